@@ -1,0 +1,1 @@
+static class Benchmarks { static void Main() { } }

@@ -1,0 +1,1 @@
+namespace Postrider; static class Program { static void Main() { } }
