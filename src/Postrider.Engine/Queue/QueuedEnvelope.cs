@@ -1,0 +1,101 @@
+using Postrider.Messages;
+
+namespace Postrider.Queue;
+
+/// <summary>What due work is told apart by: the dispatcher asks for permits and leases per key, so that one key never blocks another.</summary>
+public readonly record struct QueueKey(string Route, MailStream Stream, TenantId Tenant);
+
+/// <summary>A running process: the node's number and the number of its start. A lease of another incarnation is nobody's.</summary>
+public readonly record struct Incarnation(int Node, long Number);
+
+/// <summary>The narrow row of the <c>queue</c> table: the only arbiter of who may attempt an envelope.</summary>
+public sealed record QueuedEnvelope
+{
+    public required EnvelopeId Id { get; init; }
+    public required QueueKey Key { get; init; }
+
+    /// <summary>Not before this instant.</summary>
+    public required DateTimeOffset DueAt { get; init; }
+
+    /// <summary>No attempt starts after this instant; then <see cref="RecipientState.Expired"/>.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Recipients that travel in it; the limiter counts them.</summary>
+    public required int RecipientCount { get; init; }
+
+    /// <summary>Number of the lease, +1 at each: the fence that a late outcome is tested against.</summary>
+    public int Claim { get; init; }
+
+    /// <summary>Attempts started, the running one included. Shown to people; only <see cref="Deferrals"/> drive the schedule.</summary>
+    public int Tries { get; init; }
+
+    /// <summary>Refusals for now by the recipient's side: these alone use up the route's schedule.</summary>
+    public int Deferrals { get; init; }
+
+    /// <summary>Rounds over all transports of the route that failed by the providers' fault: drives the capped back-off.</summary>
+    public int Rounds { get; init; }
+
+    /// <summary>How often the process died while it was leased. At 3 it is leased alone.</summary>
+    public int Suspect { get; init; }
+
+    public AmbiguityPolicy OnAmbiguous { get; init; }
+    public string? OrderingKey { get; init; }
+    public TransportHistory History { get; init; } = TransportHistory.Empty;
+
+    /// <summary>Someone cancelled it while an attempt was under way: it ends with that attempt.</summary>
+    public bool Cancelled { get; init; }
+}
+
+/// <summary>Which transports an envelope must not go to: stored with it, short (a handful of names).</summary>
+public sealed record TransportHistory
+{
+    public static readonly TransportHistory Empty = new();
+
+    /// <summary>Refused it or could not carry it: not asked again until an operator sends the message again.</summary>
+    public IReadOnlyList<string> RefusedBy { get; init; } = [];
+
+    /// <summary>Failed on it in this round: not asked again before the next round.</summary>
+    public IReadOnlyList<string> FailedThisRound { get; init; } = [];
+
+    /// <summary>The only transport that may be asked, because it alone can tell a repetition (vendor idempotency key); null when any may.</summary>
+    public string? PinnedTo { get; init; }
+
+    /// <summary>An earlier attempt may have been accepted and was never resolved: shown as "possible duplicate".</summary>
+    public bool PossibleDuplicate { get; init; }
+
+    /// <summary>The transport that a sticky route stays with, and that waits for the outcome while <see cref="RecipientState.Unknown"/>; null before the first attempt.</summary>
+    public string? Last { get; init; }
+
+    public bool Excludes(string transport) =>
+        PinnedTo is not null ? PinnedTo != transport : RefusedBy.Contains(transport) || FailedThisRound.Contains(transport);
+}
+
+/// <summary>The right of this node to attempt one envelope, with all that the attempt needs. It has no clock: it ends by record, release or sweep.</summary>
+public sealed record Lease
+{
+    public required QueuedEnvelope Envelope { get; init; }
+    public required Incarnation Owner { get; init; }
+    public required LeasedMessage Message { get; init; }
+
+    /// <summary>The recipients to attempt: those of this envelope that are still open. Never empty.</summary>
+    public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
+
+    /// <summary>Of <see cref="Recipients"/>, those that were put on the suppression list since; they are not attempted.</summary>
+    public IReadOnlyList<int> Suppressed { get; init; } = [];
+}
+
+/// <summary>The message of a lease.</summary>
+public sealed record LeasedMessage
+{
+    public required MessageId Id { get; init; }
+    public required MessageContent Content { get; init; }
+
+    /// <summary>All recipients of the message, for the visible To and Cc; more than the lease's when the message travels in several envelopes.</summary>
+    public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
+
+    /// <summary>How often an operator has sent it again; part of the idempotency value.</summary>
+    public int Generation { get; init; }
+
+    /// <summary>Size of the content in bytes as stored: an estimate for transports with a size limit.</summary>
+    public int ApproximateBytes { get; init; }
+}
