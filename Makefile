@@ -1,0 +1,37 @@
+# Targets are thin: what they do is in the .NET command line or in scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help build test check fmt bench chaos run
+
+CYCLES ?= 20
+CUTS ?= 5
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+
+build: ## build everything, warnings are errors
+	dotnet build Postrider.slnx -c Release
+
+test: ## the fast tests; needs the .NET SDK alone and says what it skipped
+	scripts/test
+
+check: ## what CI runs: install what is missing, format, build, all tests, nothing skipped
+	scripts/prerequisites
+	dotnet restore Postrider.slnx
+	dotnet format Postrider.slnx --no-restore --verify-no-changes
+	POSTRIDER_CHECK=1 scripts/test
+
+fmt: ## format the sources
+	dotnet format Postrider.slnx
+
+bench: ## the whole-system benchmark, side by side with Postfix (root; about 15 minutes)
+	scripts/prerequisites postfix wrk
+	dotnet build src/Postrider -c Release
+	dotnet run -c Release --project bench/Postrider.Benchmarks -- whole-system $(ARGS)
+
+chaos: ## kills and power cuts: make chaos CYCLES=500 CUTS=200
+	scripts/prerequisites e2fsprogs mount
+	dotnet build src/Postrider -c Release
+	dotnet run -c Release --project tests/Postrider.Chaos -- all --cycles $(CYCLES) --cuts $(CUTS) --controls
+
+run: ## run it here: SQLite in ./data, mail kept in the capture inbox
+	dotnet run --project src/Postrider
