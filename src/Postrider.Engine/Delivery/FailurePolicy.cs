@@ -1,0 +1,284 @@
+using System.Globalization;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Delivery;
+
+// The rules, in prose (architecture §3, "Outcomes of an attempt"):
+//  - A refusal by the recipient's side uses up the schedule. A refusal of the address is final, and so is a refusal of the message anywhere.
+//  - Everything that is a provider's or our own fault goes to the next transport at once. When every transport of the route failed on it,
+//    the envelope backs off and all of them are asked again, until it expires. Only a refusal by every single one ends it, as failed.
+//  - What may have been accepted goes nowhere else. Where the provider recognises a repetition it is asked again there, once; else it waits.
+
+/// <summary>From what an attempt came to, to what becomes of each recipient. Pure: no clock, no randomness, no store.</summary>
+public static class FailurePolicy
+{
+    /// <summary>Back-off of a round in which every transport failed: 1 s doubling to 5 min.</summary>
+    public static readonly TimeSpan ShortestBackOff = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
+
+    /// <summary>A remote that asks for longer is believed up to this much, so that an absurd Retry-After parks nothing for a year.</summary>
+    public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromHours(1);
+
+    /// <summary>What must be decided without an attempt; null when the envelope may be attempted.</summary>
+    public static Decision? Stop(Lease lease, RoutePatience route, DateTimeOffset now, double jitter)
+    {
+        var envelope = lease.Envelope;
+        if (now >= envelope.ExpiresAt)
+            return EndAll(lease, RecipientState.Expired, "its time was up before an attempt could start");
+        if (lease.Suppressed.Count == lease.Recipients.Count)
+            return EndAll(lease, RecipientState.Suppressed, SuppressedReason);
+        var history = envelope.History;
+        if (history.PinnedTo is { } pinned && !route.Transports.Contains(pinned))
+            return ContinueAll(lease, Step.Settle(envelope, now, route.Settle));
+        if (history.PinnedTo is null && route.Transports.Count > 0 && route.Transports.All(history.Excludes))
+        {
+            // The route has changed since: what is left of it has all been asked.
+            return route.Transports.All(history.RefusedBy.Contains)
+                ? EndAll(lease, RecipientState.Failed, $"refused by every transport of route \"{envelope.Key.Route}\"")
+                : ContinueAll(lease, Step.NextRound(envelope, now, jitter, WaitReason.TransportsUnavailable, refused: false));
+        }
+        return null;
+    }
+
+    /// <summary>The next state of each recipient of the lease. Recipients without an outcome were not attempted: they go on as they were.</summary>
+    public static Decision Next(Lease lease, AttemptFacts attempt, IReadOnlyList<RecipientOutcome> outcomes, DateTimeOffset now, double jitter)
+    {
+        var ends = new List<RecipientEnd>();
+        var steps = new List<(int N, Step Step, Outcome? Outcome)>();
+        foreach (var recipient in lease.Recipients)
+        {
+            var n = recipient.N;
+            if (lease.Suppressed.Contains(n))
+                ends.Add(new RecipientEnd(n, RecipientState.Suppressed, null, SuppressedReason));
+            else if (Find(outcomes, n) is not { } outcome)
+                steps.Add((n, Step.Untouched(lease.Envelope, now), null));
+            else if (Decide(lease.Envelope, attempt, outcome, now, jitter) is { } step)
+                steps.Add((n, step, outcome));
+            else
+                ends.Add(End(lease, attempt, n, outcome));
+        }
+        return new Decision(ends, Together(lease.Envelope, attempt.Transport, steps));
+    }
+
+    /// <summary>How the recipient goes on; null when it ends with this attempt.</summary>
+    static Step? Decide(QueuedEnvelope envelope, AttemptFacts attempt, Outcome outcome, DateTimeOffset now, double jitter)
+    {
+        // Pinned: an earlier attempt may have been accepted there. Only an answer to the repetition can tell; a refusal or failure on the way is none.
+        var pinned = envelope.History.PinnedTo is not null;
+        var settle = Step.Settle(envelope, now, attempt.Route.Settle);
+        return KindOf(outcome) switch
+        {
+            OutcomeKind.Accepted or OutcomeKind.Rejected => null,
+            OutcomeKind.Deferred => Defer(envelope, attempt.Route, outcome, now, jitter),
+            OutcomeKind.Unknown => attempt.Idempotent && !pinned ? Step.Repeat(envelope, now) : settle,
+            OutcomeKind.Unfit or OutcomeKind.Refused => pinned ? settle : Elsewhere(envelope, attempt, now, jitter, outcome, refused: true),
+            OutcomeKind.Unreachable => pinned ? settle : Elsewhere(envelope, attempt, now, jitter, outcome, refused: false),
+            OutcomeKind.Throttled => pinned ? settle
+                : attempt.Route.SpillWhenThrottled ? Elsewhere(envelope, attempt, now, jitter, outcome, refused: false)
+                : Step.WaitHere(envelope, now, BackOff(envelope.Rounds + 1, jitter, outcome.RetryAfter)),
+        };
+    }
+
+    // A rejection whose scope is a sender domain or a transport says nothing of the address or the message.
+    static OutcomeKind KindOf(Outcome outcome) =>
+        outcome is { Kind: OutcomeKind.Rejected, Scope: OutcomeScope.SenderDomain or OutcomeScope.Transport } ? OutcomeKind.Refused : outcome.Kind;
+
+    static Step? Defer(QueuedEnvelope envelope, RoutePatience route, Outcome outcome, DateTimeOffset now, double jitter)
+    {
+        if (envelope.Deferrals >= route.Schedule.Count)
+            return null;
+        var delay = Longer(route.Schedule.Delay(envelope.Deferrals, jitter), Capped(outcome.RetryAfter));
+        return Step.Defer(envelope, now + delay);
+    }
+
+    /// <summary>The next transport at once, or the next round when there is none; null when every transport of the route has refused it.</summary>
+    static Step? Elsewhere(QueuedEnvelope envelope, AttemptFacts attempt, DateTimeOffset now, double jitter, Outcome outcome, bool refused)
+    {
+        var history = envelope.History;
+        bool Refused(string name) => history.RefusedBy.Contains(name) || refused && name == attempt.Transport;
+        bool Asked(string name) => Refused(name) || name == attempt.Transport || history.FailedThisRound.Contains(name);
+
+        if (attempt.Route.Transports.All(Refused))
+            return null;
+        if (!attempt.Route.Transports.All(Asked))
+            return Step.NextTransport(envelope, now, refused);
+        var reason = outcome.Kind is OutcomeKind.Throttled ? WaitReason.TransportThrottled : WaitReason.TransportsUnavailable;
+        return Step.NextRound(envelope, now, jitter, reason, refused);
+    }
+
+    static RecipientEnd End(Lease lease, AttemptFacts attempt, int n, Outcome outcome) => KindOf(outcome) switch
+    {
+        OutcomeKind.Accepted => new(n, RecipientState.Sent, outcome, outcome.Reply.Words),
+        OutcomeKind.Deferred => new(n, RecipientState.Failed, outcome, Times(lease.Envelope.Deferrals + 1, outcome.Reply.Words)),
+        OutcomeKind.Rejected => outcome.Scope is OutcomeScope.Recipient
+            ? new(n, RecipientState.Bounced, outcome, outcome.Reply.Words, Suppress: IsBadForGood(outcome.Reply, lease.Recipients.Count))
+            : new(n, RecipientState.Failed, outcome, outcome.Reply.Words),
+        OutcomeKind.Refused or OutcomeKind.Unfit or OutcomeKind.Throttled or OutcomeKind.Unreachable or OutcomeKind.Unknown =>
+            new(n, RecipientState.Failed, outcome, RefusedReason(lease.Envelope.Key.Route, attempt, outcome)),
+    };
+
+    static string Times(int deferrals, string words) => deferrals == 1 ? $"deferred once: {words}" : $"deferred {deferrals} times: {words}";
+
+    static string RefusedReason(string route, AttemptFacts attempt, Outcome outcome) => attempt.Route.Transports.Count == 1
+        ? $"refused by {attempt.Transport}, the only transport of route \"{route}\": {outcome.Reply.Words}"
+        : $"refused by every transport of route \"{route}\", last by {attempt.Transport}: {outcome.Reply.Words}";
+
+    // RFC 3463 §3.2 and §3.3: no such mailbox or domain, bad address syntax, moved, no mail accepted (RFC 7505), mailbox disabled.
+    // 5.2.2 (full) and 5.7.x (policy) never suppress; nor does a code that contradicts its class (550 4.1.1).
+    static bool IsBadForGood(Reply reply, int recipients)
+    {
+        if (reply.Code is not (>= 500 and < 600))
+            return false;
+        // At banner, EHLO and MAIL a server does not speak of the recipient, and at the dot it speaks of all of them at once.
+        if (reply.Command is "CONNECT" or "EHLO" or "HELO" or "AUTH" or "MAIL" or "STARTTLS" || reply.Command is "DATA" or "." or "BDAT" && recipients > 1)
+            return false;
+        return reply.Enhanced is "5.1.0" or "5.1.1" or "5.1.2" or "5.1.3" or "5.1.6" or "5.1.10" or "5.2.1" || reply.Code is 556;
+    }
+
+    /// <summary>Doubles from <see cref="ShortestBackOff"/> to <see cref="LongestBackOff"/>, ± 20 %, and never less than the remote asked for.</summary>
+    /// <param name="round">From 1.</param>
+    internal static TimeSpan BackOff(int round, double jitter, TimeSpan? retryAfter = null)
+    {
+        var full = Math.Min(ShortestBackOff.TotalSeconds * Math.Pow(2, Math.Min(round - 1, 20)), LongestBackOff.TotalSeconds);
+        var spread = Math.Clamp(full * (0.8 + 0.4 * jitter), ShortestBackOff.TotalSeconds, LongestBackOff.TotalSeconds);
+        return Longer(TimeSpan.FromSeconds(spread), Capped(retryAfter));
+    }
+
+    static TimeSpan Capped(TimeSpan? asked) => asked is not { } span || span < TimeSpan.Zero ? TimeSpan.Zero : span < LongestRetryAfter ? span : LongestRetryAfter;
+
+    static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
+
+    const string SuppressedReason = "the address is on the suppression list";
+
+    static Decision EndAll(Lease lease, RecipientState state, string reason) =>
+        new([.. lease.Recipients.Select(r => lease.Suppressed.Contains(r.N)
+            ? new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason)
+            : new RecipientEnd(r.N, state, null, reason))], []);
+
+    static Decision ContinueAll(Lease lease, Step step)
+    {
+        var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => (r.N, step, (Outcome?)null));
+        var ends = lease.Recipients.Where(r => lease.Suppressed.Contains(r.N)).Select(r => new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason));
+        return new Decision([.. ends], Together(lease.Envelope, lease.Envelope.History.Last, [.. open]));
+    }
+
+    static Outcome? Find(IReadOnlyList<RecipientOutcome> outcomes, int n)
+    {
+        foreach (var outcome in outcomes)
+        {
+            if (outcome.N == n)
+                return outcome.Outcome;
+        }
+        return null;
+    }
+
+    /// <summary>Recipients with the same next step stay together in one envelope.</summary>
+    static IReadOnlyList<Continuation> Together(QueuedEnvelope envelope, string? transport, List<(int N, Step Step, Outcome? Outcome)> steps) =>
+        steps.Count == 0 ? [] : [.. steps.GroupBy(s => s.Step).Select(group => new Continuation
+        {
+            Recipients = [.. group.Select(s => s.N).Order()],
+            State = group.Key.State,
+            DueAt = group.Key.DueAt,
+            Reason = group.Key.Reason,
+            Deferrals = group.Key.Deferrals,
+            Rounds = group.Key.Rounds,
+            History = group.Key.Apply(envelope.History, transport),
+            LastOutcome = group.First().Outcome,
+        })];
+}
+
+/// <summary>What the policy knows of an attempt beside its outcomes.</summary>
+/// <param name="Idempotent">The provider recognises a repetition by a key of ours.</param>
+public sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Route);
+
+/// <summary>What the policy reads of a route.</summary>
+/// <param name="Transports">All of them by name, in order, whether or not they work now.</param>
+/// <param name="Schedule">The delays after deferrals.</param>
+/// <param name="SpillWhenThrottled">Whether a throttled transport's mail may go to the next one.</param>
+/// <param name="Settle">How long an unknown outcome of this transport and stream waits for evidence.</param>
+public sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, bool SpillWhenThrottled, TimeSpan Settle);
+
+/// <summary>What becomes of the recipients of a lease: each is in exactly one of the two.</summary>
+public sealed record Decision(IReadOnlyList<RecipientEnd> Ends, IReadOnlyList<Continuation> Continues);
+
+/// <summary>How an outcome reads to people.</summary>
+static class ReplyWords
+{
+    extension(Reply reply)
+    {
+        /// <summary>Code, enhanced code and text as far as there are any: "450 4.2.0 greylisted".</summary>
+        public string Words => string.Join(' ', Parts(reply));
+    }
+
+    static IEnumerable<string> Parts(Reply reply)
+    {
+        if (reply.Code != 0)
+            yield return reply.Code.ToString(CultureInfo.InvariantCulture);
+        if (reply.Enhanced is { } enhanced)
+            yield return enhanced;
+        if (reply.Text.Length > 0)
+            yield return reply.Text;
+    }
+}
+
+/// <summary>How a recipient goes on. Recipients with equal steps share an envelope.</summary>
+readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReason Reason, int Deferrals, int Rounds, HistoryChange Change)
+{
+    public static Step Untouched(QueuedEnvelope e, DateTimeOffset now) =>
+        new(RecipientState.Queued, now, WaitReason.Released, e.Deferrals, e.Rounds, HistoryChange.None);
+
+    /// <summary>The provider answered, so the round is over and every transport may be asked again.</summary>
+    public static Step Defer(QueuedEnvelope e, DateTimeOffset due) =>
+        new(RecipientState.Queued, due, WaitReason.Deferred, e.Deferrals + 1, 0, HistoryChange.Attempted | HistoryChange.RoundOver);
+
+    public static Step NextTransport(QueuedEnvelope e, DateTimeOffset now, bool refused) =>
+        new(RecipientState.Queued, now, WaitReason.NextTransport, e.Deferrals, e.Rounds,
+            HistoryChange.Attempted | (refused ? HistoryChange.Refused : HistoryChange.Failed));
+
+    public static Step NextRound(QueuedEnvelope e, DateTimeOffset now, double jitter, WaitReason reason, bool refused) =>
+        new(RecipientState.Queued, now + FailurePolicy.BackOff(e.Rounds + 1, jitter), reason, e.Deferrals, e.Rounds + 1,
+            HistoryChange.Attempted | HistoryChange.RoundOver | (refused ? HistoryChange.Refused : HistoryChange.None));
+
+    public static Step WaitHere(QueuedEnvelope e, DateTimeOffset now, TimeSpan delay) =>
+        new(RecipientState.Queued, now + delay, WaitReason.TransportThrottled, e.Deferrals, e.Rounds + 1, HistoryChange.Attempted);
+
+    /// <summary>Asked again at once at the provider that can tell a repetition, and only there.</summary>
+    public static Step Repeat(QueuedEnvelope e, DateTimeOffset now) =>
+        new(RecipientState.Queued, now, WaitReason.Settling, e.Deferrals, e.Rounds, HistoryChange.Attempted | HistoryChange.Pinned);
+
+    /// <summary>Goes nowhere until evidence comes or the time is over; what then, the store's settling says by the envelope's policy.</summary>
+    public static Step Settle(QueuedEnvelope e, DateTimeOffset now, TimeSpan settle) =>
+        new(RecipientState.Unknown, now + settle, WaitReason.Settling, e.Deferrals, e.Rounds,
+            HistoryChange.Attempted | HistoryChange.RoundOver | HistoryChange.Unpinned);
+
+    public TransportHistory Apply(TransportHistory history, string? transport)
+    {
+        if (Change == HistoryChange.None || transport is null)
+            return Change.HasFlag(HistoryChange.RoundOver) ? history with { FailedThisRound = [], PinnedTo = null } : history;
+        return history with
+        {
+            Last = transport,
+            RefusedBy = Change.HasFlag(HistoryChange.Refused) ? [.. history.RefusedBy, transport] : history.RefusedBy,
+            FailedThisRound = Change.HasFlag(HistoryChange.RoundOver) ? []
+                : Change.HasFlag(HistoryChange.Failed) ? [.. history.FailedThisRound, transport] : history.FailedThisRound,
+            PinnedTo = Change.HasFlag(HistoryChange.Pinned) ? transport : Change.HasFlag(HistoryChange.Unpinned) ? null : history.PinnedTo,
+        };
+    }
+}
+
+/// <summary>What a step changes in an envelope's history of transports.</summary>
+[Flags]
+enum HistoryChange : byte
+{
+    None = 0,
+    Attempted = 1,
+    /// <summary>This transport is not asked again until an operator sends the message again.</summary>
+    Refused = 2,
+    /// <summary>This transport is not asked again in this round.</summary>
+    Failed = 4,
+    /// <summary>Transports that failed may be asked again.</summary>
+    RoundOver = 8,
+    Pinned = 16,
+    Unpinned = 32,
+}

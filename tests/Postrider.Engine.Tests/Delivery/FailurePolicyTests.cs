@@ -1,0 +1,219 @@
+using Postrider.Delivery;
+using Postrider.Messages;
+using Postrider.Queue;
+using Xunit;
+using static Postrider.Engine.Tests.Delivery.Leases;
+
+namespace Postrider.Engine.Tests.Delivery;
+
+/// <summary>The outcome table of the architecture, a row per outcome, scope and stage.</summary>
+public sealed class FailurePolicyTests
+{
+    static readonly TimeSpan Settle = TimeSpan.FromSeconds(60);
+
+    static AttemptFacts At(string transport = "a", bool idempotent = false, bool spill = true, DeferralSchedule? schedule = null, params string[] route) =>
+        new(transport, idempotent, new RoutePatience(route.Length == 0 ? ["a", "b"] : route, schedule ?? DeferralSchedule.Default, spill, Settle));
+
+    static TransportHistory Refused(params string[] by) => TransportHistory.Empty with { RefusedBy = by };
+    static TransportHistory Failed(params string[] by) => TransportHistory.Empty with { FailedThisRound = by };
+    static TransportHistory Pinned(string to) => TransportHistory.Empty with { PinnedTo = to };
+
+    /// <summary>What is expected in words: state, seconds until due, why it waits, and what the history says.</summary>
+    static string Told(Decision decision) => string.Join(" | ", [
+        .. decision.Ends.Select(e => $"{e.State}{(e.Suppress ? " suppress" : "")}"),
+        .. decision.Continues.Select(c =>
+            $"{c.State} +{(c.DueAt - Now).TotalSeconds:0} {c.Reason} d{c.Deferrals} r{c.Rounds}"
+            + (c.History.RefusedBy.Count > 0 ? $" refused:{string.Join(',', c.History.RefusedBy)}" : "")
+            + (c.History.FailedThisRound.Count > 0 ? $" failed:{string.Join(',', c.History.FailedThisRound)}" : "")
+            + (c.History.PinnedTo is { } pinned ? $" pinned:{pinned}" : ""))]);
+
+    static string Next(Lease lease, AttemptFacts at, Outcome outcome) => Told(FailurePolicy.Next(lease, at, All(lease, outcome), Now, jitter: 0.5));
+
+    [Theory]
+    // accepted
+    [InlineData(OutcomeKind.Accepted, OutcomeScope.Recipient, 250, null, "DATA", "Sent")]
+    // the recipient's side says later
+    [InlineData(OutcomeKind.Deferred, OutcomeScope.Recipient, 450, "4.2.0", "RCPT", "Queued +600 Deferred d1 r0")]
+    [InlineData(OutcomeKind.Deferred, OutcomeScope.Message, 451, "4.7.1", "DATA", "Queued +600 Deferred d1 r0")]
+    [InlineData(OutcomeKind.Deferred, OutcomeScope.Transport, 452, "4.3.1", "RCPT", "Queued +600 Deferred d1 r0")]
+    // the address is bad: only codes that say so for good suppress it
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "RCPT", "Bounced suppress")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.2", "RCPT", "Bounced suppress")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.2.1", "RCPT", "Bounced suppress")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 556, "5.1.10", "RCPT", "Bounced suppress")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "DATA", "Bounced suppress")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 422, "5.1.1", "POST", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, null, "RCPT", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "4.1.1", "RCPT", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 552, "5.2.2", "RCPT", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.7.1", "RCPT", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "MAIL", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "EHLO", "Bounced")]
+    // the message is bad anywhere
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Message, 550, "5.6.0", "DATA", "Failed")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Message, 550, "5.1.1", "DATA", "Failed")]
+    // a rejection of a sender domain or transport is the provider's affair
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.SenderDomain, 550, "5.7.26", "MAIL", "Queued +0 NextTransport d0 r0 refused:a")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Transport, 554, "5.7.1", "CONNECT", "Queued +0 NextTransport d0 r0 refused:a")]
+    // this transport cannot or will not carry it
+    [InlineData(OutcomeKind.Unfit, OutcomeScope.Message, 552, "5.3.4", "MAIL", "Queued +0 NextTransport d0 r0 refused:a")]
+    [InlineData(OutcomeKind.Unfit, OutcomeScope.Recipient, 553, "5.6.7", "RCPT", "Queued +0 NextTransport d0 r0 refused:a")]
+    [InlineData(OutcomeKind.Refused, OutcomeScope.Recipient, 554, "5.7.1", "RCPT", "Queued +0 NextTransport d0 r0 refused:a")]
+    [InlineData(OutcomeKind.Refused, OutcomeScope.SenderDomain, 550, "5.7.1", "MAIL", "Queued +0 NextTransport d0 r0 refused:a")]
+    [InlineData(OutcomeKind.Refused, OutcomeScope.Transport, 535, "5.7.8", "AUTH", "Queued +0 NextTransport d0 r0 refused:a")]
+    // its fault, surely not taken
+    [InlineData(OutcomeKind.Throttled, OutcomeScope.Transport, 421, "4.7.0", "MAIL", "Queued +0 NextTransport d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Unreachable, OutcomeScope.Transport, 0, null, "CONNECT", "Queued +0 NextTransport d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Unreachable, OutcomeScope.Transport, 421, null, "CONNECT", "Queued +0 NextTransport d0 r0 failed:a")]
+    // may have been accepted: stays where it is
+    [InlineData(OutcomeKind.Unknown, OutcomeScope.Message, 0, null, "DATA", "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Unknown, OutcomeScope.Transport, 502, null, "POST", "Unknown +60 Settling d0 r0")]
+    public void First_attempt(OutcomeKind kind, OutcomeScope scope, int code, string? enhanced, string command, string expected) =>
+        Assert.Equal(expected, Next(Lease(), At(), Outcome(kind, scope, code, enhanced, command)));
+
+    [Theory]
+    [InlineData(OutcomeKind.Refused, "Failed")]
+    [InlineData(OutcomeKind.Unfit, "Failed")]
+    [InlineData(OutcomeKind.Unreachable, "Queued +1 TransportsUnavailable d0 r1 refused:a")]
+    [InlineData(OutcomeKind.Throttled, "Queued +1 TransportThrottled d0 r1 refused:a")]
+    public void The_other_transport_had_refused_it(OutcomeKind kind, string expected) =>
+        Assert.Equal(expected, Next(Lease(history: Refused("a")), At("b"), Outcome(kind, OutcomeScope.Transport, 554)));
+
+    [Theory]
+    [InlineData(OutcomeKind.Refused, "Queued +1 TransportsUnavailable d0 r1 refused:b")]
+    [InlineData(OutcomeKind.Unreachable, "Queued +1 TransportsUnavailable d0 r1")]
+    [InlineData(OutcomeKind.Throttled, "Queued +1 TransportThrottled d0 r1")]
+    [InlineData(OutcomeKind.Deferred, "Queued +600 Deferred d1 r0")]
+    [InlineData(OutcomeKind.Unknown, "Unknown +60 Settling d0 r0")]
+    public void The_other_transport_had_failed_in_this_round(OutcomeKind kind, string expected) =>
+        Assert.Equal(expected, Next(Lease(history: Failed("a")), At("b"), Outcome(kind, OutcomeScope.Transport, 450)));
+
+    [Fact]
+    public void Refused_by_all_is_failed_not_bounced_and_not_suppressed()
+    {
+        var lease = Lease(history: Refused("a"));
+        var end = Assert.Single(FailurePolicy.Next(lease, At("b"), All(lease, Outcome(OutcomeKind.Refused, OutcomeScope.Recipient, 550, "5.1.1")), Now, 0.5).Ends);
+        Assert.Equal((RecipientState.Failed, false), (end.State, end.Suppress));
+        Assert.Equal("refused by every transport of route \"default\", last by b: 550 5.1.1 words", end.Reason);
+    }
+
+    [Fact]
+    public void The_fourth_deferral_ends_the_default_schedule_and_says_so()
+    {
+        var outcome = Outcome(OutcomeKind.Deferred, OutcomeScope.Recipient, 450, "4.2.0", text: "greylisted");
+        Assert.Equal("Queued +600 Deferred d3 r0", Next(Lease(deferrals: 2), At(), outcome));
+        var lease = Lease(deferrals: 3);
+        var end = Assert.Single(FailurePolicy.Next(lease, At(), All(lease, outcome), Now, 0.5).Ends);
+        Assert.Equal((RecipientState.Failed, "deferred 4 times: 450 4.2.0 greylisted"), (end.State, end.Reason));
+    }
+
+    [Theory]
+    [InlineData(1, 600)]
+    [InlineData(1200, 1200)]
+    [InlineData(100_000_000, 3600)]
+    [InlineData(-5, 600)]
+    public void A_deferral_that_names_a_time_waits_at_least_so_long_but_never_more_than_an_hour(int asked, int waits)
+    {
+        var outcome = Outcome(OutcomeKind.Deferred, OutcomeScope.Recipient, 450) with { RetryAfter = TimeSpan.FromSeconds(asked) };
+        Assert.Equal($"Queued +{waits} Deferred d1 r0", Next(Lease(), At(), outcome));
+    }
+
+    [Fact]
+    public void A_route_that_does_not_spill_waits_for_its_throttled_transport()
+    {
+        var outcome = Outcome(OutcomeKind.Throttled, OutcomeScope.Transport, 429) with { RetryAfter = TimeSpan.FromSeconds(30) };
+        Assert.Equal("Queued +30 TransportThrottled d0 r1", Next(Lease(), At(spill: false), outcome));
+        Assert.Equal("Queued +1 TransportThrottled d0 r1", Next(Lease(), At(spill: false), outcome with { RetryAfter = null }));
+    }
+
+    [Fact]
+    public void Back_off_doubles_from_one_second_to_five_minutes()
+    {
+        Assert.Equal([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300],
+            Enumerable.Range(1, 11).Select(round => (int)FailurePolicy.BackOff(round, 0.5).TotalSeconds));
+        Assert.Equal(300, FailurePolicy.BackOff(int.MaxValue, 0.5).TotalSeconds);
+    }
+
+    [Fact]
+    public void An_unknown_outcome_is_asked_again_at_once_where_the_provider_knows_a_repetition_and_only_once()
+    {
+        var unknown = Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0);
+        Assert.Equal("Queued +0 Settling d0 r0 pinned:a", Next(Lease(), At(idempotent: true), unknown));
+        Assert.Equal("Unknown +60 Settling d0 r0", Next(Lease(history: Pinned("a")), At(idempotent: true), unknown));
+    }
+
+    [Theory]
+    [InlineData(OutcomeKind.Accepted, "Sent")]
+    [InlineData(OutcomeKind.Deferred, "Queued +600 Deferred d1 r0 pinned:a")]
+    [InlineData(OutcomeKind.Unfit, "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Refused, "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Throttled, "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Unreachable, "Unknown +60 Settling d0 r0")]
+    public void A_repetition_that_was_not_answered_proves_nothing_of_the_first_try(OutcomeKind kind, string expected) =>
+        Assert.Equal(expected, Next(Lease(history: Pinned("a")), At(idempotent: true), Outcome(kind, OutcomeScope.Transport, 250)));
+
+    [Fact]
+    public void Three_recipients_of_one_attempt_go_three_ways()
+    {
+        var lease = Lease(recipients: 3);
+        var decision = FailurePolicy.Next(lease, At(), [
+            new(0, Outcome(OutcomeKind.Deferred, OutcomeScope.Recipient, 450)),
+            new(1, Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1")),
+            new(2, Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient)),
+        ], Now, 0.5);
+        Assert.Equal([(1, RecipientState.Bounced), (2, RecipientState.Sent)], decision.Ends.Select(e => (e.N, e.State)));
+        Assert.Equal([0], Assert.Single(decision.Continues).Recipients);
+    }
+
+    [Fact]
+    public void Recipients_with_the_same_next_step_stay_together_though_their_replies_differ()
+    {
+        var lease = Lease(recipients: 4);
+        var decision = FailurePolicy.Next(lease, At(), [.. lease.Recipients.Select(r =>
+            new RecipientOutcome(r.N, Outcome(r.N < 3 ? OutcomeKind.Deferred : OutcomeKind.Refused, OutcomeScope.Recipient, 450, text: $"to r{r.N}")))], Now, 0.5);
+        Assert.Equal([[0, 1, 2], [3]], decision.Continues.Select(c => c.Recipients));
+    }
+
+    [Fact]
+    public void At_the_dot_a_server_speaks_of_all_recipients_so_none_of_several_is_suppressed()
+    {
+        var lease = Lease(recipients: 2);
+        var decision = FailurePolicy.Next(lease, At(), All(lease, Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "DATA")), Now, 0.5);
+        Assert.All(decision.Ends, end => Assert.False(end.Suppress));
+    }
+
+    [Fact]
+    public void Recipients_without_an_outcome_go_on_at_once_as_they_were()
+    {
+        var lease = Lease(recipients: 3, deferrals: 2, rounds: 4, history: Failed("b"));
+        var decision = FailurePolicy.Next(lease, At(), [new(0, Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient))], Now, 0.5);
+        var rest = Assert.Single(decision.Continues);
+        Assert.Equal([1, 2], rest.Recipients);
+        Assert.Equal("Sent | Queued +0 Released d2 r4 failed:b", Told(decision));
+    }
+
+    [Fact]
+    public void A_recipient_suppressed_since_is_not_attempted_and_ends_so()
+    {
+        var lease = Lease(recipients: 2) with { Suppressed = [1] };
+        var decision = FailurePolicy.Next(lease, At(), [new(0, Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient))], Now, 0.5);
+        Assert.Equal([(0, RecipientState.Sent), (1, RecipientState.Suppressed)], decision.Ends.Select(e => (e.N, e.State)).Order());
+    }
+
+    [Fact]
+    public void Nothing_starts_after_its_time_or_with_all_recipients_suppressed()
+    {
+        var route = At().Route;
+        Assert.Null(FailurePolicy.Stop(Lease(), route, Now, 0.5));
+        Assert.Equal("Expired", Told(FailurePolicy.Stop(Lease(), route, Now.AddDays(1), 0.5)!));
+        Assert.Equal("Suppressed | Suppressed", Told(FailurePolicy.Stop(Lease(recipients: 2) with { Suppressed = [0, 1] }, route, Now, 0.5)!));
+    }
+
+    [Fact]
+    public void A_route_that_lost_transports_since_still_ends_or_goes_on()
+    {
+        Assert.Equal("Failed", Told(FailurePolicy.Stop(Lease(history: Refused("a")), At(route: ["a"]).Route, Now, 0.5)!));
+        Assert.Equal("Queued +1 TransportsUnavailable d0 r1", Told(FailurePolicy.Stop(Lease(history: Failed("a")), At(route: ["a"]).Route, Now, 0.5)!));
+        Assert.Equal("Unknown +60 Settling d0 r0", Told(FailurePolicy.Stop(Lease(history: Pinned("gone")), At(route: ["a"]).Route, Now, 0.5)!));
+    }
+}
