@@ -64,8 +64,13 @@ public sealed record NewBatch
 }
 
 /// <summary>A caller's key, unique per tenant, bound to the SHA-256 of the canonical request; kept with the answer it got.</summary>
-/// <param name="Answer">What a repetition is answered with, byte for byte.</param>
-public sealed record IdempotencyClaim(string Key, ReadOnlyMemory<byte> RequestHash, ReadOnlyMemory<byte> Answer, DateTimeOffset KeepUntil);
+/// <param name="Answer">What a repetition is answered with, byte for byte, when no recipient turns out to be suppressed.</param>
+public sealed record IdempotencyClaim(string Key, ReadOnlyMemory<byte> RequestHash, ReadOnlyMemory<byte> Answer, DateTimeOffset KeepUntil)
+{
+    /// <summary>Makes the answer to keep instead of <see cref="Answer"/> where recipients were found on the suppression list, because the answer names states.
+    /// Called inside the transaction with at least one recipient, in ascending order. Null: <see cref="Answer"/> is kept anyway.</summary>
+    public Func<IReadOnlyList<RecipientId>, ReadOnlyMemory<byte>>? AnswerWithSuppressed { get; init; }
+}
 
 /// <summary>What became of an <see cref="Acceptance"/>; returned only after the commit is on disk.</summary>
 public abstract record AcceptResult
@@ -75,6 +80,10 @@ public abstract record AcceptResult
     public sealed record Accepted : AcceptResult
     {
         public static readonly Accepted Instance = new();
+
+        /// <summary>Recipients that the transaction found on the suppression list and stored as suppressed, ascending; nearly always none.
+        /// A born-leased message with no other recipient has no queue row.</summary>
+        public IReadOnlyList<RecipientId> Suppressed { get; init; } = [];
     }
 
     /// <summary>The same key and request was accepted before: nothing was stored now.</summary>

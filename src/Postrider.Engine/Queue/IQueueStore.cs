@@ -51,12 +51,3 @@ public interface IQueueStore
 
 /// <summary>A key with work, and when the first of it is due.</summary>
 public readonly record struct DueKey(QueueKey Key, DateTimeOffset DueAt);
-
-/// <summary>The store has stopped (I/O error, corruption) or cannot be reached. Nothing was stored, unless <see cref="MayHaveCommitted"/>.</summary>
-public sealed class StoreUnavailableException(string message, Exception? inner = null, bool mayHaveCommitted = false) : Exception(message, inner)
-{
-    public bool MayHaveCommitted { get; } = mayHaveCommitted;
-}
-
-/// <summary>Too little free disk to accept: nothing was stored. Leasing stops too, because an outcome that cannot be recorded is a duplicate.</summary>
-public sealed class StorageLowException(string message) : Exception(message);

@@ -59,7 +59,22 @@ public sealed record Destination(AddressText Address, JsonElement? Data = null);
 /// <summary>Who hands over, and under which key of theirs.</summary>
 /// <param name="IdempotencyKey">1 to 255 printable characters, or null.</param>
 /// <param name="RequestHash">SHA-256 of the canonical request; empty when there is no key.</param>
-public sealed record SubmissionContext(TenantId Tenant, string? IdempotencyKey, ReadOnlyMemory<byte> RequestHash);
+public sealed record SubmissionContext(TenantId Tenant, string? IdempotencyKey, ReadOnlyMemory<byte> RequestHash)
+{
+    /// <summary>Writes the answer that is kept with the key and given to repetitions, byte for byte: the entrance decides its shape.
+    /// Needed with a key, not called without. May run on the store's writer: no waiting in it, no locks.</summary>
+    public Func<SubmissionReceipt, ReadOnlyMemory<byte>>? Answer { get; init; }
+}
+
+/// <summary>One element of a call with many messages: a request, or the fault that the entrance already found in it. Exactly one is set.</summary>
+public readonly record struct SubmissionEntry
+{
+    public SubmissionEntry(SubmissionRequest request) => Request = request;
+    public SubmissionEntry(Problem problem) => Problem = problem;
+
+    public SubmissionRequest? Request { get; }
+    public Problem? Problem { get; }
+}
 
 /// <summary>What the caller hears.</summary>
 public abstract record SubmissionResult
