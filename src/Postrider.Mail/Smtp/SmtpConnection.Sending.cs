@@ -28,11 +28,23 @@ public sealed partial class SmtpConnection
         if (transaction.Taken > 0)
             await SendContentAsync(transaction, content, commitPoint, ct);
         else
-            transaction.EmptyContentAnswered(await AskAsync(SmtpPhase.FinalDot, _timeouts.FinalDot, EmptyContent));
+            await SendNothingAsync(transaction);
     }
 
-    // RFC 2920 §3.1: a server may say 354 although nobody is to get the message; then it gets an empty one.
-    static readonly ReadOnlyMemory<byte> EmptyContent = ".\r\n"u8.ToArray();
+    /// <summary>RFC 2920 §3.1: a server may say 354 although nobody is to get the message. It gets an empty one, and its answer means nothing.</summary>
+    async ValueTask SendNothingAsync(SmtpTransaction transaction)
+    {
+        try
+        {
+            var reply = await AskAsync(SmtpPhase.Content, _timeouts.Data, ".\r\n"u8.ToArray());
+            _isClosing = reply.IsClosing;
+        }
+        catch (SmtpChannelException)
+        {
+            _isClosing = true;
+        }
+        transaction.EmptyContentAnswered();
+    }
 
     /// <summary>
     /// MAIL, RCPT and BDAT LAST in one write save the wait for 354 (RFC 3030). The price: if the connection dies without a word the

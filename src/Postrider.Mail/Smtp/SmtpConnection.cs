@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 
 namespace Postrider.Mail.Smtp;
 
@@ -117,7 +116,7 @@ public sealed partial class SmtpConnection : IAsyncDisposable
     {
         try
         {
-            var reply = await AskAsync(SmtpPhase.Noop, _timeouts.Rset, "NOOP\r\n"u8);
+            var reply = await AskAsync(SmtpPhase.Noop, _timeouts.Rset, "NOOP\r\n"u8.ToArray());
             SmtpTransaction.ThrowIfClosing(SmtpPhase.Noop, reply);
             _lastHeard = _clock.GetTimestamp();
             return null;
@@ -139,7 +138,7 @@ public sealed partial class SmtpConnection : IAsyncDisposable
         {
             try
             {
-                await AskAsync(SmtpPhase.Quit, _timeouts.Quit, "QUIT\r\n"u8);
+                await AskAsync(SmtpPhase.Quit, _timeouts.Quit, "QUIT\r\n"u8.ToArray());
             }
             catch (SmtpChannelException)
             {

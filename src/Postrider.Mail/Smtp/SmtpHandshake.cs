@@ -125,7 +125,7 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
             ours.ChainPolicy.CustomTrustStore.Add(authority);
             ours.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
             if (chain is not null)
-                ours.ChainPolicy.ExtraStore.AddRange([.. chain.ChainElements.Select(e => e.Certificate)]);
+                ours.ChainPolicy.ExtraStore.AddRange(chain.ChainElements.Select(e => e.Certificate).ToArray());
             if (ours.Build(certificate))
                 return null;
         }

@@ -11,6 +11,7 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
     bool _mailRefused;
     int _rcptAnswered;
     bool _anyAnswer;
+    bool _isEnded;
     SmtpReply? _final;
 
     public SmtpEnvelope Envelope => envelope;
@@ -21,8 +22,8 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
     /// <summary>The content and its end are with the socket: from now on only a reply can prove that the message was not taken.</summary>
     public bool LastByteHanded { get; set; }
 
-    /// <summary>MAIL was taken and no final reply ended the transaction: the server still has it open.</summary>
-    public bool IsLeftOpen => _mailAccepted && _final is null;
+    /// <summary>MAIL was taken and nothing ended the transaction since: the server still has it open.</summary>
+    public bool IsLeftOpen => _mailAccepted && !_isEnded;
 
     /// <summary>True when there is no use in sending the commands that are left.</summary>
     public bool IsOver(bool onlyContentIsLeft) => _mailRefused || (onlyContentIsLeft && Taken == 0);
@@ -74,6 +75,7 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
     {
         Understand(SmtpPhase.FinalDot, reply);
         _final = reply;
+        _isEnded = true;
         if (!reply.IsPositive)
         {
             RefuseOpen(SmtpPhase.FinalDot, reply);
@@ -86,8 +88,8 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
         }
     }
 
-    /// <summary>The empty message that went only because DATA was answered with 354 although nobody is to get it.</summary>
-    public void EmptyContentAnswered(SmtpReply reply) => _final = reply;
+    /// <summary>The empty message that went only because DATA was answered with 354 although nobody is to get it; its reply means nothing.</summary>
+    public void EmptyContentAnswered() => _isEnded = true;
 
     /// <summary>421 ends the session at any point: it is the answer for everyone who has none yet (RFC 5321 §3.8).</summary>
     public static void ThrowIfClosing(SmtpPhase phase, SmtpReply reply)
