@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Postrider.Mail.Addresses;
 
@@ -18,13 +19,14 @@ public readonly record struct AddressRules
 /// </summary>
 public sealed record EmailAddress
 {
-    internal EmailAddress(string localPart, string domain, string asciiDomain, bool localIsAscii, bool quoted)
+    EmailAddress(string localPart, string domain, string asciiDomain, bool localIsAscii, bool quoted, int octets)
     {
         LocalPart = localPart;
         Domain = domain;
         AsciiDomain = asciiDomain;
         NeedsSmtpUtf8 = !localIsAscii;
         NeedsQuotes = quoted;
+        Octets = octets;
     }
 
     /// <summary>What stands before the "@", without quotes and escapes. Its case is kept: only its host knows whether it matters.</summary>
@@ -41,6 +43,9 @@ public sealed record EmailAddress
 
     /// <summary>True when the local part can only be written in quotes.</summary>
     internal bool NeedsQuotes { get; }
+
+    /// <summary>Length on the wire, of what <see cref="ToAscii"/> gives, in UTF-8; at most 254.</summary>
+    internal int Octets { get; }
 
     /// <summary>The address as people write it; the local part in quotes only where it must be.</summary>
     public override string ToString() => $"{WrittenLocalPart}@{Domain}";
@@ -96,12 +101,13 @@ public sealed record EmailAddress
         fault = DomainSyntax.Read(domain, rules, out var written, out var ascii);
         if (fault != AddressFault.None)
             return false;
-        if (localOctets + 1 + ascii.Length > AddressSyntax.MaxAddressOctets)
+        var octets = localOctets + 1 + ascii.Length;
+        if (octets > AddressSyntax.MaxAddressOctets)
         {
             fault = AddressFault.AddressTooLong;
             return false;
         }
-        address = new EmailAddress(localPart, written, ascii, System.Text.Ascii.IsValid(localPart), quoted);
+        address = new EmailAddress(localPart, written, ascii, Ascii.IsValid(localPart), quoted, octets);
         return true;
     }
 }
