@@ -1,6 +1,7 @@
 using System.Globalization;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Routing;
 
 namespace Postrider.Delivery;
 

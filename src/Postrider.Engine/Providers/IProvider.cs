@@ -19,26 +19,13 @@ public interface IProviderFactory
     /// <summary>Lower-case DSN scheme: <c>smtp</c>, <c>ses</c>.</summary>
     string Scheme { get; }
 
+    /// <summary>The options of its own that a DSN may carry, lower case, beside those common to all transports. Any other is refused before <see cref="Check"/> is asked.</summary>
+    IReadOnlyCollection<string> OptionNames { get; }
+
     /// <summary>Faults of the settings in words that name the option, or an empty list. Called at start and by <c>config check</c>; touches no network.</summary>
     IReadOnlyList<string> Check(TransportSettings settings);
 
     IProvider Create(TransportSettings settings);
-}
-
-/// <summary>What a kind of service can carry; an envelope that needs more is not offered to it.</summary>
-public sealed record ProviderCapabilities
-{
-    /// <summary>Largest message in bytes; null when there is no stated limit.</summary>
-    public long? MaxMessageBytes { get; init; }
-
-    /// <summary>Most recipients in one call.</summary>
-    public int MaxRecipients { get; init; } = 100;
-
-    /// <summary>Local parts outside ASCII (RFC 6531). An SMTP server may still refuse it at the attempt.</summary>
-    public bool SmtpUtf8 { get; init; }
-
-    /// <summary>It recognises a repetition by a key of ours, so an unknown outcome may be retried there at once.</summary>
-    public bool Idempotent { get; init; }
 }
 
 /// <summary>An envelope on its way to a provider.</summary>

@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using Postrider.Delivery;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Routing;
 using Xunit;
 using Outcome = Postrider.Messages.Outcome;
 using static Postrider.Engine.Tests.Delivery.Leases;

@@ -1,6 +1,7 @@
 using Postrider.Delivery;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Routing;
 using Xunit;
 using static Postrider.Engine.Tests.Delivery.Leases;
 

@@ -1,0 +1,34 @@
+using Postrider.Messages;
+
+namespace Postrider.Routing;
+
+/// <summary>Leave of a transport to start one attempt now. It holds a slot until it is disposed, which is when the outcome is committed.</summary>
+/// <remarks>Order of calls: <see cref="Charge"/> and <see cref="Report"/> once per try, then <see cref="Dispose"/>. Without a charge nothing was used.</remarks>
+public sealed class Permit : IDisposable
+{
+    internal Permit(Transport transport, MailStream stream) => (Transport, Stream) = (transport, stream);
+
+    public Transport Transport { get; }
+    public MailStream Stream { get; }
+
+    /// <summary>Its result decides whether the transport's circuit closes.</summary>
+    public bool IsProbe { get; internal set; }
+
+    // The transport's, guarded by its lock.
+    internal bool Charged;
+    internal bool Trying;
+    internal bool Disposed;
+    internal string? SenderDomain;
+
+    /// <summary>Begins a try. Zero: send now. Longer: the limiter allows the next try only then; nothing was charged, ask again.
+    /// Null: the transport takes no new work any more (its circuit opened, it stalled, was paused, refuses the sender's domain): send nothing.</summary>
+    /// <param name="recipients">How many travel in this try.</param>
+    /// <param name="senderDomain">Of the From address, lower case; null: not looked at.</param>
+    public TimeSpan? Charge(int recipients, string? senderDomain = null) => Transport.Charge(this, recipients, senderDomain);
+
+    /// <summary>What the try came to, once per recipient: tells circuit, limiter and counters.</summary>
+    public void Report(params IReadOnlyList<Outcome> outcomes) => Transport.Report(this, outcomes);
+
+    /// <summary>Frees the slot. Again: nothing.</summary>
+    public void Dispose() => Transport.Return(this);
+}

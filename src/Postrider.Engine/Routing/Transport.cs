@@ -1,0 +1,411 @@
+using Postrider.Messages;
+
+namespace Postrider.Routing;
+
+/// <summary>One named transport on this node: gives permits as its circuit, limiter and slots allow, and learns from what they report.</summary>
+/// <remarks>
+/// It reads its clock itself, as time elapsed: a wall clock that is set must neither empty the limiter nor keep a circuit open.
+/// Instants that it tells are on the wall clock of that moment. It has no timers: what changes with time alone (break over, limiter, stall) is told as
+/// <see cref="WaitInfo.Until"/>; what changes by an event raises <see cref="CapacityCame"/>. Thread-safe.
+/// </remarks>
+public sealed class Transport
+{
+    const int KeptErrors = 5;
+
+    /// <summary>More sender domains than this refused by one transport is not about domains.</summary>
+    const int MostRefusedDomains = 10_000;
+
+    /// <summary>After that a refused sender domain is tried again: somebody may have verified it.</summary>
+    static readonly TimeSpan SenderDomainRefusedFor = TimeSpan.FromHours(1);
+
+    readonly TimeProvider _clock;
+    readonly long _origin;
+    readonly int _bulkSlots;
+
+    // All below is guarded by _lock.
+    readonly Lock _lock = new();
+    readonly List<TransportChange> _changes = [];       // told once the lock is left
+    readonly Queue<TransportError> _errors = new();
+    readonly long[] _outcomes = new long[Enum.GetValues<OutcomeKind>().Length];
+    readonly Dictionary<string, TimeSpan> _refusedDomains = new(StringComparer.OrdinalIgnoreCase);
+    GcraState _limiter;
+    CircuitState _circuit;
+    Permit? _probe;
+    int _taken;
+    int _bulkTaken;
+    int _uncharged;
+    TimeSpan? _unansweredSince;                         // start of the first try since anything completed; null when there is none
+    bool _stallTold;
+    bool _paused;
+    long _tries;
+    volatile bool _untold;                              // _changes has some; a hint that spares the lock
+
+    public Transport(TransportOptions options, ProviderCapabilities capabilities, TimeProvider clock)
+    {
+        Options = options;
+        Capabilities = capabilities;
+        _clock = clock;
+        _origin = clock.GetTimestamp();
+        // A fifth of the slots, at least one, is kept for transactional mail, where there are two or more.
+        _bulkSlots = options.Concurrency > 1 ? options.Concurrency - Math.Max(1, options.Concurrency / 5) : 1;
+    }
+
+    public string Name => Options.Name;
+    public TransportOptions Options { get; }
+    public ProviderCapabilities Capabilities { get; }
+
+    /// <summary>Something happened that may let work start: a slot was freed, the circuit closed, a stall ended, it was resumed. Raised outside of the lock, often.</summary>
+    public event Action<Transport>? CapacityCame;
+
+    /// <summary>Raised outside of the lock, soon after.</summary>
+    public event Action<TransportChange>? Changed;
+
+    /// <summary>Neither paused nor stalled, and its circuit lets at least a probe through: worth waiting for when it is busy.</summary>
+    public bool IsHealthy
+    {
+        get
+        {
+            lock (_lock)
+                return UnhealthyCause_NeedsLock(Now) == WaitCause.None;
+        }
+    }
+
+    /// <summary>A permit, or null; then <see cref="WhyNot(MailStream)"/> tells why.</summary>
+    public Permit? TryTake(MailStream stream) => TryTake(stream, senderDomain: null, out _);
+
+    internal Permit? TryTake(MailStream stream, string? senderDomain, out WaitInfo wait)
+    {
+        Permit? permit = null;
+        lock (_lock)
+        {
+            var now = Now;
+            wait = WhyNot_NeedsLock(stream, senderDomain, now);
+            if (wait.Cause == WaitCause.None)
+            {
+                permit = new Permit(this, stream);
+                var entry = Circuit.TryEnter(_circuit, now, out var step);
+                Apply_NeedsLock(step);
+                if (entry == CircuitEntry.Probe)
+                {
+                    permit.IsProbe = true;
+                    _probe = permit;
+                }
+                _taken++;
+                _uncharged++;
+                if (stream == MailStream.Bulk)
+                    _bulkTaken++;
+            }
+        }
+        Tell(capacity: false);
+        return permit;
+    }
+
+    /// <summary>Why a permit would not be given now, and when that may change.</summary>
+    public WaitInfo WhyNot(MailStream stream) => WhyNot(stream, senderDomain: null);
+
+    internal WaitInfo WhyNot(MailStream stream, string? senderDomain)
+    {
+        WaitInfo wait;
+        lock (_lock)
+            wait = WhyNot_NeedsLock(stream, senderDomain, Now);
+        Tell(capacity: false);
+        return wait;
+    }
+
+    /// <summary>No new work; what is under way goes on.</summary>
+    public void Pause() => SetPaused(true);
+
+    public void Resume() => SetPaused(false);
+
+    /// <summary>An operator says that it works again: circuit closed; stall, waits that the provider asked for and refused sender domains forgotten.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            Apply_NeedsLock(Circuit.Close(_circuit, Now, "closed by an operator"));
+            _probe = null;
+            _limiter = _limiter with { NotBefore = default, Backoff = default };
+            _refusedDomains.Clear();
+            _unansweredSince = null;
+            _stallTold = false;
+        }
+        Tell(capacity: true);
+    }
+
+    /// <summary>Whether the provider takes mail of this sender's domain, as far as we have learned.</summary>
+    public bool TakesSenderDomain(string domain)
+    {
+        lock (_lock)
+            return !IsRefused_NeedsLock(domain, Now, out _);
+    }
+
+    internal TimeSpan? Charge(Permit permit, int recipients, string? senderDomain)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(recipients, 1);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(permit.Disposed, permit);
+            if (permit.Trying)
+                throw new InvalidOperationException("A try is reported before the next one is charged.");
+            var now = Now;
+            var maySend = !_paused && !IsStalled_NeedsLock(now) && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
+            if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
+                return null;
+            // The first try was allowed when the permit was given; each further one asks the limiter again.
+            if (permit.Charged && Gcra.Earliest(_limiter, Options.Rate, now, _uncharged) is var earliest && earliest > now)
+                return earliest - now;
+            if (!permit.Charged)
+                _uncharged--;
+            permit.Charged = permit.Trying = true;
+            permit.SenderDomain = senderDomain;
+            _limiter = Gcra.Charge(_limiter, Options.Rate, now, recipients);
+            _unansweredSince ??= now;
+            _tries++;
+            return TimeSpan.Zero;
+        }
+    }
+
+    internal void Report(Permit permit, IReadOnlyList<Outcome> outcomes)
+    {
+        bool changed;
+        lock (_lock)
+        {
+            if (!permit.Trying)
+                throw new InvalidOperationException("A try is charged before it is reported.");
+            var now = Now;
+            var wasStalled = IsStalled_NeedsLock(now);
+            Complete_NeedsLock(permit);
+            var evidence = CircuitEvidence.None;
+            foreach (var outcome in outcomes)
+            {
+                var of = Learn_NeedsLock(outcome, permit.SenderDomain, now);
+                evidence = of > evidence ? of : evidence;
+            }
+            if (Options.Circuit is { } options)
+                ReportToCircuit_NeedsLock(permit, options, evidence, wasStalled, now);
+            if (_stallTold)
+            {
+                _stallTold = false;
+                Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
+            }
+            changed = _changes.Count > 0;
+        }
+        Tell(capacity: changed);
+    }
+
+    internal void Return(Permit permit)
+    {
+        lock (_lock)
+        {
+            if (permit.Disposed)
+                return;
+            permit.Disposed = true;
+            if (permit.Trying)
+                Complete_NeedsLock(permit); // given up without a result: no evidence of anything
+            if (!permit.Charged)
+                _uncharged--;
+            if (ReferenceEquals(_probe, permit))
+            {
+                _probe = null;
+                if (_circuit.Position == CircuitPosition.HalfOpen)
+                    _circuit = Circuit.ReturnProbe(_circuit);
+            }
+            _taken--;
+            if (permit.Stream == MailStream.Bulk)
+                _bulkTaken--;
+        }
+        Tell(capacity: true);
+    }
+
+    public TransportStatus GetStatus()
+    {
+        TransportStatus status;
+        lock (_lock)
+        {
+            var now = Now;
+            var breakOver = _circuit.Position == CircuitPosition.Open && now >= _circuit.Until;
+            status = new TransportStatus
+            {
+                Name = Name,
+                Scheme = Options.Scheme,
+                Paused = _paused,
+                Stalled = IsStalled_NeedsLock(now),
+                Circuit = breakOver ? CircuitPosition.HalfOpen : _circuit.Position,
+                CircuitOpenUntil = _circuit.Position == CircuitPosition.Open && !breakOver ? Wall(_circuit.Until, now) : null,
+                ThrottledUntil = _limiter.NotBefore > now ? Wall(_limiter.NotBefore, now) : null,
+                InFlight = _taken,
+                Concurrency = Options.Concurrency,
+                Rate = Options.Rate,
+                Tries = _tries,
+                Outcomes = Enum.GetValues<OutcomeKind>().ToDictionary(kind => kind, kind => _outcomes[(int)kind]),
+                LastErrors = [.. _errors.Reverse()],
+                RefusedSenderDomains = _refusedDomains.Where(entry => entry.Value > now).ToDictionary(entry => entry.Key, entry => Wall(entry.Value, now)),
+            };
+        }
+        Tell(capacity: false);
+        return status;
+    }
+
+    TimeSpan Now => _clock.GetElapsedTime(_origin);
+
+    DateTimeOffset Wall(TimeSpan steady, TimeSpan now) => _clock.GetUtcNow() + (steady - now);
+
+    void SetPaused(bool paused)
+    {
+        lock (_lock)
+        {
+            if (_paused == paused)
+                return;
+            _paused = paused;
+            var kind = paused ? TransportChangeKind.Paused : TransportChangeKind.Resumed;
+            Note_NeedsLock(new TransportChange(Name, kind, _clock.GetUtcNow(), "by an operator"));
+        }
+        Tell(capacity: !paused);
+    }
+
+    WaitInfo WhyNot_NeedsLock(MailStream stream, string? senderDomain, TimeSpan now)
+    {
+        if (UnhealthyCause_NeedsLock(now) is not WaitCause.None and var cause)
+            return Wait(cause, cause == WaitCause.CircuitOpen ? _circuit.Until : null, now);
+        if (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out var until))
+            return Wait(WaitCause.SenderDomainRefused, until, now);
+        if (_limiter.NotBefore > now)
+            return Wait(WaitCause.Throttled, _limiter.NotBefore, now);
+        var keepBack = stream == MailStream.Bulk ? Options.Rate?.KeptForTransactional ?? 0 : 0;
+        if (Gcra.Earliest(_limiter, Options.Rate, now, _uncharged, keepBack) is var earliest && earliest > now)
+            return Wait(WaitCause.RateLimited, earliest, now);
+        if (_taken >= Options.Concurrency || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
+            return Wait(WaitCause.Busy, _unansweredSince + Options.Stall, now);
+        return default;
+    }
+
+    WaitInfo Wait(WaitCause cause, TimeSpan? until, TimeSpan now) => new(cause, Name, until is { } at ? Wall(at, now) : null, until - now);
+
+    WaitCause UnhealthyCause_NeedsLock(TimeSpan now)
+    {
+        if (_paused)
+            return WaitCause.Paused;
+        if (IsStalled_NeedsLock(now))
+            return WaitCause.Stalled;
+        return _circuit.Position switch
+        {
+            CircuitPosition.Closed => WaitCause.None,
+            CircuitPosition.Open => now >= _circuit.Until ? WaitCause.None : WaitCause.CircuitOpen,
+            CircuitPosition.HalfOpen => _circuit.ProbeOut ? WaitCause.Probing : WaitCause.None,
+        };
+    }
+
+    bool IsStalled_NeedsLock(TimeSpan now)
+    {
+        if (_unansweredSince + Options.Stall is not { } stalls || now < stalls)
+            return false;
+        if (!_stallTold)
+        {
+            _stallTold = true;
+            Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Stalled, _clock.GetUtcNow(), "an attempt is not answered and nothing completed since it began"));
+        }
+        return true;
+    }
+
+    bool IsRefused_NeedsLock(string domain, TimeSpan now, out TimeSpan until) => _refusedDomains.TryGetValue(domain, out until) && until > now;
+
+    void Complete_NeedsLock(Permit permit)
+    {
+        permit.Trying = false;
+        // Tries that began before this completion no longer tell of a stall: the transport has answered since.
+        _unansweredSince = null;
+    }
+
+    CircuitEvidence Learn_NeedsLock(Outcome outcome, string? senderDomain, TimeSpan now)
+    {
+        _outcomes[(int)outcome.Kind]++;
+        var evidence = EvidenceOf(outcome);
+        if (outcome.Kind == OutcomeKind.Accepted)
+            _limiter = Gcra.Answered(_limiter);
+        else if (outcome.Kind == OutcomeKind.Throttled)
+            _limiter = Gcra.Throttle(_limiter, now, outcome.RetryAfter);
+        if (outcome is { Kind: OutcomeKind.Refused, Scope: OutcomeScope.SenderDomain } && senderDomain is not null)
+            RefuseDomain_NeedsLock(senderDomain, outcome.Reply, now);
+        if (outcome.Kind is OutcomeKind.Refused or OutcomeKind.Throttled or OutcomeKind.Unreachable or OutcomeKind.Unknown)
+        {
+            if (_errors.Count == KeptErrors)
+                _errors.Dequeue();
+            _errors.Enqueue(new TransportError(_clock.GetUtcNow(), outcome.Kind, outcome.Scope, outcome.Reply));
+        }
+        return evidence;
+    }
+
+    static CircuitEvidence EvidenceOf(Outcome outcome) => outcome.Kind switch
+    {
+        OutcomeKind.Accepted or OutcomeKind.Deferred or OutcomeKind.Rejected => CircuitEvidence.Answered,
+        OutcomeKind.Refused => outcome.Scope == OutcomeScope.Transport ? CircuitEvidence.AccountRefused : CircuitEvidence.Answered,
+        OutcomeKind.Unfit => CircuitEvidence.None,
+        OutcomeKind.Throttled => CircuitEvidence.Throttled,
+        OutcomeKind.Unreachable or OutcomeKind.Unknown => CircuitEvidence.Failure,
+    };
+
+    void RefuseDomain_NeedsLock(string domain, Reply reply, TimeSpan now)
+    {
+        if (_refusedDomains.Count >= MostRefusedDomains)
+            foreach (var entry in _refusedDomains.Where(entry => entry.Value <= now).ToList())
+                _refusedDomains.Remove(entry.Key);
+        if (_refusedDomains.Count >= MostRefusedDomains)
+            return;
+        _refusedDomains[domain] = now + SenderDomainRefusedFor;
+        Note_NeedsLock(new TransportChange(Name, TransportChangeKind.SenderDomainRefused, _clock.GetUtcNow(), $"{domain}: {reply.Text}",
+            Wall(now + SenderDomainRefusedFor, now)));
+    }
+
+    void ReportToCircuit_NeedsLock(Permit permit, CircuitOptions options, CircuitEvidence evidence, bool wasStalled, TimeSpan now)
+    {
+        var probe = ReferenceEquals(_probe, permit);
+        if (probe)
+            _probe = null;
+        Apply_NeedsLock(Circuit.Report(_circuit, options, now, evidence, probe));
+        // What waited for so long failed in the end: one probe finds out, instead of all slots hanging again.
+        if (wasStalled && evidence == CircuitEvidence.Failure)
+            Apply_NeedsLock(Circuit.Trip(_circuit, options, now, "it did not answer"));
+    }
+
+    void Apply_NeedsLock(CircuitStep step)
+    {
+        _circuit = step.State;
+        if (step.Change is not { } change)
+            return;
+        if (change.To != CircuitPosition.HalfOpen)
+            _probe = null;
+        var at = _clock.GetUtcNow();
+        Note_NeedsLock(change.To switch
+        {
+            CircuitPosition.Open => new TransportChange(Name, TransportChangeKind.CircuitOpened, at, change.Reason, at + change.OpenFor),
+            CircuitPosition.HalfOpen => new TransportChange(Name, TransportChangeKind.CircuitHalfOpen, at, change.Reason),
+            CircuitPosition.Closed => new TransportChange(Name, TransportChangeKind.CircuitClosed, at, change.Reason),
+        });
+    }
+
+    void Note_NeedsLock(TransportChange change)
+    {
+        _changes.Add(change);
+        _untold = true;
+    }
+
+    void Tell(bool capacity)
+    {
+        if (_untold)
+            foreach (var change in TakeChanges())
+                Changed?.Invoke(change);
+        if (capacity)
+            CapacityCame?.Invoke(this);
+    }
+
+    TransportChange[] TakeChanges()
+    {
+        lock (_lock)
+        {
+            TransportChange[] changes = [.. _changes];
+            _changes.Clear();
+            _untold = false;
+            return changes;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using Postrider.Messages;
+
+namespace Postrider.Routing;
+
+/// <summary>How a transport is doing, at one instant: what <c>GET /transports</c> and the dashboard show.</summary>
+public sealed record TransportStatus
+{
+    public required string Name { get; init; }
+    public required string Scheme { get; init; }
+    public required bool Paused { get; init; }
+    public required bool Stalled { get; init; }
+
+    /// <summary>Open is shown as half-open once the break is over, whether or not a probe has started.</summary>
+    public required CircuitPosition Circuit { get; init; }
+
+    /// <summary>Wall clock; null unless open.</summary>
+    public required DateTimeOffset? CircuitOpenUntil { get; init; }
+
+    /// <summary>Wall clock; null unless the provider asked for a wait that is not over.</summary>
+    public required DateTimeOffset? ThrottledUntil { get; init; }
+
+    /// <summary>Permits out: from permit to committed outcome.</summary>
+    public required int InFlight { get; init; }
+    public required int Concurrency { get; init; }
+    public required Rate? Rate { get; init; }
+
+    /// <summary>Tries since the process started.</summary>
+    public required long Tries { get; init; }
+
+    /// <summary>Recipients by what their tries came to, since the process started.</summary>
+    public required IReadOnlyDictionary<OutcomeKind, long> Outcomes { get; init; }
+
+    /// <summary>The newest first, a handful.</summary>
+    public required IReadOnlyList<TransportError> LastErrors { get; init; }
+
+    /// <summary>Sender domains that the provider refuses, with the wall-clock instant at which they are tried again.</summary>
+    public required IReadOnlyDictionary<string, DateTimeOffset> RefusedSenderDomains { get; init; }
+}
+
+/// <summary>A result that speaks against the transport.</summary>
+public readonly record struct TransportError(DateTimeOffset At, OutcomeKind Kind, OutcomeScope Scope, Reply Reply);
+
+public enum TransportChangeKind : byte { Paused, Resumed, CircuitOpened, CircuitHalfOpen, CircuitClosed, Stalled, Recovered, SenderDomainRefused }
+
+/// <summary>A transport that changed in a way people want to know of.</summary>
+/// <param name="Until">When it is tried again; null where that is not known.</param>
+public sealed record TransportChange(string Transport, TransportChangeKind Kind, DateTimeOffset At, string Reason, DateTimeOffset? Until = null);
