@@ -46,6 +46,8 @@ public static class SubmissionProblems
         RetryAfter = TimeSpan.FromSeconds(60),
     };
 
+    public static Problem NoMessages { get; } = new("no-recipients", 422, "No messages", "The list of messages is empty.");
+
     public static Problem TooMany(string what, int limit) => new(
         "too-many-messages", 422, "Too many messages", $"One call takes at most {limit:N0} {what}. Split it.");
 }

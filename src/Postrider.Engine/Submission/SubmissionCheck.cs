@@ -1,0 +1,83 @@
+using Postrider.Messages;
+
+namespace Postrider.Submission;
+
+/// <summary>A request that has no fault, as the store wants it.</summary>
+sealed record CheckedSubmission
+{
+    public required MessageContent Content { get; init; }
+
+    /// <summary>Empty where each destination gets a message of its own.</summary>
+    public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
+    public required MailStream Stream { get; init; }
+
+    /// <summary>Null: the rules choose.</summary>
+    public required string? Route { get; init; }
+    public required DateTimeOffset? SendAt { get; init; }
+    public required DateTimeOffset ExpiresAt { get; init; }
+    public required AmbiguityPolicy OnAmbiguous { get; init; }
+    public required string? OrderingKey { get; init; }
+    public required IReadOnlyList<string> Tags { get; init; }
+    public required IReadOnlyList<MetadataEntry> Metadata { get; init; }
+}
+
+/// <summary>Checks a request, all of it, and turns it into what is stored. Touches nothing outside.</summary>
+sealed class SubmissionCheck(SubmissionOptions options)
+{
+    /// <summary>Null exactly when <paramref name="faults"/> has any.</summary>
+    public CheckedSubmission? Message(SubmissionRequest request, DateTimeOffset now, Faults faults) =>
+        Check(request, AddressCheck.Recipients(request, options, faults), MailStream.Transactional, now, faults);
+
+    /// <summary>As <see cref="Message"/>, for what all destinations of a batch share.</summary>
+    public CheckedSubmission? Shared(SubmissionRequest request, DateTimeOffset now, Faults faults)
+    {
+        if (request.To.Count + request.Cc.Count + request.Bcc.Count > 0)
+            faults.Add("/to", "invalid-field", "Each destination gets a message of its own: name recipients in 'destinations' only.");
+        return Check(request, [], MailStream.Bulk, now, faults);
+    }
+
+    CheckedSubmission? Check(SubmissionRequest request, IReadOnlyList<MessageRecipient> recipients, MailStream stream, DateTimeOffset now, Faults faults)
+    {
+        var from = AddressCheck.Sender(request.From, options.AddressRules, faults);
+        var replyTo = AddressCheck.ReplyTo(request.ReplyTo, options.AddressRules, faults);
+        if (string.IsNullOrEmpty(request.Subject) && string.IsNullOrEmpty(request.Text) && string.IsNullOrEmpty(request.Html))
+            faults.Add("", "no-content", "The message is empty: give it a 'subject', a 'text' or an 'html'.");
+        var fits = ContentCheck.Fits(request, options, faults);
+        var subject = ContentCheck.Subject(request.Subject, options, faults);
+        var headers = ContentCheck.Headers(request.Headers, options, faults);
+        var attachments = fits ? ContentCheck.Attachments(request.Attachments, options, faults) : [];
+        var sendAt = TermsCheck.SendAt(request.SendAt, now, options, faults);
+        var expiresIn = TermsCheck.ExpiresIn(request.ExpiresIn, options, faults);
+        var route = TermsCheck.Route(request.Route, faults);
+        stream = TermsCheck.Stream(request.Stream, stream, faults);
+        var onAmbiguous = TermsCheck.OnAmbiguous(request.OnAmbiguous, options.OnAmbiguous, faults);
+        var orderingKey = TermsCheck.OrderingKey(request.OrderingKey, faults);
+        TermsCheck.Tags(request.Tags, options, faults);
+        TermsCheck.Metadata(request.Metadata, options, faults);
+        if (faults.Any)
+            return null;
+        return new CheckedSubmission
+        {
+            Content = new MessageContent
+            {
+                From = from!,
+                ReplyTo = replyTo,
+                Subject = subject,
+                // An empty part would be shown instead of the other one.
+                Text = string.IsNullOrEmpty(request.Text) ? null : request.Text,
+                Html = string.IsNullOrEmpty(request.Html) ? null : request.Html,
+                Headers = headers,
+                Attachments = attachments,
+            },
+            Recipients = recipients,
+            Stream = stream,
+            Route = route,
+            SendAt = sendAt,
+            ExpiresAt = (sendAt ?? now) + expiresIn,
+            OnAmbiguous = onAmbiguous,
+            OrderingKey = orderingKey,
+            Tags = request.Tags,
+            Metadata = request.Metadata,
+        };
+    }
+}
