@@ -15,7 +15,9 @@ sealed record CheckedSubmission
     public required string? Route { get; init; }
     public required DateTimeOffset? SendAt { get; init; }
     public required DateTimeOffset ExpiresAt { get; init; }
-    public required AmbiguityPolicy OnAmbiguous { get; init; }
+
+    /// <summary>Null: the route's, else the installation's.</summary>
+    public required AmbiguityPolicy? OnAmbiguous { get; init; }
     public required string? OrderingKey { get; init; }
     public required IReadOnlyList<string> Tags { get; init; }
     public required IReadOnlyList<MetadataEntry> Metadata { get; init; }
@@ -50,7 +52,7 @@ sealed class SubmissionCheck(SubmissionOptions options)
         var expiresIn = TermsCheck.ExpiresIn(request.ExpiresIn, options, faults);
         var route = TermsCheck.Route(request.Route, faults);
         stream = TermsCheck.Stream(request.Stream, stream, faults);
-        var onAmbiguous = TermsCheck.OnAmbiguous(request.OnAmbiguous, options.OnAmbiguous, faults);
+        var onAmbiguous = TermsCheck.OnAmbiguous(request.OnAmbiguous, faults);
         var orderingKey = TermsCheck.OrderingKey(request.OrderingKey, faults);
         TermsCheck.Tags(request.Tags, options, faults);
         TermsCheck.Metadata(request.Metadata, options, faults);

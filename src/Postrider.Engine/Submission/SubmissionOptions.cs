@@ -67,7 +67,7 @@ public sealed class SubmissionOptions
     [Range(typeof(TimeSpan), "1.00:00:00", "365.00:00:00")]
     public TimeSpan KeepIdempotencyKeys { get; set; } = TimeSpan.FromHours(72);
 
-    /// <summary>What becomes of an attempt that may have been accepted, when the message does not say. Default <c>retry</c>.</summary>
+    /// <summary>What becomes of an attempt that may have been accepted, when neither the message nor its route says. Default <c>retry</c>.</summary>
     public AmbiguityPolicy OnAmbiguous { get; set; } = AmbiguityPolicy.Retry;
 
     /// <summary>Take recipients such as <c>user@[192.0.2.1]</c>. Default false.</summary>

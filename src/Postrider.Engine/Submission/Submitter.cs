@@ -1,6 +1,8 @@
 using System.Globalization;
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Routing;
 
 namespace Postrider.Submission;
 
@@ -16,7 +18,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     readonly Acceptor _acceptor = new(store, reader, handOver, clock, options);
     volatile bool _draining;
 
-    public required RouteChooser Routes { get; init; }
+    public required Router Router { get; init; }
 
     /// <summary>Null where nobody looks at held mail.</summary>
     public HeldCopy? KeepHeld { get; init; }
@@ -34,14 +36,15 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         if (Refuse(context) is { } refusal)
             return new SubmissionResult.Refused(refusal);
         var now = clock.GetUtcNow();
-        var (entry, problem) = Prepare(request, context, now);
-        if (entry is null)
+        var (prepared, problem) = Prepare(request, context, now);
+        if (prepared is not { } ready)
             return new SubmissionResult.Refused(problem!);
-        var message = NewMessage(entry, ids.Next(), entry.Content, entry.Recipients);
+        var content = ready.Entry.Content;
+        var message = NewMessage(ready.Entry, ready.Route, ids.Next(), content, ready.Entry.Recipients);
         var receipt = new SubmissionReceipt(Batch: null, [Item(message)]);
-        var result = await _acceptor.AcceptOneAsync(message, entry.Content, context, receipt);
+        var result = await _acceptor.AcceptOneAsync(message, content, context, receipt);
         if (result is SubmissionResult.Accepted)
-            KeepCopy(context.Tenant, message, entry.Content);
+            KeepCopy(context.Tenant, message, content);
         return result;
     }
 
@@ -73,7 +76,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         {
             if (checkedEntries[i] is not { } entry)
                 continue;
-            messages.Add(NewMessage(entry, batch.Id.Plus(messages.Count + 1), entry.Content, entry.Recipients));
+            messages.Add(NewMessage(entry.Entry, entry.Route, batch.Id.Plus(messages.Count + 1), entry.Entry.Content, entry.Entry.Recipients));
             items[i] = Item(messages[^1]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -93,7 +96,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var recipients = Recipients(destinations, faults);
         if (faults.Any || entry is null)
             return new SubmissionResult.Refused(faults.ToProblem());
-        if (Place(entry, context, recipients[0], out var placed) is { } problem)
+        if (MayNotSend(entry, context) is { } problem)
             return new SubmissionResult.Refused(problem);
 
         var batch = new NewBatch { Id = ids.Reserve(destinations.Count + 1), Count = destinations.Count, Content = entry.Content };
@@ -101,7 +104,9 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var items = new SubmissionItem[destinations.Count];
         for (var i = 0; i < items.Length; i++)
         {
-            messages.Add(NewMessage(placed, batch.Id.Plus(i + 1), content: null, recipients[i]));
+            if (Choose(entry, recipients[i], out var nowhere) is not { } route)
+                return new SubmissionResult.Refused(nowhere!);
+            messages.Add(NewMessage(entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]));
             items[i] = Item(messages[i]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -130,46 +135,59 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     }
 
     /// <summary>Exactly one of the two is null.</summary>
-    (CheckedSubmission? Entry, Problem? Problem) Prepare(SubmissionRequest request, SubmissionContext context, DateTimeOffset now)
+    (Prepared? Ready, Problem? Problem) Prepare(SubmissionRequest request, SubmissionContext context, DateTimeOffset now)
     {
         var faults = new Faults();
-        var entry = _check.Message(request, now, faults);
-        if (entry is null)
+        if (_check.Message(request, now, faults) is not { } entry)
             return (null, faults.ToProblem());
-        var problem = Place(entry, context, entry.Recipients, out var placed);
-        return problem is null ? (placed, null) : (null, problem);
+        if (MayNotSend(entry, context) is { } problem)
+            return (null, problem);
+        return Choose(entry, entry.Recipients, out var nowhere) is { } route ? (new Prepared(entry, route), null) : (null, nowhere);
     }
 
-    /// <summary>Asks whether the tenant may send this and by which route.</summary>
-    Problem? Place(CheckedSubmission entry, SubmissionContext context, IReadOnlyList<MessageRecipient> recipients, out CheckedSubmission placed)
+    Problem? MayNotSend(CheckedSubmission entry, SubmissionContext context)
     {
-        placed = entry;
         var from = entry.Content.From.Address;
-        if (MaySendFrom is not null && !MaySendFrom(context.Tenant, from))
-            return Faults.One("/from", "unverified-sender", $"The domain '{from.Domain}' is not verified for sending.");
-        var choice = Routes(new RouteQuestion(context.Tenant, entry.Route, entry.Stream, from, recipients, entry.Tags));
-        placed = entry.Route == choice.Route ? entry : entry with { Route = choice.Route };
-        return choice.Standing switch
-        {
-            RouteStanding.Ready => null,
-            RouteStanding.NoTransport => SubmissionProblems.NoTransport(choice.Route),
-            RouteStanding.Unknown => Faults.One("/route", "invalid-field", $"There is no route '{choice.Route}'."),
-        };
+        return MaySendFrom is null || MaySendFrom(context.Tenant, from)
+            ? null
+            : Faults.One("/from", "unverified-sender", $"The domain '{from.Domain}' is not verified for sending.");
     }
 
-    CheckedSubmission?[] PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count, out int recipients)
+    /// <summary>Null, with the reason, where there is no way out.</summary>
+    RouteSettings? Choose(CheckedSubmission entry, IReadOnlyList<MessageRecipient> recipients, out Problem? problem)
+    {
+        problem = null;
+        var table = Router.Table;
+        var request = new RouteRequest(entry.Route, entry.Stream, entry.Tags, entry.Content.From.Address.AsciiDomain, Domains(recipients));
+        if (table.Choose(request) is { } route)
+            return route.Settings;
+        var name = entry.Route ?? RouteSettings.DefaultName;
+        problem = table.Transports.Count == 0
+            ? SubmissionProblems.NoTransport(name)
+            : Faults.One("/route", "invalid-field", $"There is no route '{name}'.");
+        return null;
+    }
+
+    Prepared?[] PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count, out int recipients)
     {
         var now = clock.GetUtcNow();
-        var prepared = new CheckedSubmission?[entries.Count];
+        var prepared = new Prepared?[entries.Count];
         problems = new Problem?[entries.Count];
         count = recipients = 0;
         for (var i = 0; i < entries.Count; i++)
         {
             (prepared[i], problems[i]) = entries[i].Request is { } request ? Prepare(request, context, now) : (null, entries[i].Problem);
             count += prepared[i] is null ? 0 : 1;
-            recipients += prepared[i]?.Recipients.Count ?? 0;
+            recipients += prepared[i]?.Entry.Recipients.Count ?? 0;
         }
         return prepared;
+    }
+
+    /// <summary>Only read where a rule asks for it.</summary>
+    static IEnumerable<string> Domains(IReadOnlyList<MessageRecipient> recipients)
+    {
+        foreach (var recipient in recipients)
+            yield return recipient.Mailbox.Address.AsciiDomain;
     }
 
     MessageRecipient[][] Recipients(IReadOnlyList<Destination> destinations, Faults faults)
@@ -187,16 +205,16 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return recipients;
     }
 
-    NewMessage NewMessage(CheckedSubmission entry, MessageId id, MessageContent? content, IReadOnlyList<MessageRecipient> recipients) => new()
+    NewMessage NewMessage(CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content, IReadOnlyList<MessageRecipient> recipients) => new()
     {
         Id = id,
         Stream = entry.Stream,
-        Route = entry.Route!,
+        Route = route.Name,
         Recipients = recipients,
         Content = content,
         ExpiresAt = entry.ExpiresAt,
         SendAt = entry.SendAt,
-        OnAmbiguous = entry.OnAmbiguous,
+        OnAmbiguous = entry.OnAmbiguous ?? route.OnAmbiguous ?? options.OnAmbiguous,
         OrderingKey = entry.OrderingKey,
         Tags = entry.Tags,
         Metadata = entry.Metadata,
@@ -267,4 +285,13 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         }
         return null;
     }
+
+    /// <summary>A message without fault and with a way out.</summary>
+    readonly record struct Prepared(CheckedSubmission Entry, RouteSettings Route);
 }
+
+/// <summary>Keeps a copy of a message for recipients that staging does not allow, where people can look at it (the inbox). Called after the commit; must not wait.</summary>
+public delegate void HeldCopy(TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all, IReadOnlyList<MessageRecipient> held);
+
+/// <summary>Whether a tenant may send from this address; asked only where one is given. Must be fast and must not wait.</summary>
+public delegate bool SenderCheck(TenantId tenant, EmailAddress from);

@@ -25,16 +25,17 @@ static class TermsCheck
         }
     }
 
-    public static AmbiguityPolicy OnAmbiguous(string? policy, AmbiguityPolicy otherwise, Faults faults)
+    /// <summary>Null when the message leaves it open.</summary>
+    public static AmbiguityPolicy? OnAmbiguous(string? policy, Faults faults)
     {
         switch (policy)
         {
-            case null: return otherwise;
+            case null: return null;
             case "retry": return AmbiguityPolicy.Retry;
             case "hold": return AmbiguityPolicy.Hold;
             default:
                 faults.Add("/on_ambiguous", "invalid-field", "on_ambiguous is 'retry' (at least once) or 'hold' (at most once).");
-                return otherwise;
+                return null;
         }
     }
 

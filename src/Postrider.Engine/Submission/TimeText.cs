@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postrider.Messages;
 
 namespace Postrider.Submission;
 
@@ -30,16 +31,15 @@ public static class TimeText
         return true;
     }
 
-    /// <summary>Reads a span: a whole number of seconds, or a whole number with one of the units s, m, h, d. At most ten years.</summary>
+    /// <summary>Reads a span: a whole number of seconds, or a number with a unit as in <see cref="Durations"/>. At most ten years.</summary>
     public static bool TryParseSpan(ReadOnlySpan<char> text, out TimeSpan span)
     {
-        span = default;
-        var unit = text is [.., var last] ? last switch { 's' => 1, 'm' => 60, 'h' => 3_600, 'd' => 86_400, _ => 0 } : 0;
-        var digits = unit == 0 ? text : text[..^1];
+        if (Durations.TryParse(text, out span))
+            return true;
         const int TenYears = 315_360_000;
-        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > TenYears / Math.Max(unit, 1))
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds > TenYears)
             return false;
-        span = TimeSpan.FromSeconds((long)number * Math.Max(unit, 1));
+        span = TimeSpan.FromSeconds(seconds);
         return true;
     }
 
