@@ -250,12 +250,6 @@ sealed class SmtpSinkSession(SmtpSink sink, SmtpSinkOptions options, Socket sock
             Say("554 5.5.1 no valid recipients");
             return;
         }
-        if (Wants("drop-at-data"))
-        {
-            await FlushAsync();
-            Cut();
-            return;
-        }
         Say("354 end with CRLF.CRLF");
         await FlushAsync();
         if (Wants("drop-in-data"))
@@ -291,7 +285,7 @@ sealed class SmtpSinkSession(SmtpSink sink, SmtpSinkOptions options, Socket sock
             Say("554 5.5.1 no valid recipients");
             return;
         }
-        if (Wants("drop-in-data") || Wants("drop-at-data"))
+        if (Wants("drop-in-data"))
         {
             Cut();
             return;

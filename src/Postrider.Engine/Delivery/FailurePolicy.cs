@@ -12,7 +12,7 @@ namespace Postrider.Delivery;
 //  - What may have been accepted goes nowhere else. Where the provider recognises a repetition it is asked again there, once; else it waits.
 
 /// <summary>From what an attempt came to, to what becomes of each recipient. Pure: no clock, no randomness, no store.</summary>
-public static class FailurePolicy
+static class FailurePolicy
 {
     /// <summary>Back-off of a round in which every transport failed: 1 s doubling to 5 min.</summary>
     public static readonly TimeSpan ShortestBackOff = TimeSpan.FromSeconds(1);
@@ -76,22 +76,23 @@ public static class FailurePolicy
             OutcomeKind.Unfit or OutcomeKind.Refused => pinned ? settle : Elsewhere(envelope, attempt, now, jitter, outcome, refused: true),
             OutcomeKind.Unreachable => pinned ? settle : Elsewhere(envelope, attempt, now, jitter, outcome, refused: false),
             OutcomeKind.Throttled => pinned ? settle
-                : attempt.Route.SpillWhenThrottled ? Elsewhere(envelope, attempt, now, jitter, outcome, refused: false)
+                : Spills(attempt.Route, outcome) ? Elsewhere(envelope, attempt, now, jitter, outcome, refused: false)
                 : Step.WaitHere(envelope, now, BackOff(envelope.Rounds + 1, jitter, outcome.RetryAfter)),
         };
     }
+
+    static bool Spills(RoutePatience route, Outcome outcome) =>
+        route.SpillAfter is { } after && (outcome.RetryAfter is not { } asked || asked > after);
 
     // A rejection whose scope is a sender domain or a transport says nothing of the address or the message.
     static OutcomeKind KindOf(Outcome outcome) =>
         outcome is { Kind: OutcomeKind.Rejected, Scope: OutcomeScope.SenderDomain or OutcomeScope.Transport } ? OutcomeKind.Refused : outcome.Kind;
 
-    static Step? Defer(QueuedEnvelope envelope, RoutePatience route, Outcome outcome, DateTimeOffset now, double jitter)
-    {
-        if (envelope.Deferrals >= route.Schedule.Count)
-            return null;
-        var delay = Longer(route.Schedule.Delay(envelope.Deferrals, jitter), Capped(outcome.RetryAfter));
-        return Step.Defer(envelope, now + delay);
-    }
+    /// <summary>Later, by the schedule; null when it is used up.</summary>
+    static Step? Defer(QueuedEnvelope envelope, RoutePatience route, Outcome outcome, DateTimeOffset now, double jitter) =>
+        envelope.Deferrals < route.Schedule.Count
+            ? Step.Defer(envelope, now + Longer(route.Schedule.Delay(envelope.Deferrals, jitter), Capped(outcome.RetryAfter)))
+            : null;
 
     /// <summary>The next transport at once, or the next round when there is none; null when every transport of the route has refused it.</summary>
     static Step? Elsewhere(QueuedEnvelope envelope, AttemptFacts attempt, DateTimeOffset now, double jitter, Outcome outcome, bool refused)
@@ -139,7 +140,7 @@ public static class FailurePolicy
 
     /// <summary>Doubles from <see cref="ShortestBackOff"/> to <see cref="LongestBackOff"/>, ± 20 %, and never less than the remote asked for.</summary>
     /// <param name="round">From 1.</param>
-    internal static TimeSpan BackOff(int round, double jitter, TimeSpan? retryAfter = null)
+    public static TimeSpan BackOff(int round, double jitter, TimeSpan? retryAfter = null)
     {
         var full = Math.Min(ShortestBackOff.TotalSeconds * Math.Pow(2, Math.Min(round - 1, 20)), LongestBackOff.TotalSeconds);
         var spread = Math.Clamp(full * (0.8 + 0.4 * jitter), ShortestBackOff.TotalSeconds, LongestBackOff.TotalSeconds);
@@ -191,17 +192,17 @@ public static class FailurePolicy
 
 /// <summary>What the policy knows of an attempt beside its outcomes.</summary>
 /// <param name="Idempotent">The provider recognises a repetition by a key of ours.</param>
-public sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Route);
+sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Route);
 
 /// <summary>What the policy reads of a route.</summary>
 /// <param name="Transports">All of them by name, in order, whether or not they work now.</param>
 /// <param name="Schedule">The delays after deferrals.</param>
-/// <param name="SpillWhenThrottled">Whether a throttled transport's mail may go to the next one.</param>
+/// <param name="SpillAfter">Mail of a throttled transport goes to the next one when the wait is not known or longer than this; null: it waits.</param>
 /// <param name="Settle">How long an unknown outcome of this transport and stream waits for evidence.</param>
-public sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, bool SpillWhenThrottled, TimeSpan Settle);
+sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, TimeSpan? SpillAfter, TimeSpan Settle);
 
 /// <summary>What becomes of the recipients of a lease: each is in exactly one of the two.</summary>
-public sealed record Decision(IReadOnlyList<RecipientEnd> Ends, IReadOnlyList<Continuation> Continues);
+sealed record Decision(IReadOnlyList<RecipientEnd> Ends, IReadOnlyList<Continuation> Continues);
 
 /// <summary>How an outcome reads to people.</summary>
 static class ReplyWords

@@ -14,4 +14,7 @@ public sealed record ProviderCapabilities
 
     /// <summary>It recognises a repetition by a key of ours, so an unknown outcome may be retried there at once.</summary>
     public bool Idempotent { get; init; }
+
+    /// <summary>How long an outcome that may have been an acceptance waits for evidence here; null: as the stream asks. HTTP providers: 120 s, their longest timeout.</summary>
+    public TimeSpan? Settle { get; init; }
 }

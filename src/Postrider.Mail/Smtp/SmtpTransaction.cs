@@ -71,12 +71,11 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
         return false;
     }
 
-    /// <summary>A refused chunk, unlike refused content after DATA, leaves the transaction open (RFC 3030 §2).</summary>
-    public void FinalAnswered(SmtpReply reply, bool asChunk)
+    public void FinalAnswered(SmtpReply reply)
     {
         Understand(SmtpPhase.FinalDot, reply);
         _final = reply;
-        _isEnded = reply.IsPositive || !asChunk;
+        _isEnded = true;
         if (!reply.IsPositive)
         {
             RefuseOpen(SmtpPhase.FinalDot, reply);

@@ -47,7 +47,7 @@ public sealed class FailurePolicyProperties
         }
         select new Case(
             Lease(count, deferrals, rounds, history) with { Suppressed = suppressed >= 0 ? [suppressed] : [] },
-            new AttemptFacts(Names[at], idempotent, new RoutePatience(route, DeferralSchedule.Default, spill, TimeSpan.FromMinutes(1))),
+            new AttemptFacts(Names[at], idempotent, new RoutePatience(route, DeferralSchedule.Default, spill ? TimeSpan.Zero : null, TimeSpan.FromMinutes(1))),
             [.. Enumerable.Range(0, count).Skip(skipped == 2 ? 1 : 0).Where(n => n != suppressed)
                 .Select(n => new RecipientOutcome(n, Outcome((OutcomeKind)kinds[n], (OutcomeScope)scopes[n], 550, "5.1.1")))],
             jitter / 100.0);

@@ -12,8 +12,9 @@ public sealed class FailurePolicyTests
 {
     static readonly TimeSpan Settle = TimeSpan.FromSeconds(60);
 
-    static AttemptFacts At(string transport = "a", bool idempotent = false, bool spill = true, DeferralSchedule? schedule = null, params string[] route) =>
-        new(transport, idempotent, new RoutePatience(route.Length == 0 ? ["a", "b"] : route, schedule ?? DeferralSchedule.Default, spill, Settle));
+    static AttemptFacts At(string transport = "a", bool idempotent = false, bool spill = true, params string[] route) =>
+        new(transport, idempotent,
+            new RoutePatience(route.Length == 0 ? ["a", "b"] : route, DeferralSchedule.Default, spill ? TimeSpan.FromSeconds(1) : null, Settle));
 
     static TransportHistory Refused(params string[] by) => TransportHistory.Empty with { RefusedBy = by };
     static TransportHistory Failed(params string[] by) => TransportHistory.Empty with { FailedThisRound = by };
@@ -125,6 +126,15 @@ public sealed class FailurePolicyTests
         var outcome = Outcome(OutcomeKind.Throttled, OutcomeScope.Transport, 429) with { RetryAfter = TimeSpan.FromSeconds(30) };
         Assert.Equal("Queued +30 TransportThrottled d0 r1", Next(Lease(), At(spill: false), outcome));
         Assert.Equal("Queued +1 TransportThrottled d0 r1", Next(Lease(), At(spill: false), outcome with { RetryAfter = null }));
+    }
+
+    [Theory]
+    [InlineData(0.5, "Queued +1 TransportThrottled d0 r1")]
+    [InlineData(30, "Queued +0 NextTransport d0 r0 failed:a")]
+    public void A_short_wait_is_no_reason_to_spill(double asked, string expected)
+    {
+        var outcome = Outcome(OutcomeKind.Throttled, OutcomeScope.Transport, 429) with { RetryAfter = TimeSpan.FromSeconds(asked) };
+        Assert.Equal(expected, Next(Lease(), At(), outcome));
     }
 
     [Fact]

@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Postrider.Queue;
+
+namespace Postrider.Delivery;
+
+/// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
+sealed partial class DeliveryHost(IQueueStore store, Dispatcher dispatcher, Keeper keeper, SteadyTime time, DeliveryOptions options, ILogger<DeliveryHost> logger)
+    : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var now = time.Now;
+        var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, stoppingToken);
+        if (swept > 0)
+            LogSwept(swept);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var keeping = keeper.RunAsync(ended.Token);
+        try
+        {
+            await dispatcher.RunAsync();
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await keeping;
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        using var now = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        void Second(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            LogSecondSignal(context.Signal);
+            now.Cancel();
+        }
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Second);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Second);
+        await dispatcher.DrainAsync(now.Token);
+        await base.StopAsync(cancellationToken);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Count} envelopes were under way when this node last ended: they are queued again, or wait for evidence")]
+    partial void LogSwept(int count);
+
+    [LoggerMessage(LogLevel.Warning, "{Signal} again: running attempts are cut")]
+    partial void LogSecondSignal(PosixSignal signal);
+}

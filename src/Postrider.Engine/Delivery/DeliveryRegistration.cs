@@ -1,0 +1,53 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Postrider.Providers;
+using Postrider.Queue;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+/// <summary>This start of this node, as leases name it.</summary>
+public sealed record ThisNode(Incarnation Incarnation);
+
+/// <summary>Puts the room into the process.</summary>
+public static class DeliveryRegistration
+{
+    /// <summary>Router and transports for every node; dispatcher, keeper and drain for one that delivers.</summary>
+    /// <remarks>Asks for <see cref="IQueueStore"/>, <see cref="TimeProvider"/>, <see cref="Entropy"/>, the <see cref="IProviderFactory"/>s and <see cref="RoutingOptions"/>.</remarks>
+    /// <param name="delivers">The node has the role <c>worker</c>.</param>
+    public static IServiceCollection AddPostriderDelivery(this IServiceCollection services, bool delivers)
+    {
+        services.AddOptions<DeliveryOptions>().BindConfiguration("Delivery").ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsRanges>());
+        services.TryAddSingleton(sp => sp.GetRequiredService<IOptions<DeliveryOptions>>().Value);
+        services.TryAddSingleton<DeliveryMetrics>();
+        services.TryAddSingleton<SteadyTime>();
+        services.TryAddSingleton<DueBook>();
+        services.TryAddSingleton<Recorder>();
+        services.TryAddSingleton<LaneParts>();
+        services.TryAddSingleton<Lanes>();
+        services.TryAddSingleton(sp => new Router(TransportSetup.Open(
+            sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(), sp.GetRequiredService<Lanes>())));
+        if (!delivers)
+        {
+            services.TryAddSingleton<IHandOver, NoHandOver>();
+            return services;
+        }
+        // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its own.
+        services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
+        services.TryAddSingleton<DispatcherParts>();
+        services.TryAddSingleton(sp => new Dispatcher(sp.GetRequiredService<DispatcherParts>(), sp.GetRequiredService<ThisNode>().Incarnation));
+        services.TryAddSingleton<IHandOver>(sp => sp.GetRequiredService<Dispatcher>());
+        services.TryAddSingleton<Keeper>();
+        services.AddHostedService<DeliveryHost>();
+        return services;
+    }
+
+    static long NewNumber(Entropy entropy)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        entropy.Fill(bytes);
+        return BitConverter.ToInt64(bytes) & long.MaxValue;
+    }
+}

@@ -1,0 +1,68 @@
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+/// <content>Born leased: a submission passes by the queue where nothing waits ahead of it and a transport has given leave.</content>
+public sealed partial class Dispatcher
+{
+    public IHandOverPermit? TryReserve(QueueKey key, NewMessage message, MessageContent content)
+    {
+        var now = _time.Now;
+        if (!_open || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
+            || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
+            || _router.Table.For(key.Route) is not { } route)
+            return null;
+        var needs = new EnvelopeNeeds { SenderDomain = content.From.Address.AsciiDomain, SmtpUtf8 = content.From.Address.NeedsSmtpUtf8 };
+        return route.TakeFor(needs, key.Stream) is { } permit ? new Reservation(this, permit, route) : null;
+    }
+
+    public void Signal(QueueKey key, DateTimeOffset dueAt) => _due.Add(key, dueAt, _time.Now);
+
+    /// <summary>Why envelopes of a key wait as a whole, as shown in <c>waiting_for</c>; null when a transport would take one now.</summary>
+    public Waiting? WaitingFor(QueueKey key)
+    {
+        if (_router.Pauses.Covers(key.Tenant, key.Stream, key.Route))
+            return new Waiting(WaitReason.Paused, "sending is paused");
+        if (_router.Table.For(key.Route) is not { } route)
+            return new Waiting(WaitReason.TransportsUnavailable, "no transport is configured");
+        var wait = route.WhyNot(key.Stream);
+        return wait.Cause == WaitCause.None ? null : new Waiting(wait.Reason, wait.Describe());
+    }
+
+    void Start(Lease lease, Permit permit, Route route)
+    {
+        _metrics.HandedOver();
+        if (_open)
+        {
+            Begin(lease, permit, route);
+            return;
+        }
+        // The node began to stop between reservation and commit.
+        permit.Dispose();
+        Interlocked.Increment(ref _inFlight);
+        _ = Guarded(async () =>
+        {
+            try
+            {
+                await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));
+            }
+            finally
+            {
+                Leave();
+            }
+        });
+    }
+
+    sealed class Reservation(Dispatcher dispatcher, Permit permit, Route route) : IHandOverPermit
+    {
+        public Incarnation Owner => dispatcher._owner;
+        public void Start(Lease lease) => dispatcher.Start(lease, permit, route);
+        public void Return() => permit.Dispose();
+    }
+}
+
+/// <summary>What queued mail waits for.</summary>
+/// <param name="Text">Plain words: "relay-1 failed too often (until …)".</param>
+public readonly record struct Waiting(WaitReason Reason, string Text);

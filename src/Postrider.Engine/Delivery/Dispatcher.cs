@@ -1,0 +1,258 @@
+using Microsoft.Extensions.Logging;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+// Permits first, leases second. For each route and stream with due work the loop asks for the permits that can be had now, sharing them out over the
+// tenants in turn, transactional before bulk; only then are exactly so many envelopes leased. A route that gives no permit is not asked for work:
+// whatever waits for it costs no statement. What is due is known from signals (DueBook); the store is polled slowly, as a net below them.
+
+/// <summary>Takes due work to the lanes of this node, as far as their transports give leave. One per node.</summary>
+public sealed partial class Dispatcher : IHandOver, IDisposable
+{
+    /// <summary>The store is asked what is due at most this often, however many leases suggest it.</summary>
+    static readonly TimeSpan BetweenPolls = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>After the store could not be had, or its disk was nearly full.</summary>
+    static readonly TimeSpan StoreRest = TimeSpan.FromSeconds(1);
+
+    readonly IQueueStore _store;
+    readonly Router _router;
+    readonly Lanes _lanes;
+    readonly Recorder _recorder;
+    readonly DueBook _due;
+    readonly SteadyTime _time;
+    readonly TimeProvider _clock;
+    readonly DeliveryOptions _options;
+    readonly DeliveryMetrics _metrics;
+    readonly ILogger _logger;
+    readonly Incarnation _owner;
+
+    // Set by anybody:
+    readonly SemaphoreSlim _signal = new(0);
+    readonly SemaphoreSlim _left = new(0);           // released while draining, whenever something ended
+    int _awake;                                      // 1: the signal is given and the loop has not looked yet
+    int _inFlight;                                   // leases in this node's hands: asked for, attempted, or being recorded
+    int _pollWanted = 1;
+    long _restUntil;                                 // UTC ticks; the store is left alone before
+    volatile Exception? _fault;                      // a bug, or storage that is lost for good: ends the loop
+
+    // The loop's:
+    DateTimeOffset _polledAt = DateTimeOffset.MinValue;
+    Task _poll = Task.CompletedTask;
+    DateTimeOffset? _wakeAt;
+
+    readonly CancellationTokenSource _draining = new();
+    readonly CancellationTokenSource _now = new();
+    volatile bool _open;                             // permits may be taken: started, and not stopping
+
+    internal Dispatcher(DispatcherParts parts, Incarnation owner)
+    {
+        (_store, _router, _lanes, _recorder) = (parts.Store, parts.Router, parts.Lanes, parts.Recorder);
+        (_due, _time, _clock) = (parts.Due, parts.Time, parts.Clock);
+        (_options, _metrics, _logger, _owner) = (parts.Options, parts.Metrics, parts.Logger, owner);
+        _due.Changed += Wake;
+        _router.CapacityCame += Wake;
+        _router.Pauses.Changed += _due.Unpark;
+    }
+
+    LaneStop Stop => new(_draining.Token, _now.Token);
+
+    internal Incarnation Owner => _owner;
+
+    /// <summary>Attempts and leases under way.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Runs until <see cref="DrainAsync"/>. Throws only for bugs.</summary>
+    internal async Task RunAsync()
+    {
+        _open = true;
+        await using var timer = _clock.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        while (!_draining.IsCancellationRequested)
+        {
+            Volatile.Write(ref _awake, 0);
+            if (_fault is { } fault)
+                throw new InvalidOperationException("Delivery cannot go on: " + fault.Message, fault);
+            var now = _time.Now;
+            _wakeAt = null;
+            _due.Ripen(now);
+            Poll(now);
+            if (now.UtcTicks >= Volatile.Read(ref _restUntil))
+                Dispatch(now);
+            else
+                WakeAt(new DateTimeOffset(Volatile.Read(ref _restUntil), TimeSpan.Zero));
+            if (_due.NextDueAt is { } next)
+                WakeAt(next);
+            timer.Change(_wakeAt is { } at ? Until(at) : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            await _signal.WaitAsync();
+        }
+    }
+
+    /// <summary>Rows were queued without a signal (settled, swept): the store is asked what is due.</summary>
+    internal void PollSoon()
+    {
+        Volatile.Write(ref _pollWanted, 1);
+        Wake();
+    }
+
+    /// <summary>Takes nothing new, gives back what was leased and not begun, lets running attempts finish for <see cref="DeliveryOptions.DrainTimeout"/>,
+    /// then cuts them, and ends when the last outcome is recorded.</summary>
+    /// <param name="now">Patience is over at once: a second signal.</param>
+    internal async Task DrainAsync(CancellationToken now)
+    {
+        _open = false;
+        await _draining.CancelAsync();
+        Wake();
+        using var patience = new CancellationTokenSource(_options.DrainTimeout, _clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, now);
+        await using var cut = either.Token.Register(_now.Cancel);
+        LogDraining(InFlight);
+        while (InFlight > 0)
+            await _left.WaitAsync(CancellationToken.None);
+        LogDrained();
+    }
+
+    public void Dispose()
+    {
+        _draining.Dispose();
+        _now.Dispose();
+        _signal.Dispose();
+        _left.Dispose();
+    }
+
+    void Wake()
+    {
+        if (Interlocked.Exchange(ref _awake, 1) == 0)
+            _signal.Release();
+    }
+
+    void WakeAt(DateTimeOffset at) => _wakeAt = _wakeAt is { } earlier && earlier <= at ? earlier : at;
+
+    // A timer rounds down to milliseconds: one that fires early would only go round again.
+    TimeSpan Until(DateTimeOffset at)
+    {
+        var span = at - _time.Now;
+        return span <= TimeSpan.Zero ? TimeSpan.Zero : span + TimeSpan.FromMilliseconds(1);
+    }
+
+    void Poll(DateTimeOffset now)
+    {
+        var since = now - _polledAt;
+        var wait = (Volatile.Read(ref _pollWanted) == 1 ? BetweenPolls : _options.SafetyPoll) - since;
+        if (wait > TimeSpan.Zero && since >= TimeSpan.Zero)
+        {
+            WakeAt(now + wait);
+            return;
+        }
+        if (!_poll.IsCompleted)
+            return;
+        Volatile.Write(ref _pollWanted, 0);
+        _polledAt = now;
+        _poll = Guarded(async () =>
+        {
+            var found = await _store.DueKeysAsync(_draining.Token);
+            _due.Merge(found, _time.Now);
+            Wake();
+        });
+    }
+
+    void Dispatch(DateTimeOffset now)
+    {
+        foreach (var group in _due.Ready())
+        {
+            if (_router.Table.For(group.Route) is { } route)
+                Dispatch(group, route);
+        }
+    }
+
+    /// <summary>Shares the permits that can be had now over the tenants in turn, then leases as many for each.</summary>
+    void Dispatch(DueGroup group, Route route)
+    {
+        var served = new List<DueKeyState>();
+        while (_open && _due.Take(group) is { } state)
+        {
+            if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
+            {
+                _due.Park(state);
+                continue;
+            }
+            if (state.Hand.Count >= Math.Min(state.Want, _options.MaxLease))
+                continue; // it has all it can use: out of the rotation until its lease ends
+            if (route.Take(group.Stream, 1) is not [var permit])
+            {
+                _due.PutBack(state, first: true);
+                if (SoonestChange(route, group.Stream) is { } change)
+                    WakeAt(_time.Now + change);
+                break;
+            }
+            if (state.Hand.Count == 0)
+                served.Add(state);
+            state.Hand.Add(permit);
+            _due.PutBack(state, first: false);
+        }
+        foreach (var state in served)
+        {
+            var hand = state.Hand;
+            state.Hand = [];
+            var version = _due.BeginLease(state);
+            Interlocked.Increment(ref _inFlight);
+            _ = Guarded(() => LeaseAsync(state, version, hand, route));
+        }
+    }
+
+    /// <summary>How long until the first transport of the route may change by itself; what changes by an event raises it.</summary>
+    static TimeSpan? SoonestChange(Route route, MailStream stream)
+    {
+        TimeSpan? soonest = null;
+        foreach (var transport in route.Transports)
+        {
+            if (transport.WhyNot(stream).Remaining is { } remaining && (soonest is null || remaining < soonest))
+                soonest = remaining;
+        }
+        return soonest;
+    }
+
+    /// <summary>Work beside the loop: what is expected of the store is waited out, anything else ends the loop.</summary>
+    async Task Guarded(Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (OperationCanceledException) when (_draining.IsCancellationRequested)
+        {
+            // The node stops; what was to be asked is asked by the next one.
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StorageLowException)
+        {
+            Volatile.Write(ref _restUntil, (_time.Now + StoreRest).UtcTicks);
+            PollSoon();
+            LogStoreAway(e.Message, StoreRest);
+        }
+        catch (Exception e)
+        {
+            _fault ??= e;
+            LogFault(e);
+            Wake();
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Draining: {Count} attempts under way")]
+    partial void LogDraining(int count);
+
+    [LoggerMessage(LogLevel.Information, "Drained")]
+    partial void LogDrained();
+
+    [LoggerMessage(LogLevel.Warning, "No work is taken for {Rest}: {Reason}")]
+    partial void LogStoreAway(string reason, TimeSpan rest);
+
+    [LoggerMessage(LogLevel.Critical, "Delivery failed")]
+    partial void LogFault(Exception e);
+}
+
+/// <summary>What the dispatcher works with.</summary>
+sealed record DispatcherParts(
+    IQueueStore Store, Router Router, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock, DeliveryOptions Options,
+    DeliveryMetrics Metrics, ILogger<Dispatcher> Logger);

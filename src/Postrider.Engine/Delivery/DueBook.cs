@@ -1,0 +1,280 @@
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+/// <summary>What this node knows of due work, per key: never forgets work that may be there, sometimes remembers work that is gone.</summary>
+/// <remarks>
+/// Signals come from callers, the rest from the dispatcher's loop. A key is cleared only when the store, asked after its last signal, had nothing due:
+/// that is what lets a hand-over pass by the queue without overtaking anything. Thread-safe.
+/// </remarks>
+sealed class DueBook
+{
+    readonly Lock _lock = new();
+    readonly Dictionary<QueueKey, DueKeyState> _keys = [];
+    readonly List<DueGroup> _groups = [];                                   // transactional before bulk
+    readonly PriorityQueue<DueKeyState, DateTimeOffset> _later = new();     // entries whose LaterAt differs from their priority are stale
+    readonly List<DueKeyState> _parked = [];
+    bool _loaded;
+
+    /// <summary>Whether nothing of the key can be due: only then may a submission pass by the queue. False until the store was asked once.</summary>
+    public bool IsClear(QueueKey key, DateTimeOffset now)
+    {
+        lock (_lock)
+            return _loaded && (!_keys.TryGetValue(key, out var state) || (!state.MayBeDue && state.LaterAt > now));
+    }
+
+    /// <summary>Work was added, or can be leased again: look. Raised outside of the lock.</summary>
+    public event Action? Changed;
+
+    /// <summary>There is work of this key, due at that time.</summary>
+    public void Add(QueueKey key, DateTimeOffset dueAt, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var state = Get_NeedsLock(key);
+            state.Version++;
+            Note_NeedsLock(state, dueAt, now, hint: 1);
+        }
+        Changed?.Invoke();
+    }
+
+    /// <summary>What the store says is due, asked at some time after <see cref="Add"/> was called for everything in it or not: only adds.</summary>
+    public void Merge(IReadOnlyList<DueKey> found, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            foreach (var due in found)
+                Note_NeedsLock(Get_NeedsLock(due.Key), due.DueAt, now, hint: 0);
+            _loaded = true;
+        }
+    }
+
+    /// <summary>Work that was due later and is due now.</summary>
+    public void Ripen(DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            while (_later.TryPeek(out var state, out var at) && at <= now)
+            {
+                _later.Dequeue();
+                if (state.LaterAt != at)
+                    continue;
+                state.LaterAt = DateTimeOffset.MaxValue;
+                MarkDue_NeedsLock(state);
+            }
+        }
+    }
+
+    /// <summary>When the next work becomes due; null when none is known.</summary>
+    public DateTimeOffset? NextDueAt
+    {
+        get
+        {
+            lock (_lock)
+            {
+                while (_later.TryPeek(out var state, out var at))
+                {
+                    if (state.LaterAt == at)
+                        return at;
+                    _later.Dequeue();
+                }
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Groups with due keys that are not being leased, transactional first.</summary>
+    public IReadOnlyList<DueGroup> Ready()
+    {
+        lock (_lock)
+            return [.. _groups.Where(group => group.Ready.Count > 0)];
+    }
+
+    /// <summary>Takes the key whose turn it is out of the rotation of tenants; null when none is ready.</summary>
+    public DueKeyState? Take(DueGroup group)
+    {
+        lock (_lock)
+        {
+            while (group.Ready.First is { } first)
+            {
+                group.Ready.RemoveFirst();
+                first.Value.IsReady = false;
+                if (!first.Value.IsLeasing)
+                    return first.Value;
+            }
+            return null;
+        }
+    }
+
+    /// <summary>Puts a key back: at the end of the rotation, or first when it could not have its turn.</summary>
+    public void PutBack(DueKeyState state, bool first)
+    {
+        lock (_lock)
+        {
+            if (state.IsReady || state.IsLeasing)
+                return;
+            state.IsReady = true;
+            if (first)
+                state.Group.Ready.AddFirst(state);
+            else
+                state.Group.Ready.AddLast(state);
+        }
+    }
+
+    /// <summary>Sets a paused key aside: it costs nothing until <see cref="Unpark"/>.</summary>
+    public void Park(DueKeyState state)
+    {
+        lock (_lock)
+        {
+            if (!state.IsParked)
+                _parked.Add(state);
+            state.IsParked = true;
+        }
+    }
+
+    /// <summary>Pauses have changed: every key that was set aside has its turn again.</summary>
+    public void Unpark()
+    {
+        lock (_lock)
+        {
+            foreach (var state in _parked)
+            {
+                state.IsParked = false;
+                MarkDue_NeedsLock(state);
+            }
+            _parked.Clear();
+        }
+    }
+
+    /// <summary>A lease for the key begins: it stays out of the rotation until <see cref="EndLease"/>.</summary>
+    /// <returns>The version to hand to it.</returns>
+    public long BeginLease(DueKeyState state)
+    {
+        lock (_lock)
+        {
+            state.IsLeasing = true;
+            return state.Version;
+        }
+    }
+
+    /// <param name="asked">Permits it was made with; 0 when the store was not to be had.</param>
+    /// <param name="leased">Fewer than asked: nothing more was due then.</param>
+    /// <returns>Whether the store should be asked when the next of this key is due.</returns>
+    public bool EndLease(DueKeyState state, long version, int asked, int leased)
+    {
+        lock (_lock)
+        {
+            state.IsLeasing = false;
+            var exhausted = leased < asked;
+            state.Ask = exhausted ? DueKeyState.FirstAsk : Math.Max(state.Ask, asked) * 2;
+            if (exhausted)
+                state.Hint = 0;
+            if (!exhausted || state.Version != version)
+            {
+                MarkDue_NeedsLock(state);
+                return false;
+            }
+            state.MayBeDue = false;
+            var others = state.HasOthersLater && leased > 0;
+            state.HasOthersLater = false;
+            return others;
+        }
+    }
+
+    /// <summary>For work that is handed over and comes back.</summary>
+    public DueKeyState Get(QueueKey key)
+    {
+        lock (_lock)
+            return Get_NeedsLock(key);
+    }
+
+    DueKeyState Get_NeedsLock(QueueKey key)
+    {
+        if (_keys.TryGetValue(key, out var state))
+            return state;
+        var group = _groups.Find(g => g.Route == key.Route && g.Stream == key.Stream);
+        if (group is null)
+        {
+            group = new DueGroup(key.Route, key.Stream);
+            _groups.Add(group);
+            _groups.Sort((a, b) => a.Stream.CompareTo(b.Stream));
+        }
+        return _keys[key] = new DueKeyState(key, group);
+    }
+
+    void Note_NeedsLock(DueKeyState state, DateTimeOffset dueAt, DateTimeOffset now, int hint)
+    {
+        if (dueAt <= now)
+        {
+            state.Hint += hint;
+            MarkDue_NeedsLock(state);
+        }
+        else
+        {
+            // Only the earliest is kept; that there are others is what a lease that empties the key asks the store about.
+            state.HasOthersLater |= state.LaterAt != DateTimeOffset.MaxValue && state.LaterAt != dueAt;
+            if (dueAt >= state.LaterAt)
+                return;
+            state.LaterAt = dueAt;
+            _later.Enqueue(state, dueAt);
+        }
+    }
+
+    static void MarkDue_NeedsLock(DueKeyState state)
+    {
+        state.MayBeDue = true;
+        if (state.IsReady || state.IsLeasing || state.IsParked)
+            return;
+        state.IsReady = true;
+        state.Group.Ready.AddLast(state);
+    }
+}
+
+/// <summary>The keys of one route and stream, tenants in rotation: they ask for the same permits.</summary>
+sealed class DueGroup(string route, MailStream stream)
+{
+    public string Route => route;
+    public MailStream Stream => stream;
+
+    internal LinkedList<DueKeyState> Ready { get; } = new();   // guarded by the book's lock
+}
+
+/// <summary>One key in the <see cref="DueBook"/>; all guarded by the book's lock, except what the loop alone touches.</summary>
+sealed class DueKeyState(QueueKey key, DueGroup group)
+{
+    /// <summary>Permits asked for when nothing is known of how much is due; doubles while there is more.</summary>
+    public const int FirstAsk = 4;
+
+    public QueueKey Key => key;
+    public DueGroup Group => group;
+
+    /// <summary>Work may be due; cleared only by a lease that found nothing more.</summary>
+    internal bool MayBeDue;
+
+    /// <summary>The earliest work known to be due later.</summary>
+    internal DateTimeOffset LaterAt = DateTimeOffset.MaxValue;
+
+    /// <summary>More is due later than <see cref="LaterAt"/> tells.</summary>
+    internal bool HasOthersLater;
+    internal bool IsReady;
+    internal bool IsLeasing;
+    internal bool IsParked;
+
+    /// <summary>Counts signals, so that a lease made before a signal does not clear what came after.</summary>
+    internal long Version;
+
+    /// <summary>Signals of due work since the key was last empty: at least so many rows.</summary>
+    internal int Hint;
+    internal int Ask = FirstAsk;
+
+    /// <summary>Grows while leases have to be given back for want of another transport; touched by the lease under way alone.</summary>
+    public TimeSpan ReleaseDelay { get; set; }
+
+    /// <summary>Permits in hand for the next lease; the dispatcher's loop alone.</summary>
+    public List<Permit> Hand { get; set; } = [];
+
+    /// <summary>How many permits are worth asking for.</summary>
+    public int Want => Math.Max(Hint, Ask);
+}

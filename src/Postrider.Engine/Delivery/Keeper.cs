@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Delivery;
+
+/// <summary>What time alone does to mail: waiting for evidence ends, and mail whose time is up expires.</summary>
+sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime time, TimeProvider clock, DeliveryOptions options, ILogger<Keeper> logger)
+{
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(options.KeepEvery, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stopping))
+                await TickAsync(stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The node stops.
+        }
+    }
+
+    internal async Task TickAsync(CancellationToken ct)
+    {
+        var doubtful = time.IsDoubtful;
+        time.Tick();
+        try
+        {
+            var now = time.Now;
+            int settled, expired;
+            do
+            {
+                settled = await store.SettleAsync(now, options.KeepLimit, ct);
+                if (settled > 0)
+                    dispatcher.PollSoon();
+                // The clocks disagree: a jump must not expire everything that waits.
+                expired = doubtful || time.IsDoubtful ? 0 : await store.ExpireAsync(now, options.KeepLimit, ct);
+                if (expired > 0)
+                    LogExpired(expired);
+            }
+            while (settled == options.KeepLimit || expired == options.KeepLimit);
+        }
+        catch (StoreUnavailableException e)
+        {
+            LogStoreAway(e.Message);
+        }
+        if (doubtful != time.IsDoubtful)
+            LogClock(time.IsDoubtful ? "disagree: expiry waits" : "agree again");
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Count} envelopes expired")]
+    partial void LogExpired(int count);
+
+    [LoggerMessage(LogLevel.Warning, "Settling and expiry wait for the store: {Reason}")]
+    partial void LogStoreAway(string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The wall clock and the monotonic clock {State}")]
+    partial void LogClock(string state);
+}

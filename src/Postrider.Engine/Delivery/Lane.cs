@@ -1,0 +1,247 @@
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.Retry;
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Queue;
+using Postrider.Routing;
+using Outcome = Postrider.Messages.Outcome;
+
+namespace Postrider.Delivery;
+
+/// <summary>One transport with its provider: makes attempts through the middlewares and sees to it that each is recorded.</summary>
+/// <remarks>
+/// Outermost first: retry within the attempt (only what is known unsent for the whole call), then for each try circuit breaker and rate limiter
+/// (<see cref="Permit.Charge"/>), concurrency (the permit itself, held until the outcome is committed), timeout, send.
+/// </remarks>
+sealed partial class Lane
+{
+    /// <summary>A provider that asks for a longer wait than this is left alone; the next transport is the better second try.</summary>
+    static readonly TimeSpan LongestWaitWithin = TimeSpan.FromSeconds(2);
+
+    readonly IProvider _provider;
+    readonly LaneParts _parts;
+    readonly ILogger _logger;
+    readonly ResiliencePipeline<Tried> _retry;
+
+    public Lane(Transport transport, IProvider provider, LaneParts parts)
+    {
+        Transport = transport;
+        _provider = provider;
+        _parts = parts;
+        _logger = parts.Logger;
+        _retry = RetryOf(transport.Options.Retry, parts);
+    }
+
+    public Transport Transport { get; }
+
+    /// <summary>One attempt for one lease. What a peer does to us is an outcome; only bugs throw.</summary>
+    public async Task<AttemptEnd> AttemptAsync(Lease lease, Permit permit, Route route, LaneStop stop)
+    {
+        var startedAt = _parts.Time.Now;
+        var began = _parts.Clock.GetTimestamp();
+        var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream));
+
+        if (FailurePolicy.Stop(lease, facts.Route, startedAt, _parts.Jitter()) is { } stopped)
+            return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
+
+        if (await SendAsync(lease, permit, stop) is not { } outcomes)
+            return AttemptEnd.NotStarted;
+
+        var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = _parts.Clock.GetElapsedTime(began), Outcomes = outcomes };
+        return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Now, _parts.Jitter()), stop);
+    }
+
+    async Task<AttemptEnd> RecordAsync(Lease lease, Attempt attempt, Decision decision, LaneStop stop)
+    {
+        var record = new AttemptRecord { Lease = lease, Attempt = attempt, Ends = decision.Ends, Continues = decision.Continues, Remarks = Remarks(lease, attempt) };
+        return await _parts.Recorder.RecordAsync(record, stop.Now) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
+    }
+
+    /// <summary>Tries until the outcome may not be tried again. Null: no try was allowed to start, nothing was sent.</summary>
+    async Task<IReadOnlyList<RecipientOutcome>?> SendAsync(Lease lease, Permit permit, LaneStop stop)
+    {
+        var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Name);
+        if (fitting.Recipients.Count == 0)
+            return fitting.Unfit;
+
+        var commit = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? new CommitPoint(_parts, lease, Transport.Name) : null;
+        var envelope = Outgoing(lease, fitting.Recipients, commit);
+        var last = default(Tried);
+        try
+        {
+            await _retry.ExecuteAsync(async _ =>
+            {
+                var tried = await TryAsync(envelope, permit, commit, stop);
+                last = tried.Outcomes is null ? last : tried;
+                return tried;
+            }, stop.Draining);
+        }
+        catch (OperationCanceledException) when (stop.Draining.IsCancellationRequested)
+        {
+            // The wait before the next try ended: what the last one came to stands.
+        }
+        return last.Outcomes is null ? null : [.. last.Outcomes, .. fitting.Unfit];
+    }
+
+    /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
+    async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, CommitPoint? commit, LaneStop stop)
+    {
+        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain) is var wait && wait != TimeSpan.Zero)
+        {
+            if (wait is not { } limited || limited > LongestWaitWithin)
+                return default;
+            await Task.Delay(limited, _parts.Clock, stop.Draining);
+        }
+        using var timeout = new CancellationTokenSource(Transport.Options.Timeout ?? Timeout.InfiniteTimeSpan, _parts.Clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop.Now);
+        var outcomes = await AskAsync(envelope, cut.Token);
+        if (commit?.WasRefused == true)
+            return default; // cancelled, suppressed, expired or fenced meanwhile: nothing was sent, and the transport is not to blame
+        permit.Report(outcomes);
+        return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))]);
+    }
+
+    /// <summary>The provider, with the guard against its bugs: what it threw in the middle of may have been accepted.</summary>
+    async ValueTask<IReadOnlyList<Outcome>> AskAsync(OutgoingEnvelope envelope, CancellationToken ct)
+    {
+        string fault;
+        try
+        {
+            var outcomes = await _provider.SendAsync(envelope, ct);
+            if (outcomes.Count == envelope.Recipients.Count)
+                return outcomes;
+            fault = $"{outcomes.Count} outcomes for {envelope.Recipients.Count} recipients";
+            LogWrongCount(Transport.Name, envelope.Message, fault);
+        }
+        catch (Exception e)
+        {
+            fault = e.GetType().Name;
+            LogProviderThrew(e, Transport.Name, envelope.Message);
+        }
+        var unknown = new Outcome(OutcomeKind.Unknown, OutcomeScope.Message, new Reply(0, null, $"fault inside the provider: {fault}"));
+        return [.. envelope.Recipients.Select(_ => unknown)];
+    }
+
+    static OutgoingEnvelope Outgoing(Lease lease, IReadOnlyList<MessageRecipient> recipients, CommitPoint? commit) => new()
+    {
+        Message = lease.Message.Id,
+        ReversePath = lease.Message.Content.From.Address,
+        Content = lease.Message.Content,
+        Recipients = recipients,
+        AllRecipients = lease.Message.Recipients,
+        Stream = lease.Envelope.Key.Stream,
+        Generation = lease.Message.Generation,
+        CommitPoint = commit is null ? null : commit.PassAsync,
+    };
+
+    static IReadOnlyList<string> Remarks(Lease lease, Attempt attempt)
+    {
+        if (attempt.Transport is not { } transport)
+            return [];
+        var history = lease.Envelope.History;
+        string? moved = history.Last is { } last && last != transport ? $"went over from {last} to {transport}" : null;
+        string? repeated = history.PossibleDuplicate ? "possible duplicate: an earlier attempt may have been accepted" : null;
+        return (moved, repeated) switch
+        {
+            (null, null) => [],
+            (null, _) => [repeated],
+            (_, null) => [moved],
+            _ => [moved, repeated],
+        };
+    }
+
+    RoutePatience PatienceOf(Route route, MailStream stream) => new(
+        [.. route.Transports.Select(t => t.Name)],
+        route.Settings.Retry,
+        route.Settings.SpillAfter,
+        _provider.Capabilities.Settle ?? (stream == MailStream.Transactional ? _parts.Options.SettleTransactional : _parts.Options.SettleBulk));
+
+    static ResiliencePipeline<Tried> RetryOf(AttemptRetry retry, LaneParts parts) => retry.Kind == AttemptRetryKind.None
+        ? ResiliencePipeline<Tried>.Empty
+        : new ResiliencePipelineBuilder<Tried> { TimeProvider = parts.Clock }.AddRetry(new RetryStrategyOptions<Tried>
+        {
+            MaxRetryAttempts = retry.Count,
+            Delay = retry.Delay,
+            BackoffType = retry.Kind == AttemptRetryKind.Exponential ? DelayBackoffType.Exponential : DelayBackoffType.Constant,
+            UseJitter = retry.Kind == AttemptRetryKind.Exponential,
+            Randomizer = parts.Jitter,
+            ShouldHandle = arguments => ValueTask.FromResult(MayTryAgain(arguments.Outcome.Result)),
+        }).Build();
+
+    /// <summary>Only where the whole call is known unsent, and nothing says that it would fare the same.</summary>
+    public static bool MayTryAgain(Tried tried) => tried.Outcomes is { Count: > 0 } outcomes && outcomes.All(o => o.Outcome.Kind is OutcomeKind.Unreachable
+        || o.Outcome.Kind is OutcomeKind.Throttled && o.Outcome.RetryAfter is { } asked && asked <= LongestWaitWithin);
+
+    [LoggerMessage(LogLevel.Error, "{Transport}: the provider failed in an attempt for {Message}; it is treated as unknown")]
+    partial void LogProviderThrew(Exception e, string transport, MessageId message);
+
+    [LoggerMessage(LogLevel.Error, "{Transport}: the provider answered {Message} with {Fault}; it is treated as unknown")]
+    partial void LogWrongCount(string transport, MessageId message, string fault);
+}
+
+/// <summary>What every lane of a node works with.</summary>
+sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time, Entropy Entropy, ILogger<Lane> Logger)
+{
+    public double Jitter() => Entropy.NextDouble();
+}
+
+/// <summary>How an attempt is told to end.</summary>
+/// <param name="Draining">The node stops: begin nothing new, wait for nothing but answers.</param>
+/// <param name="Now">The patience for running attempts is over: they are cut.</param>
+readonly record struct LaneStop(CancellationToken Draining, CancellationToken Now);
+
+enum AttemptEnd : byte
+{
+    /// <summary>Its outcome is on disk.</summary>
+    Recorded,
+    /// <summary>Nothing was sent: the transport gave no leave any more, or the commit point was refused. The lease is still held.</summary>
+    NotStarted,
+    /// <summary>The node stops and the store did not take the outcome: the row stays leased for the sweep.</summary>
+    Lost,
+}
+
+/// <summary>The outcomes of one try; null when it was not allowed to start.</summary>
+readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes);
+
+/// <summary>What at-most-once asks before the last byte leaves.</summary>
+sealed class CommitPoint(LaneParts parts, Lease lease, string transport)
+{
+    /// <summary>It was asked and said no: nothing was sent.</summary>
+    public bool WasRefused { get; private set; }
+
+    public async ValueTask<bool> PassAsync(CancellationToken ct)
+    {
+        try
+        {
+            WasRefused = !await parts.Store.CommitPointAsync(lease, transport, parts.Time.Now, ct);
+        }
+        catch (StoreUnavailableException)
+        {
+            WasRefused = true; // not known to be on disk, so nothing is sent
+        }
+        return !WasRefused;
+    }
+}
+
+/// <summary>Whom of a lease this provider can be asked to carry now; the rest without asking it.</summary>
+/// <param name="Recipients">At most as many as fit in one call; those beyond go on at once.</param>
+readonly record struct Fitting(IReadOnlyList<MessageRecipient> Recipients, IReadOnlyList<RecipientOutcome> Unfit)
+{
+    public static Fitting Of(Lease lease, ProviderCapabilities can, string transport)
+    {
+        var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).ToList();
+        string? all = can.MaxMessageBytes is { } most && lease.Message.ApproximateBytes > most
+            ? $"{transport} takes messages of at most {most} bytes; this has about {lease.Message.ApproximateBytes}"
+            : !can.SmtpUtf8 && lease.Message.Content.From.Address.NeedsSmtpUtf8 ? $"{transport} cannot carry the sender's address (no SMTPUTF8)" : null;
+        if (all is not null)
+            return new Fitting([], [.. open.Select(r => Unfits(r, OutcomeScope.Message, "5.3.4", all))]);
+        var unfit = can.SmtpUtf8 ? [] : open.Where(r => r.Mailbox.Address.NeedsSmtpUtf8).ToList();
+        return new Fitting(
+            [.. open.Except(unfit).Take(can.MaxRecipients)],
+            [.. unfit.Select(r => Unfits(r, OutcomeScope.Recipient, "5.6.7", $"{transport} cannot carry this address (no SMTPUTF8)"))]);
+    }
+
+    static RecipientOutcome Unfits(MessageRecipient recipient, OutcomeScope scope, string enhanced, string why) =>
+        new(recipient.N, new Outcome(OutcomeKind.Unfit, scope, new Reply(0, enhanced, why)));
+}

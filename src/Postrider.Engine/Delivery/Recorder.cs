@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Logging;
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Delivery;
+
+/// <summary>Writes what attempts came to. An outcome that is lost is a duplicate, so it is kept in memory and tried again until the node stops.</summary>
+sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, TimeProvider clock, DeliveryMetrics metrics, ILogger<Recorder> logger)
+{
+    static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
+    static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, and the row stays leased for the sweep.</summary>
+    public async Task<RecordResult?> RecordAsync(AttemptRecord record, CancellationToken stopNow)
+    {
+        var result = RecordResult.Fenced;
+        if (!await PersistAsync(async () => result = await store.RecordAsync(record), record.Lease.Envelope.Id, stopNow))
+        {
+            LogLost(record.Lease.Envelope.Id, record.Attempt.Transport);
+            return null;
+        }
+        Tell(record, result);
+        return result;
+    }
+
+    /// <summary>Gives leases back that were not attempted. False: the store did not come back, as above.</summary>
+    public async Task<bool> ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken stopNow)
+    {
+        metrics.Released(leases.Count);
+        return await PersistAsync(() => store.ReleaseAsync(leases, dueAt, reason, CancellationToken.None), leases[0].Envelope.Id, stopNow);
+    }
+
+    async Task<bool> PersistAsync(Func<Task> write, EnvelopeId first, CancellationToken stopNow)
+    {
+        for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            try
+            {
+                await write();
+                return true;
+            }
+            catch (StoreUnavailableException e)
+            {
+                metrics.WaitedForStore();
+                LogStoreAway(first, wait, e.Message);
+            }
+            try
+            {
+                await Task.Delay(wait, clock, stopNow);
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+
+    void Tell(AttemptRecord record, RecordResult result)
+    {
+        if (record.Attempt.Transport is { } transport)
+        {
+            metrics.Attempted(transport, record.Attempt.Duration);
+            foreach (var outcome in record.Attempt.Outcomes)
+                metrics.Outcome(transport, outcome.Outcome.Kind);
+        }
+        if (result == RecordResult.Fenced)
+        {
+            metrics.RecordFenced();
+            LogFenced(record.Lease.Envelope.Id, record.Lease.Envelope.Claim, record.Attempt.Transport);
+            return;
+        }
+        foreach (var next in record.Continues)
+        {
+            if (next.State == RecipientState.Queued)
+                due.Add(record.Lease.Envelope.Key, next.DueAt, time.Now);
+        }
+        foreach (var end in record.Ends)
+        {
+            metrics.Ended(end.State);
+            Log(record, end);
+        }
+    }
+
+    void Log(AttemptRecord record, RecipientEnd end)
+    {
+        // What was sent is in the store and in the counters; a line for each would cost more than writing it (hot-path facts §7).
+        var level = end.State switch
+        {
+            RecipientState.Sent => LogLevel.Debug,
+            RecipientState.Held => LogLevel.Warning,
+            _ => LogLevel.Information,
+        };
+        if (!logger.IsEnabled(level))
+            return;
+        var recipient = new RecipientId(record.Lease.Message.Id, end.N);
+        var address = Masked(record.Lease, end.N);
+        LogEnd(level, recipient, address, end.State, record.Attempt.Transport, record.Lease.Envelope.Tries, end.Reason);
+    }
+
+    /// <summary>Enough to recognise an address one knows, not enough to learn one: <c>a***@example.com</c>.</summary>
+    static string Masked(Lease lease, int n)
+    {
+        foreach (var recipient in lease.Recipients)
+        {
+            if (recipient.N == n)
+                return Masked(recipient.Mailbox.Address);
+        }
+        return "?";
+    }
+
+    internal static string Masked(EmailAddress address) => $"{address.LocalPart[..(char.IsSurrogate(address.LocalPart[0]) ? 2 : 1)]}***@{address.Domain}";
+
+    [LoggerMessage("{Recipient} to {Address}: {State} by {Transport} after {Tries} tries: {Reason}")]
+    partial void LogEnd(LogLevel level, RecipientId recipient, string address, RecipientState state, string? transport, int tries, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "What became of {Envelope} waits {Wait} for the store: {Reason}")]
+    partial void LogStoreAway(EnvelopeId envelope, TimeSpan wait, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The outcome of {Envelope} at {Transport} could not be recorded before the node stopped: it may be sent twice")]
+    partial void LogLost(EnvelopeId envelope, string? transport);
+
+    [LoggerMessage(LogLevel.Warning, "The outcome of {Envelope} (claim {Claim}) at {Transport} came after its lease was lost: kept as evidence only")]
+    partial void LogFenced(EnvelopeId envelope, int claim, string? transport);
+}
