@@ -20,7 +20,8 @@ public sealed class Permit : IDisposable
     internal bool Disposed;
     internal string? SenderDomain;
 
-    /// <summary>Begins a try. Zero: send now. Longer: the limiter allows the next try only then; nothing was charged, ask again.
+    /// <summary>Begins a try. Zero: send now. Longer: the limiter allows it only then (a second try; or another envelope
+    /// with many recipients, or the provider's answer to it, came between); nothing was charged, ask again or give the permit back.
     /// Null: the transport takes no new work any more (its circuit opened, it stalled, was paused, refuses the sender's domain): send nothing.</summary>
     /// <param name="recipients">How many travel in this try.</param>
     /// <param name="senderDomain">Of the From address, lower case; null: not looked at.</param>

@@ -55,6 +55,11 @@ public sealed class Route
     }
 
     public string Name => Settings.Name;
+
+    bool Balances => Settings.Strategy is RouteStrategy.RoundRobin or RouteStrategy.Weighted;
+
+    int FirstToAsk => Settings.Strategy is RouteStrategy.Sticky or RouteStrategy.RoundRobin ? Volatile.Read(ref _start) : 0;
+
     public RouteSettings Settings { get; }
 
     /// <summary>In order of preference.</summary>
@@ -87,14 +92,15 @@ public sealed class Route
         return false;
     }
 
-    /// <summary>Why <see cref="Take"/> gives nothing: of the transport that is free the soonest.</summary>
+    /// <summary>Why <see cref="Take"/> gives nothing: of those that the strategy would ask, the one that is free the soonest.</summary>
     public WaitInfo WhyNot(MailStream stream) => WhyNot(default, stream);
 
     public WaitInfo WhyNot(in EnvelopeNeeds needs, MailStream stream)
     {
         var soonest = new WaitInfo(WaitCause.NotEligible, null, null, null);
-        foreach (var transport in Transports)
+        for (var i = 0; i < Transports.Count; i++)
         {
+            var transport = Transports[(FirstToAsk + i) % Transports.Count];
             if (!needs.Allow(transport))
                 continue;
             var wait = transport.WhyNot(stream, needs.SenderDomain);
@@ -102,6 +108,8 @@ public sealed class Route
                 return wait;
             if (soonest.Transport is null || (wait.Remaining ?? TimeSpan.MaxValue) < (soonest.Remaining ?? TimeSpan.MaxValue))
                 soonest = wait;
+            if (!GoesOn(wait))
+                break;
         }
         return soonest;
     }
@@ -112,7 +120,7 @@ public sealed class Route
 
     Permit? TakeInTurn(EnvelopeNeeds? needs, MailStream stream)
     {
-        var start = Settings.Strategy == RouteStrategy.Priority ? 0 : Volatile.Read(ref _start);
+        var start = FirstToAsk;
         var moves = true; // sticky leaves a transport that is not healthy, not one that this envelope alone cannot use
         for (var i = 0; i < Transports.Count; i++)
         {
@@ -139,8 +147,8 @@ public sealed class Route
 
     bool GoesOn(WaitInfo wait) => wait.Cause switch
     {
-        WaitCause.RateLimited or WaitCause.Throttled => Settings.Strategy is RouteStrategy.RoundRobin || IsLong(wait),
-        WaitCause.Busy => Settings.Strategy is RouteStrategy.RoundRobin,
+        WaitCause.RateLimited or WaitCause.Throttled => Balances || IsLong(wait),
+        WaitCause.Busy => Balances,
         WaitCause.None or WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
             or WaitCause.SenderDomainRefused or WaitCause.NotEligible => true,
     };

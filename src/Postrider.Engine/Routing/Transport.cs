@@ -151,8 +151,9 @@ public sealed class Transport
             var maySend = !_paused && !IsStalled_NeedsLock(now) && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
             if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
                 return null;
-            // The first try was allowed when the permit was given; each further one asks the limiter again.
-            if (permit.Charged && Gcra.Earliest(_limiter, Options.Rate, now, _uncharged) is var earliest && earliest > now)
+            // The first try has its place reserved, but others may have gone into debt or been throttled since.
+            var reserved = permit.Charged ? _uncharged : 0;
+            if (Gcra.Earliest(_limiter, Options.Rate, now, reserved) is var earliest && earliest > now)
                 return earliest - now;
             if (!permit.Charged)
                 _uncharged--;
