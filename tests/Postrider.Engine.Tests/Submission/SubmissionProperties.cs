@@ -13,9 +13,9 @@ namespace Postrider.Engine.Tests.Submission;
 public sealed class SubmissionProperties
 {
     static readonly Gen<AddressText> Addresses =
-        from text in Texts.Near("Ann Lee <ann@example.com>")
-        from bare in Texts.Near("ann@example.com")
-        from name in Texts.Near("Ann Lee")
+        from text in Texts.Mostly("Ann Lee <ann@example.com>")
+        from bare in Texts.Mostly("ann@example.com")
+        from name in Texts.Mostly("Ann Lee")
         from apart in Gen.Elements(true, false)
         select apart ? new AddressText(bare, name, IsAddressOnly: true) : new AddressText(text);
 
@@ -23,17 +23,17 @@ public sealed class SubmissionProperties
         from sender in Addresses
         from to in Gen.ArrayOf(Addresses, 2)
         from cc in Addresses
-        from subject in Texts.Near("Your order")
+        from subject in Texts.Mostly("Your order")
         from text in Texts.Wild
-        from name in Texts.Near("X-Custom")
-        from value in Texts.Near("a value")
-        from file in Texts.Near("file.txt")
-        from type in Texts.Near("text/plain; charset=utf-8")
-        from id in Texts.Near("image1@example.com")
-        from content in Texts.Near("aGVsbG8=")
-        from at in Texts.Near("2026-03-02T09:30:00Z")
-        from span in Texts.Near("24h")
-        from word in Texts.Near("bulk")
+        from name in Texts.Mostly("X-Custom")
+        from value in Texts.Mostly("a value")
+        from file in Texts.Mostly("file.txt")
+        from type in Texts.Mostly("text/plain; charset=utf-8")
+        from id in Texts.Mostly("image1@example.com")
+        from content in Texts.Mostly("aGVsbG8=")
+        from date in Texts.Mostly("2026-03-02T09:30:00Z")
+        from span in Texts.Mostly("24h")
+        from word in Texts.Mostly("bulk")
         from parts in Gen.Choose(0, 255)
         select new SubmissionRequest
         {
@@ -44,7 +44,7 @@ public sealed class SubmissionProperties
             Text = text,
             Headers = (parts & 2) == 0 ? [] : [new(name, value)],
             Attachments = (parts & 4) == 0 ? [] : [new AttachmentText(file, type, content, (parts & 8) == 0 ? null : id)],
-            SendAt = (parts & 16) == 0 ? null : at,
+            SendAt = (parts & 16) == 0 ? null : date,
             ExpiresIn = (parts & 32) == 0 ? null : span,
             Stream = (parts & 64) == 0 ? null : word,
             Tags = (parts & 128) == 0 ? [] : [word],
