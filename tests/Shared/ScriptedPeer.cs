@@ -125,8 +125,8 @@ public sealed class ScriptedConnection(Socket socket) : IAsyncDisposable
         await OnAsync("EHLO", string.Concat(lines.Select((line, i) => $"250{(i < lines.Length - 1 ? '-' : ' ')}{line}\r\n")));
     }
 
-    /// <summary>Hangs up in good order.</summary>
-    public void HangUp() => socket.Shutdown(SocketShutdown.Both);
+    /// <summary>Hangs up: in good order when everything the client sent was read, else the system resets the connection.</summary>
+    public void HangUp() => socket.Close();
 
     /// <summary>Resets the connection; what was not read is lost on both sides.</summary>
     public void Reset()

@@ -250,6 +250,12 @@ sealed class SmtpSinkSession(SmtpSink sink, SmtpSinkOptions options, Socket sock
             Say("554 5.5.1 no valid recipients");
             return;
         }
+        if (Wants("drop-at-data"))
+        {
+            await FlushAsync();
+            Cut();
+            return;
+        }
         Say("354 end with CRLF.CRLF");
         await FlushAsync();
         if (Wants("drop-in-data"))
@@ -285,7 +291,7 @@ sealed class SmtpSinkSession(SmtpSink sink, SmtpSinkOptions options, Socket sock
             Say("554 5.5.1 no valid recipients");
             return;
         }
-        if (Wants("drop-in-data"))
+        if (Wants("drop-in-data") || Wants("drop-at-data"))
         {
             Cut();
             return;

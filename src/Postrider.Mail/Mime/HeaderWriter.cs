@@ -13,8 +13,8 @@ static class HeaderWriter
     /// <summary>Longer ASCII names go out as encoded words: these can be folded anywhere.</summary>
     const int MaxPlainName = 60;
 
-    /// <summary>A longer run of white space is encoded, so that it cannot fill a line.</summary>
-    const int MaxGap = 16;
+    /// <summary>Longer words that hold white space are encoded, so that they can be folded.</summary>
+    const int MaxJoinedWord = 60;
 
     static readonly SearchValues<char> PlainText = SearchValues.Create(
         "\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
@@ -215,18 +215,25 @@ static class HeaderWriter
 
         static int GapAt(ReadOnlySpan<char> text, int at) => text[at..].IndexOfAnyExcept(" \t") is >= 0 and var length ? length : text.Length - at;
 
-        /// <summary>A word next to overlong white space takes that in, and is encoded with it.</summary>
+        /// <summary>
+        /// Lines are folded at single spaces only: of other white space many readers make one space where it stands at a fold. So it joins the
+        /// words around it.
+        /// </summary>
         static int EndOfWord(ReadOnlySpan<char> text, int start, out bool encode)
         {
-            var length = text[start..].IndexOfAny(" \t");
-            var end = length < 0 ? text.Length : start + length;
-            encode = !IsPlain(text[start..end]) || end - start > HeaderField.MaxStructuredWord;
-            while (end < text.Length && GapAt(text, end) is > MaxGap and var gap)
+            var end = start;
+            var longest = HeaderField.MaxStructuredWord;
+            while (true)
             {
-                var after = text[(end + gap)..].IndexOfAny(" \t");
-                end = after < 0 ? text.Length : end + gap + after;
-                encode = true;
+                var length = text[end..].IndexOfAny(" \t");
+                end = length < 0 ? text.Length : end + length;
+                var gap = GapAt(text, end);
+                if (gap == 0 || (gap == 1 && text[end] == ' '))
+                    break;
+                end += gap;
+                longest = MaxJoinedWord;
             }
+            encode = !IsPlain(text[start..end]) || end - start > longest;
             return end;
         }
     }

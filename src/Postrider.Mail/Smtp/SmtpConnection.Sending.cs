@@ -146,7 +146,7 @@ public sealed partial class SmtpConnection
             case SmtpPhase.Data:
                 return transaction.DataAnswered(reply);
             default:
-                transaction.FinalAnswered(reply);
+                transaction.FinalAnswered(reply, asChunk);
                 break;
         }
         return false;
@@ -182,7 +182,7 @@ public sealed partial class SmtpConnection
         transaction.LastByteHanded = true;
         var reply = await _channel.ReadReplyAsync(SmtpPhase.FinalDot, _timeouts.FinalDot);
         SmtpTransaction.ThrowIfClosing(SmtpPhase.FinalDot, reply);
-        transaction.FinalAnswered(reply);
+        transaction.FinalAnswered(reply, asChunk: false);
     }
 
     /// <summary>A refusal that came before the content is one; anything else means that replies and commands do not match any more.</summary>

@@ -71,11 +71,12 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
         return false;
     }
 
-    public void FinalAnswered(SmtpReply reply)
+    /// <summary>A refused chunk, unlike refused content after DATA, leaves the transaction open (RFC 3030 §2).</summary>
+    public void FinalAnswered(SmtpReply reply, bool asChunk)
     {
         Understand(SmtpPhase.FinalDot, reply);
         _final = reply;
-        _isEnded = true;
+        _isEnded = reply.IsPositive || !asChunk;
         if (!reply.IsPositive)
         {
             RefuseOpen(SmtpPhase.FinalDot, reply);

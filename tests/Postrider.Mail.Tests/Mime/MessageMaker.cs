@@ -65,11 +65,13 @@ static class MessageMaker
     {
         if (dice.OneIn(8))
             return new MimeAttachment { FileName = "mail.eml", ContentType = "message/rfc822", Content = "Subject: inner\r\n\r\n--=_0000000000000001.0\r\n"u8.ToArray() };
-        var inline = dice.OneIn(2);
+        var type = dice.Pick<string>(Types);
+        // Readers take an inline text for one more body.
+        var inline = dice.OneIn(2) && !type.StartsWith("text/", StringComparison.Ordinal);
         return new MimeAttachment
         {
             FileName = dice.Pick("report.pdf", "a b.txt", "Käse.png", dice.Line(3) + ".bin", "日本語の長いファイル名がここにあります、折り返しが必要です.pdf", "..\\..\\x.exe"),
-            ContentType = dice.Pick<string>(Types),
+            ContentType = type,
             Content = dice.Bytes(dice.Pick(0, 1, 56, 57, 58, 1000, 20_000)),
             ContentId = inline || dice.OneIn(4) ? $"img{n}" : null,
             Inline = inline,
