@@ -1,1 +1,15 @@
-static class Benchmarks { static void Main() { } }
+using BenchmarkDotNet.Running;
+using Postrider.Benchmarks.WholeSystem;
+
+if (args is ["whole-system", .. var rest])
+{
+    using var stop = new CancellationTokenSource();
+    Console.CancelKeyPress += (_, pressed) =>
+    {
+        pressed.Cancel = true; // so that every server that was started is stopped
+        stop.Cancel();
+    };
+    await WholeSystemBenchmark.RunAsync(rest, stop.Token);
+}
+else
+    BenchmarkSwitcher.FromAssembly(typeof(WholeSystemBenchmark).Assembly).Run(args);

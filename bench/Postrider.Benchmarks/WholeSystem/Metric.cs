@@ -1,0 +1,53 @@
+namespace Postrider.Benchmarks.WholeSystem;
+
+/// <summary>A row of the table: what is measured, for whom, and what the budget asks.</summary>
+/// <param name="Key">Of Postrider's samples; Postfix's are under <c>postfix.</c> and the part after the first dot of <paramref name="Rival"/>.</param>
+/// <param name="Rival">Key of the samples it is compared with; null when there is none.</param>
+/// <param name="MinimumRatio">Budget: at least this many times the rival's; null when the budget is absolute.</param>
+sealed record Metric(string Title, string Unit, string Key, string? Rival = null, double? MinimumRatio = null, double? Minimum = null, double? Maximum = null)
+{
+    // architecture budgets, first stage for the end-to-end rate.
+    public static readonly IReadOnlyList<Metric> All =
+    [
+        new("end to end, 128 connections", "messages/s", "postrider.end-to-end.128", "postfix.end-to-end.128", MinimumRatio: 7),
+        new("end to end, 64 connections", "messages/s", "postrider.end-to-end.64", "postfix.end-to-end.64", MinimumRatio: 7),
+        new("accept alone, 128 connections", "messages/s", "postrider.accept.128", "postfix.accept.128", MinimumRatio: 10),
+        new("accept alone, 32 connections", "messages/s", "postrider.accept.32", "postfix.accept.32", MinimumRatio: 6),
+        new("batch accept, 1,000 destinations a call", "recipients/s", "postrider.batch", Minimum: 50_000),
+        new("submit → relay at 100/s, p50", "ms", "postrider.submit-to-relay.p50", "postfix.submit-to-relay.p50"),
+        new("submit → relay at 100/s, p99", "ms", "postrider.submit-to-relay.p99", "postfix.submit-to-relay.p99"),
+        new("accept → relay at 100/s, p50", "ms", "postrider.accept-to-relay.p50", "postfix.accept-to-relay.p50", Maximum: 5),
+        new("accept → relay at 100/s, p99", "ms", "postrider.accept-to-relay.p99", "postfix.accept-to-relay.p99", Maximum: 25),
+        new("processor time for 10,000 messages, end to end", "s", "postrider.cpu", "postfix.cpu"),
+        new("memory: peak resident (Postfix: sum of its processes)", "MiB", "postrider.memory", "postfix.memory"),
+        new("memory, idle", "MiB", "postrider.memory.idle", Maximum: 120),
+        new("cold start to the first 202", "s", "postrider.cold-start", Maximum: 2),
+    ];
+
+    public const string Limit = "limit";
+
+    /// <summary>True when the budget is met, null when there is none or nothing was measured.</summary>
+    public bool? IsMet(Measurements measured)
+    {
+        var mine = measured.Median(Key);
+        return (mine, MinimumRatio, Minimum, Maximum) switch
+        {
+            (null, _, _, _) => null,
+            (_, { } ratio, _, _) => Ratio(measured) is { } actual ? actual >= ratio : null,
+            (_, _, { } minimum, _) => mine >= minimum,
+            (_, _, _, { } maximum) => mine <= maximum,
+            _ => null,
+        };
+    }
+
+    /// <summary>Postrider's median by the rival's; null when one is missing.</summary>
+    public double? Ratio(Measurements measured) => Rival is not null && measured.Median(Rival) is { } rival and > 0 ? measured.Median(Key) / rival : null;
+
+    public string Budget => (MinimumRatio, Minimum, Maximum) switch
+    {
+        ({ } ratio, _, _) => $"≥ {ratio:0} ×",
+        (_, { } minimum, _) => FormattableString.Invariant($"≥ {minimum:#,0}"),
+        (_, _, { } maximum) => $"≤ {maximum:0}",
+        _ => "",
+    };
+}
