@@ -4,12 +4,18 @@ import hashlib
 import json
 import pathlib
 import sys
-from email import message_from_bytes, policy
+from email import message_from_string, policy
+from email.errors import NonASCIILocalPartDefect
 from email.header import decode_header, make_header
 from email.utils import getaddresses
 
-# The old name= parameter holds encoded words, which is no standard, but what old readers know. Everything else is a defect of ours.
+# Known and meant: the old name= parameter holds encoded words, which is no standard but what old readers know; and local parts in other
+# scripts are what SMTPUTF8 is for. Everything else is a defect of ours.
 LEGACY_NAME = ("encoded word inside quoted string", "missing trailing whitespace after encoded-word")
+
+
+def is_meant(name, defect):
+    return isinstance(defect, NonASCIILocalPartDefect) or (name == "Content-Type" and str(defect) in LEGACY_NAME)
 
 
 def mailboxes(message, raw, name):
@@ -24,7 +30,7 @@ def mailboxes(message, raw, name):
 def defects(part):
     found = [repr(defect) for defect in part.defects]
     for name, value in part.items():
-        found += [f"{name}: {defect!r}" for defect in value.defects if name != "Content-Type" or str(defect) not in LEGACY_NAME]
+        found += [f"{name}: {defect!r}" for defect in value.defects if not is_meant(name, defect)]
     if part.is_multipart() and part.get_content_maintype() == "multipart":
         for child in part.iter_parts():
             found += defects(child)
@@ -53,8 +59,10 @@ def payload(part):
 
 
 def read(path):
-    message = message_from_bytes(path.read_bytes(), policy=policy.default)
-    raw = message_from_bytes(path.read_bytes(), policy=policy.compat32)
+    # As text, because that is how Python takes the raw UTF-8 of SMTPUTF8; all else in it is ASCII.
+    text = path.read_bytes().decode("utf-8")
+    message = message_from_string(text, policy=policy.default)
+    raw = message_from_string(text, policy=policy.compat32)
     found = {
         "file": path.stem,
         "names": message.keys(),

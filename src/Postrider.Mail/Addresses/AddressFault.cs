@@ -91,7 +91,9 @@ public enum AddressFault
 /// <summary>The words for each <see cref="AddressFault"/>.</summary>
 public static class AddressFaults
 {
-    /// <summary>What is wrong, as the second half of a sentence a developer can act on: "the local part is longer than 64 octets".</summary>
+    /// <summary>
+    /// What is wrong, as the second half of a sentence a developer can act on: "the local part is longer than 64 octets".
+    /// </summary>
     public static string Describe(this AddressFault fault) => fault switch
     {
         AddressFault.None => "nothing is wrong",

@@ -12,19 +12,15 @@ static class AddressSyntax
     /// <summary>A path is at most 256 octets with its angle brackets (RFC 5321 §4.5.3.1.3).</summary>
     public const int MaxAddressOctets = 254;
 
-    const string AtomCharacters = "!#$%&'*+-/0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~";
-
     /// <summary>atext and the dot.</summary>
-    static readonly SearchValues<char> DotAtom = SearchValues.Create(AtomCharacters + ".");
-
-    /// <summary>atext: what a display name may hold without quotes, besides white space.</summary>
-    static readonly SearchValues<char> Atom = SearchValues.Create(AtomCharacters);
+    static readonly SearchValues<char> DotAtom = SearchValues.Create(
+        "!#$%&'*+-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     static readonly SearchValues<char> QuotesAndEscapes = SearchValues.Create("\"\\");
 
-    public static bool IsAtom(ReadOnlySpan<char> text) => !text.ContainsAnyExcept(Atom);
-
-    /// <summary>The index behind the local part that <paramref name="text"/> starts with: of the "@" when the address is well formed.</summary>
+    /// <summary>
+    /// The index behind the local part that <paramref name="text"/> starts with: of the "@" when the address is well formed.
+    /// </summary>
     public static int EndOfLocalPart(ReadOnlySpan<char> text, out AddressFault fault)
     {
         fault = AddressFault.None;
@@ -39,7 +35,9 @@ static class AddressSyntax
         return end;
     }
 
-    /// <summary>The index behind the closing quote of the quoted string that <paramref name="text"/> starts with; -1 when it is not closed.</summary>
+    /// <summary>
+    /// The index behind the closing quote of the quoted string that <paramref name="text"/> starts with; -1 when it is not closed.
+    /// </summary>
     public static int EndOfQuoted(ReadOnlySpan<char> text)
     {
         for (var i = 1; i < text.Length; i++)
@@ -68,7 +66,7 @@ static class AddressSyntax
         var text = quoted ? Unquote(written) : written;
         if (text.ContainsAnyExcept(DotAtom) && CheckUnusual(text, quoted) is not AddressFault.None and var fault)
             return fault;
-        needsQuotes = text.IsEmpty || text[0] == '.' || text[^1] == '.' || text.Contains("..", StringComparison.Ordinal) || NeedsQuotes(text);
+        needsQuotes = NeedsQuotes(text);
         if (needsQuotes && !quoted)
             return AddressFault.LocalPartDots;
         localPart = text.ToString();
@@ -95,6 +93,8 @@ static class AddressSyntax
 
     static bool NeedsQuotes(ReadOnlySpan<char> text)
     {
+        if (text.IsEmpty || text[0] == '.' || text[^1] == '.' || text.Contains("..", StringComparison.Ordinal))
+            return true;
         foreach (var c in text)
         {
             if (c < 0x80 && !DotAtom.Contains(c))

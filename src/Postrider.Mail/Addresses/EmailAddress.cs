@@ -38,7 +38,9 @@ public sealed record EmailAddress
     /// <summary><see cref="Domain"/> as DNS and SMTP know it: with A-labels (<c>xn--…</c>). The same string when it is ASCII.</summary>
     public string AsciiDomain { get; }
 
-    /// <summary>True when the local part is not ASCII: only servers that offer SMTPUTF8 can take it, there is no other spelling (RFC 6531).</summary>
+    /// <summary>
+    /// True when the local part is not ASCII: only servers that offer SMTPUTF8 can take it, there is no other spelling (RFC 6531).
+    /// </summary>
     public bool NeedsSmtpUtf8 { get; }
 
     /// <summary>True when the local part can only be written in quotes.</summary>
@@ -67,7 +69,8 @@ public sealed record EmailAddress
         TryParse(text, default, out address, out fault);
 
     /// <summary>Reads a bare address, without name, angle brackets, comments or surrounding space.</summary>
-    public static bool TryParse(ReadOnlySpan<char> text, AddressRules rules, [NotNullWhen(true)] out EmailAddress? address, out AddressFault fault)
+    public static bool TryParse(
+        ReadOnlySpan<char> text, AddressRules rules, [NotNullWhen(true)] out EmailAddress? address, out AddressFault fault)
     {
         address = null;
         if (text.IsEmpty)
@@ -86,13 +89,21 @@ public sealed record EmailAddress
         return TryCreate(text[..at], text[(at + 1)..], rules, out address, out fault);
     }
 
-    /// <summary>Reads an address that is known to be good, such as a constant. Throws <see cref="FormatException"/> when it is not.</summary>
+    /// <summary>
+    /// Reads an address that is known to be good, such as a constant. Throws <see cref="FormatException"/> when it is not.
+    /// </summary>
     public static EmailAddress Parse(string text) =>
-        TryParse(text, out var address, out var fault) ? address : throw new FormatException($"'{text}' is not an email address: {fault.Describe()}.");
+        TryParse(text, out var address, out var fault)
+            ? address
+            : throw new FormatException($"'{text}' is not an email address: {fault.Describe()}.");
 
     /// <summary>Makes an address of its two halves as written; the local part still has its quotes.</summary>
     internal static bool TryCreate(
-        ReadOnlySpan<char> local, ReadOnlySpan<char> domain, AddressRules rules, [NotNullWhen(true)] out EmailAddress? address, out AddressFault fault)
+        ReadOnlySpan<char> local,
+        ReadOnlySpan<char> domain,
+        AddressRules rules,
+        [NotNullWhen(true)] out EmailAddress? address,
+        out AddressFault fault)
     {
         address = null;
         fault = AddressSyntax.ReadLocalPart(local, out var localPart, out var localOctets, out var quoted);

@@ -28,7 +28,9 @@ static class EncodedWord
         return !text[..length].ContainsAny(' ', '\t');
     }
 
-    /// <summary>Whether readers might take a part of <paramref name="word"/> for an encoded word, inside quotes or out of place too.</summary>
+    /// <summary>
+    /// Whether readers might take a part of <paramref name="word"/> for an encoded word, inside quotes or out of place too.
+    /// </summary>
     public static bool Resembles(ReadOnlySpan<char> word)
     {
         var start = word.IndexOf("=?", StringComparison.Ordinal);

@@ -56,14 +56,18 @@ public sealed record Mailbox
     /// <summary>
     /// Reads one mailbox: with or without a name, the name quoted or not, with comments, with encoded words (RFC 2047), which are decoded.
     /// </summary>
-    public static bool TryParse(ReadOnlySpan<char> text, AddressRules rules, [NotNullWhen(true)] out Mailbox? mailbox, out AddressFault fault)
+    public static bool TryParse(
+        ReadOnlySpan<char> text, AddressRules rules, [NotNullWhen(true)] out Mailbox? mailbox, out AddressFault fault)
     {
         var reader = new MailboxReader(text, rules);
         fault = reader.ReadOnly(out mailbox);
         return mailbox is not null;
     }
 
-    /// <summary>The mailbox as people write it, in Unicode; <see cref="TryParse(ReadOnlySpan{char}, out Mailbox?, out AddressFault)"/> reads it back.</summary>
+    /// <summary>
+    /// The mailbox as people write it, in Unicode; <see cref="TryParse(ReadOnlySpan{char}, out Mailbox?, out AddressFault)"/> reads it
+    /// back.
+    /// </summary>
     public override string ToString()
     {
         if (Name is null)
@@ -80,9 +84,9 @@ public static class MailboxList
         TryParse(text, default, out mailboxes, out fault);
 
     /// <summary>
-    /// Reads an address list (RFC 5322 §3.4). The members of groups are listed like the others, their groups' names are dropped; empty elements
-    /// between commas are passed over (§4.4). A list without a single mailbox is <see cref="AddressFault.Empty"/>, unless it has an empty group
-    /// such as <c>undisclosed-recipients:;</c>.
+    /// Reads an address list (RFC 5322 §3.4). The members of groups are listed like the others, their groups' names are dropped; empty
+    /// elements between commas are passed over (§4.4). A list without a single mailbox is <see cref="AddressFault.Empty"/>, unless it has
+    /// an empty group such as <c>undisclosed-recipients:;</c>.
     /// </summary>
     /// <param name="text">The list, unfolded.</param>
     /// <param name="rules">Which unusual domains pass.</param>

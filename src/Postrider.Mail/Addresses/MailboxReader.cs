@@ -16,10 +16,14 @@ ref struct MailboxReader(ReadOnlySpan<char> text, AddressRules rules)
     readonly AddressRules _rules = rules;
     int _at;
 
-    /// <summary>A text that reads back as the same name without quotes: words of atom characters, dots and letters, one space between.</summary>
+    /// <summary>
+    /// A text that reads back as the same name without quotes: words of atom characters, dots and letters, one space between.
+    /// </summary>
     public static bool IsPlainPhrase(ReadOnlySpan<char> text)
     {
-        if (text.IsEmpty || text[0] == ' ' || text[^1] == ' ' || text.Contains("=?", StringComparison.Ordinal) || text.Contains("  ", StringComparison.Ordinal))
+        if (text.IsEmpty || text[0] == ' ' || text[^1] == ' ' || text.Contains("  ", StringComparison.Ordinal))
+            return false;
+        if (text.Contains("=?", StringComparison.Ordinal))
             return false;
         foreach (var c in text)
         {

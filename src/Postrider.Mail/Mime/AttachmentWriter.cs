@@ -4,7 +4,9 @@ using Postrider.Mail.Addresses;
 
 namespace Postrider.Mail.Mime;
 
-/// <summary>Writes an attachment as a part: its name in the form of RFC 2231, and for old readers as an encoded word in Content-Type.</summary>
+/// <summary>
+/// Writes an attachment as a part: its name in the form of RFC 2231, and for old readers as an encoded word in Content-Type.
+/// </summary>
 static class AttachmentWriter
 {
     const string EmbeddedMessage = "message/rfc822";

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Postrider.Mail.Mime;
 
 /// <summary>
-/// The lines between parts (RFC 2046 §5.1.1): "=_", the message's seed and the level. "=_" cannot occur in quoted-printable and base64, text
-/// that holds it never stands open inside a multipart, and embedded messages are searched: so no part can hold a boundary.
+/// The lines between parts (RFC 2046 §5.1.1): "=_", the message's seed and the level. "=_" cannot occur in quoted-printable and base64,
+/// text that holds it never stands open inside a multipart, and embedded messages are searched: so no part can hold a boundary.
 /// </summary>
 readonly struct Boundaries(ulong seed)
 {
@@ -54,7 +54,9 @@ readonly struct Boundaries(ulong seed)
     }
 }
 
-/// <summary>Writes the tree of parts: mixed with attachments, in it related with inline images, in it alternative with text and HTML.</summary>
+/// <summary>
+/// Writes the tree of parts: mixed with attachments, in it related with inline images, in it alternative with text and HTML.
+/// </summary>
 readonly ref struct BodyWriter
 {
     const int Mixed = 0;

@@ -26,7 +26,9 @@ static class EncodedWords
     static readonly SearchValues<char> PhraseLiterals = SearchValues.Create(
         "!*+-/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ");
 
-    /// <summary>Writes the text from the current column on, which must not be beyond <see cref="LastStart"/>; further words are folded.</summary>
+    /// <summary>
+    /// Writes the text from the current column on, which must not be beyond <see cref="LastStart"/>; further words are folded.
+    /// </summary>
     public static void Write(ref OutputBuffer output, ReadOnlySpan<char> text, bool inPhrase)
     {
         var literals = inPhrase ? PhraseLiterals : TextLiterals;

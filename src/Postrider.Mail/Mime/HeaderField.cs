@@ -60,7 +60,9 @@ public sealed record HeaderField
         "Return-Path", "Received", "Received-SPF", "Authentication-Results", "DKIM-Signature", "DomainKey-Signature",
         "Delivered-To", "X-Original-To", "Apparently-To", "Errors-To");
 
-    /// <summary>Families no part of which a user may write: body structure, chains of seals, somebody else's resending (it has a Bcc too).</summary>
+    /// <summary>
+    /// Families no part of which a user may write: body structure, chains of seals, somebody else's resending (it has a Bcc too).
+    /// </summary>
     static readonly string[] ForbiddenPrefixes = ["Content-", "ARC-", "Resent-"];
 
     /// <summary>Fields made of tokens, ids or URIs: encoded words have no place in them (RFC 2047 §5).</summary>

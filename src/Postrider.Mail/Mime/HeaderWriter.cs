@@ -89,7 +89,9 @@ static class HeaderWriter
         }
     }
 
-    /// <summary>Unstructured text (RFC 5322 §3.2.5). Words in other scripts are encoded with the white space between them, the rest stays readable.</summary>
+    /// <summary>
+    /// Unstructured text (RFC 5322 §3.2.5). Words in other scripts are encoded with the white space between them, the rest stays readable.
+    /// </summary>
     static void WriteText(ref OutputBuffer output, ReadOnlySpan<char> text)
     {
         text = text.Trim(" \t");
@@ -145,8 +147,13 @@ static class HeaderWriter
     }
 
     /// <summary>Near enough to decide where to fold: names that are encoded count as if they were not.</summary>
-    static int LengthOf(Mailbox mailbox) =>
-        mailbox.Address.Octets + (mailbox.Name is null ? 0 : mailbox.Name.Length + mailbox.Name.AsSpan().Count('"') + mailbox.Name.AsSpan().Count('\\') + "\"\" <>".Length);
+    static int LengthOf(Mailbox mailbox)
+    {
+        if (mailbox.Name is null)
+            return mailbox.Address.Octets;
+        var name = mailbox.Name.AsSpan();
+        return mailbox.Address.Octets + name.Length + name.Count('"') + name.Count('\\') + "\"\" <>".Length;
+    }
 
     static void WriteMailbox(ref OutputBuffer output, Mailbox mailbox)
     {
@@ -173,11 +180,12 @@ static class HeaderWriter
                 output.Fold();
             EncodedWords.Write(ref output, name, inPhrase: true);
         }
-        else if (name.AsSpan().ContainsAnyExcept(PlainPhrase) || name[0] == ' ' || name[^1] == ' ' || name.Contains("  ", StringComparison.Ordinal))
-            output.WriteAscii(AddressSyntax.Quote(name));
         else
-            output.WriteAscii(name);
+            output.WriteAscii(IsPlainPhrase(name) ? name : AddressSyntax.Quote(name));
     }
+
+    static bool IsPlainPhrase(ReadOnlySpan<char> name) => !name.ContainsAnyExcept(PlainPhrase)
+        && name[0] != ' ' && name[^1] != ' ' && !name.Contains("  ", StringComparison.Ordinal);
 
     /// <summary>A-labels always: only a local part has no ASCII spelling.</summary>
     static void WriteAddress(ref OutputBuffer output, EmailAddress address)
@@ -190,7 +198,9 @@ static class HeaderWriter
         output.WriteAscii(address.AsciiDomain);
     }
 
-    /// <summary>Takes unstructured text apart into words, each with the white space before it; neighbours that must be encoded come as one.</summary>
+    /// <summary>
+    /// Takes unstructured text apart into words, each with the white space before it; neighbours that must be encoded come as one.
+    /// </summary>
     ref struct WordReader(ReadOnlySpan<char> text)
     {
         ReadOnlySpan<char> _rest = text;
@@ -213,11 +223,16 @@ static class HeaderWriter
             return !word.IsEmpty;
         }
 
-        static int GapAt(ReadOnlySpan<char> text, int at) => text[at..].IndexOfAnyExcept(" \t") is >= 0 and var length ? length : text.Length - at;
+        /// <summary>The length of the white space there.</summary>
+        static int GapAt(ReadOnlySpan<char> text, int at)
+        {
+            var length = text[at..].IndexOfAnyExcept(" \t");
+            return length < 0 ? text.Length - at : length;
+        }
 
         /// <summary>
-        /// Lines are folded at single spaces only: of other white space many readers make one space where it stands at a fold. So it joins the
-        /// words around it.
+        /// Lines are folded at single spaces only: of other white space many readers make one space where it stands at a fold. So it joins
+        /// the words around it.
         /// </summary>
         static int EndOfWord(ReadOnlySpan<char> text, int start, out bool encode)
         {

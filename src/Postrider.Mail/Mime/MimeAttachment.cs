@@ -7,7 +7,9 @@ public sealed record MimeAttachment
 {
     const int MaxContentIdLength = 250;
 
-    /// <summary>What a Content-ID may hold between its angle brackets: printable ASCII without brackets, quotes, parentheses and backslash.</summary>
+    /// <summary>
+    /// What a Content-ID may hold between its angle brackets: printable ASCII without brackets, quotes, parentheses and backslash.
+    /// </summary>
     static readonly SearchValues<char> ContentIdCharacters = SearchValues.Create(
         "!#$%&'*+-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~,");
 
@@ -35,10 +37,12 @@ public sealed record MimeAttachment
         get;
         init => field = value is null ? null
             : IsContentId(value) ? WithoutBrackets(value).ToString()
-            : throw new ArgumentException("A content id is 1 to 250 printable ASCII characters without spaces, quotes or brackets.", nameof(value));
+            : throw new ArgumentException("A content id is 1 to 250 printable ASCII characters without spaces, quotes or brackets.");
     }
 
-    /// <summary>Shown in the text instead of listed under it. With a <see cref="ContentId"/> and an HTML body it travels beside the HTML.</summary>
+    /// <summary>
+    /// Shown in the text instead of listed under it. With a <see cref="ContentId"/> and an HTML body it travels beside the HTML.
+    /// </summary>
     public bool Inline { get; init; }
 
     /// <summary>Whether a text, with or without angle brackets, can be a Content-ID.</summary>

@@ -36,7 +36,9 @@ public sealed record MimeMessage
     public required string MessageId
     {
         get;
-        init => field = IsMessageId(value) ? value : throw new ArgumentException("A message id is left@right in printable ASCII, at most 250 characters.", nameof(value));
+        init => field = IsMessageId(value)
+            ? value
+            : throw new ArgumentException("A message id is left@right in printable ASCII, at most 250 characters.");
     }
 
     /// <summary>When the message was handed in; written in UTC, to the second.</summary>
@@ -60,7 +62,9 @@ public sealed record MimeMessage
     /// <summary>In this order; those shown inside the HTML come before the others.</summary>
     public IReadOnlyList<MimeAttachment> Attachments { get; init; } = [];
 
-    /// <summary>Whether a text can be a Message-ID: <c>left@right</c> in printable ASCII without spaces, quotes, comments and brackets.</summary>
+    /// <summary>
+    /// Whether a text can be a Message-ID: <c>left@right</c> in printable ASCII without spaces, quotes, comments and brackets.
+    /// </summary>
     public static bool IsMessageId(ReadOnlySpan<char> text)
     {
         var at = text.IndexOf('@');

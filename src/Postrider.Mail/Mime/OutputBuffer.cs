@@ -15,10 +15,14 @@ ref struct OutputBuffer(IBufferWriter<byte> output)
     Span<byte> _span = output.GetSpan(Chunk);
     int _used;
 
-    /// <summary>Octets on the current line. Bodies that write many lines at once say where they ended with <see cref="StartLine"/>.</summary>
+    /// <summary>
+    /// Octets on the current line. Bodies that write many lines at once say where they ended with <see cref="StartLine"/>.
+    /// </summary>
     public int Column { get; private set; }
 
-    /// <summary>At least <paramref name="octets"/> free octets, at most <see cref="Chunk"/> may be asked. Followed by <see cref="Advance"/>.</summary>
+    /// <summary>
+    /// At least <paramref name="octets"/> free octets, at most <see cref="Chunk"/> may be asked. Followed by <see cref="Advance"/>.
+    /// </summary>
     public Span<byte> Reserve(int octets)
     {
         if (_span.Length - _used < octets)

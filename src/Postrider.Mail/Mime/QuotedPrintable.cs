@@ -57,7 +57,9 @@ static class QuotedPrintable
             WriteCharacter(ref output, last);
     }
 
-    /// <summary>Writes the first character as =XX, its octets on one line. Half surrogates become U+FFFD. Returns its UTF-16 units.</summary>
+    /// <summary>
+    /// Writes the first character as =XX, its octets on one line. Half surrogates become U+FFFD. Returns its UTF-16 units.
+    /// </summary>
     static int WriteCharacter(ref OutputBuffer output, ReadOnlySpan<char> text)
     {
         Span<byte> octets = stackalloc byte[4];

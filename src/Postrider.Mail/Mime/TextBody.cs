@@ -11,7 +11,9 @@ enum TextEncoding
     Base64,
 }
 
-/// <summary>Chooses the encoding of a text and writes it with its Content-Type: as it is where that is safe, else readable, else short.</summary>
+/// <summary>
+/// Chooses the encoding of a text and writes it with its Content-Type: as it is where that is safe, else readable, else short.
+/// </summary>
 static class TextBody
 {
     /// <summary>RFC 5322 §2.1.1. Longer lines are legal up to 998, but relays have been seen to break them.</summary>

@@ -8,10 +8,14 @@ sealed class Dice(ulong seed)
     /// <summary>What breaks careless writers: scripts, directions, joiners, combining marks, and text that looks like syntax.</summary>
     static readonly string[] Words =
     [
-        "Hello", "a", "Grüße", "naïve", "Ωμέγα", "Привет", "日本語のメール", "한국어", "שלום", "مرحبا", "नमस्ते", "ไทย", "e\u0301\u0323", "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "𝒽𝓮𝔩𝔩𝕠", "𓂀",
-        "\u202Eevil\u202C", "\u200F", "ﷺ", "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A", "\uFEFF", "\u00A0", "\u3000", "\uFFFD", "ẞ", "İ", "=?utf-8?Q?x?=", "=?utf-8?B?eA==?=", "=?", "?=", "=", "=3D", "=_", "_",
-        "From ", ".", "..", "--", "--=_0000000000000001.0", "a,b;c:d", "(x)", "<y@z.com>", "\"q\"", "\\", "\\\"", "[1]", "a@b.com", "%41", "'", "''", "utf-8''x", "*0*=", "&amp;", "https://example.com/?a=1&b=2",
-        "x-a:", "Bcc: v@evil.com", "To:", "O'Neil", "Dr.", "100%", "~", "`", "{}", "|", "supercalifragilisticexpialidocious", new string('w', 90), new string('ü', 80), new string('l', 1200),
+        "Hello", "a", "Grüße", "naïve", "Ωμέγα", "Привет", "日本語のメール", "한국어", "שלום", "مرحبا", "नमस्ते", "ไทย",
+        "e\u0301\u0323", "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "𝒽𝓮𝔩𝔩𝕠", "𓂀",
+        "\u202Eevil\u202C", "\u200F", "ﷺ", "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A", "\uFEFF", "\u00A0", "\u3000", "\uFFFD", "ẞ", "İ",
+        "=?utf-8?Q?x?=", "=?utf-8?B?eA==?=", "=?", "?=", "=", "=3D", "=_", "_",
+        "From ", ".", "..", "--", "--=_0000000000000001.0", "a,b;c:d", "(x)", "<y@z.com>", "\"q\"", "\\", "\\\"",
+        "[1]", "a@b.com", "%41", "'", "''", "utf-8''x", "*0*=", "&amp;", "https://example.com/?a=1&b=2",
+        "x-a:", "Bcc: v@evil.com", "To:", "O'Neil", "Dr.", "100%", "~", "`", "{}", "|",
+        "supercalifragilisticexpialidocious", new string('w', 90), new string('ü', 80), new string('l', 1200),
     ];
 
     ulong _state = seed;
@@ -85,6 +89,7 @@ sealed class Dice(ulong seed)
     string PlainBody(int maxLines)
     {
         var end = Pick("\r\n", "\n", "\r");
-        return string.Concat(Enumerable.Range(0, Next(maxLines + 1)).Select(_ => Pick("The quick brown fox.", "", "jumps over", "the lazy dog ") + end));
+        var lines = Enumerable.Range(0, Next(maxLines + 1)).Select(_ => Pick("The quick brown fox.", "", "jumps over", "the lazy dog "));
+        return string.Concat(lines.Select(line => line + end));
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Postrider.Mail.Addresses;
@@ -35,21 +37,23 @@ public sealed class MessageWriterProperties
 
     [Fact]
     public void All_is_ASCII_without_SMTPUTF8() =>
-        Holds(message => Assert.True(!MessageWriter.NeedsSmtpUtf8(message) && System.Text.Ascii.IsValid(Output.Of(message))));
+        Holds(message => Assert.True(!MessageWriter.NeedsSmtpUtf8(message) && Ascii.IsValid(Output.Of(message))));
 
     [Fact]
     public void Only_addresses_that_need_SMTPUTF8_bring_raw_UTF8() => Holds(
         message =>
         {
             var open = Output.TextOf(message);
-            foreach (var mailbox in (Mailbox[])[message.From, .. message.To, .. message.Cc, .. message.ReplyTo, .. message.Sender is null ? [] : new[] { message.Sender }])
-                open = open.Replace(System.Text.Encoding.Latin1.GetString(System.Text.Encoding.UTF8.GetBytes(mailbox.Address.ToAscii())), "", StringComparison.Ordinal);
-            Assert.True(System.Text.Ascii.IsValid(open));
+            Mailbox[] all = [message.From, message.Sender ?? message.From, .. message.To, .. message.Cc, .. message.ReplyTo];
+            foreach (var address in all.Select(mailbox => Encoding.UTF8.GetBytes(mailbox.Address.ToAscii())))
+                open = open.Replace(Encoding.Latin1.GetString(address), "", StringComparison.Ordinal);
+            Assert.True(Ascii.IsValid(open));
         },
         smtpUtf8: true);
 
     [Fact]
-    public void The_header_has_the_fields_of_the_message_and_no_other() => Holds(message => Assert.Equal(Expected(message), Output.Names(message)));
+    public void The_header_has_the_fields_of_the_message_and_no_other() =>
+        Holds(message => Assert.Equal(Expected(message), Output.Names(message)));
 
     [Fact]
     public void Header_lines_are_folded_and_none_is_blank() => Holds(message => Assert.All(
@@ -59,7 +63,7 @@ public sealed class MessageWriterProperties
             Assert.False(string.IsNullOrWhiteSpace(line));
             // Longer only where there is no place to fold.
             Assert.True(line.Length <= 76 || !line.TrimStart()[..70].Contains(", ", StringComparison.Ordinal), line);
-            Assert.True(line.Length <= 76 || !line.Contains("=?utf-8?", StringComparison.Ordinal) || line.StartsWith("X-", StringComparison.Ordinal), line);
+            Assert.True(line.Length <= 76 || !line.Contains("=?utf-8?", StringComparison.Ordinal), line);
         }));
 
     [Fact]
@@ -67,11 +71,11 @@ public sealed class MessageWriterProperties
     {
         var parts = (message.Text is null ? 0 : 1) + (message.Html is null ? 0 : 1) + message.Attachments.Count;
         var body = Output.Halves(message).Body;
-        var seed = message.BoundarySeed.ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
-        var openings = body.Split("\r\n").Count(line => line.StartsWith($"--=_{seed}.", StringComparison.Ordinal) && !line.EndsWith("--", StringComparison.Ordinal));
-        var closings = body.Split("\r\n").Count(line => line.StartsWith($"--=_{seed}.", StringComparison.Ordinal) && line.EndsWith("--", StringComparison.Ordinal));
+        var seed = message.BoundarySeed.ToString("x16", CultureInfo.InvariantCulture);
+        var lines = body.Split("\r\n").Where(line => line.StartsWith($"--=_{seed}.", StringComparison.Ordinal)).ToArray();
+        var closings = lines.Count(line => line.EndsWith("--", StringComparison.Ordinal));
         // A tree with n leaves and c branches has n + c - 1 edges.
-        Assert.Equal(closings == 0 ? 0 : parts + closings - 1, openings);
+        Assert.Equal(closings == 0 ? 0 : parts + closings - 1, lines.Length - closings);
     });
 
     [Fact]
@@ -85,7 +89,10 @@ public sealed class MessageWriterProperties
             var simple = MessageMaker.Simple();
             var message = simple with { Text = text };
             if (HeaderText.IsSafe(text, out _))
-                message = message with { Subject = text, Attachments = [new MimeAttachment { FileName = text, Content = default, ContentType = text }] };
+            {
+                var file = new MimeAttachment { FileName = text, Content = default, ContentType = text };
+                message = message with { Subject = text, Attachments = [file] };
+            }
             if (Mailbox.TryCreate(text, simple.From.Address, out var named, out _))
                 message = message with { From = named, To = [named, named] };
             if (Mailbox.TryParse(text, out var parsed, out _))
@@ -123,8 +130,11 @@ static class Nasty
 {
     static readonly string[] Pieces =
     [
-        "\r", "\n", "\r\n", "\0", " ", "\t", "\"", "\\", "<", ">", "(", ")", "[", "]", "@", ",", ";", ":", ".", "=?utf-8?Q?", "=?utf-8?B?", "?=", "=0D=0A", "a", "b@x.com", "x.com",
-        "ü", "文", "🎉", "\ud83d", "\udc00", "\u2028", "\u0085", "\u200b", "Bcc: v@evil.com", "X-Evil: 1", "IPv6:", "127.0.0.1", "xn--", "text/plain", "charset=", "--", "=_", "From ",
+        "\r", "\n", "\r\n", "\0", " ", "\t", "\"", "\\", "<", ">", "(", ")", "[", "]", "@", ",", ";", ":", ".",
+        "=?utf-8?Q?", "=?utf-8?B?", "?=",
+        "=0D=0A", "a", "b@x.com", "x.com",
+        "ü", "文", "🎉", "\ud83d", "\udc00", "\u2028", "\u0085", "\u200b", "Bcc: v@evil.com", "X-Evil: 1", "IPv6:", "127.0.0.1",
+        "xn--", "text/plain", "charset=", "--", "=_", "From ",
     ];
 
     public static Arbitrary<string> Strings { get; } = Arb.From(

@@ -95,5 +95,5 @@ public sealed class MimeMessageTests
 
     [Fact]
     public void There_is_no_place_for_blind_recipients() =>
-        Assert.DoesNotContain(typeof(MimeMessage).GetProperties(), property => property.Name.Contains("Bcc", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(typeof(MimeMessage).GetProperties(), p => p.Name.Contains("Bcc", StringComparison.OrdinalIgnoreCase));
 }

@@ -24,7 +24,13 @@ static class Output
         return (text[..(end + 2)], text[(end + 4)..]);
     }
 
-    /// <summary>The names of the header fields, read as a careless parser would: a line that starts with no white space is a field.</summary>
+    /// <summary>
+    /// The names of the header fields, read as a careless parser would: a line that starts with no white space is a field.
+    /// </summary>
     public static string[] Names(MimeMessage message) =>
-        [.. Halves(message).Header.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] is not (' ' or '\t')).Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)])];
+    [
+        .. Halves(message).Header.Split("\r\n", StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => line[0] is not (' ' or '\t'))
+            .Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)]),
+    ];
 }

@@ -4,7 +4,9 @@ using Postrider.Testing;
 
 namespace Postrider.Mail.Tests.Mime;
 
-/// <summary>Mail readers that others wrote, in <c>tests/peers</c>: each reads a folder of messages and tells what it found in them.</summary>
+/// <summary>
+/// Mail readers that others wrote, in <c>tests/peers</c>: each reads a folder of messages and tells what it found in them.
+/// </summary>
 static class PeerReaders
 {
     static readonly Lock Installing = new();
@@ -12,7 +14,8 @@ static class PeerReaders
     static string Folder { get; } = Path.Combine(RepositoryRoot(), "tests", "peers");
 
     /// <summary>Python's <c>email</c>.</summary>
-    public static JsonElement[] ReadWithPython(string messages) => Read(Requires.Python("email"), Path.Combine(Folder, "read_mail.py"), messages);
+    public static JsonElement[] ReadWithPython(string messages) =>
+        Read(Requires.Python("email"), Path.Combine(Folder, "read_mail.py"), messages);
 
     /// <summary>npm's <c>mailparser</c>, installed from the lock file on first use.</summary>
     public static JsonElement[] ReadWithMailparser(string messages)
