@@ -107,7 +107,8 @@ public sealed record SmtpEndpoint
     /// <summary>Host and port as people write them.</summary>
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 
-    static bool IsClientName(string name)
+    /// <summary>Whether <see cref="ClientName"/> would take it.</summary>
+    public static bool IsClientName(string name)
         => name.Length is > 0 and <= 255 && (name is ['[', _, .., ']'] ? name.All(IsLiteralCharacter) : Uri.CheckHostName(name) == UriHostNameType.Dns && name.All(char.IsAscii));
 
     static bool IsLiteralCharacter(char c) => char.IsAsciiHexDigit(c) || c is '[' or ']' or ':' or '.' or 'I' or 'P' or 'v' or '-';
