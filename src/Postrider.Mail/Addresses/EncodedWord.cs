@@ -8,18 +8,12 @@ namespace Postrider.Mail.Addresses;
 /// <summary>The shape of an encoded word: <c>=?charset?B-or-Q?text?=</c> (RFC 2047 §2).</summary>
 static class EncodedWord
 {
-    /// <summary>
-    /// RFC 2047 §2 says 75, careless senders a whole line. Bounded, so that unfinished ones cannot be searched to the end of the text each.
-    /// </summary>
-    const int MaxLength = 998;
-
     /// <summary>Whether an encoded word starts at the start of <paramref name="text"/>, and how long it is. White space ends it.</summary>
     public static bool TryFind(ReadOnlySpan<char> text, out int length)
     {
         length = 0;
         if (!text.StartsWith("=?"))
             return false;
-        text = text[..Math.Min(text.Length, MaxLength)];
         var charset = text[2..].IndexOf('?');
         if (charset <= 0)
             return false;

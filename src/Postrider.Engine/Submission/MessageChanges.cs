@@ -1,0 +1,83 @@
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Submission;
+
+/// <summary>What came of moving a message to another time.</summary>
+/// <param name="Done">True: moved; false: too late for it; null: absent, or another tenant's.</param>
+/// <param name="Problem">The new time is none; nothing was changed.</param>
+public readonly record struct RescheduleResult(bool? Done, Problem? Problem = null);
+
+/// <summary>What a change of a whole batch reached.</summary>
+/// <param name="Messages">Those in which something changed.</param>
+public readonly record struct BatchChange(int Messages, int Recipients);
+
+/// <summary>Changes messages that were handed over, and wakes the dispatcher where that makes work due.</summary>
+public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock, SubmissionOptions options)
+{
+    /// <summary>Messages of a batch changed at once: each is a transaction's part of its own, and they share their commits.</summary>
+    const int AtOnce = 100;
+
+    /// <summary>Recipients cancelled at once; null where there is no such message of this tenant.</summary>
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct) => store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
+
+    /// <summary>Recipients sent again; null where there is no such message of this tenant.</summary>
+    public async Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        var count = await store.RetryAsync(tenant, message, now, now + options.DefaultExpiresIn, ct);
+        if (count > 0)
+            await WakeAsync(tenant, message, now, ct);
+        return count;
+    }
+
+    /// <param name="sendAt">RFC 3339 with a zone; one that is past means now.</param>
+    public async Task<RescheduleResult> RescheduleAsync(TenantId tenant, MessageId message, string sendAt, CancellationToken ct)
+    {
+        var faults = new Faults();
+        var now = clock.GetUtcNow();
+        var at = TermsCheck.SendAt(sendAt, now, options, faults) ?? now;
+        if (faults.Any)
+            return new RescheduleResult(null, faults.ToProblem());
+        if (await reader.GetAsync(tenant, message, ct) is not { } view)
+            return default;
+        // It may wait as long from its new time on as it might from the old.
+        var patience = view.ExpiresAt - (view.SendAt ?? view.CreatedAt);
+        var done = await store.RescheduleAsync(tenant, message, at, at + patience, ct);
+        if (done == true)
+            handOver.Signal(new QueueKey(view.Route, view.Stream, tenant), at);
+        return new RescheduleResult(done);
+    }
+
+    /// <summary>Null where there is no such batch of this tenant.</summary>
+    public Task<BatchChange?> CancelBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsOpen), CancelAsync, ct);
+
+    /// <summary>Sends what failed, expired, bounced or is held again. Null where there is no such batch of this tenant.</summary>
+    public Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced), RetryAsync, ct);
+
+    async Task<BatchChange?> ChangeBatchAsync(
+        TenantId tenant, MessageId batch, Func<MessageView, bool> concerns, Func<TenantId, MessageId, CancellationToken, Task<int?>> change, CancellationToken ct)
+    {
+        if (await reader.GetBatchAsync(tenant, batch, ct) is null)
+            return null;
+        var total = default(BatchChange);
+        MessageId? before = null;
+        do
+        {
+            var page = await reader.ListAsync(tenant, new MessageFilter { Batch = batch, Before = before, Limit = AtOnce }, ct);
+            var counts = await Task.WhenAll(page.Messages.Where(concerns).Select(m => change(tenant, m.Id, ct)));
+            total = new BatchChange(total.Messages + counts.Count(c => c > 0), total.Recipients + counts.Sum(c => c ?? 0));
+            before = page.ContinueBefore;
+        }
+        while (before is not null);
+        return total;
+    }
+
+    async Task WakeAsync(TenantId tenant, MessageId message, DateTimeOffset dueAt, CancellationToken ct)
+    {
+        if (await reader.GetAsync(tenant, message, ct) is { } view)
+            handOver.Signal(new QueueKey(view.Route, view.Stream, tenant), dueAt);
+    }
+}

@@ -1,0 +1,171 @@
+using System.Text.Json.Serialization;
+using Postrider.Messages;
+
+namespace Postrider.Api;
+
+// The shapes of the API's answers: promises to callers, written as docs and OpenAPI show them. A change here is a change of the interface.
+
+/// <summary>Answer to <c>POST /emails</c>.</summary>
+sealed record SendAnswer(string Id, string Status, string? BatchId, IReadOnlyList<SentRecipientAnswer> Recipients);
+
+/// <summary>A recipient as accepted.</summary>
+sealed record SentRecipientAnswer(string Email, RecipientKind Kind, RecipientState Status);
+
+/// <summary>Answer to <c>POST /emails/send</c>.</summary>
+/// <param name="Emails">Left out above 1,000 messages: the batch lists them.</param>
+sealed record DestinationsAnswer(
+    string BatchId, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<DestinationAnswer>? Emails);
+
+/// <summary>Answer to <c>POST /emails/batch</c>.</summary>
+/// <param name="BatchId">Null when every message was refused.</param>
+sealed record BatchAnswer(string? BatchId, IReadOnlyList<BatchItemAnswer> Data);
+
+/// <summary>One message of a batch: its id, or why it was refused.</summary>
+sealed record BatchItemAnswer(string? Id, ProblemShape? Error);
+
+/// <summary>One destination's message.</summary>
+sealed record DestinationAnswer(string Id, string Email);
+
+/// <summary>Answer to <c>GET /emails/{id}</c>, and an element of lists (there without bodies and attempts).</summary>
+sealed record EmailAnswer
+{
+    public required string Id { get; init; }
+    public string Object { get; } = "email";
+    public required string? BatchId { get; init; }
+    public string? ScheduleId { get; }
+    public required string From { get; init; }
+    public required IReadOnlyList<string> To { get; init; }
+    public required IReadOnlyList<string> Cc { get; init; }
+    public required IReadOnlyList<string> Bcc { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? ReplyTo { get; init; }
+    public required string Subject { get; init; }
+    public string? Text { get; init; }
+    public string? Html { get; init; }
+    public required MailStream Stream { get; init; }
+    public required string Route { get; init; }
+
+    /// <summary><c>incomplete</c>, <c>complete</c> or <c>failed</c>.</summary>
+    public required string Status { get; init; }
+    public required string? StatusReason { get; init; }
+
+    /// <summary>The most that any recipient took.</summary>
+    public required int Tries { get; init; }
+
+    /// <summary>The newest of what happened, in Resend's words.</summary>
+    public required string LastEvent { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public required DateTimeOffset UpdatedAt { get; init; }
+    public required DateTimeOffset? SendAt { get; init; }
+
+    /// <summary>Resend's word for <see cref="SendAt"/>.</summary>
+    public DateTimeOffset? ScheduledAt => SendAt;
+    public required DateTimeOffset ExpiresAt { get; init; }
+    public required IReadOnlyList<string> Tags { get; init; }
+    public required IReadOnlyDictionary<string, string> Metadata { get; init; }
+    public required IReadOnlyList<RecipientAnswer> Recipients { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<AttemptAnswer>? Attempts { get; init; }
+
+    /// <summary>What happened beside the attempts, oldest first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<EventAnswer>? Events { get; init; }
+}
+
+/// <summary>A recipient with its own state.</summary>
+sealed record RecipientAnswer
+{
+    public required string Email { get; init; }
+    public required string? Name { get; init; }
+    public required RecipientKind Kind { get; init; }
+    public required RecipientState Status { get; init; }
+
+    /// <summary>The code of the last reply: SMTP's or HTTP's.</summary>
+    public required int? StatusCode { get; init; }
+    public required string? EnhancedCode { get; init; }
+    public required string? StatusReason { get; init; }
+
+    /// <summary>Why it waits; null when it does not.</summary>
+    public required string? WaitingFor { get; init; }
+    public required string? Transport { get; init; }
+    public required string? ProviderId { get; init; }
+    public required int Tries { get; init; }
+    public required DateTimeOffset? LastAttemptAt { get; init; }
+    public required DateTimeOffset? NextAttemptAt { get; init; }
+    public required string? Worker { get; init; }
+    public required DateTimeOffset UpdatedAt { get; init; }
+}
+
+/// <summary>What one attempt came to for recipients that fared alike.</summary>
+/// <param name="Outcome">Null when nothing was attempted.</param>
+sealed record AttemptAnswer(
+    DateTimeOffset At, string Transport, IReadOnlyList<string> Recipients, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs, string? Worker);
+
+/// <summary>A fact of the timeline that is no attempt.</summary>
+sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker);
+
+/// <summary>Answer to <c>GET /emails</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record EmailListAnswer(IReadOnlyList<EmailAnswer> Data, bool HasMore, string? Next)
+{
+    public string Object { get; } = "list";
+}
+
+/// <summary>Answer to calls that change one message.</summary>
+/// <param name="Count">Recipients concerned; left out where there is nothing to count.</param>
+sealed record EmailRefAnswer(string Id, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Count)
+{
+    public string Object { get; } = "email";
+}
+
+/// <summary>Answer to <c>GET /batches/{id}</c>.</summary>
+sealed record BatchStatusAnswer(
+    string Id, string Status, int Count, CountsAnswer Counts, DateTimeOffset CreatedAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<EmailAnswer>? Emails,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next);
+
+/// <summary>Answer to calls that change a batch.</summary>
+/// <param name="Emails">Messages that something changed in.</param>
+/// <param name="Recipients">Recipients concerned.</param>
+sealed record BatchChangeAnswer(string Id, int Emails, int Recipients);
+
+/// <summary>Recipients by state.</summary>
+sealed record CountsAnswer(
+    long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired, long Suppressed, long Cancelled);
+
+/// <summary>Answer to <c>GET /stats</c>: open states as they are now, the others since the beginning.</summary>
+sealed record StatsAnswer(
+    long Accepted, long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired, long Suppressed,
+    long Cancelled);
+
+/// <summary>Answer to <c>POST /tokens</c>.</summary>
+sealed record TokenAnswer(string Token, DateTimeOffset ExpiresAt, IReadOnlyList<string> Scopes)
+{
+    public string TokenType { get; } = "Bearer";
+}
+
+/// <summary>Answer to <c>GET /tokens</c>.</summary>
+sealed record TokenStatusAnswer(bool Valid, DateTimeOffset? ExpiresAt, string? Tenant, IReadOnlyList<string> Scopes, string? Reason);
+
+/// <summary>Answer to <c>POST /keys</c>; the secret is shown here and never again.</summary>
+/// <param name="Key">For bearer keys.</param>
+/// <param name="AccessKeyId">For SigV4 keys, with <paramref name="Secret"/>.</param>
+sealed record NewKeyAnswer(
+    string Id, string Name,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Key,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? AccessKeyId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret,
+    IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt);
+
+/// <summary>Answer to <c>GET /keys</c>.</summary>
+sealed record KeyListAnswer(IReadOnlyList<KeyAnswer> Data);
+
+/// <summary>A key without its secret.</summary>
+sealed record KeyAnswer(
+    string Id, string Name, string Kind, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateTimeOffset? LastUsedAt);
+
+/// <summary>Answer to <c>GET /healthz</c> and <c>GET /readyz</c>.</summary>
+/// <param name="Reason">Null when all is well.</param>
+sealed record HealthAnswer(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason);

@@ -1,0 +1,42 @@
+using System.Text.Json;
+using Postrider.Hosting;
+
+namespace Postrider.Api;
+
+/// <summary>The API as a whole: what it needs and where it is mounted.</summary>
+static class ApiRoutes
+{
+    public static void AddApi(this IServiceCollection services)
+    {
+        services.AddSingleton<JsonBody>();
+        services.AddSingleton<NdjsonSubmission>();
+        services.AddRequestDecompression();
+        services.ConfigureHttpJsonOptions(options =>
+        {
+            // The same as ApiJson's own, for what OpenAPI derives from it.
+            options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            foreach (var converter in ApiJson.Default.Options.Converters)
+                options.SerializerOptions.Converters.Add(converter);
+            options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
+        });
+        services.AddDocument();
+    }
+
+    /// <param name="roles">Without the role <c>api</c> only health is answered.</param>
+    public static void MapApi(this WebApplication app, Role roles)
+    {
+        app.UseMiddleware<LastResort>();
+        app.UseRouting();
+        app.UseMiddleware<Gate>();
+        app.UseRequestDecompression();
+        app.MapHealth();
+        if (!roles.HasFlag(Role.Api))
+            return;
+        app.MapSending();
+        app.MapEmails();
+        app.MapKeys();
+        app.MapTransports();
+        app.MapPauses();
+        app.MapOpenApi("/openapi/{documentName}.json").For(Access.Open);
+    }
+}

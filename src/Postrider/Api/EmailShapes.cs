@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Api;
+
+/// <summary>Turns what the store knows of a message into what the API shows.</summary>
+static class EmailShapes
+{
+    /// <summary>The whole story; without content when retention has removed it.</summary>
+    public static EmailAnswer Whole(MessageView view, MessageContent? content) => Short(view) with
+    {
+        ReplyTo = content?.ReplyTo.Select(m => m.ToString()).ToList(),
+        Text = content?.Text,
+        Html = content?.Html,
+        Attempts = [.. view.Events.Where(e => e.Attempt is not null).SelectMany(e => Attempts(view, e))],
+        Events = [.. view.Events.Where(e => e.Attempt is null).Select(e => Event(view, e))],
+    };
+
+    /// <summary>As lists have it.</summary>
+    public static EmailAnswer Short(MessageView view)
+    {
+        var status = MessageStatus.Of(view.Recipients);
+        return new EmailAnswer
+        {
+            Id = view.Id.ToString(),
+            BatchId = view.Batch?.ToString(),
+            From = view.From.ToString(),
+            To = Addresses(view, RecipientKind.To),
+            Cc = Addresses(view, RecipientKind.Cc),
+            Bcc = Addresses(view, RecipientKind.Bcc),
+            Subject = view.Subject,
+            Stream = view.Stream,
+            Route = view.Route,
+            Status = status.Word,
+            StatusReason = status.Reason,
+            Tries = view.Recipients.Max(r => r.Tries),
+            LastEvent = LastEvent(view),
+            CreatedAt = view.CreatedAt,
+            UpdatedAt = view.UpdatedAt,
+            SendAt = view.SendAt,
+            ExpiresAt = view.ExpiresAt,
+            Tags = view.Tags,
+            Metadata = Metadata(view.Metadata),
+            Recipients = [.. view.Recipients.Select(Recipient)],
+        };
+    }
+
+    public static BatchStatusAnswer Batch(BatchView batch, MessagePage? page) => new(
+        batch.Id.ToString(), MessageStatus.Of(batch.Counts), batch.Count, Counts(batch.Counts), batch.CreatedAt,
+        page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
+
+    public static StatsAnswer Stats(StateCounts c) => new(
+        c.Accepted, c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
+
+    /// <summary><c>TransportThrottled</c> → <c>transport_throttled</c>; null for the zero value.</summary>
+    public static string? Word<T>(T value) where T : struct, Enum =>
+        EqualityComparer<T>.Default.Equals(value, default) ? null : JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    static CountsAnswer Counts(StateCounts c) => new(
+        c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
+
+    static RecipientAnswer Recipient(RecipientView r) => new()
+    {
+        Email = r.Mailbox.Address.ToString(),
+        Name = r.Mailbox.Name,
+        Kind = r.Kind,
+        Status = r.State,
+        StatusCode = r.StatusCode,
+        EnhancedCode = r.EnhancedCode,
+        StatusReason = r.StatusReason,
+        WaitingFor = r.State == RecipientState.Held ? Word(r.HeldReason) : r.State.IsOpen ? Word(r.WaitReason) : null,
+        Transport = r.Transport,
+        ProviderId = r.ProviderId,
+        Tries = r.Tries,
+        LastAttemptAt = r.LastAttemptAt,
+        NextAttemptAt = r.NextAttemptAt,
+        Worker = r.Worker,
+        UpdatedAt = r.UpdatedAt,
+    };
+
+    // One attempt is one conversation with a transport; recipients that it answered alike are shown together.
+    static IEnumerable<AttemptAnswer> Attempts(MessageView view, MailEvent e) =>
+        e.Attempt!.Outcomes
+            .GroupBy(o => (o.Outcome.Kind, o.Outcome.Reply.Code, o.Outcome.Reply.Enhanced, o.Outcome.Reply.Text))
+            .Select(alike => new AttemptAnswer(
+                e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind, alike.Key.Code == 0 ? null : alike.Key.Code, alike.Key.Enhanced,
+                alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker));
+
+    static EventAnswer Event(MessageView view, MailEvent e) =>
+        new(e.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(e.Type.ToString()), [.. e.Recipients.Select(n => Address(view, n))], e.Remark, e.Worker);
+
+    static string Address(MessageView view, int n) => view.Recipients.FirstOrDefault(r => r.N == n)?.Mailbox.Address.ToString() ?? "";
+
+    static List<string> Addresses(MessageView view, RecipientKind kind) =>
+        [.. view.Recipients.Where(r => r.Kind == kind).Select(r => r.Mailbox.ToString())];
+
+    static Dictionary<string, string> Metadata(IReadOnlyList<MetadataEntry> entries)
+    {
+        var metadata = new Dictionary<string, string>(entries.Count, StringComparer.Ordinal);
+        foreach (var entry in entries)
+            metadata[entry.Name] = entry.Value;
+        return metadata;
+    }
+
+    /// <summary>Resend tells one story per message; ours is that of the recipient whose state changed last.</summary>
+    static string LastEvent(MessageView view)
+    {
+        var recipient = view.Recipients.MaxBy(r => r.UpdatedAt)!;
+        return recipient.State switch
+        {
+            RecipientState.Scheduled => "scheduled",
+            RecipientState.Queued or RecipientState.Leased => recipient.WaitReason == WaitReason.Deferred ? "delivery_delayed" : "queued",
+            RecipientState.Unknown or RecipientState.Held => "delivery_delayed",
+            RecipientState.Sent => "sent",
+            RecipientState.Delivered => "delivered",
+            RecipientState.Bounced => "bounced",
+            RecipientState.Failed or RecipientState.Expired => "failed",
+            RecipientState.Suppressed => "suppressed",
+            RecipientState.Cancelled => "canceled",
+        };
+    }
+}

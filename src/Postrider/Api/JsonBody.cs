@@ -1,0 +1,115 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using Postrider.Hosting;
+using Postrider.Messages;
+
+namespace Postrider.Api;
+
+/// <summary>Reads one shape out of a JSON body; null with a problem, or a value with none.</summary>
+delegate T? Shape<T>(JsonElement body, out Problem? problem) where T : class;
+
+/// <summary>What a body said, or why it said nothing.</summary>
+/// <param name="Hash">SHA-256 of call and body in canonical form; null unless asked for.</param>
+readonly record struct BodyResult<T>(T? Value, Problem? Problem, byte[]? Hash = null) where T : class;
+
+/// <summary>Reads request bodies as JSON, within limits of size and of the memory that all bodies take together.</summary>
+sealed class JsonBody(ServerOptions options)
+{
+    // Most cold calls carry some hundred bytes.
+    const long MaxSmallBytes = 1_000_000;
+
+    // Duplicates would let two readers see two different messages; depth 64 is the platform's default and more than any shape has.
+    static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
+
+    static readonly Problem WrongType = ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8.");
+    static readonly Problem Malformed = ProblemCatalog.Make("malformed-json", "The body is not one JSON value in UTF-8, or an object in it has the same member twice.");
+    static readonly Problem Busy = ProblemCatalog.Make("busy", "Too many large requests are being read at once. Send it again in a moment.") with { RetryAfter = TimeSpan.FromSeconds(1) };
+
+    long _bodyBytes; // taken by bodies that are being read, small ones left out
+
+    /// <summary>The body of a send call.</summary>
+    /// <param name="hashAs">Method and path of the call, which make the same body another request elsewhere; null: no hash.</param>
+    public ValueTask<BodyResult<T>> ReadSendAsync<T>(HttpContext context, Shape<T> shape, string? hashAs) where T : class =>
+        ReadAsync(context, shape, options.MaxSendBytes, hashAs);
+
+    /// <summary>The body of any other call.</summary>
+    public ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape) where T : class =>
+        ReadAsync(context, shape, MaxSmallBytes, null);
+
+    /// <summary>Reads a shape from JSON that is already here. Nothing of the value refers to the memory of <paramref name="json"/>.</summary>
+    public static BodyResult<T> Parse<T>(ReadOnlySequence<byte> json, Shape<T> shape, string? hashAs) where T : class
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, Strict);
+            var value = shape(document.RootElement, out var problem);
+            return new(value, problem, hashAs is null || value is null ? null : Hash(hashAs, document.RootElement));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // The second is how JsonElement speaks of text that is no Unicode ("\ud800", bytes that are not UTF-8), found when it is read.
+            return new(null, Malformed);
+        }
+    }
+
+    async ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class
+    {
+        if (!IsJson(context.Request))
+            return new(null, WrongType);
+        if (context.Request.ContentLength > limit)
+            return new(null, TooLarge(limit));
+        var reader = context.Request.BodyReader;
+        long counted = 0;
+        try
+        {
+            while (true)
+            {
+                var read = await reader.ReadAsync();
+                var length = read.Buffer.Length;
+                if (length > limit)
+                    return new(null, TooLarge(limit));
+                if (length - counted > MaxSmallBytes)
+                {
+                    var taken = Interlocked.Add(ref _bodyBytes, length - counted);
+                    counted = length;
+                    if (taken > options.MaxBodyMemoryBytes)
+                        return new(null, Busy);
+                }
+                if (!read.IsCompleted)
+                {
+                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    continue;
+                }
+                var result = Parse(read.Buffer, shape, hashAs);
+                reader.AdvanceTo(read.Buffer.End);
+                return result;
+            }
+        }
+        finally
+        {
+            if (counted > 0)
+                Interlocked.Add(ref _bodyBytes, -counted);
+        }
+    }
+
+    public static Problem TooLarge(long limit) => ProblemCatalog.Make("too-large", $"The body is larger than {limit:N0} bytes.");
+
+    static byte[] Hash(string call, JsonElement body)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(call));
+        CanonicalJson.Append(hash, body);
+        return hash.GetHashAndReset();
+    }
+
+    static bool IsJson(HttpRequest request) =>
+        (request.ContentType is "application/json" || IsJsonWithParameters(request.ContentType))
+        && request.Headers.ContentEncoding.Count == 0; // one that is left was not decompressed
+
+    static bool IsJsonWithParameters(string? contentType) => MediaTypeHeaderValue.TryParse(contentType, out var type)
+        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+        && (type.Charset.Length == 0 || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+}

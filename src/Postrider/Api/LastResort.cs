@@ -1,0 +1,59 @@
+using Postrider.Messages;
+using Postrider.Submission;
+
+namespace Postrider.Api;
+
+/// <summary>Turns what nobody else answered into a problem: unknown addresses, wrong methods, broken requests, lost storage, and bugs.</summary>
+sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            await ProblemWriter.WriteAsync(context, Explain(context, e));
+            return;
+        }
+        if (!context.Response.HasStarted && context.Response is { ContentLength: null, ContentType: null } && Explain(context.Response.StatusCode) is { } problem)
+            await ProblemWriter.WriteAsync(context, problem);
+    }
+
+    Problem Explain(HttpContext context, Exception e)
+    {
+        switch (e)
+        {
+            case BadHttpRequestException bad:
+                return Explain(bad.StatusCode) ?? ProblemCatalog.Make("bad-request", "The request could not be read.");
+            case StoreUnavailableException { MayHaveCommitted: true }:
+                return SubmissionProblems.CommitUnknown;
+            case StoreUnavailableException:
+            case TimeoutException: // a read that was cut because it took too long
+                return SubmissionProblems.StorageUnavailable;
+            case StorageLowException:
+                return SubmissionProblems.StorageLow;
+            case OperationCanceledException when context.RequestAborted.IsCancellationRequested:
+                return ProblemCatalog.Make("bad-request", "The client went away."); // nobody reads it
+            default:
+                LogFault(e, context.TraceIdentifier, context.Request.Method, context.GetEndpoint()?.DisplayName);
+                return ProblemCatalog.Make("internal-error", "A fault of the server. It has been logged under the trace id.");
+        }
+    }
+
+    static Problem? Explain(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => ProblemCatalog.Make("bad-request", "The request could not be read."),
+        StatusCodes.Status404NotFound => ProblemCatalog.Make("not-found", "There is nothing here."),
+        StatusCodes.Status405MethodNotAllowed => ProblemCatalog.Make("method-not-allowed", "This address has no such method."),
+        StatusCodes.Status408RequestTimeout => ProblemCatalog.Make("request-timeout", "The body came too slowly."),
+        StatusCodes.Status413PayloadTooLarge => ProblemCatalog.Make("too-large", "The body is larger than this call takes."),
+        StatusCodes.Status415UnsupportedMediaType => ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8."),
+        _ => null,
+    };
+
+    [LoggerMessage(1, LogLevel.Error, "Request {TraceId} failed: {Method} {Endpoint}")]
+    partial void LogFault(Exception fault, string traceId, string method, string? endpoint);
+}

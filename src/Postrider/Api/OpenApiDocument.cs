@@ -1,0 +1,154 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace Postrider.Api;
+
+/// <summary>What an endpoint says about itself in the OpenAPI document.</summary>
+/// <param name="Slugs">The refusals worth naming; 401, 403 and 503 are added where they can happen.</param>
+sealed record Documented(string Id, string Summary, string? Example, IReadOnlyList<string> Slugs);
+
+/// <summary>The OpenAPI document: made from the endpoints themselves, with examples, refusals and the security scheme added.</summary>
+static class OpenApiDocumentation
+{
+    const string Scheme = "bearer";
+
+    extension(RouteHandlerBuilder builder)
+    {
+        /// <summary>Names the call and what can go wrong.</summary>
+        public RouteHandlerBuilder Says(string id, string summary, string? example = null, params string[] slugs)
+        {
+            builder.WithMetadata(new Documented(id, summary, example, slugs));
+            return builder;
+        }
+
+        public RouteHandlerBuilder Answers<TAnswer>(int status)
+        {
+            builder.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(TAnswer), ["application/json"]));
+            return builder;
+        }
+
+        public RouteHandlerBuilder Takes<TBody>(params string[] more)
+        {
+            builder.WithMetadata(new AcceptsMetadata(["application/json", .. more], typeof(TBody)));
+            return builder;
+        }
+    }
+
+    public static void AddDocument(this IServiceCollection services) => services.AddOpenApi("v1", options =>
+    {
+        options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info = new OpenApiInfo
+            {
+                Title = "Postrider",
+                Version = "1",
+                Description = "Hand an email over once: it is kept, delivered through whichever provider works, and its whole story can be asked for.",
+            };
+            document.Servers = [];
+            document.Components ??= new OpenApiComponents();
+            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+            {
+                [Scheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key, or a token made from one with POST /tokens." },
+            };
+            return Task.CompletedTask;
+        });
+        options.AddOperationTransformer(DescribeAsync);
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            Reshape(schema, context.JsonTypeInfo);
+            return Task.CompletedTask;
+        });
+    });
+
+    static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
+    {
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var access = metadata.OfType<Access>().LastOrDefault();
+        var documented = metadata.OfType<Documented>().LastOrDefault();
+        if (documented is not null)
+        {
+            operation.OperationId = documented.Id;
+            operation.Summary = documented.Summary;
+            if (documented.Example is { } example)
+                foreach (var content in operation.RequestBody?.Content?.Where(c => c.Key == "application/json") ?? [])
+                    content.Value.Example = JsonNode.Parse(example);
+        }
+        if (access is { IsOpen: false })
+        {
+            operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];
+            operation.Description = access.Scopes == Tenants.Scopes.None ? "Needs any valid credential." : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}.";
+        }
+        if (metadata.OfType<TakesMail>().Any())
+            (operation.Parameters ??= []).Add(new OpenApiParameter
+            {
+                Name = "Idempotency-Key",
+                In = ParameterLocation.Header,
+                Description = "1 to 255 printable ASCII characters. The same key with the same request is answered with the first answer and Idempotent-Replayed: true.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = 255 },
+            });
+        foreach (var parameter in metadata.OfType<DocumentedParameters>().SelectMany(p => p.All))
+            (operation.Parameters ??= []).Add(new OpenApiParameter
+            {
+                Name = parameter.Name,
+                In = ParameterLocation.Query,
+                Description = parameter.Description,
+                Schema = new OpenApiSchema { Type = parameter.Name == "limit" ? JsonSchemaType.Integer : JsonSchemaType.String },
+            });
+        await AddProblemsAsync(operation, context, access, documented, ct);
+    }
+
+    static async Task AddProblemsAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, Documented? documented, CancellationToken ct)
+    {
+        var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct);
+        List<string> slugs = [.. documented?.Slugs ?? []];
+        if (access is { IsOpen: false })
+            slugs.AddRange("unauthenticated", "insufficient-scope", "storage-unavailable");
+        foreach (var kinds in slugs.Select(s => ProblemCatalog.Find(s)!).Distinct().GroupBy(k => k.Status).OrderBy(g => g.Key))
+            (operation.Responses ??= [])[kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new OpenApiResponse
+            {
+                Description = string.Join(", ", kinds.Select(k => k.Slug)),
+                Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = problem } },
+            };
+    }
+
+    /// <summary>The shapes that have no class of their own: one of several forms.</summary>
+    static void Reshape(OpenApiSchema schema, JsonTypeInfo type)
+    {
+        if (type.Type == typeof(AddressShape))
+            OneOf(schema, Text("Name <ann@example.com>"), Pair("email", "name"));
+        else if (type.Type == typeof(AddressesShape))
+            OneOf(schema, Text("ann@example.com"), Pair("email", "name"), new OpenApiSchema
+            {
+                Type = JsonSchemaType.Array,
+                Items = new OpenApiSchema { OneOf = [Text("ann@example.com"), Pair("email", "name")] },
+            });
+        else if (type.Type == typeof(HeadersShape))
+            OneOf(schema, new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Text(null) }, new OpenApiSchema { Type = JsonSchemaType.Array, Items = Pair("name", "value") });
+        else if (type.Type == typeof(TagShape))
+            OneOf(schema, Text("welcome"), Pair("name", "value"));
+        else if (type.Type == typeof(SpanShape))
+            OneOf(schema, new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1" }, Text("24h"));
+        else if (type.Type.IsAssignableTo(typeof(MessageShape)))
+            schema.AdditionalPropertiesAllowed = false;
+    }
+
+    static void OneOf(OpenApiSchema schema, params IOpenApiSchema[] forms)
+    {
+        schema.Type = null;
+        schema.Properties = null;
+        schema.OneOf = forms;
+    }
+
+    static OpenApiSchema Text(string? example) => new() { Type = JsonSchemaType.String, Examples = example is null ? null : [JsonValue.Create(example)] };
+
+    static OpenApiSchema Pair(string first, string second) => new()
+    {
+        Type = JsonSchemaType.Object,
+        Properties = new Dictionary<string, IOpenApiSchema> { [first] = Text(null), [second] = Text(null) },
+        Required = new HashSet<string> { first },
+        AdditionalPropertiesAllowed = false,
+    };
+}

@@ -1,0 +1,59 @@
+using Postrider.Messages;
+using Postrider.Routing;
+
+namespace Postrider.Api;
+
+// Shapes of the answers about how mail is delivered: promises, as those in Answers.cs.
+
+/// <summary>Answer to <c>GET /transports</c>, in the order of configuration.</summary>
+sealed record TransportListAnswer(IReadOnlyList<TransportAnswer> Data);
+
+/// <summary>How a transport is doing now, on this node.</summary>
+sealed record TransportAnswer
+{
+    public required string Name { get; init; }
+    public required string Scheme { get; init; }
+
+    /// <summary><c>ok</c>, <c>paused</c>, <c>stalled</c>, <c>open</c>, <c>half_open</c> or <c>throttled</c>: the first that holds.</summary>
+    public required string State { get; init; }
+    public required bool Paused { get; init; }
+    public required bool Stalled { get; init; }
+    public required CircuitPosition Circuit { get; init; }
+    public required DateTimeOffset? CircuitOpenUntil { get; init; }
+    public required DateTimeOffset? ThrottledUntil { get; init; }
+    public required int InFlight { get; init; }
+    public required int Concurrency { get; init; }
+
+    /// <summary>Null: no limit of our own.</summary>
+    public required RateAnswer? Rate { get; init; }
+
+    /// <summary>Tries since the process started.</summary>
+    public required long Tries { get; init; }
+
+    /// <summary>Recipients by outcome, since the process started.</summary>
+    public required IReadOnlyDictionary<string, long> Outcomes { get; init; }
+
+    /// <summary>The newest first.</summary>
+    public required IReadOnlyList<TransportErrorAnswer> LastErrors { get; init; }
+
+    /// <summary>Sender domains that it refuses, and when they are tried again.</summary>
+    public required IReadOnlyDictionary<string, DateTimeOffset> RefusedSenderDomains { get; init; }
+}
+
+/// <summary>Recipients in a time.</summary>
+sealed record RateAnswer(int Recipients, double PerSeconds, int Burst);
+
+/// <summary>Something that spoke against a transport.</summary>
+sealed record TransportErrorAnswer(DateTimeOffset At, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text);
+
+/// <summary>Answer to <c>GET /routes</c>.</summary>
+sealed record RouteListAnswer(IReadOnlyList<RouteAnswer> Data);
+
+/// <summary>A route: its strategy and its transports in order of preference.</summary>
+sealed record RouteAnswer(string Name, RouteStrategy Strategy, IReadOnlyList<string> Transports);
+
+/// <summary>Answer to <c>GET /pause</c>: what of the tenant's mail is paused now.</summary>
+sealed record PauseListAnswer(IReadOnlyList<PauseAnswer> Data);
+
+/// <summary>A pause; without stream and route it covers everything of the tenant.</summary>
+sealed record PauseAnswer(MailStream? Stream, string? Route, DateTimeOffset Since, string? Reason);

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Messages;
+using Postrider.Routing;
+
+namespace Postrider.Api;
+
+/// <summary><c>/pause</c>: stops the delivery of a tenant's mail, or of one stream or route of it. Mail goes on being accepted.</summary>
+static class PauseEndpoints
+{
+    const int MaxReasonLength = 500;
+
+    public static void MapPauses(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("/pause", (HttpContext context, Router router) => Json(List(context, router))).For(Access.Read)
+            .Answers<PauseListAnswer>(200).Says("listPauses", "What of your mail is paused.");
+        app.MapPost("/pause", PauseAsync).For(Access.Manage)
+            .Takes<PauseShape>().Answers<PauseListAnswer>(200)
+            .Says("pause", "Stops the delivery of your mail, or of a stream or route of it; mail goes on being accepted.", """{"stream":"bulk","reason":"wrong template"}""",
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
+        app.MapDelete("/pause", Resume).For(Access.Manage)
+            .Answers<PauseListAnswer>(200).Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found", "unknown-field");
+    }
+
+    static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> PauseAsync(HttpContext context, JsonBody bodies, Router router, TimeProvider clock)
+    {
+        // Without a body: everything.
+        var body = context.Request is { ContentLength: null or 0, ContentType: null }
+            ? new BodyResult<PauseRequest>(new PauseRequest(null, null, null), null)
+            : await bodies.ReadAsync<PauseRequest>(context, Read);
+        if (body.Value is not { } request)
+            return new ProblemResult(body.Problem!);
+        router.Pauses.Add(new Pause(new PauseScope(context.Caller.Tenant, request.Stream, request.Route), clock.GetUtcNow(), request.Reason));
+        return Json(List(context, router));
+    }
+
+    /// <summary>Ends exactly the pause of this stream and route; without either, that of everything.</summary>
+    static Results<JsonHttpResult<PauseListAnswer>, ProblemResult> Resume(HttpContext context, Router router)
+    {
+        var faults = new ShapeFaults();
+        MailStream? stream = null;
+        string? route = null;
+        foreach (var (name, values) in context.Request.Query)
+            if (name == "stream")
+                stream = Stream(values.ToString(), "", faults);
+            else if (name == "route")
+                route = values.ToString();
+            else
+                faults.Add("", "unknown-field", $"There is no parameter {name}.");
+        if (faults.Any)
+            return new ProblemResult(faults.ToProblem());
+        return router.Pauses.Remove(new PauseScope(context.Caller.Tenant, stream, route))
+            ? Json(List(context, router))
+            : new ProblemResult(ProblemCatalog.Make("not-found", "Nothing of exactly this stream and route is paused."));
+    }
+
+    static PauseListAnswer List(HttpContext context, Router router) => new(
+        [.. router.Pauses.All.Where(p => p.Scope.Tenant == context.Caller.Tenant).Select(p => new PauseAnswer(p.Scope.Stream, p.Scope.Route, p.Since, p.Reason))]);
+
+    static PauseRequest? Read(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var request = new PauseRequest(null, null, null);
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                switch (member.Name)
+                {
+                    case "stream": request = request with { Stream = Stream(faults.Text(member.Value, "/stream"), "/stream", faults) }; break;
+                    case "route": request = request with { Route = faults.Text(member.Value, "/route") }; break;
+                    case "reason": request = request with { Reason = faults.Text(member.Value, "/reason") }; break;
+                    default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
+                }
+        if (request.Reason?.Length > MaxReasonLength)
+            faults.Invalid("/reason", $"Must have at most {MaxReasonLength} characters.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? request : null;
+    }
+
+    static MailStream? Stream(string? text, string pointer, ShapeFaults faults)
+    {
+        switch (text)
+        {
+            case null: return null;
+            case "transactional": return MailStream.Transactional;
+            case "bulk": return MailStream.Bulk;
+            default:
+                faults.Invalid(pointer, "stream must be transactional or bulk.");
+                return null;
+        }
+    }
+
+    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Default);
+
+    sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason);
+}

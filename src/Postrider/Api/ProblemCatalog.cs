@@ -1,0 +1,83 @@
+using System.Collections.Frozen;
+using Postrider.Messages;
+
+namespace Postrider.Api;
+
+/// <summary>One kind of refusal: what <c>GET /problems/{slug}</c> says of it.</summary>
+/// <param name="ResendName">The name that Resend's SDKs know it by.</param>
+sealed record ProblemKind(string Slug, int Status, string Title, string ResendName, string Explanation);
+
+/// <summary>Every refusal that the API gives, the engine's included: a slug never changes its meaning.</summary>
+static class ProblemCatalog
+{
+    public static readonly IReadOnlyList<ProblemKind> All =
+    [
+        new("malformed-json", 400, "Malformed JSON", "validation_error",
+            "The body is not one JSON value in UTF-8, or an object has the same member twice. Nothing was stored."),
+        new("bad-request", 400, "Bad request", "validation_error", "The request breaks HTTP's own rules. Nothing was stored."),
+        new("invalid-idempotency-key", 400, "Invalid idempotency key", "invalid_idempotency_key",
+            "An Idempotency-Key has 1 to 255 printable ASCII characters and is given once. With a stream of lines it has at most 240, because the line number is added."),
+        new("invalid-cursor", 400, "Invalid cursor", "validation_error",
+            "after and before take an id from an earlier page, unchanged. Begin again without it."),
+        new("unauthenticated", 401, "Unauthenticated", "invalid_api_key",
+            "Send Authorization: Bearer and a valid API key or token. A missing, unknown, revoked and expired key get the same answer."),
+        new("invalid-token", 401, "Invalid token", "invalid_api_key",
+            "The token is not one of ours, has expired, or its key was revoked. GET /tokens says which; POST /tokens makes a new one."),
+        new("insufficient-scope", 403, "Insufficient scope", "restricted_api_key",
+            "The key is valid but lacks the scope that the call needs. An administrator can make one that has it with POST /keys."),
+        new("unverified-sender", 403, "Unverified sender", "validation_error", "This tenant may send only from domains that were verified for it."),
+        new("not-found", 404, "Not found", "not_found", "There is no such thing, or it belongs to somebody else: both get the same answer."),
+        new("method-not-allowed", 405, "Method not allowed", "method_not_allowed", "The address exists, but not for this method. The Allow header lists those it has."),
+        new("request-timeout", 408, "Request timeout", "validation_error", "The body came too slowly. Nothing was stored."),
+        new("idempotency-mismatch", 409, "Idempotency key used before", "invalid_idempotent_request",
+            "The same Idempotency-Key came with another body before. Repeat that request unchanged, or use a new key."),
+        new("too-late", 409, "Too late", "validation_error", "The message is already under way or has ended, so this can no longer be done to it. GET /emails/{id} tells its state."),
+        new("too-large", 413, "Too large", "validation_error",
+            "The body, an attachment or the message as it would travel is larger than the limit. Nothing was stored."),
+        new("uri-too-long", 414, "Address too long", "validation_error", "The request line has more than 8 KB."),
+        new("unsupported-media-type", 415, "Unsupported media type", "validation_error",
+            "Send Content-Type: application/json in UTF-8 (the batch call also takes application/x-ndjson), plain or with Content-Encoding gzip, deflate or br."),
+        new("unknown-field", 422, "Unknown field", "validation_error",
+            "The request has a member or parameter that does not exist. It is refused rather than ignored, because a misspelt field would change what is sent."),
+        new("invalid-field", 422, "Invalid field", "validation_error", "A value has the wrong type or is out of its range. errors names each by a JSON pointer."),
+        new("not-available", 422, "Not available", "validation_error", "The field is part of the interface, but this version cannot do it yet. Refused rather than silently left out."),
+        new("no-recipients", 422, "No recipients", "missing_required_field", "A message needs at least one address in to, cc or bcc."),
+        new("too-many-recipients", 422, "Too many recipients", "validation_error", "One message takes at most 1,000 recipients. POST /emails/send makes a message for each of many."),
+        new("too-many-messages", 422, "Too many messages", "validation_error", "One call takes a limited number of messages. Split it, or stream lines as application/x-ndjson."),
+        new("invalid-address", 422, "Invalid address", "validation_error", "An address is not one that mail can be sent to. errors names each by a JSON pointer."),
+        new("header-injection", 422, "Header injection", "validation_error", "A value that becomes a header field has a line break or another control character."),
+        new("forbidden-header", 422, "Forbidden header", "validation_error", "This header field is set by Postrider or by the servers on the way, or its name is not one."),
+        new("too-many-headers", 422, "Too many headers", "validation_error", "There are too many header fields of your own, or one is too long."),
+        new("url-not-allowed", 422, "URL not allowed", "invalid_attachment", "Attachments are not fetched from URLs. Send the content in base64."),
+        new("invalid-time", 422, "Invalid time", "validation_error", "An instant is RFC 3339 with a zone, such as 2027-01-31T09:30:00Z, and at most a year ahead."),
+        new("no-content", 422, "No content", "missing_required_field", "A message needs a subject, a text or an HTML part."),
+        new("invalid-attachment", 422, "Invalid attachment", "invalid_attachment", "An attachment lacks its file name or content, or its type or content id is none."),
+        new("headers-too-large", 431, "Headers too large", "validation_error", "The request has more than 100 header fields, or more than 32 KB of them."),
+        new("rate-limited", 429, "Rate limited", "rate_limit_exceeded", "Too many requests. Retry-After says when to go on."),
+        new("queue-full", 429, "Queue full", "rate_limit_exceeded", "The tenant has as many messages waiting as it may. Retry-After says when to try again."),
+        new("internal-error", 500, "Internal error", "internal_server_error",
+            "A fault of the server. It is in the server's log under the trace id of the answer. Repeat the request with the same Idempotency-Key: it is never stored twice."),
+        new("no-transport", 503, "No transport", "application_error", "No transport is configured for the route, so nothing could be delivered. Set POSTRIDER_TRANSPORTS."),
+        new("storage-low", 503, "Storage is low", "application_error", "The server is short of disk space. Nothing was stored; send it again later."),
+        new("storage-unavailable", 503, "Storage is unavailable", "application_error", "The server cannot reach its storage. Nothing was stored; send it again later."),
+        new("commit-unknown", 503, "Acceptance is unknown", "application_error",
+            "The storage did not answer the commit. Repeat the request with the same Idempotency-Key: it is never stored twice."),
+        new("draining", 503, "Shutting down", "application_error", "The server is shutting down. Nothing was stored; send it again, another node or the next start will take it."),
+        new("busy", 503, "Busy", "application_error", "Too many large requests are being read at once. Nothing was stored; send it again in a moment."),
+    ];
+
+    static readonly FrozenDictionary<string, ProblemKind> BySlug = All.ToFrozenDictionary(k => k.Slug, StringComparer.Ordinal);
+
+    public static ProblemKind? Find(string slug) => BySlug.GetValueOrDefault(slug);
+
+    /// <summary>A problem of a kind in the catalog.</summary>
+    public static Problem Make(string slug, string detail, params IReadOnlyList<ProblemError> errors)
+    {
+        var kind = BySlug[slug];
+        return new Problem(slug, kind.Status, kind.Title, detail) { Errors = errors };
+    }
+
+    /// <summary>The faults of one request as one problem: the kind is that of the first.</summary>
+    public static Problem Of(IReadOnlyList<ProblemError> faults) =>
+        Make(faults[0].Slug, faults.Count == 1 ? faults[0].Detail : $"{faults[0].Detail} ({faults.Count} faults in all.)", faults);
+}

@@ -1,0 +1,115 @@
+using System.ComponentModel;
+
+namespace Postrider.Api;
+
+// What OpenAPI shows of the bodies that SendReader and CredentialReader read by hand. Never instantiated at run time; a test sends every member.
+
+/// <summary>An address: "Name &lt;ann@example.com&gt;", or an object of email and name.</summary>
+sealed record AddressShape;
+
+/// <summary>One address, or a list of them.</summary>
+sealed record AddressesShape;
+
+/// <summary>Header fields of your own: an object of texts, or a list of name and value where a name repeats.</summary>
+sealed record HeadersShape;
+
+/// <summary>A tag: a text, or Resend's name and value, which becomes "name:value".</summary>
+sealed record TagShape;
+
+/// <summary>A whole number of seconds, or a text with a unit: "90m", "24h", "2d".</summary>
+sealed record SpanShape;
+
+/// <summary>An attachment.</summary>
+sealed record AttachmentShape(
+    [property: Description("The name it is saved under.")] string? Filename,
+    [property: Description("The file in base64 (RFC 4648 section 4).")] string? Content,
+    [property: Description("Media type; guessed from the name when left out.")] string? ContentType,
+    [property: Description("The x of cid:x in the HTML.")] string? ContentId,
+    [property: Description("attachment or inline; inline when it has a content id.")] string? Disposition);
+
+/// <summary>What every send call takes.</summary>
+record MessageShape
+{
+    [Description("The sender.")]
+    public required AddressShape From { get; init; }
+    [Description("Where answers go.")]
+    public AddressesShape? ReplyTo { get; init; }
+    public string? Subject { get; init; }
+    [Description("The body as plain text. Text, html or both.")]
+    public string? Text { get; init; }
+    [Description("The body as HTML.")]
+    public string? Html { get; init; }
+    public HeadersShape? Headers { get; init; }
+    public IReadOnlyList<AttachmentShape>? Attachments { get; init; }
+    [Description("For searching: at most 50, each with at most 128 characters.")]
+    public IReadOnlyList<TagShape>? Tags { get; init; }
+    [Description("Names and texts of your own, for searching and for your own use; at most 50.")]
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+    [Description("When to send, with a zone (RFC 3339), at most a year ahead; a time that is past is now.")]
+    public DateTimeOffset? SendAt { get; init; }
+    [Description("Another name for send_at.")]
+    public DateTimeOffset? ScheduledAt { get; init; }
+    [Description("How long it may wait from send_at on. Default 24h.")]
+    public SpanShape? ExpiresIn { get; init; }
+    [Description("transactional goes ahead of bulk. Default: transactional, and bulk for /emails/send and streams of lines.")]
+    public string? Stream { get; init; }
+    [Description("A route by name; otherwise the rules choose.")]
+    public string? Route { get; init; }
+    [Description("retry (at least once, the default) or hold (at most once): what to do with an attempt that may have been accepted.")]
+    public string? OnAmbiguous { get; init; }
+    [Description("Messages with the same key are sent one after the other, in the order they were accepted.")]
+    public string? OrderingKey { get; init; }
+}
+
+/// <summary>Body of <c>POST /emails</c>, and one element or line of <c>POST /emails/batch</c>.</summary>
+sealed record EmailShape : MessageShape
+{
+    [Description("At least one address in to, cc or bcc; at most 1,000 together.")]
+    public AddressesShape? To { get; init; }
+    public AddressesShape? Cc { get; init; }
+    [Description("Never shown to anybody.")]
+    public AddressesShape? Bcc { get; init; }
+}
+
+/// <summary>Body of <c>POST /emails/send</c>.</summary>
+sealed record DestinationsShape : MessageShape
+{
+    [Description("Each gets a message of its own.")]
+    public required IReadOnlyList<DestinationShape> Destinations { get; init; }
+
+    [Description("Another name for text.")]
+    [System.Text.Json.Serialization.JsonPropertyName("plainContent")]
+    public string? PlainContent { get; init; }
+}
+
+/// <summary>One destination.</summary>
+sealed record DestinationShape(string Email, string? Name);
+
+/// <summary>Body of <c>PATCH /emails/{id}</c>; one of the two.</summary>
+sealed record RescheduleShape(DateTimeOffset? SendAt, DateTimeOffset? ScheduledAt);
+
+/// <summary>Body of <c>POST /tokens</c>; may be left out.</summary>
+sealed record TokenShape(
+    [property: Description("1 second to 24 hours. Default 1h.")] SpanShape? ExpiresIn,
+    [property: Description("Any of send, read, manage, admin. Default: all that the key has.")] IReadOnlyList<string>? Scopes);
+
+/// <summary>Body of <c>POST /keys</c>.</summary>
+sealed record KeyShape(
+    string Name,
+    [property: Description("bearer (default) or sigv4.")] string? Kind,
+    [property: Description("Any of send, read, manage, admin.")] IReadOnlyList<string> Scopes,
+    [property: Description("Default: never.")] DateTimeOffset? ExpiresAt);
+
+/// <summary>Body of <c>POST /pause</c>; without stream and route everything of the tenant is paused.</summary>
+sealed record PauseShape(
+    [property: Description("transactional or bulk.")] string? Stream, string? Route, [property: Description("Shown to people.")] string? Reason);
+
+/// <summary>A refusal (RFC 9457). Under /emails it has the members that Resend's SDKs read, too.</summary>
+sealed record ProblemShape(
+    [property: Description("Where it is explained: /problems/{slug}.")] string Type,
+    string Title, int Status, string Detail,
+    [property: Description("Every fault, where there are several or where a place can be named.")] IReadOnlyList<ProblemErrorShape>? Errors,
+    [property: Description("With 500 only: find it in the server's log.")] string? TraceId);
+
+/// <summary>One fault.</summary>
+sealed record ProblemErrorShape([property: Description("RFC 6901 JSON pointer; empty for the whole.")] string Pointer, string Slug, string Detail);

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using Postrider.Messages;
+using Postrider.Submission;
+
+namespace Postrider.Api;
+
+/// <summary>Reads the bodies of the send calls.</summary>
+static class SendReader
+{
+    /// <summary>The body of <c>POST /emails</c>, or one element of a batch. Null: <paramref name="problem"/> says why.</summary>
+    public static SubmissionRequest? Email(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var draft = new MessageDraft(faults);
+        if (IsMessage(body, faults))
+            foreach (var member in body.EnumerateObject())
+                if (!draft.TryTake(member) && !draft.TryTakeRecipients(member))
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? draft.ToRequest() : null;
+    }
+
+    /// <summary>The elements of <c>POST /emails/batch</c>: a list, or <c>{"emails":[…]}</c>. Null: <paramref name="problem"/> says why.</summary>
+    public static List<SubmissionEntry>? Batch(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var list = body;
+        if (body.ValueKind == JsonValueKind.Object)
+        {
+            list = default;
+            foreach (var member in body.EnumerateObject())
+                if (member.NameEquals("emails"u8))
+                    list = member.Value;
+                else
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        }
+        if (list.ValueKind != JsonValueKind.Array)
+            faults.Invalid(body.ValueKind == JsonValueKind.Object ? "/emails" : "", "Must be a list of emails.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? [.. list.EnumerateArray().Select(Entry)] : null;
+    }
+
+    /// <summary>The body of <c>POST /emails/send</c>: one message for each destination. Null: <paramref name="problem"/> says why.</summary>
+    public static DestinationsRequest? Send(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var draft = new MessageDraft(faults);
+        var destinations = new List<Destination>();
+        if (IsMessage(body, faults))
+            foreach (var member in body.EnumerateObject())
+                if (member.NameEquals("destinations"u8))
+                    destinations = Destinations(member.Value, faults);
+                else if (member.NameEquals("plainContent"u8))
+                    draft.TakePlainContent(member.Value);
+                else if (!draft.TryTake(member))
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? new DestinationsRequest(draft.ToRequest(), destinations) : null;
+    }
+
+    /// <summary>The body of <c>PATCH /emails/{id}</c>: the new time. Null: <paramref name="problem"/> says why.</summary>
+    public static string? SendAt(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        string? sendAt = null;
+        if (IsMessage(body, faults))
+            foreach (var member in body.EnumerateObject())
+                if (member.NameEquals("send_at"u8) || member.NameEquals("scheduled_at"u8))
+                    sendAt = faults.Text(member.Value, $"/{member.Name}") ?? sendAt;
+                else
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        if (sendAt is null && !faults.Any)
+            faults.Invalid("/send_at", "Needs the new time.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? sendAt : null;
+    }
+
+    static SubmissionEntry Entry(JsonElement element) =>
+        Email(element, out var problem) is { } request ? new SubmissionEntry(request) : new SubmissionEntry(problem!);
+
+    static bool IsMessage(JsonElement body, ShapeFaults faults)
+    {
+        if (body.ValueKind == JsonValueKind.Object)
+            return true;
+        faults.Invalid("", "The body must be an object.");
+        return false;
+    }
+
+    static List<Destination> Destinations(JsonElement value, ShapeFaults faults)
+    {
+        if (!faults.IsArray(value, "/destinations"))
+            return [];
+        var destinations = new List<Destination>(value.GetArrayLength());
+        foreach (var item in value.EnumerateArray())
+        {
+            var pointer = ShapeFaults.Below("/destinations", destinations.Count);
+            destinations.Add(new Destination(OneDestination(item, pointer, faults)));
+        }
+        return destinations;
+    }
+
+    static AddressText OneDestination(JsonElement item, string pointer, ShapeFaults faults)
+    {
+        if (item.ValueKind != JsonValueKind.Object)
+            return AddressReader.One(item, pointer, faults) ?? new AddressText("");
+        string? email = null, name = null;
+        foreach (var member in item.EnumerateObject())
+            switch (member.Name)
+            {
+                case "email": email = faults.Text(member.Value, $"{pointer}/email"); break;
+                case "name": name = faults.Text(member.Value, $"{pointer}/name"); break;
+                case "data" when member.Value.ValueKind == JsonValueKind.Null: break;
+                case "data": faults.Add($"{pointer}/data", "not-available", "data is not available in this version."); break;
+                default: faults.Unknown(ShapeFaults.Below(pointer, member.Name)); break;
+            }
+        if (email is null)
+            faults.Invalid($"{pointer}/email", "A destination needs an email.");
+        return new AddressText(email ?? "", name, IsAddressOnly: true);
+    }
+}
+
+/// <summary>One content for many destinations.</summary>
+sealed record DestinationsRequest(SubmissionRequest Content, IReadOnlyList<Destination> Destinations);

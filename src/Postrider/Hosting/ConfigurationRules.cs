@@ -1,0 +1,91 @@
+namespace Postrider.Hosting;
+
+/// <summary>What one attribute cannot say: forms of texts, and settings that must fit each other.</summary>
+static class ConfigurationRules
+{
+    static readonly char[] Separators = [' ', '\t', '\r', '\n', ','];
+
+    public static void Judge(LoadedConfiguration configuration)
+    {
+        var options = configuration.Get<PostriderOptions>();
+        JudgeUrls(configuration, options.Urls);
+        JudgeSmtp(configuration, options.Smtp);
+        JudgePublicUrl(configuration, options.PublicUrl);
+        foreach (var role in Split(options.Roles).Where(r => !Roles.TryParse(r, out _)))
+            configuration.Fault(nameof(options.Roles), $"names \"{role}\"; the roles are {string.Join(", ", Roles.Names)}");
+        JudgeStore(configuration, options);
+        if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
+            configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
+        if (options.CertificateKey is not null && options.Certificate is null)
+            configuration.Fault(nameof(options.CertificateKey), "is given without Certificate");
+    }
+
+    public static string[] Split(string list) => list.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
+
+    static void JudgeUrls(LoadedConfiguration configuration, string urls)
+    {
+        const string key = nameof(PostriderOptions.Urls);
+        var parts = ListenAddress.Split(urls).ToList();
+        if (parts.Count == 0)
+            configuration.Fault(key, "names no address to listen on");
+        foreach (var part in parts)
+            if (!ListenAddress.TryParse(part, out var address))
+                configuration.Fault(key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
+            else if (!address.IsLoopback && !address.IsHttps)
+                configuration.Warn(key, $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS on this machine in front of 127.0.0.1");
+    }
+
+    static void JudgeSmtp(LoadedConfiguration configuration, string smtp)
+    {
+        if (smtp is not ("" or "off"))
+            configuration.Fault(nameof(PostriderOptions.Smtp), "is not available in this version: leave it out, or say off");
+    }
+
+    static void JudgePublicUrl(LoadedConfiguration configuration, string url)
+    {
+        if (url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
+            configuration.Fault(nameof(PostriderOptions.PublicUrl), "must be an http or https address, such as https://mail.example.com");
+    }
+
+    static void JudgeStore(LoadedConfiguration configuration, PostriderOptions options)
+    {
+        if (options.Store.Length > 0 && !options.Store.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase))
+            configuration.Fault(nameof(options.Store), "must be sqlite:PATH");
+        else if (options.Store.Length == "sqlite:".Length)
+            configuration.Fault(nameof(options.Store), "has no path: write sqlite:data/postrider.db");
+    }
+}
+
+/// <summary>What a process does; any set of them.</summary>
+[Flags]
+public enum Role
+{
+    None = 0,
+    Api = 1,
+    Smtp = 2,
+    Worker = 4,
+    Scheduler = 8,
+    Dashboard = 16,
+    All = Api | Smtp | Worker | Scheduler | Dashboard,
+}
+
+static class Roles
+{
+    public static readonly string[] Names = ["api", "smtp", "worker", "scheduler", "dashboard"];
+
+    public static bool TryParse(string name, out Role role)
+    {
+        var index = Array.IndexOf(Names, name.ToLowerInvariant());
+        role = index < 0 ? Role.None : (Role)(1 << index);
+        return index >= 0;
+    }
+
+    /// <summary>Nothing named means all.</summary>
+    public static Role Of(string list)
+    {
+        var roles = Role.None;
+        foreach (var name in ConfigurationRules.Split(list))
+            roles |= TryParse(name, out var role) ? role : Role.None;
+        return roles == Role.None ? Role.All : roles;
+    }
+}

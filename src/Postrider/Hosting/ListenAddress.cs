@@ -1,0 +1,46 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+
+namespace Postrider.Hosting;
+
+/// <summary>One address of <c>POSTRIDER_URLS</c>.</summary>
+/// <param name="Host">As written: an IP address, <c>localhost</c>, or <c>*</c> for every address of the machine.</param>
+/// <param name="Port">0 takes a free one.</param>
+public sealed record ListenAddress(string Host, int Port, bool IsHttps)
+{
+    static readonly char[] Separators = [' ', '\t', '\r', '\n', ';', ','];
+
+    public static IEnumerable<string> Split(string urls) => urls.Split(Separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Reads <c>http://host:port</c> or <c>https://host:port</c>, without a path. The port is 80 or 443 when left out.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out ListenAddress? address)
+    {
+        address = null;
+        var isHttps = text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+        if (!isHttps && !text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+            return false;
+        var authority = text[(isHttps ? 8 : 7)..].TrimEnd('/');
+        var portAt = authority.LastIndexOf(':');
+        if (portAt >= 0 && authority.EndsWith(']'))
+            portAt = -1; // the last colon is inside an IPv6 address
+        var host = portAt < 0 ? authority : authority[..portAt];
+        var port = isHttps ? 443 : 80;
+        if (portAt >= 0 && (!int.TryParse(authority.AsSpan(portAt + 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out port) || port > IPEndPoint.MaxPort))
+            return false;
+        host = host.Trim('[', ']');
+        if (host is not ("*" or "localhost") && !IPAddress.TryParse(host, out _))
+            return false;
+        address = new ListenAddress(host, port, isHttps);
+        return true;
+    }
+
+    public bool IsEveryAddress => Host == "*" || (IPAddress.TryParse(Host, out var ip) && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)));
+    public bool IsLoopback => Host == "localhost" || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
+
+    /// <summary>As a client on this machine would write it, with the port that was taken.</summary>
+    public string ForClients(int port)
+    {
+        var host = IsEveryAddress ? "127.0.0.1" : Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
+        return $"{(IsHttps ? "https" : "http")}://{host}:{port}";
+    }
+}

@@ -1,0 +1,49 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Postrider.Hosting;
+
+/// <summary>The settings that have a short form: what an operator sets first. Everything else has its section.</summary>
+/// <remarks>Lists are separated by white space (in the file also as arrays); the parts that read them check them.</remarks>
+public sealed class PostriderOptions
+{
+    /// <summary>Where everything is kept: <c>sqlite:PATH</c>. Default: <c>postrider.db</c> in the data folder.</summary>
+    public string Store { get; set; } = "";
+
+    /// <summary>Addresses to listen on, <c>http://host:port</c> or <c>https://host:port</c>; port 0 takes a free one.</summary>
+    public string Urls { get; set; } = "http://127.0.0.1:8025";
+
+    /// <summary>How the world reaches us. Default: the first of <see cref="Urls"/>.</summary>
+    public string PublicUrl { get; set; } = "";
+
+    /// <summary>Address of SMTP submission. Only <c>off</c> in this version.</summary>
+    public string Smtp { get; set; } = "off";
+
+    /// <summary>Any of <c>api smtp worker scheduler dashboard</c>. Default: all.</summary>
+    public string Roles { get; set; } = "";
+
+    /// <summary>A key with all scopes for the first tenant, at least 24 characters; the same again is no error.
+    /// Default: one is made at the first start and printed once.</summary>
+    [MinLength(24, ErrorMessage = "must have at least 24 characters")]
+    public string? ApiKey { get; set; }
+
+    /// <summary>32 bytes in base64: encrypts secrets and signs tokens. Default: made in the data folder at the first start.</summary>
+    public string? MasterKey { get; set; }
+
+    /// <summary>A file with the master key, readable by its owner only; instead of <see cref="MasterKey"/>.</summary>
+    public string? MasterKeyFile { get; set; }
+
+    /// <summary>Folder for database, keys and certificates.</summary>
+    public string Data { get; set; } = "data";
+
+    /// <summary>Staging: only addresses that match one of these patterns leave, <c>*@example.com you@example.org</c>. Empty: all.</summary>
+    public string AllowRecipients { get; set; } = "";
+
+    /// <summary>PEM or PFX file for https addresses. Default: a self-signed certificate in the data folder, made on first use.</summary>
+    public string? Certificate { get; set; }
+
+    /// <summary>PEM file with the certificate's key, readable by its owner only; null when <see cref="Certificate"/> holds both.</summary>
+    public string? CertificateKey { get; set; }
+
+    /// <summary>Password of the PFX or of the PEM key; null when there is none.</summary>
+    public string? CertificatePassword { get; set; }
+}
