@@ -31,7 +31,7 @@ bench: ## the whole-system benchmark, side by side with Postfix (root; about 15 
 chaos: ## kills and power cuts: make chaos CYCLES=500 CUTS=200
 	scripts/prerequisites e2fsprogs mount
 	dotnet build src/Postrider -c Release
-	dotnet run -c Release --project tests/Postrider.Chaos -- all --cycles $(CYCLES) --cuts $(CUTS) --controls
+	dotnet run -c Release --project tests/Postrider.Chaos -- run --cycles $(CYCLES) --cuts $(CUTS) --controls
 
 run: ## run it here: SQLite in ./data, mail kept in the capture inbox
 	dotnet run --project src/Postrider

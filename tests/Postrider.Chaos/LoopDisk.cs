@@ -1,0 +1,92 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Postrider.Chaos;
+
+/// <summary>A disk of its own (ext4 in a file) whose power can be cut: what was not synced is gone afterwards.</summary>
+sealed partial class LoopDisk : IAsyncDisposable
+{
+    const int Megabytes = 512;
+
+    // EXT4_IOC_SHUTDOWN = _IOR('X', 125, __u32); 2 = EXT4_GOING_FLAGS_NOLOGFLUSH: nothing more is written, not even the journal (linux/fs/ext4/ext4.h).
+    const ulong Shutdown = 0x8004587D;
+    const uint WithoutFlush = 2;
+
+    readonly string _image;
+    bool _mounted;
+
+    LoopDisk(string image, string folder)
+    {
+        _image = image;
+        Folder = folder;
+    }
+
+    /// <summary>Where it is mounted.</summary>
+    public string Folder { get; }
+
+    public static async Task<LoopDisk> CreateAsync(string folder)
+    {
+        var disk = new LoopDisk(Path.Combine(folder, "disk.img"), Directory.CreateDirectory(Path.Combine(folder, "disk")).FullName);
+        await using (var file = File.Create(disk._image))
+            file.SetLength((long)Megabytes << 20);
+        await RunAsync("mkfs.ext4", "-q", "-F", disk._image);
+        await disk.MountAsync();
+        return disk;
+    }
+
+    public async Task MountAsync()
+    {
+        await RunAsync("mount", "-o", "loop", _image, Folder);
+        _mounted = true;
+    }
+
+    /// <summary>From here on every write and every sync of this disk fails.</summary>
+    public void CutPower()
+    {
+        using var root = Open(Folder, 0);
+        var flags = WithoutFlush;
+        if (root.IsInvalid || Control(root, Shutdown, ref flags) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), "EXT4_IOC_SHUTDOWN");
+    }
+
+    /// <summary>Takes the disk away; whoever used it must be gone.</summary>
+    public async Task UnmountAsync()
+    {
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                await RunAsync("umount", Folder);
+                _mounted = false;
+                return;
+            }
+            catch (InvalidOperationException) when (tries < 50)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_mounted)
+            await UnmountAsync();
+        File.Delete(_image);
+    }
+
+    static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        var said = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {said.Trim()}");
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial Microsoft.Win32.SafeHandles.SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Control(Microsoft.Win32.SafeHandles.SafeFileHandle file, ulong request, ref uint argument);
+}

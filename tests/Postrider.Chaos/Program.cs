@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Postrider.Chaos;
+
+var port = new Option<int>("--port") { Required = true };
+var journal = new Option<string>("--journal") { Required = true };
+var url = new Option<Uri>("--url") { Required = true };
+var answerAfter = new Option<int>("--answer-after") { Description = "Milliseconds from the dot to its answer.", DefaultValueFactory = _ => 10 };
+var connections = new Option<int>("--connections") { DefaultValueFactory = _ => 32 };
+var perSecond = new Option<int>("--per-second") { Description = "Submissions a second at most.", DefaultValueFactory = _ => 600 };
+var cycles = new Option<int>("--cycles") { Description = "Kills.", DefaultValueFactory = _ => 20 };
+var cuts = new Option<int>("--cuts") { Description = "Power cuts (root only); 0: none.", DefaultValueFactory = _ => 5 };
+var controls = new Option<bool>("--controls") { Description = "Also run what must turn red: acknowledgement before commit, synchronous=NORMAL." };
+var onlyControls = new Option<bool>("--only-controls") { Description = "Run nothing else." };
+var seed = new Option<int>("--seed") { DefaultValueFactory = _ => (int)(Clock.Now & int.MaxValue) };
+var binary = new Option<string>("--binary") { DefaultValueFactory = _ => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Postrider", "release", "postrider")) };
+var folder = new Option<string>("--folder") { DefaultValueFactory = _ => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "chaos")) };
+
+var sink = new Command("sink", "The relay of a run: takes mail and keeps a book of it.") { port, journal, answerAfter };
+sink.SetAction(async (options, ct) =>
+{
+    await using var book = new Journal(options.GetRequiredValue(journal));
+    await new Sink(book, TimeSpan.FromMilliseconds(options.GetValue(answerAfter))).RunAsync(options.GetValue(port), ct);
+});
+
+var client = new Command("client", "The application of a run: submits mail and keeps a book of it, until its standard input ends.") { url, journal, connections, perSecond };
+client.SetAction(async (options, ct) =>
+{
+    await using var book = new Journal(options.GetRequiredValue(journal));
+    using var application = new Client(options.GetRequiredValue(url), Server.Key, book, options.GetValue(connections), options.GetValue(perSecond));
+    using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+    var running = application.RunAsync(stop.Token);
+    await Console.In.ReadToEndAsync(ct);
+    await stop.CancelAsync();
+    await running;
+});
+
+var run = new Command("run", "Kills and power cuts against the built product; exit code 0 when nothing acknowledged was lost and every duplicate is explained.")
+    { cycles, cuts, controls, onlyControls, seed, binary, folder };
+run.SetAction(async options =>
+{
+    Dictionary<string, string> none = [];
+    Dictionary<string, string> early = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_ACK_EARLY"] = "1" };
+    Dictionary<string, string> relaxed = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_SYNCHRONOUS"] = "NORMAL" };
+    var plan = new ChaosPlan("", options.GetRequiredValue(binary), "", 0, options.GetValue(seed), false, none);
+    List<ChaosPlan> plans = [plan with { Name = "kill -9", Faults = options.GetValue(cycles) }, plan with { Name = "power cut", Faults = options.GetValue(cuts), PowerCuts = true }];
+    if (options.GetValue(onlyControls))
+        plans.Clear();
+    if (options.GetValue(controls) || options.GetValue(onlyControls))
+    {
+        plans.Add(plan with { Name = "control: acknowledged before commit, kill -9", Faults = 10, Testing = early, MustBeRed = true });
+        plans.Add(plan with { Name = "control: synchronous=NORMAL, power cut", Faults = 3, PowerCuts = true, Testing = relaxed, MustBeRed = true });
+    }
+    var verdicts = new List<Verdict>();
+    foreach (var (number, next) in plans.Where(plan => plan.Faults > 0).Index())
+    {
+        var work = Path.Combine(options.GetRequiredValue(folder), FormattableString.Invariant($"{TimeProvider.System.GetUtcNow():HHmmss}-{number}"));
+        var verdict = await new ChaosRun(next with { Folder = work }).RunAsync();
+        Console.WriteLine(verdict);
+        verdicts.Add(verdict);
+        if (verdict.IsAsExpected)
+            Directory.Delete(work, recursive: true);
+        else
+            Console.WriteLine($"  its journals and the server's log are kept in {work}");
+    }
+    Directory.CreateDirectory(options.GetRequiredValue(folder));
+    var json = new JsonSerializerOptions { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    await File.WriteAllTextAsync(Path.Combine(options.GetRequiredValue(folder), "report.json"), JsonSerializer.Serialize(verdicts, json));
+    return verdicts.All(verdict => verdict.IsAsExpected) ? 0 : 1;
+});
+
+return await new RootCommand("Chaos for Postrider") { sink, client, run }.Parse(args).InvokeAsync();
