@@ -126,6 +126,7 @@ sealed partial class Lane
     static OutgoingEnvelope Outgoing(Lease lease, IReadOnlyList<MessageRecipient> recipients, CommitPoint? commit) => new()
     {
         Message = lease.Message.Id,
+        Tenant = lease.Envelope.Key.Tenant,
         ReversePath = lease.Message.Content.From.Address,
         Content = lease.Message.Content,
         Recipients = recipients,

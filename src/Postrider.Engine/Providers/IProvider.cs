@@ -32,6 +32,7 @@ public interface IProviderFactory
 public sealed record OutgoingEnvelope
 {
     public required MessageId Message { get; init; }
+    public required TenantId Tenant { get; init; }
 
     /// <summary>MAIL FROM; null is the empty reverse path.</summary>
     public required EmailAddress? ReversePath { get; init; }

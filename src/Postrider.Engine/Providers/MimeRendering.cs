@@ -17,7 +17,7 @@ public static class MimeRendering
             ReplyTo = content.ReplyTo,
             To = Shown(envelope, RecipientKind.To),
             Cc = Shown(envelope, RecipientKind.Cc),
-            MessageId = $"{envelope.Message}@{content.From.Address.AsciiDomain.Trim('[', ']').Replace(':', '.')}",
+            MessageId = MessageIdOf(envelope.Message, content.From.Address.AsciiDomain.Trim('[', ']').Replace(':', '.')),
             Date = envelope.Message.At,
             BoundarySeed = (ulong)envelope.Message.Value,
             Subject = content.Subject,
@@ -27,6 +27,10 @@ public static class MimeRendering
             Attachments = content.Attachments,
         };
     }
+
+    // A domain of more than 213 characters leaves no room for it; RFC 6761 §6.4 keeps "invalid" from ever existing.
+    static string MessageIdOf(MessageId message, string domain) =>
+        MimeMessage.IsMessageId($"{message}@{domain}") ? $"{message}@{domain}" : $"{message}@postrider.invalid";
 
     static List<Mailbox> Shown(OutgoingEnvelope envelope, RecipientKind kind)
     {

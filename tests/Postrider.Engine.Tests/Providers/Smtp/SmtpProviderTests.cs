@@ -212,6 +212,7 @@ public sealed class SmtpProviderTests
         return new OutgoingEnvelope
         {
             Message = MessageId.Create(1_790_000_000_000, 7, 1),
+            Tenant = TenantId.First,
             ReversePath = EmailAddress.Parse("bounces@from.test"),
             Content = new MessageContent { From = new Mailbox("Sender", EmailAddress.Parse("sender@from.test")), Subject = "Hello", Text = "Hello.\n.\n" },
             Recipients = all,
