@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Postrider.Mail.Mime;
+using Postrider.Messages;
 
 namespace Postrider.Submission;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Postrider.Messages;
-using Postrider.Submission;
 
 namespace Postrider.Api;
 
