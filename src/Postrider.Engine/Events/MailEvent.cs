@@ -20,6 +20,8 @@ public enum MailEventType : byte
     /// <summary>An outcome that came after its lease was lost: evidence only.</summary>
     LateEvidence = 10,
     Ambiguous = 11,
+    /// <summary>Given up without an attempt that explains it.</summary>
+    Failed = 12,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>

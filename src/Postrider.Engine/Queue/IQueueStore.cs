@@ -33,10 +33,14 @@ public interface IQueueStore
     /// <summary>Ends the waiting of <see cref="RecipientState.Unknown"/> rows that are due: <c>retry</c> queues them again with "possible duplicate", <c>hold</c> holds them. Returns how many.</summary>
     Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
+    /// <summary>Forgets idempotency keys whose time is up, at most <paramref name="limit"/> of them. Returns how many: call again while it is the limit.</summary>
+    Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct);
+
     /// <summary>Ends queued rows whose time is up. Returns how many.</summary>
     Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
-    /// <summary>For each key with queued rows: how soon the earliest is due. A loose index scan, independent of how many rows wait.</summary>
+    /// <summary>For each key with queued rows: how soon the earliest is due; suspects apart. A loose index scan, independent of how many rows wait.
+    /// Rows that wait behind their ordering key do not count: they are due when the one in front has ended.</summary>
     Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct);
 
     /// <summary>Cancels the open recipients of messages of one tenant; those under way end with their attempt. Returns how many recipients were cancelled at once, or null where the message is not the tenant's.</summary>
@@ -50,4 +54,5 @@ public interface IQueueStore
 }
 
 /// <summary>A key with work, and when the first of it is due.</summary>
-public readonly record struct DueKey(QueueKey Key, DateTimeOffset DueAt);
+/// <param name="Alone">The work is suspects: it is leased with <c>alone</c>, while nothing else is under way on this node.</param>
+public readonly record struct DueKey(QueueKey Key, DateTimeOffset DueAt, bool Alone = false);

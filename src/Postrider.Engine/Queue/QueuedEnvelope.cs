@@ -64,6 +64,9 @@ public sealed record Lease
 public sealed record LeasedMessage
 {
     public required MessageId Id { get; init; }
+
+    /// <summary>The batch it belongs to; null for a single message.</summary>
+    public MessageId? Batch { get; init; }
     public required MessageContent Content { get; init; }
 
     /// <summary>All recipients of the message, for the visible To and Cc; more than the lease's when the message travels in several envelopes.</summary>

@@ -1,0 +1,118 @@
+using Postrider.Mail.Addresses;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+
+namespace Postrider.Storage;
+
+/// <summary>The stored form of a message's content: a version byte, then fields in a fixed order. Old versions stay readable for ever.</summary>
+static class ContentCodec
+{
+    const byte Version = 1;
+
+    [Flags]
+    enum Parts : byte { None = 0, Text = 1, Html = 2 }
+
+    [Flags]
+    enum AttachmentForm : byte { None = 0, Inline = 1, ContentId = 2 }
+
+    public static void Write(FieldWriter to, MessageContent content)
+    {
+        to.Byte(Version);
+        to.Byte((byte)((content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)));
+        WriteMailbox(to, content.From);
+        to.Number(content.ReplyTo.Count);
+        foreach (var mailbox in content.ReplyTo)
+            WriteMailbox(to, mailbox);
+        to.Text(content.Subject);
+        if (content.Text is not null)
+            to.Text(content.Text);
+        if (content.Html is not null)
+            to.Text(content.Html);
+        to.Number(content.Headers.Count);
+        foreach (var header in content.Headers)
+        {
+            to.Text(header.Name);
+            to.Text(header.Value);
+        }
+        to.Number(content.Attachments.Count);
+        foreach (var attachment in content.Attachments)
+            WriteAttachment(to, attachment);
+    }
+
+    /// <summary>The attachments of the result are parts of <paramref name="data"/>, which must not change.</summary>
+    public static MessageContent Read(ReadOnlyMemory<byte> data)
+    {
+        var from = new FieldReader(data);
+        if (from.Byte() is not Version and var version)
+            throw new InvalidDataException($"A stored message has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+        var parts = (Parts)from.Byte();
+        var content = new MessageContent
+        {
+            From = ReadMailbox(ref from),
+            ReplyTo = ReadList(ref from, ReadMailbox),
+            Subject = from.Text(),
+            Text = parts.HasFlag(Parts.Text) ? from.Text() : null,
+            Html = parts.HasFlag(Parts.Html) ? from.Text() : null,
+            Headers = ReadList(ref from, ReadHeader),
+            Attachments = ReadList(ref from, ReadAttachment),
+        };
+        return from.AtEnd ? content : throw new InvalidDataException("A stored message is longer than its fields: the database is damaged.");
+    }
+
+    delegate T FieldOf<T>(ref FieldReader from);
+
+    static List<T> ReadList<T>(ref FieldReader from, FieldOf<T> read)
+    {
+        var count = from.Int();
+        if (count == 0)
+            return [];
+        // No preset capacity: a damaged count must not allocate.
+        var list = new List<T>();
+        for (var i = 0; i < count; i++)
+            list.Add(read(ref from));
+        return list;
+    }
+
+    static void WriteMailbox(FieldWriter to, Mailbox mailbox)
+    {
+        to.Text(mailbox.Name);
+        to.Text(mailbox.Address.ToString());
+    }
+
+    static Mailbox ReadMailbox(ref FieldReader from)
+    {
+        var name = from.Text();
+        return StoredAddress.Mailbox(name.Length == 0 ? null : name, from.Text());
+    }
+
+    static HeaderField ReadHeader(ref FieldReader from)
+    {
+        var (name, value) = (from.Text(), from.Text());
+        return HeaderField.TryCreate(name, value, out var header, out var fault)
+            ? header
+            : throw new InvalidDataException($"A stored header field is refused: {fault.Describe()}.");
+    }
+
+    static void WriteAttachment(FieldWriter to, MimeAttachment attachment)
+    {
+        to.Text(attachment.FileName);
+        to.Text(attachment.ContentType);
+        to.Byte((byte)((attachment.Inline ? AttachmentForm.Inline : 0) | (attachment.ContentId is null ? 0 : AttachmentForm.ContentId)));
+        if (attachment.ContentId is not null)
+            to.Text(attachment.ContentId);
+        to.Bytes(attachment.Content.Span);
+    }
+
+    static MimeAttachment ReadAttachment(ref FieldReader from)
+    {
+        var (fileName, contentType, form) = (from.Text(), from.Text(), (AttachmentForm)from.Byte());
+        return new MimeAttachment
+        {
+            FileName = fileName,
+            ContentType = contentType,
+            Inline = form.HasFlag(AttachmentForm.Inline),
+            ContentId = form.HasFlag(AttachmentForm.ContentId) ? from.Text() : null,
+            Content = from.Bytes(),
+        };
+    }
+}

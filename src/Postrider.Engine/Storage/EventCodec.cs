@@ -1,0 +1,94 @@
+using Postrider.Events;
+using Postrider.Messages;
+
+namespace Postrider.Storage;
+
+/// <summary>What an event row says beside its columns.</summary>
+sealed record EventDetails(IReadOnlyList<int> Recipients, string? Remark, AttemptDetails? Attempt);
+
+/// <summary>The stored form of <see cref="EventDetails"/>: a version byte, then fields in a fixed order.</summary>
+static class EventCodec
+{
+    const byte Version = 1;
+
+    [Flags]
+    enum Parts : byte { None = 0, Remark = 1, Attempt = 2 }
+
+    [Flags]
+    enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8 }
+
+    public static void Write(FieldWriter to, IReadOnlyList<int> recipients, string? remark, AttemptDetails? attempt)
+    {
+        to.Byte(Version);
+        to.Byte((byte)((remark is null ? 0 : Parts.Remark) | (attempt is null ? 0 : Parts.Attempt)));
+        to.Number(recipients.Count);
+        foreach (var n in recipients)
+            to.Number(n);
+        if (remark is not null)
+            to.Text(remark);
+        if (attempt is null)
+            return;
+        to.Text(attempt.Transport);
+        to.Number((ulong)Math.Max(0, attempt.Duration.Ticks / TimeSpan.TicksPerMicrosecond));
+        to.Number(attempt.Outcomes.Count);
+        foreach (var (n, outcome) in attempt.Outcomes)
+            WriteOutcome(to, n, outcome);
+    }
+
+    public static EventDetails Read(ReadOnlyMemory<byte> data)
+    {
+        var from = new FieldReader(data);
+        if (from.Byte() is not Version and var version)
+            throw new InvalidDataException($"A stored event has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+        var parts = (Parts)from.Byte();
+        var recipients = new List<int>();
+        for (var count = from.Int(); count > 0; count--)
+            recipients.Add(from.Int());
+        var remark = parts.HasFlag(Parts.Remark) ? from.Text() : null;
+        return new EventDetails(recipients, remark, parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null);
+    }
+
+    static AttemptDetails ReadAttempt(ref FieldReader from)
+    {
+        var transport = from.Text();
+        var duration = TimeSpan.FromTicks((long)from.Number() * TimeSpan.TicksPerMicrosecond);
+        var outcomes = new List<AttemptOutcome>();
+        for (var count = from.Int(); count > 0; count--)
+            outcomes.Add(ReadOutcome(ref from));
+        return new AttemptDetails(transport, duration, outcomes);
+    }
+
+    static void WriteOutcome(FieldWriter to, int n, Outcome outcome)
+    {
+        var reply = outcome.Reply;
+        to.Number(n);
+        to.Byte((byte)outcome.Kind);
+        to.Byte((byte)outcome.Scope);
+        to.Number(Math.Max(0, reply.Code));
+        to.Byte((byte)((reply.Enhanced is null ? 0 : ReplyParts.Enhanced) | (reply.Command is null ? 0 : ReplyParts.Command)
+            | (outcome.RetryAfter is null ? 0 : ReplyParts.RetryAfter) | (outcome.ProviderId is null ? 0 : ReplyParts.ProviderId)));
+        to.Text(reply.Text);
+        if (reply.Enhanced is not null)
+            to.Text(reply.Enhanced);
+        if (reply.Command is not null)
+            to.Text(reply.Command);
+        if (outcome.RetryAfter is { } retryAfter)
+            to.Number((ulong)Math.Max(0, retryAfter.Ticks / TimeSpan.TicksPerMillisecond));
+        if (outcome.ProviderId is not null)
+            to.Text(outcome.ProviderId);
+    }
+
+    static AttemptOutcome ReadOutcome(ref FieldReader from)
+    {
+        var n = from.Int();
+        var (kind, scope) = ((OutcomeKind)from.Byte(), (OutcomeScope)from.Byte());
+        var code = from.Int();
+        var parts = (ReplyParts)from.Byte();
+        var text = from.Text();
+        var enhanced = parts.HasFlag(ReplyParts.Enhanced) ? from.Text() : null;
+        var command = parts.HasFlag(ReplyParts.Command) ? from.Text() : null;
+        TimeSpan? retryAfter = parts.HasFlag(ReplyParts.RetryAfter) ? TimeSpan.FromMilliseconds(from.Number()) : null;
+        var providerId = parts.HasFlag(ReplyParts.ProviderId) ? from.Text() : null;
+        return new AttemptOutcome(n, new Outcome(kind, scope, new Reply(code, enhanced, text, command), retryAfter, providerId));
+    }
+}

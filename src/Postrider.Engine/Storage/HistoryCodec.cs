@@ -1,0 +1,65 @@
+using Postrider.Queue;
+
+namespace Postrider.Storage;
+
+/// <summary>The stored form of an envelope's <see cref="TransportHistory"/>; nothing at all for the empty one, which most have.</summary>
+static class HistoryCodec
+{
+    const byte Version = 1;
+
+    [Flags]
+    enum Parts : byte { None = 0, PossibleDuplicate = 1, Pinned = 2, Last = 4 }
+
+    public static byte[]? Encode(TransportHistory history)
+    {
+        if (ReferenceEquals(history, TransportHistory.Empty))
+            return null;
+        using var to = new FieldWriter(128);
+        to.Byte(Version);
+        to.Byte((byte)((history.PossibleDuplicate ? Parts.PossibleDuplicate : 0)
+            | (history.PinnedTo is null ? 0 : Parts.Pinned) | (history.Last is null ? 0 : Parts.Last)));
+        if (history.PinnedTo is not null)
+            to.Text(history.PinnedTo);
+        if (history.Last is not null)
+            to.Text(history.Last);
+        WriteNames(to, history.RefusedBy);
+        WriteNames(to, history.FailedThisRound);
+        return to.Written.ToArray();
+    }
+
+    public static TransportHistory Decode(byte[]? data)
+    {
+        if (data is null)
+            return TransportHistory.Empty;
+        var from = new FieldReader(data);
+        if (from.Byte() is not Version and var version)
+            throw new InvalidDataException($"A stored transport history has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+        var parts = (Parts)from.Byte();
+        return new TransportHistory
+        {
+            PossibleDuplicate = parts.HasFlag(Parts.PossibleDuplicate),
+            PinnedTo = parts.HasFlag(Parts.Pinned) ? from.Text() : null,
+            Last = parts.HasFlag(Parts.Last) ? from.Text() : null,
+            RefusedBy = ReadNames(ref from),
+            FailedThisRound = ReadNames(ref from),
+        };
+    }
+
+    static void WriteNames(FieldWriter to, IReadOnlyList<string> names)
+    {
+        to.Number(names.Count);
+        foreach (var name in names)
+            to.Text(name);
+    }
+
+    static List<string> ReadNames(ref FieldReader from)
+    {
+        var count = from.Int();
+        if (count == 0)
+            return [];
+        var names = new List<string>();
+        for (; count > 0; count--)
+            names.Add(from.Text());
+        return names;
+    }
+}

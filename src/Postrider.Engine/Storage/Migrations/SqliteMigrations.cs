@@ -1,0 +1,77 @@
+namespace Postrider.Storage.Migrations;
+
+/// <summary>The steps of the SQLite schema.</summary>
+static class SqliteMigrations
+{
+    public static readonly IReadOnlyList<Migration> All =
+    [
+        new(1, "messages, recipients, queue, events, counters, search, suppressions", FirstSchema),
+    ];
+
+    // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
+    // The hot tables have no REFERENCES: the look-up of each parent costs 3–5 µs a mail and one writer inserts them all; the contract tests look for orphans.
+    const string FirstSchema = """
+        -- content comes last: what is read without it does not touch its overflow pages. sender, subject and content are NULL when they are the batch's.
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, stream INTEGER NOT NULL, batch INTEGER, route TEXT NOT NULL,
+            send_at INTEGER, expires INTEGER NOT NULL, on_ambiguous INTEGER NOT NULL, ordering_key TEXT,
+            sender TEXT, subject TEXT, tags TEXT, metadata TEXT, content BLOB) STRICT;
+
+        CREATE TABLE batches (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, count INTEGER NOT NULL, sender TEXT, subject TEXT, content BLOB) STRICT;
+
+        -- state 1 is "open": what exactly it is doing is in the queue row that envelope names.
+        CREATE TABLE recipients (
+            message INTEGER NOT NULL, n INTEGER NOT NULL, envelope INTEGER NOT NULL, kind INTEGER NOT NULL, address TEXT NOT NULL, name TEXT,
+            state INTEGER NOT NULL, held INTEGER NOT NULL, tries INTEGER NOT NULL, generation INTEGER NOT NULL, updated INTEGER NOT NULL,
+            PRIMARY KEY (message, n)) WITHOUT ROWID, STRICT;
+        -- Held and everything that ended otherwise than sent: rare, and what people look for.
+        CREATE INDEX recipients_ended ON recipients (state, message) WHERE state IN (4, 12, 13, 14, 15, 16);
+
+        -- One row per envelope that still has work. state: 1 queued, 2 leased, 3 unknown. phase: 1 past the commit point.
+        -- gate: 0 open, 1 leased alone only (three crashes), 2 behind an earlier one of its ordering key.
+        CREATE TABLE queue (
+            message INTEGER NOT NULL, n INTEGER NOT NULL, tenant INTEGER NOT NULL, route TEXT NOT NULL, stream INTEGER NOT NULL,
+            gate INTEGER NOT NULL, due INTEGER NOT NULL, expires INTEGER NOT NULL, state INTEGER NOT NULL, phase INTEGER NOT NULL,
+            wait INTEGER NOT NULL, claim INTEGER NOT NULL, node INTEGER, incarnation INTEGER, recipients INTEGER NOT NULL,
+            tries INTEGER NOT NULL, deferrals INTEGER NOT NULL, rounds INTEGER NOT NULL, suspect INTEGER NOT NULL, generation INTEGER NOT NULL,
+            on_ambiguous INTEGER NOT NULL, cancelled INTEGER NOT NULL, ordering_key TEXT, history BLOB,
+            PRIMARY KEY (message, n)) WITHOUT ROWID, STRICT;
+        CREATE INDEX queue_due ON queue (route, stream, tenant, gate, due) WHERE state = 1;
+        CREATE INDEX queue_expires ON queue (expires) WHERE state = 1;
+        CREATE INDEX queue_leased ON queue (node, incarnation) WHERE state = 2;
+        CREATE INDEX queue_unknown ON queue (due) WHERE state = 3;
+        CREATE INDEX queue_scheduled ON queue (tenant, due, recipients) WHERE state = 1 AND wait = 1;
+        CREATE INDEX queue_ordering ON queue (tenant, ordering_key, gate) WHERE ordering_key IS NOT NULL;
+
+        -- id: the order of commits. "accepted" is not here, it is the message row.
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY, message INTEGER NOT NULL, tenant INTEGER NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL,
+            node INTEGER, details BLOB NOT NULL) STRICT;
+        CREATE INDEX events_message ON events (message);
+
+        CREATE TABLE idempotency (
+            tenant INTEGER NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL, answer BLOB NOT NULL, keep_until INTEGER NOT NULL,
+            PRIMARY KEY (tenant, key)) WITHOUT ROWID, STRICT;
+        CREATE INDEX idempotency_keep_until ON idempotency (keep_until);
+
+        -- scope: a tenant's number or a batch's id (ids are above 2^40, tenants below 2^31). hour: since 1970; 0 for the open states, whose sum may fall.
+        CREATE TABLE counters (
+            scope INTEGER NOT NULL, state INTEGER NOT NULL, hour INTEGER NOT NULL, node INTEGER NOT NULL, delta INTEGER NOT NULL,
+            PRIMARY KEY (scope, state, hour, node)) WITHOUT ROWID, STRICT;
+
+        -- Hashes of addresses and tags, written in sorted runs so that no insert hits a random page. low, high: the message ids in a run.
+        CREATE TABLE search_runs (bucket INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT;
+        CREATE TABLE search (
+            bucket INTEGER NOT NULL, hash INTEGER NOT NULL, message INTEGER NOT NULL,
+            PRIMARY KEY (bucket, hash, message)) WITHOUT ROWID, STRICT;
+
+        -- stream: -1 for all streams.
+        CREATE TABLE suppressions (
+            tenant INTEGER NOT NULL, address_hash BLOB NOT NULL, stream INTEGER NOT NULL, reason TEXT NOT NULL, message INTEGER, at INTEGER NOT NULL,
+            PRIMARY KEY (tenant, address_hash, stream)) WITHOUT ROWID, STRICT;
+
+        -- How far background work has come, by name.
+        CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+        """;
+}

@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>Writes what was handed over. A single message with one recipient is three inserted rows.</summary>
+static class Accepting
+{
+    /// <summary>Most recipients of one envelope; under <see cref="AmbiguityPolicy.Hold"/> each travels alone, so that one's doubt is not another's.</summary>
+    public const int MaxEnvelopeRecipients = 100;
+
+    public static AcceptResult Run(WriteSession session, PreparedAcceptance acceptance)
+    {
+        var now = session.Now;
+        if (acceptance.Idempotency is { } claim)
+        {
+            if (session.Idempotency.Find(acceptance.Tenant, claim.Key, now) is { } earlier)
+                return CryptographicOperations.FixedTimeEquals(earlier.RequestHash, claim.RequestHash.Span)
+                    ? new AcceptResult.Replayed(earlier.Answer)
+                    : AcceptResult.Mismatch.Instance;
+        }
+        if (acceptance.Batch is { } batch)
+            session.Messages.InsertBatch(batch, acceptance);
+        List<RecipientId>? suppressed = null;
+        foreach (var message in acceptance.Messages)
+            Insert(session, acceptance, message, now, ref suppressed);
+        if (acceptance.Idempotency is { } kept)
+            session.Idempotency.Put(acceptance.Tenant, kept, suppressed is null ? null : kept.AnswerWithSuppressed?.Invoke(suppressed));
+        return suppressed is null ? AcceptResult.Accepted.Instance : new AcceptResult.Accepted { Suppressed = suppressed };
+    }
+
+    static void Insert(WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, long now, ref List<RecipientId>? suppressed)
+    {
+        session.Messages.InsertMessage(message, acceptance);
+        session.Search.Add(message.SearchHashes, message.Id);
+        var batch = acceptance.Batch?.Id;
+        var perEnvelope = message.OnAmbiguous == AmbiguityPolicy.Hold ? 1 : MaxEnvelopeRecipients;
+        var (envelope, filled) = (-1, 0);   // the envelope being filled, and with how many
+        List<int>? suppressedHere = null;
+        foreach (ref readonly var recipient in message.Recipients.AsSpan())
+        {
+            var (state, held) = StateOf(session, acceptance, message, recipient);
+            if (state == RecipientState.Queued && (envelope < 0 || filled == perEnvelope))
+            {
+                if (envelope >= 0)
+                    InsertEnvelope(session, acceptance, message, envelope, filled, now);
+                (envelope, filled) = (recipient.N, 0);
+            }
+            if (state == RecipientState.Queued)
+                filled++;
+            else if (recipient.Stopped is null)
+                (suppressedHere ??= []).Add(recipient.N);
+            session.Messages.InsertRecipient(message.Id, recipient, Math.Max(envelope, 0), state, held, acceptance.Fields, now);
+            if (state != RecipientState.Queued)
+                session.Counters.Add(acceptance.Tenant, batch, state, 1);
+        }
+        if (filled > 0)
+            InsertEnvelope(session, acceptance, message, envelope, filled, now);
+        session.Counters.Add(acceptance.Tenant, batch, CounterTable.Accepted, message.Recipients.Length);
+        NoteStopped(session, acceptance, message, suppressedHere, now, ref suppressed);
+    }
+
+    static (RecipientState, HeldReason) StateOf(
+        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, in PreparedRecipient recipient)
+    {
+        if (recipient.Stopped is { } stopped)
+            return (stopped.State, stopped.Held);
+        if (!session.Suppressions.AnyFor(acceptance.Tenant))
+            return (RecipientState.Queued, HeldReason.None);
+        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        StoredAddress.SuppressionHash(new TenantId(acceptance.Tenant), recipient.Mailbox, hash);
+        return (session.Suppressions.Contains(acceptance.Tenant, message.Stream, hash) ? RecipientState.Suppressed : RecipientState.Queued, HeldReason.None);
+    }
+
+    static void InsertEnvelope(WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, int n, int recipients, long now)
+    {
+        var scheduled = message.SendAt > now;
+        var born = message.BornLeasedBy;
+        var state = born is null ? RecipientState.Queued : RecipientState.Leased;
+        session.Queue.Insert(new QueueRow
+        {
+            Message = message.Id,
+            N = n,
+            Tenant = acceptance.Tenant,
+            Route = message.RouteName,
+            Stream = message.Stream,
+            // With an ordering key it starts behind; arranging lets the first through.
+            Gate = message.OrderingKeyText is null ? Gate.Open : Gate.Ordering,
+            Due = scheduled ? message.SendAt!.Value : now,
+            Expires = message.Expires,
+            State = state,
+            Wait = scheduled ? WaitReason.Scheduled : WaitReason.None,
+            Claim = born is null ? 0 : 1,
+            Tries = born is null ? 0 : 1,
+            Owner = born,
+            Recipients = recipients,
+            OnAmbiguous = message.OnAmbiguous,
+            OrderingKey = message.OrderingKeyText,
+        });
+        session.Queue.Arrange(acceptance.Tenant, message.OrderingKeyText);
+        session.Counters.Add(acceptance.Tenant, acceptance.Batch?.Id, state, recipients);
+    }
+
+    /// <summary>Says on the timeline why recipients were not even queued.</summary>
+    static void NoteStopped(
+        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now, ref List<RecipientId>? suppressed)
+    {
+        foreach (ref readonly var recipient in message.Recipients.AsSpan())
+        {
+            if (recipient.Stopped is { } stopped)
+                session.Events.Append(message.Id, acceptance.Tenant, Ending.EventOf(stopped.State), now, null, [stopped.N], stopped.Reason);
+        }
+        if (suppressedHere is null)
+            return;
+        session.Events.Append(message.Id, acceptance.Tenant, MailEventType.Suppressed, now, null, suppressedHere, Ending.SuppressedRemark);
+        foreach (var n in suppressedHere)
+            (suppressed ??= []).Add(new RecipientId(new MessageId(message.Id), n));
+    }
+}

@@ -1,0 +1,104 @@
+using Postrider.Events;
+using Postrider.Messages;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>What people order: cancel, send again, another time. Each looks at one message of one tenant.</summary>
+static class Commanding
+{
+    public static int? Cancel(WriteSession session, int tenant, long message, long now)
+    {
+        if (Find(session, tenant, message) is not { } found)
+            return null;
+        var cancelled = 0;
+        foreach (var row in session.Queue.OfMessage(message))
+        {
+            if (row.State == RecipientState.Queued)
+            {
+                cancelled += Ending.End(session, row, RecipientState.Cancelled, now, null);
+                continue;
+            }
+            if (row.Cancelled)
+                continue;
+            row.Cancelled = true;
+            session.Queue.Update(row);
+            session.Events.Append(message, tenant, MailEventType.Cancelled, now, null, session.Messages.Open(row).ConvertAll(r => r.N),
+                "Cancelled while an attempt was under way: no further attempt is made.");
+        }
+        var held = session.Messages.CancelHeld(message, now);
+        if (held.Count > 0)
+        {
+            session.Counters.Move(tenant, found.Batch, RecipientState.Held, RecipientState.Cancelled, held.Count);
+            session.Events.Append(message, tenant, MailEventType.Cancelled, now, null, held, null);
+        }
+        return cancelled + held.Count;
+    }
+
+    public static int? Retry(WriteSession session, int tenant, long message, long now, long expires)
+    {
+        if (Find(session, tenant, message) is not { } found)
+            return null;
+        var again = session.Messages.Recipients(message).FindAll(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced);
+        var perEnvelope = found.OnAmbiguous == AmbiguityPolicy.Hold ? 1 : Accepting.MaxEnvelopeRecipients;
+        var taken = session.Queue.OfMessage(message).ConvertAll(r => r.N);
+        // Recipients of one generation travel together: it is part of the key that vendors recognise repetitions by.
+        foreach (var chunk in again.GroupBy(r => r.Generation).SelectMany(g => g.Chunk(perEnvelope)))
+            Reopen(session, found, chunk, taken, now, expires);
+        if (again.Count > 0)
+            session.Events.Append(message, tenant, MailEventType.SentAgain, now, null, again.ConvertAll(r => r.N), null);
+        session.Queue.Arrange(tenant, found.OrderingKey);
+        return again.Count;
+    }
+
+    static void Reopen(WriteSession session, MessageRow message, RecipientRow[] recipients, List<int> taken, long now, long expires)
+    {
+        var n = Continuing.FreeNumber(taken, recipients[0].N);
+        taken.Add(n);
+        var generation = recipients[0].Generation + 1;
+        foreach (var recipient in recipients)
+        {
+            session.Messages.Reopen(message.Id, recipient.N, n, generation, now);
+            session.Counters.Move(message.Tenant, message.Batch, recipient.State, RecipientState.Queued, 1);
+        }
+        session.Queue.Insert(new QueueRow
+        {
+            Message = message.Id,
+            N = n,
+            Tenant = message.Tenant,
+            Route = message.Route,
+            Stream = message.Stream,
+            Gate = message.OrderingKey is null ? Gate.Open : Gate.Ordering,
+            Due = now,
+            Expires = expires,
+            State = RecipientState.Queued,
+            Wait = WaitReason.SentAgain,
+            Recipients = recipients.Length,
+            Tries = recipients.Max(r => r.Tries),
+            Generation = generation,
+            OnAmbiguous = message.OnAmbiguous,
+            OrderingKey = message.OrderingKey,
+        });
+    }
+
+    public static bool? Reschedule(WriteSession session, int tenant, long message, long sendAt, long expires)
+    {
+        if (Find(session, tenant, message) is null)
+            return null;
+        var rows = session.Queue.OfMessage(message);
+        if (rows.Count == 0 || rows.Exists(r => r.State != RecipientState.Queued || r.Tries > 0 || r.Generation > 0))
+            return false;
+        var now = session.Now;
+        foreach (var row in rows)
+        {
+            (row.Due, row.Expires, row.Wait) = (sendAt, expires, sendAt > now ? WaitReason.Scheduled : WaitReason.None);
+            session.Queue.Update(row);
+        }
+        session.Messages.Reschedule(message, sendAt, expires);
+        session.Events.Append(message, tenant, MailEventType.Rescheduled, now, null, [], $"To {Instant.From(sendAt):yyyy-MM-dd'T'HH:mm:ss'Z'}.");
+        return true;
+    }
+
+    /// <summary>Another tenant's is as good as absent.</summary>
+    static MessageRow? Find(WriteSession session, int tenant, long message) =>
+        session.Messages.Find(message) is { } found && found.Tenant == tenant ? found : null;
+}

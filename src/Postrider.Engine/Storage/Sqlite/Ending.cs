@@ -1,0 +1,38 @@
+using Postrider.Events;
+using Postrider.Messages;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>Ends envelopes without an attempt: cancelled, expired, suppressed, held.</summary>
+static class Ending
+{
+    public const string SuppressedRemark = "The address is on the suppression list.";
+
+    /// <summary>The event that tells of a state reached without an attempt.</summary>
+    public static MailEventType EventOf(RecipientState state) => state switch
+    {
+        RecipientState.Cancelled => MailEventType.Cancelled,
+        RecipientState.Expired => MailEventType.Expired,
+        RecipientState.Suppressed => MailEventType.Suppressed,
+        RecipientState.Held => MailEventType.Held,
+        RecipientState.Failed => MailEventType.Failed,
+        RecipientState.Scheduled or RecipientState.Queued or RecipientState.Leased or RecipientState.Unknown or RecipientState.Sent
+            or RecipientState.Delivered or RecipientState.Bounced => throw new ArgumentOutOfRangeException(nameof(state), state, "Not reached without an attempt."),
+    };
+
+    /// <summary>Ends all open recipients of a row in one state and deletes the row. Returns how many recipients.</summary>
+    public static int End(
+        WriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None, MailEventType? type = null)
+    {
+        var numbers = new List<int>();
+        foreach (var recipient in session.Messages.Open(row))
+        {
+            session.Messages.End(row.Message, recipient.N, state, held, row.Tries, now);
+            numbers.Add(recipient.N);
+        }
+        session.Queue.Delete(row);
+        session.Events.Append(row.Message, row.Tenant, type ?? EventOf(state), now, row.Owner?.Node, numbers, remark);
+        session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, row.State, state, numbers.Count);
+        return numbers.Count;
+    }
+}

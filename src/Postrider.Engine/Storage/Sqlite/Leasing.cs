@@ -1,0 +1,100 @@
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>A row that was leased, before its message is read.</summary>
+readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed);
+
+/// <summary>What a lease is recognised by.</summary>
+readonly record struct Claimed(EnvelopeId Id, int Claim, Incarnation Owner)
+{
+    public static Claimed Of(Lease lease) => new(lease.Envelope.Id, lease.Envelope.Claim, lease.Owner);
+    public static Claimed Of(QueueRow leased) => new(new EnvelopeId(new MessageId(leased.Message), leased.N), leased.Claim, leased.Owner!.Value);
+}
+
+/// <summary>Takes due rows for a node, tests what must hold when an attempt starts, and gives leases back.</summary>
+static class Leasing
+{
+    public static List<Taken> Take(WriteSession session, QueueKey key, int permits, Incarnation owner, long now, bool alone)
+    {
+        var taken = new List<Taken>();
+        var (gate, wanted) = alone ? (Gate.Alone, 1) : (Gate.Open, permits);
+        while (taken.Count < wanted)
+        {
+            var due = session.Queue.Due(key, gate, now, wanted - taken.Count);
+            if (due.Count == 0)
+                break;
+            // A row that is not taken is ended, so every round leaves fewer.
+            foreach (var row in due)
+                TakeOrEnd(session, row, owner, now, taken);
+        }
+        return taken;
+    }
+
+    static void TakeOrEnd(WriteSession session, QueueRow row, Incarnation owner, long now, List<Taken> taken)
+    {
+        if (row.Expires <= now)
+        {
+            Ending.End(session, row, RecipientState.Expired, now, null);
+            return;
+        }
+        var suppressed = SuppressedOf(session, row);
+        if (suppressed.Count == row.Recipients)
+        {
+            Ending.End(session, row, RecipientState.Suppressed, now, Ending.SuppressedRemark);
+            return;
+        }
+        session.Queue.Lease(row, owner);
+        session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Queued, RecipientState.Leased, row.Recipients);
+        taken.Add(new Taken(row, suppressed));
+    }
+
+    static List<int> SuppressedOf(WriteSession session, QueueRow row)
+    {
+        if (!session.Suppressions.AnyFor(row.Tenant))
+            return [];
+        var suppressed = new List<int>();
+        foreach (var recipient in session.Messages.Open(row))
+        {
+            if (session.Suppressions.Contains(row.Tenant, row.Stream, recipient.Address))
+                suppressed.Add(recipient.N);
+        }
+        return suppressed;
+    }
+
+    public static void Release(WriteSession session, IReadOnlyList<Claimed> leases, long due, WaitReason reason)
+    {
+        var now = session.Now;
+        foreach (var lease in leases)
+        {
+            if (session.Queue.Find(lease.Id) is not { } row || !row.IsHeldBy(lease))
+                continue;
+            row.Tries--;
+            if (row.Cancelled)
+            {
+                Ending.End(session, row, RecipientState.Cancelled, now, null);
+                continue;
+            }
+            session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Leased, RecipientState.Queued, row.Recipients);
+            (row.State, row.Owner, row.PastCommitPoint, row.Due, row.Wait) = (RecipientState.Queued, null, false, due, reason);
+            session.Queue.Update(row);
+        }
+    }
+
+    public static bool PassCommitPoint(WriteSession session, Lease lease, string transport, long now)
+    {
+        var key = lease.Envelope.Key;
+        if (session.Suppressions.AnyFor(key.Tenant.Value))
+        {
+            foreach (var recipient in lease.Recipients)
+            {
+                if (!lease.Suppressed.Contains(recipient.N)
+                    && session.Suppressions.Contains(key.Tenant.Value, key.Stream, recipient.Mailbox.Address.ToString()))
+                    return false;
+            }
+        }
+        // After a crash the row must say who may have taken it.
+        return session.Queue.PassCommitPoint(lease, HistoryCodec.Encode(lease.Envelope.History with { Last = transport }), now);
+    }
+}

@@ -1,0 +1,143 @@
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>An attempt's record with the bytes of its event, made by the caller's thread.</summary>
+sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDisposable
+{
+    public AttemptRecord Record { get; } = record;
+
+    /// <summary>Null when nothing was attempted.</summary>
+    public ReadOnlySpan<byte> Details => details.Written;
+
+    public static PreparedRecord Of(AttemptRecord record)
+    {
+        var details = new FieldWriter(256);
+        var attempt = record.Attempt;
+        if (attempt.Transport is not null)
+        {
+            var outcomes = new AttemptOutcome[attempt.Outcomes.Count];
+            var numbers = new int[outcomes.Length];
+            for (var i = 0; i < outcomes.Length; i++)
+            {
+                outcomes[i] = new AttemptOutcome(attempt.Outcomes[i].N, attempt.Outcomes[i].Outcome);
+                numbers[i] = attempt.Outcomes[i].N;
+            }
+            EventCodec.Write(details, numbers, record.Remarks.Count == 0 ? null : string.Join("; ", record.Remarks),
+                new AttemptDetails(attempt.Transport, attempt.Duration, outcomes));
+        }
+        return new PreparedRecord(record, details);
+    }
+
+    public void Dispose() => details.Dispose();
+}
+
+/// <summary>Applies what an attempt came to. The usual one, all recipients ended, is one delete, an update a recipient, and the event.</summary>
+static class Recording
+{
+    public static RecordResult Run(WriteSession session, PreparedRecord prepared)
+    {
+        var record = prepared.Record;
+        var lease = record.Lease;
+        var at = (record.Attempt.StartedAt + record.Attempt.Duration).Ms;
+        var now = Math.Max(at, session.Now);
+        if (record.Continues.Count == 0)
+        {
+            if (!session.Queue.DeleteClaimed(lease))
+                return KeepEvidence(session, prepared, now);
+            session.Queue.Arrange(lease.Envelope.Key.Tenant.Value, lease.Envelope.OrderingKey);
+        }
+        else
+        {
+            if (session.Queue.Find(lease.Envelope.Id) is not { } row || !row.IsHeldBy(Claimed.Of(lease)))
+                return KeepEvidence(session, prepared, now);
+            Continuing.Apply(session, record, row, now);
+        }
+        if (record.Attempt.Transport is not null)
+            Append(session, prepared, MailEventType.Attempt, now);
+        ApplyEnds(session, record, now);
+        return RecordResult.Applied;
+    }
+
+    /// <summary>Tries as people see them: an envelope that ends without an attempt had one fewer than its leases.</summary>
+    public static int TriesOf(AttemptRecord record) => record.Lease.Envelope.Tries - (record.Attempt.Transport is null ? 1 : 0);
+
+    static void Append(WriteSession session, PreparedRecord prepared, MailEventType type, long now)
+    {
+        var lease = prepared.Record.Lease;
+        session.Events.Append(lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value, type, now, lease.Owner.Node, prepared.Details);
+    }
+
+    static void ApplyEnds(WriteSession session, AttemptRecord record, long now)
+    {
+        var lease = record.Lease;
+        var (message, tenant) = (lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value);
+        var tries = TriesOf(record);
+        foreach (var end in record.Ends)
+        {
+            if (!session.Messages.End(message, end.N, end.State, end.Held, tries, now))
+                continue;
+            session.Counters.Move(tenant, lease.Message.Batch?.Value, RecipientState.Leased, end.State, 1);
+            if (end.Suppress)
+                Suppress(session, lease, end, now);
+        }
+        AppendWithoutAttempt(session, record, now);
+    }
+
+    static void Suppress(WriteSession session, Lease lease, RecipientEnd end, long now)
+    {
+        var address = lease.Recipients.First(r => r.N == end.N).Mailbox.Address;
+        session.Suppressions.Add(lease.Envelope.Key.Tenant.Value, address.ToString(), end.Reason, lease.Envelope.Id.Message.Value, now);
+    }
+
+    /// <summary>Ends that no attempt explains, and all that wait for a person, have an event of their own.</summary>
+    static void AppendWithoutAttempt(WriteSession session, AttemptRecord record, long now)
+    {
+        var own = record.Ends.Where(e => e.State == RecipientState.Held || (e.Outcome is null && !e.State.IsAttempted)).ToLookup(e => (e.State, e.Reason));
+        if (own.Count == 0)
+            return;
+        var lease = record.Lease;
+        foreach (var group in own)
+            session.Events.Append(lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value, Ending.EventOf(group.Key.State), now,
+                lease.Owner.Node, [.. group.Select(e => e.N)], group.Key.Reason);
+    }
+
+    /// <summary>The lease was lost: states stay, the attempt is kept, and it may resolve what is unknown since that very lease.</summary>
+    static RecordResult KeepEvidence(WriteSession session, PreparedRecord prepared, long now)
+    {
+        var record = prepared.Record;
+        if (record.Attempt.Transport is null)
+            return RecordResult.Fenced;
+        Append(session, prepared, MailEventType.LateEvidence, now);
+        if (session.Queue.Find(record.Lease.Envelope.Id) is { State: RecipientState.Unknown } row && row.Claim == record.Lease.Envelope.Claim)
+            Resolve(session, record, row, now);
+        return RecordResult.Fenced;
+    }
+
+    static void Resolve(WriteSession session, AttemptRecord record, QueueRow row, long now)
+    {
+        var batch = session.Messages.Find(row.Message)?.Batch;
+        foreach (var (n, outcome) in record.Attempt.Outcomes)
+        {
+            if (outcome.Kind != OutcomeKind.Accepted || !session.Messages.End(row.Message, n, RecipientState.Sent, HeldReason.None, row.Tries, now))
+                continue;
+            row.Recipients--;
+            session.Counters.Move(row.Tenant, batch, RecipientState.Unknown, RecipientState.Sent, 1);
+        }
+        if (row.Recipients == 0)
+            session.Queue.Delete(row);
+        else
+            session.Queue.Update(row);
+    }
+}
+
+static class AttemptStates
+{
+    extension(RecipientState state)
+    {
+        /// <summary>States that only an attempt's outcome or a later report explains.</summary>
+        public bool IsAttempted => state is RecipientState.Sent or RecipientState.Delivered or RecipientState.Bounced;
+    }
+}

@@ -1,0 +1,162 @@
+using Postrider.Events;
+using Postrider.Messages;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>The event log: append only, numbered in the order of commits.</summary>
+sealed class EventTable
+{
+    readonly Statement _insert;
+    long _next;   // writer only; numbers of rolled back events are not used again
+
+    public EventTable(Statements statements)
+    {
+        _insert = statements.Prepare("INSERT INTO events (id, message, tenant, type, at, node, details) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        _next = (statements.Prepare("SELECT max(id) FROM events").With().Scalar() ?? 0) + 1;
+    }
+
+    public void Append(long message, int tenant, MailEventType type, long at, int? node, ReadOnlySpan<byte> details) =>
+        _insert.With().Add(_next++).Add(message).Add(tenant).Add((long)type).Add(at).Add(node).AddBlob(details).Run();
+
+    /// <summary>An event without an attempt.</summary>
+    public void Append(long message, int tenant, MailEventType type, long at, int? node, IReadOnlyList<int> recipients, string? remark)
+    {
+        using var details = new FieldWriter();
+        EventCodec.Write(details, recipients, remark, attempt: null);
+        Append(message, tenant, type, at, node, details.Written);
+    }
+}
+
+/// <summary>Sums of recipients by scope and state, as deltas that each transaction adds up in memory and writes once: no row a mail.</summary>
+sealed class CounterTable(Statements statements)
+{
+    /// <summary>The number under which all that ever came is counted, beside the numbers of <see cref="RecipientState"/>.</summary>
+    public const int Accepted = 100;
+
+    readonly Dictionary<(long Scope, int State), long> _deltas = [];
+
+    readonly Statement _add = statements.Prepare("""
+        INSERT INTO counters (scope, state, hour, node, delta) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (scope, state, hour, node) DO UPDATE SET delta = delta + excluded.delta
+        """);
+
+    public void Add(int tenant, long? batch, int state, int delta)
+    {
+        Add(tenant, state, delta);
+        if (batch is { } scope)
+            Add(scope, state, delta);
+    }
+
+    public void Add(int tenant, long? batch, RecipientState state, int delta) => Add(tenant, batch, (int)state, delta);
+
+    public void Move(int tenant, long? batch, RecipientState from, RecipientState to, int count)
+    {
+        if (from == to || count == 0)
+            return;
+        Add(tenant, batch, (int)from, -count);
+        Add(tenant, batch, (int)to, count);
+    }
+
+    void Add(long scope, int state, int delta)
+    {
+        ref var sum = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_deltas, (scope, state), out _);
+        sum += delta;
+    }
+
+    /// <summary>Writes what the transaction added up. The open states rise and fall, so their hour is 0 for ever.</summary>
+    public void Flush(long now, int node)
+    {
+        const long hourMs = 3_600_000;
+        foreach (var ((scope, state), delta) in _deltas)
+        {
+            var hour = state < (int)RecipientState.Sent ? 0 : now / hourMs;
+            if (delta != 0)
+                _add.With().Add(scope).Add(state).Add(hour).Add(node).Add(delta).Run();
+        }
+        _deltas.Clear();
+    }
+
+    public void Forget() => _deltas.Clear();
+}
+
+/// <summary>Addresses we do not mail, by tenant and stream.</summary>
+sealed class SuppressionTable
+{
+    /// <summary>In place of a stream: all of them.</summary>
+    const int AllStreams = -1;
+
+    readonly Statement _test;
+    readonly Statement _insert;
+    readonly HashSet<int> _tenants = [];   // those with any: for the others nothing is looked up
+
+    public SuppressionTable(Statements statements)
+    {
+        _test = statements.Prepare("SELECT 1 FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3)");
+        _insert = statements.Prepare("""
+            INSERT INTO suppressions (tenant, address_hash, stream, reason, message, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (tenant, address_hash, stream) DO NOTHING
+            """);
+        // A loose scan: one seek a tenant, however long the list.
+        var next = statements.Prepare("SELECT tenant FROM suppressions WHERE tenant > ?1 ORDER BY tenant LIMIT 1");
+        for (var tenant = next.With().Add(int.MinValue).Scalar(); tenant is not null; tenant = next.With().Add(tenant).Scalar())
+            _tenants.Add((int)tenant.Value);
+    }
+
+    public bool AnyFor(int tenant) => _tenants.Contains(tenant);
+
+    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash) =>
+        _test.With().Add(tenant).AddBlob(hash).Add((long)stream).Scalar() is not null;
+
+    public bool Contains(int tenant, MailStream stream, string address)
+    {
+        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
+        return Contains(tenant, stream, hash);
+    }
+
+    /// <summary>For all streams: an address that is bad for good is bad for all of them.</summary>
+    public void Add(int tenant, string address, string reason, long message, long at)
+    {
+        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
+        _insert.With().Add(tenant).AddBlob(hash).Add(AllStreams).AddText(reason).Add(message).Add(at).Run();
+        // Also when the transaction is rolled back: then one look-up finds nothing.
+        _tenants.Add(tenant);
+    }
+
+    /// <summary>Someone else wrote the table.</summary>
+    public void Note(int tenant) => _tenants.Add(tenant);
+}
+
+/// <summary>Callers' keys and the answers they got.</summary>
+sealed class IdempotencyTable(Statements statements)
+{
+    readonly Statement _find = statements.Prepare("SELECT request_hash, answer, keep_until FROM idempotency WHERE tenant = ?1 AND key = ?2");
+
+    readonly Statement _put = statements.Prepare("""
+        INSERT INTO idempotency (tenant, key, request_hash, answer, keep_until) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (tenant, key) DO UPDATE SET request_hash = excluded.request_hash, answer = excluded.answer, keep_until = excluded.keep_until
+        """);
+
+    readonly Statement _purge = statements.Prepare("""
+        DELETE FROM idempotency WHERE (tenant, key) IN
+            (SELECT tenant, key FROM idempotency INDEXED BY idempotency_keep_until WHERE keep_until <= ?1 ORDER BY keep_until LIMIT ?2)
+        """);
+
+    /// <summary>Null when the key is unknown, or its time is up.</summary>
+    public (byte[] RequestHash, byte[] Answer)? Find(int tenant, string key, long now)
+    {
+        _find.With().Add(tenant).AddText(key);
+        if (!_find.Step())
+            return null;
+        (byte[], byte[])? row = _find.Long(2) > now ? (_find.Bytes(0).ToArray(), _find.Bytes(1).ToArray()) : null;
+        _find.Reset();
+        return row;
+    }
+
+    /// <param name="answer">Kept instead of the claim's; null: the claim's.</param>
+    public void Put(int tenant, Queue.IdempotencyClaim claim, ReadOnlyMemory<byte>? answer) => _put.With()
+        .Add(tenant).AddText(claim.Key).AddBlob(claim.RequestHash.Span).AddBlob((answer ?? claim.Answer).Span).Add(claim.KeepUntil.Ms).Run();
+
+    public int Purge(long now, int limit) => _purge.With().Add(now).Add(limit).RunCounting();
+}

@@ -1,0 +1,113 @@
+using Microsoft.Data.Sqlite;
+using Postrider.Storage.Migrations;
+using SQLitePCL;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>Opens connections to one database file: settings made, read back, and refused when they are not as set.</summary>
+static class SqliteDatabase
+{
+    public const int BusyTimeoutMs = 5000;
+
+    /// <summary>A 2 KB body fills a page of 4 KB alone; 8 KB pages take a tenth off the writer's time.</summary>
+    const int PageSize = 8192;
+
+    /// <summary>Negative: KB. Larger gained nothing.</summary>
+    const int WriterCacheKb = 16 * 1024;
+
+    static SqliteDatabase() => Batteries_V2.Init();
+
+    /// <summary>The connection that writes. The page size holds for databases that are made by it.</summary>
+    public static SqliteConnection OpenWriter(string path)
+    {
+        var connection = Open(path, SqliteOpenMode.ReadWriteCreate);
+        try
+        {
+            var db = connection.Handle!;
+            Execute(db, $"PRAGMA page_size = {PageSize}");
+            Set(db, "journal_mode", "wal");
+            Set(db, "synchronous", "2");
+            Set(db, "foreign_keys", "1");
+            Set(db, "wal_autocheckpoint", "0");
+            Set(db, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            Set(db, "cache_size", $"-{WriterCacheKb}");
+            // Or a sort could meet a full or missing temporary folder.
+            Set(db, "temp_store", "2");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A connection that cannot write.</summary>
+    public static SqliteConnection OpenReader(string path)
+    {
+        var connection = Open(path, SqliteOpenMode.ReadWrite);
+        var db = connection.Handle!;
+        Set(db, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Set(db, "wal_autocheckpoint", "0");
+        Set(db, "query_only", "1");
+        return connection;
+    }
+
+    /// <summary>Throws when pages contradict each other. Reads the whole file.</summary>
+    public static void QuickCheck(SqliteConnection connection)
+    {
+        using var check = new Statement(connection.Handle!, "PRAGMA quick_check(1)");
+        check.With();
+        if (!check.Step() || check.Text(0) is not "ok" and var fault)
+            throw new StoreUnusableException($"The database {connection.DataSource} is damaged ({check.Text(0)}). Restore it from a backup, "
+                + "or save what can be read with: sqlite3 DATABASE .recover");
+    }
+
+    /// <summary>Brings the schema to the newest version, each step in a transaction of its own.</summary>
+    public static void Migrate(SqliteConnection connection, IReadOnlyList<Migration> migrations, long now)
+    {
+        var db = connection.Handle!;
+        Execute(db, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT");
+        using var newest = new Statement(db, "SELECT max(version) FROM schema_version");
+        var current = newest.With().Scalar() ?? 0;
+        if (current > migrations.Count)
+            throw new StoreUnusableException($"The database {connection.DataSource} has schema version {current}, made by a newer Postrider; "
+                + $"this one knows up to {migrations.Count}. Use the newer program, or restore the backup from before the upgrade.");
+        using var note = new Statement(db, "INSERT INTO schema_version (version, name, applied_at) VALUES (?1, ?2, ?3)");
+        foreach (var migration in migrations)
+        {
+            if (migration.Version <= current)
+                continue;
+            Execute(db, "BEGIN IMMEDIATE");
+            Execute(db, migration.Sql);
+            note.With().Add(migration.Version).AddText(migration.Name).Add(now).Run();
+            Execute(db, "COMMIT");
+        }
+    }
+
+    static SqliteConnection Open(string path, SqliteOpenMode mode)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        connection.Open();
+        raw.sqlite3_extended_result_codes(connection.Handle!, 1);
+        return connection;
+    }
+
+    static void Execute(sqlite3 db, string sql)
+    {
+        var code = raw.sqlite3_exec(db, sql);
+        if (code != raw.SQLITE_OK)
+            throw SqliteFault.Of(db, code, sql);
+    }
+
+    static void Set(sqlite3 db, string pragma, string value)
+    {
+        Execute(db, $"PRAGMA {pragma} = {value}");
+        using var read = new Statement(db, $"PRAGMA {pragma}");
+        read.With();
+        var set = read.Step() ? read.Text(0) : "nothing";
+        if (set != value)
+            throw new StoreUnusableException($"SQLite does not take the setting {pragma}={value}; it says {set}. "
+                + (pragma == "journal_mode" ? "The file system must support shared memory maps: use a local disk, not a network share." : "Use the bundled SQLite."));
+    }
+}

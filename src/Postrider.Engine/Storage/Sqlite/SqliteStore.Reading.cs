@@ -1,0 +1,29 @@
+using Dapper;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Sqlite;
+
+// What people ask about messages.
+public sealed partial class SqliteStore
+{
+    public Task<MessageView?> GetAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
+        ReadAsync(connection => MessageQueries.Get(connection, tenant, id.Value, _options.NodeName, Now), ct);
+
+    public Task<MessageContent?> GetContentAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
+        ReadAsync(connection => MessageQueries.GetContent(connection, tenant, id.Value), ct);
+
+    public Task<bool> ExistsAsync(MessageId id, CancellationToken ct) =>
+        ReadAsync(connection => connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id = id.Value }) is not null, ct);
+
+    public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
+        ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);
+
+    public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        ReadAsync(connection => StateSums.OfBatch(connection, tenant, batch, Now), ct);
+
+    long Now => _clock.GetUtcNow().Ms;
+
+    public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) =>
+        ReadAsync(connection => new MessageSearch(connection, tenant, filter, _session.Search, _options.NodeName, _clock).Run(), ct);
+}

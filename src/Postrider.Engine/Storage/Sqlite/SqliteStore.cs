@@ -1,0 +1,180 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage.Migrations;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>The store in one SQLite file, for one process.</summary>
+/// <remarks>
+/// Everything that is written goes through one writer with group commit (<see cref="WriteAsync"/> for other rooms' tables); everything that is
+/// read for people goes through query-only connections (<see cref="ReadAsync"/>). Other rooms add partial files beside this one.
+/// </remarks>
+public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDisposable
+{
+    readonly DatabaseLock _lock;
+    readonly SqliteWriter _writer;
+    readonly WriteSession _session;   // writer thread only, and tests
+    readonly QueueReader _queueReader;
+    readonly ReaderPool _readers;
+    readonly DiskSpace _disk;
+    readonly TimeProvider _clock;
+    readonly StorageOptions _options;
+
+    SqliteStore(DatabaseLock databaseLock, SqliteConnection connection, string path, StorageOptions options, TimeProvider clock, ILogger log, Func<long>? freeBytes)
+    {
+        (_lock, _clock, _options) = (databaseLock, clock, options);
+        _disk = new DiskSpace(path, options, clock, log, freeBytes);
+        _session = new WriteSession(connection, clock);
+        _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
+        _readers = new ReaderPool(path, clock);
+        _writer = new SqliteWriter(_session, clock, Health, _disk, log);
+    }
+
+    /// <summary>The latch that closes at the first storage error: the host watches it and stops with an exit code other than 0.</summary>
+    public StoreHealth Health { get; } = new();
+
+    /// <summary>Opens the database, making it and bringing its schema up to date where needed. After an unclean end all pages are checked first.</summary>
+    /// <exception cref="StoreInUseException">Another process has it open: exit code 2.</exception>
+    /// <exception cref="StoreUnusableException">Damaged, incomplete, or made by a newer version.</exception>
+    public static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log) =>
+        Open(path, options, clock, log, freeBytes: null);
+
+    internal static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log, Func<long>? freeBytes)
+    {
+        path = Path.GetFullPath(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var databaseLock = DatabaseLock.Take(path);
+        SqliteConnection? connection = null;
+        try
+        {
+            databaseLock.RefuseWhatIsMissing(path);
+            connection = SqliteDatabase.OpenWriter(path);
+            if (databaseLock.EndedUncleanly)
+            {
+                LogCheck(log, path);
+                SqliteDatabase.QuickCheck(connection);
+            }
+            SqliteDatabase.Migrate(connection, SqliteMigrations.All, clock.GetUtcNow().Ms);
+            databaseLock.MarkInUse();
+            return new SqliteStore(databaseLock, connection, path, options, clock, log, freeBytes);
+        }
+        catch (Exception e)
+        {
+            connection?.Dispose();
+            databaseLock.Dispose();
+            if (e is SqliteFault or SqliteException or InvalidDataException)
+                throw new StoreUnusableException($"The database {path} cannot be opened: {e.Message}. If it is damaged, restore it from a backup.", e);
+            throw;
+        }
+    }
+
+    public async Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        Health.ThrowIfFailed();
+        if (_disk.IsLow)
+            throw new StorageLowException("The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).");
+        using var prepared = new PreparedAcceptance(acceptance);
+        return await _writer.RunAsync(session => Accepting.Run(session, prepared), acceptance.Urgency == MailStream.Bulk);
+    }
+
+    public async Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        Health.ThrowIfFailed();
+        if (permits <= 0 || _disk.IsLow)
+            return [];
+        var taken = await _writer.RunAsync(session => Leasing.Take(session, key, permits, owner, now.Ms, alone), key.Stream == MailStream.Bulk);
+        if (taken.Count == 0)
+            return [];
+        try
+        {
+            // Not in the pool item that completes waiters: they would wait for it.
+            return await Task.Run(() => _queueReader.Load(taken), CancellationToken.None);
+        }
+        catch
+        {
+            // Leased for nobody, they would wait for the next start.
+            await _writer.RunAsync(session => Done(() => Leasing.Release(session, taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1).Ms, WaitReason.Released)));
+            throw;
+        }
+    }
+
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
+        _writer.RunAsync(session => Done(() => Leasing.Release(session, [.. leases.Select(Claimed.Of)], dueAt.Ms, reason)));
+
+    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) =>
+        _writer.RunAsync(session => Leasing.PassCommitPoint(session, lease, transport, now.Ms), lease.Envelope.Key.Stream == MailStream.Bulk);
+
+    public async Task<RecordResult> RecordAsync(AttemptRecord record)
+    {
+        using var prepared = PreparedRecord.Of(record);
+        return await _writer.RunAsync(session => Recording.Run(session, prepared), record.Lease.Envelope.Key.Stream == MailStream.Bulk);
+    }
+
+    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
+        _writer.RunAsync(session => Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms));
+
+    public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _writer.RunAsync(session => Sweeping.Settle(session, now.Ms, limit), isBulk: true);
+
+    public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _writer.RunAsync(session => Sweeping.Expire(session, now.Ms, limit), isBulk: true);
+
+    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _writer.RunAsync(session => session.Idempotency.Purge(now.Ms, limit), isBulk: true);
+
+    public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct)
+    {
+        Health.ThrowIfFailed();
+        return Task.Run(_queueReader.DueKeys, ct);
+    }
+
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
+        _writer.RunAsync(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
+
+    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        _writer.RunAsync(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms));
+
+    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
+        _writer.RunAsync(session => Commanding.Reschedule(session, tenant.Value, message.Value, sendAt.Ms, expiresAt.Ms));
+
+    /// <summary>A durable write of another room: runs on the writer's connection, inside its transaction, together with what else waits. On disk when the task completes.</summary>
+    /// <remarks>Keep it short (a few rows): the mail waits meanwhile. It may run twice when the first transaction is rolled back, so it must not change anything but the database.</remarks>
+    internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write) => _writer.RunAsync(session => write(session.Connection));
+
+    internal Task WriteAsync(Action<SqliteConnection> write) => _writer.RunAsync(session => Done(() => write(session.Connection)));
+
+    /// <summary>A read for people: on a query-only connection, on the thread pool, of one moment, cut after 5 s with <see cref="TimeoutException"/>.</summary>
+    internal Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken ct)
+    {
+        Health.ThrowIfFailed();
+        return _readers.ReadAsync(read, ct);
+    }
+
+    /// <summary>Finishes what waits, carries the log over and gives the lock up.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.Run(() =>
+        {
+            _queueReader.Dispose();
+            _readers.Dispose();
+            _writer.Dispose();
+        });
+        if (Health.Fault is null)
+            _lock.MarkClosed();
+        _lock.Dispose();
+        Health.Dispose();
+    }
+
+    static bool Done(Action action)
+    {
+        action();
+        return true;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The database {Path} was not closed in order; all its pages are checked.")]
+    static partial void LogCheck(ILogger log, string path);
+}

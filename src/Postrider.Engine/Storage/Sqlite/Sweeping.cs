@@ -1,0 +1,90 @@
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>What time and death do to the queue: dead leases return, doubt is settled, what is overdue ends. Reads open rows by their partial indexes only.</summary>
+static class Sweeping
+{
+    public static int Sweep(WriteSession session, Incarnation owner, long now, long settleAt)
+    {
+        var orphaned = session.Queue.Orphaned(owner);
+        foreach (var row in orphaned)
+            ReturnLease(session, row, now, settleAt);
+        return orphaned.Count;
+    }
+
+    static void ReturnLease(WriteSession session, QueueRow row, long now, long settleAt)
+    {
+        var node = row.Owner?.Node;
+        var doubtful = row is { OnAmbiguous: AmbiguityPolicy.Hold, PastCommitPoint: true };
+        if (row.Suspect >= QueueRow.SuspectLimit)
+        {
+            Ending.End(session, row, RecipientState.Held, now, "The process died while it attempted this message alone.", HeldReason.Poison);
+            return;
+        }
+        if (row.Cancelled && !doubtful)
+        {
+            Ending.End(session, row, RecipientState.Cancelled, now, null);
+            return;
+        }
+        row.Suspect++;
+        (row.Owner, row.PastCommitPoint) = (null, false);
+        if (doubtful)
+            (row.State, row.Due, row.Wait) = (RecipientState.Unknown, settleAt, WaitReason.Settling);
+        else
+            (row.State, row.Due, row.Wait) = (RecipientState.Queued, now, WaitReason.Released);
+        if (row.Suspect == QueueRow.SuspectLimit)
+        {
+            row.Gate = Gate.Alone;
+            row.Wait = doubtful ? row.Wait : WaitReason.Suspect;
+        }
+        // Under hold, what had not passed its commit point is known unsent.
+        if (row.OnAmbiguous == AmbiguityPolicy.Retry)
+            MarkPossibleDuplicate(row);
+        session.Queue.Update(row);
+        Note(session, row, RecipientState.Leased, MailEventType.Swept, now, node,
+            row.OnAmbiguous == AmbiguityPolicy.Retry ? "The process ended during the attempt; possible duplicate." : "The process ended during the attempt.");
+    }
+
+    public static int Settle(WriteSession session, long now, int limit)
+    {
+        var settled = session.Queue.Settled(now, limit);
+        foreach (var row in settled)
+        {
+            if (row.Cancelled)
+                Ending.End(session, row, RecipientState.Cancelled, now, "Cancelled; an earlier attempt may have been accepted.");
+            else if (row.OnAmbiguous == AmbiguityPolicy.Hold)
+                Ending.End(session, row, RecipientState.Held, now, "An attempt may have been accepted, and no evidence came.", HeldReason.Ambiguous, MailEventType.Ambiguous);
+            else
+                QueueAgain(session, row, now);
+        }
+        return settled.Count;
+    }
+
+    static void QueueAgain(WriteSession session, QueueRow row, long now)
+    {
+        (row.State, row.Due, row.Wait) = (RecipientState.Queued, now, WaitReason.NextTransport);
+        MarkPossibleDuplicate(row);
+        session.Queue.Update(row);
+        Note(session, row, RecipientState.Unknown, MailEventType.Settled, now, null, "No evidence came; sent again, possible duplicate.");
+    }
+
+    public static int Expire(WriteSession session, long now, int limit)
+    {
+        var expired = session.Queue.Expired(now, limit);
+        foreach (var row in expired)
+            Ending.End(session, row, RecipientState.Expired, now, null);
+        return expired.Count;
+    }
+
+    static void MarkPossibleDuplicate(QueueRow row) =>
+        row.History = HistoryCodec.Encode(HistoryCodec.Decode(row.History) with { PossibleDuplicate = true, PinnedTo = null });
+
+    static void Note(WriteSession session, QueueRow row, RecipientState from, MailEventType type, long now, int? node, string remark)
+    {
+        session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, from, row.State, row.Recipients);
+        session.Events.Append(row.Message, row.Tenant, type, now, node, session.Messages.Open(row).ConvertAll(r => r.N), remark);
+    }
+}

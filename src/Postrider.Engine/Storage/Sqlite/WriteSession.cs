@@ -1,0 +1,69 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>The writer's connection with its prepared statements: what a piece of work may use while its transaction runs. Writer thread only.</summary>
+sealed class WriteSession : IDisposable
+{
+    readonly TimeProvider _clock;
+    readonly Statement _begin;
+    readonly Statement _commit;
+
+    public WriteSession(SqliteConnection connection, TimeProvider clock)
+    {
+        _clock = clock;
+        Connection = connection;
+        Database = connection.Handle!;
+        Statements = new Statements(Database);
+        _begin = Statements.Prepare("BEGIN IMMEDIATE");
+        _commit = Statements.Prepare("COMMIT");
+        Messages = new MessageTables(Statements);
+        Queue = new QueueTable(Statements);
+        Events = new EventTable(Statements);
+        Counters = new CounterTable(Statements);
+        Suppressions = new SuppressionTable(Statements);
+        Idempotency = new IdempotencyTable(Statements);
+        Search = new SearchIndex(Statements);
+    }
+
+    /// <summary>For cold writes: the same connection, inside the same transaction.</summary>
+    public SqliteConnection Connection { get; }
+    public sqlite3 Database { get; }
+    public Statements Statements { get; }
+    public MessageTables Messages { get; }
+    public QueueTable Queue { get; }
+    public EventTable Events { get; }
+    public CounterTable Counters { get; }
+    public SuppressionTable Suppressions { get; }
+    public IdempotencyTable Idempotency { get; }
+    public SearchIndex Search { get; }
+
+    /// <summary>Milliseconds; the same for all that a piece of work asks at once.</summary>
+    public long Now => _clock.GetUtcNow().Ms;
+
+    public void Begin() => _begin.With().Run();
+
+    public void Commit()
+    {
+        Counters.Flush(Now, node: 0);
+        Search.BeforeCommit();
+        _commit.With().Run();
+    }
+
+    public void Rollback()
+    {
+        Statements.ResetAll();
+        Counters.Forget();
+        Search.AfterRollback();
+        // After some errors SQLite has rolled back already.
+        if (raw.sqlite3_get_autocommit(Database) == 0 && raw.sqlite3_exec(Database, "ROLLBACK") is not raw.SQLITE_OK and var code)
+            throw SqliteFault.Of(Database, code, "ROLLBACK");
+    }
+
+    public void Dispose()
+    {
+        Statements.Dispose();
+        Connection.Dispose();
+    }
+}

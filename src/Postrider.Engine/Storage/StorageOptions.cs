@@ -1,0 +1,27 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Postrider.Storage;
+
+/// <summary>How much room the storage keeps. Section <c>Storage</c>.</summary>
+public sealed class StorageOptions
+{
+    /// <summary>Below this much free disk no mail is accepted and none is leased; outcomes are still recorded.
+    /// Default (null): the greater of 1.5 × the largest message and 256 MB.</summary>
+    [Range(0, long.MaxValue)]
+    public long? MinFreeBytes { get; set; }
+
+    /// <summary>Size of a file beside the database that is deleted when the disk is full, so that the outcomes of running attempts still fit.
+    /// Default 64 MB; 0: none.</summary>
+    [Range(0, 10L << 30)]
+    public long BallastBytes { get; set; } = 64 << 20;
+
+    /// <summary>Largest message that is accepted, in bytes: half as much again must be free. Default 25 MB.</summary>
+    [Range(1, 1L << 30)]
+    public long MaxMessageBytes { get; set; } = 25 << 20;
+
+    /// <summary>Name of this node in timelines. Default: the machine's name.</summary>
+    [Required]
+    public string NodeName { get; set; } = Environment.MachineName;
+
+    internal long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(MaxMessageBytes + MaxMessageBytes / 2, 256L << 20);
+}

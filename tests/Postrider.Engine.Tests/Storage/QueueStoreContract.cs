@@ -1,0 +1,146 @@
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+/// <summary>A store that a test has to itself.</summary>
+public interface IStoreUnderTest : IAsyncDisposable
+{
+    IQueueStore Store { get; }
+    IMessageReader Reader { get; }
+
+    /// <summary>Ends the store in order and opens it again on the same data.</summary>
+    Task ReopenAsync();
+
+    /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open recipients.</summary>
+    Task<IReadOnlyList<string>> OrphansAsync();
+}
+
+/// <summary>What every store must do, whatever it is made of: a rule about data that is not here is not a rule.</summary>
+public abstract partial class QueueStoreContract : IAsyncLifetime
+{
+    static readonly TenantId Tenant = TenantId.First;
+    static readonly TenantId OtherTenant = new(2);
+    static readonly Incarnation Node = new(1, 1000);
+    static readonly QueueKey Main = new("main", MailStream.Transactional, Tenant);
+    static readonly TimeSpan Day = TimeSpan.FromHours(24);
+
+    readonly ManualClock _clock = new();
+    IStoreUnderTest _under = null!;
+    MessageIds _ids = null!;
+
+    IQueueStore Store => _under.Store;
+    IMessageReader Reader => _under.Reader;
+    DateTimeOffset Now => _clock.GetUtcNow();
+
+    protected abstract Task<IStoreUnderTest> OpenAsync(ManualClock clock);
+
+    public async ValueTask InitializeAsync()
+    {
+        _ids = new MessageIds(_clock);
+        _under = await OpenAsync(_clock);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Assert.Empty(await _under.OrphansAsync());
+        await _under.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    NewMessage Message(params string[] to) => new()
+    {
+        Id = _ids.Next(),
+        Stream = MailStream.Transactional,
+        Route = "main",
+        Recipients = [.. to.Select((address, n) => new MessageRecipient(n, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(address))))],
+        Content = Content("Hello"),
+        ExpiresAt = Now + Day,
+    };
+
+    static MessageContent Content(string subject) => new()
+    {
+        From = new Mailbox("The Shop", EmailAddress.Parse("shop@example.com")),
+        Subject = subject,
+        Text = "Your parcel is on its way.",
+    };
+
+    static Acceptance Accept(params NewMessage[] messages) => new() { Tenant = Tenant, Messages = messages };
+
+    async Task<MessageId> AcceptAsync(NewMessage message)
+    {
+        Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(Accept(message), default));
+        return message.Id;
+    }
+
+    Task<MessageId> AcceptAsync(params string[] to) => AcceptAsync(Message(to));
+
+    Task<IReadOnlyList<Lease>> LeaseAsync(int permits = 100, QueueKey? key = null, bool alone = false, Incarnation? owner = null) =>
+        Store.LeaseAsync(key ?? Main, permits, owner ?? Node, Now, alone, default);
+
+    async Task<Lease> LeaseOneAsync() => Assert.Single(await LeaseAsync());
+
+    static readonly Reply Ok = new(250, "2.0.0", "OK queued as 4XyZ", "DATA");
+
+    static Outcome Accepted => new(OutcomeKind.Accepted, OutcomeScope.Recipient, Ok, ProviderId: "4XyZ");
+    static Outcome Deferred => new(OutcomeKind.Deferred, OutcomeScope.Recipient, new Reply(450, "4.2.0", "Greylisted", "RCPT"), TimeSpan.FromMinutes(5));
+    static Outcome Rejected => new(OutcomeKind.Rejected, OutcomeScope.Recipient, new Reply(550, "5.1.1", "No such user", "RCPT"));
+    static Outcome UnknownOutcome => new(OutcomeKind.Unknown, OutcomeScope.Recipient, new Reply(0, null, "No reply to the final dot", "."));
+
+    Attempt Attempt(params (int N, Outcome Outcome)[] outcomes) => new()
+    {
+        Transport = "relay",
+        StartedAt = Now,
+        Duration = TimeSpan.FromMilliseconds(12),
+        Outcomes = [.. outcomes.Select(o => new RecipientOutcome(o.N, o.Outcome))],
+    };
+
+    AttemptRecord Sent(Lease lease) => new()
+    {
+        Lease = lease,
+        Attempt = Attempt([.. lease.Recipients.Select(r => (r.N, Accepted))]),
+        Ends = [.. lease.Recipients.Select(r => new RecipientEnd(r.N, RecipientState.Sent, Accepted, "sent"))],
+        Continues = [],
+    };
+
+    AttemptRecord GoesOn(Lease lease, params Continuation[] continues) => new()
+    {
+        Lease = lease,
+        Attempt = Attempt([.. lease.Recipients.Select(r => (r.N, Deferred))]),
+        Ends = [],
+        Continues = continues,
+    };
+
+    Continuation Later(Lease lease, TimeSpan delay, params int[] recipients) => new()
+    {
+        Recipients = recipients,
+        State = RecipientState.Queued,
+        DueAt = Now + delay,
+        Reason = WaitReason.Deferred,
+        Deferrals = lease.Envelope.Deferrals + 1,
+        Rounds = 0,
+        History = new TransportHistory { Last = "relay" },
+        LastOutcome = Deferred,
+    };
+
+    Continuation InDoubt(Lease lease, TimeSpan settle) => Later(lease, settle, [.. lease.Recipients.Select(r => r.N)]) with
+    {
+        State = RecipientState.Unknown,
+        Reason = WaitReason.Settling,
+        Deferrals = 0,
+    };
+
+    AttemptRecord Doubtful(Lease lease, TimeSpan settle) => GoesOn(lease, InDoubt(lease, settle)) with
+    {
+        Attempt = Attempt([.. lease.Recipients.Select(r => (r.N, UnknownOutcome))]),
+    };
+
+    async Task<MessageView> ViewAsync(MessageId id) => Assert.IsType<MessageView>(await Reader.GetAsync(Tenant, id, default));
+
+    async Task<RecipientView> RecipientAsync(MessageId id, int n = 0) => (await ViewAsync(id)).Recipients[n];
+
+    async Task<RecipientState> StateAsync(MessageId id, int n = 0) => (await RecipientAsync(id, n)).State;
+}
