@@ -44,8 +44,18 @@ public sealed record NewMessage
     /// <summary>Recipients that end or wait at once, with the state they are stored in (suppressed; held because staging does not allow them).</summary>
     public IReadOnlyList<StoppedRecipient> Stopped { get; init; } = [];
 
+    /// <summary>Most recipients of one envelope; under <see cref="AmbiguityPolicy.Hold"/> each travels alone, so that one's doubt is not another's.</summary>
+    public static int MostTogether(AmbiguityPolicy policy) => policy switch
+    {
+        AmbiguityPolicy.Retry => 100,
+        AmbiguityPolicy.Hold => 1,
+    };
+
+    /// <summary>Whether all that is to be attempted travels together: only then can it be born leased.</summary>
+    public bool IsOneEnvelope => Recipients.Count - Stopped.Count is > 0 and var open && open <= MostTogether(OnAmbiguous);
+
     /// <summary>Born leased: the hand-over has a permit, so the queue row is inserted as leased by this node and no lease statement is needed.
-    /// Only with exactly one envelope. See <c>docs/decisions</c> and architecture: conditions are the hand-over's.</summary>
+    /// Only where <see cref="IsOneEnvelope"/>. See <c>docs/decisions</c> and architecture: conditions are the hand-over's.</summary>
     public Incarnation? BornLeasedBy { get; init; }
 }
 

@@ -6,26 +6,25 @@ namespace Postrider.Queue;
 /// <summary>Makes leases of what is in memory: for the submitter that skips the lease statement, and for the store after it.</summary>
 public static class BornLeased
 {
-    /// <summary>The lease under which an accepted message was inserted, as if it had been leased. Null when none of its recipients is to be attempted.</summary>
-    /// <param name="acceptance">Where its batch, if any, and the batch's content are.</param>
+    /// <summary>The lease under which a single message was inserted, equal to what the store would have returned for it.
+    /// Null when nobody is left to attempt it for.</summary>
     /// <param name="message">One with <see cref="NewMessage.BornLeasedBy"/>.</param>
     /// <param name="suppressed">From <see cref="AcceptResult.Accepted.Suppressed"/>.</param>
-    /// <param name="acceptedAt">The row is due from here on.</param>
-    public static Lease? Of(Acceptance acceptance, NewMessage message, IReadOnlyList<RecipientId> suppressed, DateTimeOffset acceptedAt)
+    /// <param name="now">The row is due from here on.</param>
+    public static Lease? Of(QueueKey key, NewMessage message, MessageContent content, IReadOnlyList<RecipientId> suppressed, DateTimeOffset now)
     {
         var owner = message.BornLeasedBy ?? throw new ArgumentException("The message was not born leased.", nameof(message));
-        var open = message.Recipients.Where(r => !IsStopped(message, r.N) && !suppressed.Contains(new RecipientId(message.Id, r.N))).ToList();
+        var open = Open(message, suppressed);
         if (open.Count == 0)
             return null;
-        var content = message.Content ?? acceptance.Batch?.Content ?? throw new ArgumentException("The message has no content.", nameof(message));
         return new Lease
         {
             Owner = owner,
             Envelope = new QueuedEnvelope
             {
                 Id = new EnvelopeId(message.Id, open[0].N),
-                Key = new QueueKey(message.Route, message.Stream, acceptance.Tenant),
-                DueAt = acceptedAt,
+                Key = key,
+                DueAt = now,
                 ExpiresAt = message.ExpiresAt,
                 RecipientCount = open.Count,
                 Claim = 1,
@@ -33,8 +32,8 @@ public static class BornLeased
                 OnAmbiguous = message.OnAmbiguous,
                 OrderingKey = message.OrderingKey,
             },
-            Message = Message(message.Id, acceptance.Batch?.Id, content, message.Recipients, generation: 0),
-            Recipients = open.Count == message.Recipients.Count ? message.Recipients : open,
+            Message = Message(message.Id, batch: null, content, message.Recipients, generation: 0),
+            Recipients = open,
         };
     }
 
@@ -63,13 +62,11 @@ public static class BornLeased
 
     static long Size(string? text) => text is null ? 0 : Encoding.UTF8.GetByteCount(text);
 
-    static bool IsStopped(NewMessage message, int n)
+    static IReadOnlyList<MessageRecipient> Open(NewMessage message, IReadOnlyList<RecipientId> suppressed)
     {
-        foreach (var stopped in message.Stopped)
-        {
-            if (stopped.N == n)
-                return true;
-        }
-        return false;
+        if (message.Stopped.Count == 0 && suppressed.Count == 0)
+            return message.Recipients;
+        var stopped = new HashSet<int>([.. message.Stopped.Select(s => s.N), .. suppressed.Select(s => s.N)]);
+        return [.. message.Recipients.Where(r => !stopped.Contains(r.N))];
     }
 }

@@ -1,4 +1,4 @@
-using Postrider.Queue;
+using Postrider.Messages;
 
 namespace Postrider.Storage;
 

@@ -34,9 +34,9 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         {
             var commit = await CommitAsync(acceptance with { Messages = [message] }, receipt);
             if (commit.Fate == Fate.Stored)
-                lease = BornLease.Make(permit.Owner, key, message, content, commit.Suppressed, clock.GetUtcNow());
+                lease = BornLeased.Of(key, message, content, commit.Suppressed, clock.GetUtcNow());
             else if (commit.Fate is Fate.StoredReplyLost or Fate.NotKnown)
-                _ = PutInQueueAsync(permit.Owner, key, message, content);
+                _ = PutInQueueAsync(key, message, content);
             return commit.Result;
         }
         finally
@@ -101,13 +101,13 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
 
     /// <summary>Gives a message that was born leased, but whose commit was not answered, back to the queue as soon as it is seen there: nobody else
     /// attempts it meanwhile, and only the lease statement knows who is suppressed. Ends when the message can no longer come.</summary>
-    async Task PutInQueueAsync(Incarnation owner, QueueKey key, NewMessage message, MessageContent content)
+    async Task PutInQueueAsync(QueueKey key, NewMessage message, MessageContent content)
     {
         var since = clock.GetTimestamp();
         while (true)
         {
             var stored = await IsStoredAsync(message.Id);
-            if (stored == true && await TryReleaseAsync(BornLease.Make(owner, key, message, content, [], clock.GetUtcNow())!))
+            if (stored == true && await TryReleaseAsync(BornLeased.Of(key, message, content, [], clock.GetUtcNow())!))
             {
                 handOver.Signal(key, clock.GetUtcNow());
                 return;
@@ -150,7 +150,7 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
 
     /// <summary>The other conditions are the hand-over's: it knows what is due ahead and which transports have permits.</summary>
     static bool CanBeBornLeased(NewMessage message) =>
-        message.SendAt is null && message.OrderingKey is null && message.Stopped.Count < message.Recipients.Count;
+        message.SendAt is null && message.OrderingKey is null && message.IsOneEnvelope;
 
     IdempotencyClaim? Claim(SubmissionContext context, SubmissionReceipt receipt)
     {

@@ -211,7 +211,7 @@ public abstract partial class QueueStoreContract
         var message = Message("ann@example.org") with { BornLeasedBy = Node };
         var acceptance = Accept(message);
         var accepted = Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(acceptance, default));
-        var lease = BornLeased.Of(acceptance, message, accepted.Suppressed, Now)!;
+        var lease = BornLeased.Of(Main, message, message.Content!, accepted.Suppressed, Now)!;
 
         Assert.Empty(await LeaseAsync());
         Assert.Equal(RecipientState.Leased, await StateAsync(message.Id));
@@ -231,9 +231,8 @@ public abstract partial class QueueStoreContract
         };
         await AcceptAsync(message);
         var leased = await LeaseOneAsync();
-        var acceptance = Accept(message with { BornLeasedBy = owner });
 
-        var born = BornLeased.Of(acceptance, acceptance.Messages[0], [], Now)!;
+        var born = BornLeased.Of(Main, message with { BornLeasedBy = owner }, message.Content!, [], Now)!;
 
         Assert.Equivalent(leased, born, strict: true);
     }

@@ -8,9 +8,6 @@ namespace Postrider.Storage.Sqlite;
 /// <summary>Writes what was handed over. A single message with one recipient is three inserted rows.</summary>
 static class Accepting
 {
-    /// <summary>Most recipients of one envelope; under <see cref="AmbiguityPolicy.Hold"/> each travels alone, so that one's doubt is not another's.</summary>
-    public const int MaxEnvelopeRecipients = 100;
-
     public static AcceptResult Run(WriteSession session, PreparedAcceptance acceptance)
     {
         var now = session.Now;
@@ -36,7 +33,7 @@ static class Accepting
         session.Messages.InsertMessage(message, acceptance);
         session.Search.Add(message.SearchHashes, message.Id);
         var batch = acceptance.Batch?.Id;
-        var perEnvelope = message.OnAmbiguous == AmbiguityPolicy.Hold ? 1 : MaxEnvelopeRecipients;
+        var perEnvelope = NewMessage.MostTogether(message.OnAmbiguous);
         var (envelope, filled) = (-1, 0);   // the envelope being filled, and with how many
         List<int>? suppressedHere = null;
         foreach (ref readonly var recipient in message.Recipients.AsSpan())

@@ -1,5 +1,6 @@
 using Postrider.Events;
 using Postrider.Messages;
+using Postrider.Queue;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -39,7 +40,7 @@ static class Commanding
         if (Find(session, tenant, message) is not { } found)
             return null;
         var again = session.Messages.Recipients(message).FindAll(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced);
-        var perEnvelope = found.OnAmbiguous == AmbiguityPolicy.Hold ? 1 : Accepting.MaxEnvelopeRecipients;
+        var perEnvelope = NewMessage.MostTogether(found.OnAmbiguous);
         var taken = session.Queue.OfMessage(message).ConvertAll(r => r.N);
         // Recipients of one generation travel together: it is part of the key that vendors recognise repetitions by.
         foreach (var chunk in again.GroupBy(r => r.Generation).SelectMany(g => g.Chunk(perEnvelope)))

@@ -32,6 +32,8 @@ sealed class PreparedAcceptance : IDisposable
     {
         if (message.Content is null && Batch?.Content is null)
             throw new ArgumentException($"Message {message.Id} has no content, and neither has its batch.");
+        if (message.BornLeasedBy is not null && !message.IsOneEnvelope)
+            throw new ArgumentException($"Message {message.Id} is not one envelope and cannot be born leased.");
         var recipients = new PreparedRecipient[message.Recipients.Count];
         for (var i = 0; i < recipients.Length; i++)
             recipients[i] = Prepare(message.Recipients[i]);

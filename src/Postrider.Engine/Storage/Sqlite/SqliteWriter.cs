@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
-using Postrider.Queue;
+using Postrider.Messages;
 using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
