@@ -43,14 +43,14 @@ run.SetAction(async options =>
     Dictionary<string, string> none = [];
     Dictionary<string, string> early = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_ACK_EARLY"] = "1" };
     Dictionary<string, string> relaxed = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_SYNCHRONOUS"] = "NORMAL" };
-    var plan = new ChaosPlan("", options.GetRequiredValue(binary), "", 0, options.GetValue(seed), false, none);
+    var plan = new ChaosPlan("", options.GetRequiredValue(binary), "", 0, options.GetValue(seed), false, 400, none);
     List<ChaosPlan> plans = [plan with { Name = "kill -9", Faults = options.GetValue(cycles) }, plan with { Name = "power cut", Faults = options.GetValue(cuts), PowerCuts = true }];
     if (options.GetValue(onlyControls))
         plans.Clear();
     if (options.GetValue(controls) || options.GetValue(onlyControls))
     {
-        plans.Add(plan with { Name = "control: acknowledged before commit, kill -9", Faults = 10, Testing = early, MustBeRed = true });
-        plans.Add(plan with { Name = "control: synchronous=NORMAL, power cut", Faults = 3, PowerCuts = true, Testing = relaxed, MustBeRed = true });
+        plans.Add(plan with { Name = "control: acknowledged before commit, kill -9", Faults = 5, RelayRate = 150, Testing = early, MustBeRed = true });
+        plans.Add(plan with { Name = "control: synchronous=NORMAL, power cut", Faults = 2, PowerCuts = true, RelayRate = 150, Testing = relaxed, MustBeRed = true });
     }
     var verdicts = new List<Verdict>();
     foreach (var (number, next) in plans.Where(plan => plan.Faults > 0).Index())

@@ -20,9 +20,10 @@ sealed class Server : IAsyncDisposable
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
     }
 
+    /// <param name="relay">The only transport, as a DSN.</param>
     /// <param name="log">What it prints is appended here.</param>
     /// <param name="testing">Switches of the product's test mode, for the negative controls.</param>
-    public static Server Start(string binary, string data, Uri url, int relayPort, string log, IReadOnlyDictionary<string, string> testing)
+    public static Server Start(string binary, string data, Uri url, string relay, string log, IReadOnlyDictionary<string, string> testing)
     {
         var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" >>\"$1\" 2>&1", binary, log])
         {
@@ -35,7 +36,7 @@ sealed class Server : IAsyncDisposable
                 ["POSTRIDER_URLS"] = url.GetLeftPart(UriPartial.Authority),
                 ["POSTRIDER_SMTP"] = "off",
                 ["POSTRIDER_API_KEY"] = Key,
-                ["POSTRIDER_TRANSPORTS"] = $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=32",
+                ["POSTRIDER_TRANSPORTS"] = relay,
             },
         };
         foreach (var (name, value) in testing)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
 using Postrider.Routing;
@@ -29,6 +30,8 @@ public static class DeliveryRegistration
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp => new Router(TransportSetup.Open(
             sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(), sp.GetRequiredService<Lanes>())));
+        services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
+            sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));
         if (!delivers)
         {
             services.TryAddSingleton<IHandOver, NoHandOver>();

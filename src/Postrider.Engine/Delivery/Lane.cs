@@ -52,6 +52,14 @@ sealed partial class Lane
         return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Now, _parts.Jitter()), stop);
     }
 
+    /// <summary>One try outside of all attempts: no permit, no report to circuit and limiter, nothing recorded.</summary>
+    public async ValueTask<IReadOnlyList<Outcome>> ProbeAsync(OutgoingEnvelope envelope, CancellationToken ct)
+    {
+        using var timeout = new CancellationTokenSource(Transport.Options.Timeout ?? Timeout.InfiniteTimeSpan, _parts.Clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
+        return await AskAsync(envelope, cut.Token);
+    }
+
     async Task<AttemptEnd> RecordAsync(Lease lease, Attempt attempt, Decision decision, LaneStop stop)
     {
         var record = new AttemptRecord { Lease = lease, Attempt = attempt, Ends = decision.Ends, Continues = decision.Continues, Remarks = Remarks(lease, attempt) };
@@ -87,8 +95,7 @@ sealed partial class Lane
     /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
     async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, CommitPoint? commit, LaneStop stop)
     {
-        var domains = Transport.Options.Domains.Count > 0 ? Dispatcher.DomainsOf(envelope.Recipients) : null;
-        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain, domains) is var wait && wait != TimeSpan.Zero)
+        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain) is var wait && wait != TimeSpan.Zero)
         {
             if (wait is not { } limited || limited > LongestWaitWithin)
                 return default;

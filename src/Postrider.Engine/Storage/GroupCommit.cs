@@ -141,6 +141,11 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
         {
             Begin();
             ExecuteAll();
+            if (TestSwitches.AcknowledgesEarly)
+            {
+                Complete();
+                TestSwitches.HoldCommit();
+            }
             committing = true;
             Commit();
         }

@@ -36,6 +36,7 @@ static class ApiRoutes
         app.MapEmails();
         app.MapKeys();
         app.MapTransports();
+        app.MapTransportTest();
         app.MapPauses();
         app.MapOpenApi("/openapi/{documentName}.json").For(Access.Open);
     }

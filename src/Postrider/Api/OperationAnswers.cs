@@ -46,6 +46,9 @@ sealed record RateAnswer(int Recipients, double PerSeconds, int Burst);
 /// <summary>Something that spoke against a transport.</summary>
 sealed record TransportErrorAnswer(DateTimeOffset At, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text);
 
+/// <summary>Answer to <c>POST /transports/{name}/test</c>.</summary>
+sealed record TransportTestAnswer(string Transport, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs);
+
 /// <summary>Answer to <c>GET /routes</c>.</summary>
 sealed record RouteListAnswer(IReadOnlyList<RouteAnswer> Data);
 

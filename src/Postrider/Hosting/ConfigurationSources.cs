@@ -9,6 +9,7 @@ namespace Postrider.Hosting;
 static class ConfigurationSources
 {
     public const string DefaultFile = "postrider.json";
+    public const string TestMode = "POSTRIDER_TESTING";
     const string Prefix = "POSTRIDER_";
     const int MaxFileBytes = 1 << 20;
 
@@ -44,10 +45,15 @@ static class ConfigurationSources
     public static IEnumerable<ConfigurationEntry> FromEnvironment(IDictionary variables)
     {
         foreach (DictionaryEntry variable in variables)
-            if (variable.Key is string name && name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && !NotSettings.Contains(name))
+            if (variable.Key is string name && name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && !NotSettings.Contains(name)
+                && !IsTestSwitch(name, variables))
                 yield return new ConfigurationEntry(
                     name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal).ToLowerInvariant(), (string?)variable.Value, $"environment {name}");
     }
+
+    /// <summary>Switches of the test mode are no settings while it is on; without it they are unknown settings, and refused as such.</summary>
+    static bool IsTestSwitch(string name, IDictionary variables) =>
+        name.StartsWith(TestMode, StringComparison.Ordinal) && variables[TestMode] as string == "1";
 
     /// <summary>Objects are sections, arrays are lists. Comments and trailing commas are allowed; a key given twice is a fault.</summary>
     public static IReadOnlyList<ConfigurationEntry> FromFile(string path, List<string> faults)

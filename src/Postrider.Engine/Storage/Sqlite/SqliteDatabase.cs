@@ -26,7 +26,7 @@ static class SqliteDatabase
             var db = connection.Handle!;
             Execute(db, $"PRAGMA page_size = {PageSize}");
             Set(db, "journal_mode", "wal");
-            Set(db, "synchronous", "2");
+            Set(db, "synchronous", TestSwitches.Synchronous);
             Set(db, "foreign_keys", "1");
             Set(db, "wal_autocheckpoint", "0");
             Set(db, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));

@@ -1,0 +1,77 @@
+using System.ComponentModel;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Delivery;
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Submission;
+
+namespace Postrider.Api;
+
+/// <summary><c>POST /transports/{name}/test</c>: one mail through exactly one transport, and what the other side said.</summary>
+static class TransportTestEndpoint
+{
+    public static void MapTransportTest(this IEndpointRouteBuilder app) =>
+        app.MapPost("/transports/{name}/test", TestAsync).For(Access.Admin)
+            .Takes<TransportTestShape>().Answers<TransportTestAnswer>(200)
+            .Says("testTransport", "Sends one mail through this transport, past the queue, and tells what the other side said. Nothing is stored.",
+                """{"to":"you@example.com"}""",
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address", "not-found");
+
+    static async Task<Results<JsonHttpResult<TransportTestAnswer>, ProblemResult>> TestAsync(
+        string name, HttpContext context, JsonBody bodies, TransportProbe probe, SubmissionOptions submission, CancellationToken ct)
+    {
+        var body = await bodies.ReadAsync<TestRequest>(context, Read);
+        if (body.Value is not { } request)
+            return new ProblemResult(body.Problem!);
+        // A staging system tests with the addresses that it may write to.
+        if (!AllowedRecipients.Parse(submission.AllowRecipients, out _).Includes(request.To.Address))
+            return new ProblemResult(ProblemCatalog.Make("invalid-address", "POSTRIDER_ALLOW_RECIPIENTS does not let mail leave for this address."));
+        if (await probe.SendAsync(name, context.Caller.Tenant, request.From, request.To, ct) is not { } result)
+            return new ProblemResult(ProblemCatalog.Make("not-found", "There is no such transport."));
+        var (outcome, reply) = (result.Outcome, result.Outcome.Reply);
+        return TypedResults.Json(
+            new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text, (long)result.Duration.TotalMilliseconds),
+            ApiJson.Default);
+    }
+
+    static TestRequest? Read(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        Mailbox? to = null;
+        Mailbox? from = null;
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                switch (member.Name)
+                {
+                    case "to": to = Address(member.Value, "/to", faults); break;
+                    case "from": from = Address(member.Value, "/from", faults); break;
+                    default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
+                }
+        if (to is null && !faults.Any)
+            faults.Add("/to", "invalid-address", "Say where the test mail goes.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? new TestRequest(to!, from ?? to!) : null;
+    }
+
+    static Mailbox? Address(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (faults.Text(value, pointer) is not { } text)
+            return null;
+        if (Mailbox.TryParse(text, out var mailbox, out _))
+            return mailbox;
+        faults.Add(pointer, "invalid-address", "This is not an address that mail can be sent to.");
+        return null;
+    }
+
+    sealed record TestRequest(Mailbox To, Mailbox From);
+}
+
+/// <summary>What the test takes.</summary>
+sealed record TransportTestShape
+{
+    [Description("Where the mail goes.")]
+    public required string To { get; init; }
+    [Description("Its sender; the same address when left out.")]
+    public string? From { get; init; }
+}
