@@ -93,7 +93,7 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         {
             return await reader.ExistsAsync(id, CancellationToken.None);
         }
-        catch (StoreUnavailableException)
+        catch (Exception fault) when (fault is StoreUnavailableException or TimeoutException)
         {
             return null;
         }
@@ -120,9 +120,11 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
 
     async Task<bool> TryReleaseAsync(Lease lease)
     {
+        // The row is named for its first recipient that is not suppressed, and who that is was in the lost reply: of these, one is there.
+        var candidates = lease.Recipients.Select(r => lease with { Envelope = lease.Envelope with { Id = new EnvelopeId(lease.Message.Id, r.N) } });
         try
         {
-            await store.ReleaseAsync([lease], clock.GetUtcNow(), WaitReason.Released, CancellationToken.None);
+            await store.ReleaseAsync([.. candidates], clock.GetUtcNow(), WaitReason.Released, CancellationToken.None);
             return true;
         }
         catch (StoreUnavailableException)

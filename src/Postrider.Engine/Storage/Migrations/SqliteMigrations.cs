@@ -6,6 +6,7 @@ static class SqliteMigrations
     public static readonly IReadOnlyList<Migration> All =
     [
         new(1, "messages, recipients, queue, events, counters, search, suppressions", FirstSchema),
+        new(2, "API keys, proof of the master key", Keys),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -73,5 +74,17 @@ static class SqliteMigrations
 
         -- How far background work has come, by name.
         CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+        """;
+
+    // secret_hash is empty for kind 1 (SigV4), sealed_secret for kind 0 (bearer). id: what is no secret in a key.
+    const string Keys = """
+        CREATE TABLE api_keys (
+            id TEXT PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL, scopes INTEGER NOT NULL,
+            created INTEGER NOT NULL, expires INTEGER, revoked INTEGER, used INTEGER,
+            secret_hash BLOB NOT NULL, sealed_secret BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE INDEX api_keys_tenant ON api_keys (tenant, created);
+
+        -- Facts about the installation, by name.
+        CREATE TABLE installation (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
         """;
 }

@@ -21,10 +21,11 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     readonly DiskSpace _disk;
     readonly TimeProvider _clock;
     readonly StorageOptions _options;
+    readonly string _path;
 
     SqliteStore(DatabaseLock databaseLock, SqliteConnection connection, string path, StorageOptions options, TimeProvider clock, ILogger log, Func<long>? freeBytes)
     {
-        (_lock, _clock, _options) = (databaseLock, clock, options);
+        (_lock, _clock, _options, _path) = (databaseLock, clock, options, path);
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
         _session = new WriteSession(connection, clock);
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
@@ -153,6 +154,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         Health.ThrowIfFailed();
         return _readers.ReadAsync(read, ct);
     }
+
+    /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the store.</summary>
+    internal SqliteConnection OpenReader() => SqliteDatabase.OpenReader(_path);
 
     /// <summary>Finishes what waits, carries the log over and gives the lock up.</summary>
     public async ValueTask DisposeAsync()
