@@ -14,7 +14,12 @@ public sealed partial class Dispatcher
             || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
             || _router.Table.For(key.Route) is not { } route)
             return null;
-        var needs = new EnvelopeNeeds { SenderDomain = content.From.Address.AsciiDomain, SmtpUtf8 = content.From.Address.NeedsSmtpUtf8 };
+        var needs = new EnvelopeNeeds
+        {
+            SenderDomain = content.From.Address.AsciiDomain,
+            RecipientDomains = route.HasDomainLimits ? DomainsOf(message.Recipients) : null,
+            SmtpUtf8 = content.From.Address.NeedsSmtpUtf8,
+        };
         return route.TakeFor(needs, key.Stream) is { } permit ? new Reservation(this, permit, route) : null;
     }
 

@@ -57,7 +57,7 @@ public sealed partial class Dispatcher
 
     static Permit? Place(Lease lease, List<Permit> hand, Route route)
     {
-        var needs = NeedsOf(lease);
+        var needs = NeedsOf(lease, route);
         var fitting = hand.FindIndex(permit => Route.Fits(permit, needs));
         if (fitting < 0)
         {
@@ -73,13 +73,17 @@ public sealed partial class Dispatcher
         return chosen;
     }
 
-    static EnvelopeNeeds NeedsOf(Lease lease) => new()
+    static EnvelopeNeeds NeedsOf(Lease lease, Route route) => new()
     {
+        RecipientDomains = route.HasDomainLimits ? DomainsOf(lease.Recipients) : null,
         History = lease.Envelope.History,
         SenderDomain = lease.Message.Content.From.Address.AsciiDomain,
         Bytes = lease.Message.ApproximateBytes,
         SmtpUtf8 = lease.Message.Content.From.Address.NeedsSmtpUtf8,
     };
+
+    internal static IReadOnlyList<string> DomainsOf(IReadOnlyList<MessageRecipient> recipients) =>
+        [.. recipients.Select(recipient => recipient.Mailbox.Address.AsciiDomain)];
 
     /// <summary>Starts the attempt on the thread pool; the permit is freed when its outcome is on disk.</summary>
     void Begin(Lease lease, Permit permit, Route route)
@@ -120,7 +124,7 @@ public sealed partial class Dispatcher
     {
         if (!_open)
             return (now, WaitReason.Released);
-        var wait = route.WhyNot(NeedsOf(lease), lease.Envelope.Key.Stream);
+        var wait = route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream);
         var longer = wait.Remaining is { } known && known > delay && wait.Cause != WaitCause.Busy ? known : delay;
         return (now + longer, wait.Reason == WaitReason.None ? WaitReason.Released : wait.Reason);
     }

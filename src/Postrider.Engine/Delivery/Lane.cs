@@ -95,7 +95,8 @@ sealed partial class Lane
     /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
     async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, CommitPoint? commit, LaneStop stop)
     {
-        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain) is var wait && wait != TimeSpan.Zero)
+        var domains = Transport.Options.Domains.Count > 0 ? Dispatcher.DomainsOf(envelope.Recipients) : null;
+        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain, domains) is var wait && wait != TimeSpan.Zero)
         {
             if (wait is not { } limited || limited > LongestWaitWithin)
                 return default;

@@ -57,7 +57,12 @@ static class Gcra
         rate is not { } limit ? state : state with { Arrival = (state.Arrival > now ? state.Arrival : now) + recipients * limit.Interval };
 
     /// <summary>The provider said slower. Without a time of its own the wait starts at 1 s and doubles to 1 min, once per round and not once per answer in flight.</summary>
-    public static GcraState Throttle(in GcraState state, TimeSpan now, TimeSpan? retryAfter)
+    public static GcraState Throttle(in GcraState state, TimeSpan now, TimeSpan? retryAfter) =>
+        Throttle(state, now, retryAfter, ShortestRetryAfter, LongestBackoff);
+
+    /// <param name="first">The wait when no time was named and none was before.</param>
+    /// <param name="longest">What it doubles to.</param>
+    public static GcraState Throttle(in GcraState state, TimeSpan now, TimeSpan? retryAfter, TimeSpan first, TimeSpan longest)
     {
         if (retryAfter is { } asked)
         {
@@ -66,7 +71,7 @@ static class Gcra
         }
         if (now < state.NotBefore)
             return state;
-        var backoff = state.Backoff == TimeSpan.Zero ? ShortestRetryAfter : state.Backoff * 2 > LongestBackoff ? LongestBackoff : state.Backoff * 2;
+        var backoff = state.Backoff == TimeSpan.Zero ? first : state.Backoff * 2 > longest ? longest : state.Backoff * 2;
         return state with { NotBefore = now + backoff, Backoff = backoff };
     }
 

@@ -19,13 +19,17 @@ public sealed class Permit : IDisposable
     internal bool Trying;
     internal bool Disposed;
     internal string? SenderDomain;
+    internal IReadOnlyList<string>? RecipientDomains;
 
     /// <summary>Begins a try. Zero: send now. Longer: the limiter allows it only then (a second try; or another envelope
     /// with many recipients, or the provider's answer to it, came between); nothing was charged, ask again or give the permit back.
-    /// Null: the transport takes no new work any more (its circuit opened, it stalled, was paused, refuses the sender's domain): send nothing.</summary>
+    /// Null: the transport takes it no more (its circuit opened, it stalled, was paused, refuses the sender's domain, has enough
+    /// under way for a recipient's domain): send nothing.</summary>
     /// <param name="recipients">How many travel in this try.</param>
     /// <param name="senderDomain">Of the From address, lower case; null: not looked at.</param>
-    public TimeSpan? Charge(int recipients, string? senderDomain = null) => Transport.Charge(this, recipients, senderDomain);
+    /// <param name="recipientDomains">Of each recipient, in the order of the outcomes; needed only where <see cref="TransportOptions.Domains"/> are set.</param>
+    public TimeSpan? Charge(int recipients, string? senderDomain = null, IReadOnlyList<string>? recipientDomains = null) =>
+        Transport.Charge(this, recipients, senderDomain, recipientDomains);
 
     /// <summary>What the try came to, once per recipient: tells circuit, limiter and counters.</summary>
     public void Report(params IReadOnlyList<Outcome> outcomes) => Transport.Report(this, outcomes);

@@ -52,9 +52,13 @@ public sealed class Route
         Settings = settings;
         Transports = transports;
         _credits = new int[transports.Count];
+        HasDomainLimits = transports.Any(transport => transport.Options.Domains.Count > 0);
     }
 
     public string Name => Settings.Name;
+
+    /// <summary>Any of its transports limits recipient domains, so <see cref="EnvelopeNeeds.RecipientDomains"/> matter.</summary>
+    public bool HasDomainLimits { get; }
 
     bool Balances => Settings.Strategy is RouteStrategy.RoundRobin or RouteStrategy.Weighted;
 
@@ -81,7 +85,9 @@ public sealed class Route
 
     /// <summary>Whether a permit that was taken before the envelope was known is good for it.</summary>
     public static bool Fits(Permit permit, in EnvelopeNeeds needs) =>
-        needs.Allow(permit.Transport) && (needs.SenderDomain is not { } domain || permit.Transport.TakesSenderDomain(domain));
+        needs.Allow(permit.Transport)
+        && (needs.SenderDomain is not { } domain || permit.Transport.TakesSenderDomain(domain))
+        && (needs.RecipientDomains is not { } domains || permit.Transport.HasRoomFor(domains));
 
     /// <summary>Whether any transport may ever be asked for this envelope: false means waiting is of no use.</summary>
     public bool HasAnyFor(in EnvelopeNeeds needs)
@@ -103,7 +109,7 @@ public sealed class Route
             var transport = Transports[(FirstToAsk + i) % Transports.Count];
             if (!needs.Allow(transport))
                 continue;
-            var wait = transport.WhyNot(stream, needs.SenderDomain);
+            var wait = transport.WhyNot(stream, needs);
             if (wait.Cause == WaitCause.None)
                 return wait;
             if (soonest.Transport is null || (wait.Remaining ?? TimeSpan.MaxValue) < (soonest.Remaining ?? TimeSpan.MaxValue))
@@ -130,7 +136,7 @@ public sealed class Route
                 moves = false;
                 continue;
             }
-            if (Transports[at].TryTake(stream, needs?.SenderDomain, out var wait) is { } permit)
+            if (Transports[at].TryTake(stream, needs ?? default, out var wait) is { } permit)
             {
                 if (Settings.Strategy == RouteStrategy.RoundRobin)
                     Volatile.Write(ref _start, (at + 1) % Transports.Count);
@@ -148,6 +154,7 @@ public sealed class Route
     bool GoesOn(WaitInfo wait) => wait.Cause switch
     {
         WaitCause.RateLimited or WaitCause.Throttled => Balances || IsLong(wait),
+        WaitCause.DomainLimited => Balances || IsLong(wait),
         WaitCause.Busy => Balances,
         WaitCause.None or WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
             or WaitCause.SenderDomainRefused or WaitCause.NotEligible => true,
@@ -162,7 +169,7 @@ public sealed class Route
             passed[i] = needs?.Allow(Transports[i]) == false;
         while (BestCredit(passed) is var best && best >= 0)
         {
-            if (Transports[best].TryTake(stream, needs?.SenderDomain, out _) is { } permit)
+            if (Transports[best].TryTake(stream, needs ?? default, out _) is { } permit)
             {
                 Settle(best, passed);
                 return permit;

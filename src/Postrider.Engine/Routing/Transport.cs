@@ -8,16 +8,8 @@ namespace Postrider.Routing;
 /// Instants that it tells are on the wall clock of that moment. It has no timers: what changes with time alone (break over, limiter, stall) is told as
 /// <see cref="WaitInfo.Until"/>; what changes by an event raises <see cref="CapacityCame"/>. Thread-safe.
 /// </remarks>
-public sealed class Transport
+public sealed partial class Transport
 {
-    const int KeptErrors = 5;
-
-    /// <summary>More sender domains than this refused by one transport is not about domains.</summary>
-    const int MostRefusedDomains = 10_000;
-
-    /// <summary>After that a refused sender domain is tried again: somebody may have verified it.</summary>
-    static readonly TimeSpan SenderDomainRefusedFor = TimeSpan.FromHours(1);
-
     readonly TimeProvider _clock;
     readonly long _origin;
     readonly int _bulkSlots;
@@ -27,6 +19,7 @@ public sealed class Transport
     readonly List<TransportChange> _changes = [];       // told once the lock is left
     readonly Queue<TransportError> _errors = new();
     readonly long[] _outcomes = new long[Enum.GetValues<OutcomeKind>().Length];
+    readonly DomainLimits? _domains;
     readonly Dictionary<string, TimeSpan> _refusedDomains = new(StringComparer.OrdinalIgnoreCase);
     GcraState _limiter;
     CircuitState _circuit;
@@ -46,6 +39,7 @@ public sealed class Transport
         Capabilities = capabilities;
         _clock = clock;
         _origin = clock.GetTimestamp();
+        _domains = options.Domains.Count > 0 ? new DomainLimits(options.Domains) : null;
         // A fifth of the slots, at least one, is kept for transactional mail, where there are two or more.
         _bulkSlots = options.Concurrency > 1 ? options.Concurrency - Math.Max(1, options.Concurrency / 5) : 1;
     }
@@ -71,15 +65,15 @@ public sealed class Transport
     }
 
     /// <summary>A permit, or null; then <see cref="WhyNot(MailStream)"/> tells why.</summary>
-    public Permit? TryTake(MailStream stream) => TryTake(stream, senderDomain: null, out _);
+    public Permit? TryTake(MailStream stream) => TryTake(stream, default, out _);
 
-    internal Permit? TryTake(MailStream stream, string? senderDomain, out WaitInfo wait)
+    internal Permit? TryTake(MailStream stream, in EnvelopeNeeds needs, out WaitInfo wait)
     {
         Permit? permit = null;
         lock (_lock)
         {
             var now = Now;
-            wait = WhyNot_NeedsLock(stream, senderDomain, now);
+            wait = WhyNot_NeedsLock(stream, needs, now);
             if (wait.Cause == WaitCause.None)
             {
                 permit = new Permit(this, stream);
@@ -101,13 +95,13 @@ public sealed class Transport
     }
 
     /// <summary>Why a permit would not be given now, and when that may change.</summary>
-    public WaitInfo WhyNot(MailStream stream) => WhyNot(stream, senderDomain: null);
+    public WaitInfo WhyNot(MailStream stream) => WhyNot(stream, default);
 
-    internal WaitInfo WhyNot(MailStream stream, string? senderDomain)
+    internal WaitInfo WhyNot(MailStream stream, in EnvelopeNeeds needs)
     {
         WaitInfo wait;
         lock (_lock)
-            wait = WhyNot_NeedsLock(stream, senderDomain, Now);
+            wait = WhyNot_NeedsLock(stream, needs, Now);
         Tell(capacity: false);
         return wait;
     }
@@ -139,7 +133,16 @@ public sealed class Transport
             return !IsRefused_NeedsLock(domain, Now, out _);
     }
 
-    internal TimeSpan? Charge(Permit permit, int recipients, string? senderDomain)
+    /// <summary>Whether limits for the recipients' domains let an envelope start now.</summary>
+    internal bool HasRoomFor(IReadOnlyList<string> recipientDomains)
+    {
+        if (_domains is null)
+            return true;
+        lock (_lock)
+            return _domains.Earliest(recipientDomains, Now) is { } earliest && earliest <= Now;
+    }
+
+    internal TimeSpan? Charge(Permit permit, int recipients, string? senderDomain, IReadOnlyList<string>? recipientDomains)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(recipients, 1);
         lock (_lock)
@@ -152,9 +155,16 @@ public sealed class Transport
             if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
                 return null;
             // The first try has its place reserved, but others may have gone into debt or been throttled since.
-            var reserved = permit.Charged ? _uncharged : 0;
-            if (Gcra.Earliest(_limiter, Options.Rate, now, reserved) is var earliest && earliest > now)
+            var earliest = Gcra.Earliest(_limiter, Options.Rate, now, permit.Charged ? _uncharged : 0);
+            if (_domains is not null && recipientDomains is not null)
+            {
+                if (_domains.Earliest(recipientDomains, now) is not { } free)
+                    return null;
+                earliest = free > earliest ? free : earliest;
+            }
+            if (earliest > now)
                 return earliest - now;
+            _domains?.Enter(permit.RecipientDomains = recipientDomains ?? [], now);
             if (!permit.Charged)
                 _uncharged--;
             permit.Charged = permit.Trying = true;
@@ -164,34 +174,6 @@ public sealed class Transport
             _tries++;
             return TimeSpan.Zero;
         }
-    }
-
-    internal void Report(Permit permit, IReadOnlyList<Outcome> outcomes)
-    {
-        bool changed;
-        lock (_lock)
-        {
-            if (!permit.Trying)
-                throw new InvalidOperationException("A try is charged before it is reported.");
-            var now = Now;
-            var wasStalled = IsStalled_NeedsLock(now);
-            Complete_NeedsLock(permit);
-            var evidence = CircuitEvidence.None;
-            foreach (var outcome in outcomes)
-            {
-                var of = Learn_NeedsLock(outcome, permit.SenderDomain, now);
-                evidence = of > evidence ? of : evidence;
-            }
-            if (Options.Circuit is { } options)
-                ReportToCircuit_NeedsLock(permit, options, evidence, wasStalled, now);
-            if (_stallTold)
-            {
-                _stallTold = false;
-                Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
-            }
-            changed = _changes.Count > 0;
-        }
-        Tell(capacity: changed);
     }
 
     internal void Return(Permit permit)
@@ -264,11 +246,11 @@ public sealed class Transport
         Tell(capacity: !paused);
     }
 
-    WaitInfo WhyNot_NeedsLock(MailStream stream, string? senderDomain, TimeSpan now)
+    WaitInfo WhyNot_NeedsLock(MailStream stream, in EnvelopeNeeds needs, TimeSpan now)
     {
         if (UnhealthyCause_NeedsLock(now) is not WaitCause.None and var cause)
             return Wait(cause, cause == WaitCause.CircuitOpen ? _circuit.Until : null, now);
-        if (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out var until))
+        if (needs.SenderDomain is { } senderDomain && IsRefused_NeedsLock(senderDomain, now, out var until))
             return Wait(WaitCause.SenderDomainRefused, until, now);
         if (_limiter.NotBefore > now)
             return Wait(WaitCause.Throttled, _limiter.NotBefore, now);
@@ -277,6 +259,8 @@ public sealed class Transport
             return Wait(WaitCause.RateLimited, earliest, now);
         if (_taken >= Options.Concurrency || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
             return Wait(WaitCause.Busy, _unansweredSince + Options.Stall, now);
+        if (_domains is not null && needs.RecipientDomains is { } domains && _domains.Earliest(domains, now) is var free && !(free <= now))
+            return Wait(WaitCause.DomainLimited, free, now);
         return default;
     }
 
@@ -313,59 +297,10 @@ public sealed class Transport
     void Complete_NeedsLock(Permit permit)
     {
         permit.Trying = false;
+        if (permit.RecipientDomains is { } domains)
+            _domains?.Leave(domains);
         // Tries that began before this completion no longer tell of a stall: the transport has answered since.
         _unansweredSince = null;
-    }
-
-    CircuitEvidence Learn_NeedsLock(Outcome outcome, string? senderDomain, TimeSpan now)
-    {
-        _outcomes[(int)outcome.Kind]++;
-        var evidence = EvidenceOf(outcome);
-        if (outcome.Kind == OutcomeKind.Accepted)
-            _limiter = Gcra.Answered(_limiter);
-        else if (outcome.Kind == OutcomeKind.Throttled)
-            _limiter = Gcra.Throttle(_limiter, now, outcome.RetryAfter);
-        if (outcome is { Kind: OutcomeKind.Refused, Scope: OutcomeScope.SenderDomain } && senderDomain is not null)
-            RefuseDomain_NeedsLock(senderDomain, outcome.Reply, now);
-        if (outcome.Kind is OutcomeKind.Refused or OutcomeKind.Throttled or OutcomeKind.Unreachable or OutcomeKind.Unknown)
-        {
-            if (_errors.Count == KeptErrors)
-                _errors.Dequeue();
-            _errors.Enqueue(new TransportError(_clock.GetUtcNow(), outcome.Kind, outcome.Scope, outcome.Reply));
-        }
-        return evidence;
-    }
-
-    static CircuitEvidence EvidenceOf(Outcome outcome) => outcome.Kind switch
-    {
-        OutcomeKind.Accepted or OutcomeKind.Deferred or OutcomeKind.Rejected => CircuitEvidence.Answered,
-        OutcomeKind.Refused => outcome.Scope == OutcomeScope.Transport ? CircuitEvidence.AccountRefused : CircuitEvidence.Answered,
-        OutcomeKind.Unfit => CircuitEvidence.None,
-        OutcomeKind.Throttled => CircuitEvidence.Throttled,
-        OutcomeKind.Unreachable or OutcomeKind.Unknown => CircuitEvidence.Failure,
-    };
-
-    void RefuseDomain_NeedsLock(string domain, Reply reply, TimeSpan now)
-    {
-        if (_refusedDomains.Count >= MostRefusedDomains)
-            foreach (var entry in _refusedDomains.Where(entry => entry.Value <= now).ToList())
-                _refusedDomains.Remove(entry.Key);
-        if (_refusedDomains.Count >= MostRefusedDomains)
-            return;
-        _refusedDomains[domain] = now + SenderDomainRefusedFor;
-        Note_NeedsLock(new TransportChange(Name, TransportChangeKind.SenderDomainRefused, _clock.GetUtcNow(), $"{domain}: {reply.Text}",
-            Wall(now + SenderDomainRefusedFor, now)));
-    }
-
-    void ReportToCircuit_NeedsLock(Permit permit, CircuitOptions options, CircuitEvidence evidence, bool wasStalled, TimeSpan now)
-    {
-        var probe = ReferenceEquals(_probe, permit);
-        if (probe)
-            _probe = null;
-        Apply_NeedsLock(Circuit.Report(_circuit, options, now, evidence, probe));
-        // What waited for so long failed in the end: one probe finds out, instead of all slots hanging again.
-        if (wasStalled && evidence == CircuitEvidence.Failure)
-            Apply_NeedsLock(Circuit.Trip(_circuit, options, now, "it did not answer"));
     }
 
     void Apply_NeedsLock(CircuitStep step)

@@ -26,6 +26,8 @@ public enum WaitCause : byte
     Busy = 8,
     /// <summary>It cannot carry this envelope, or has refused it or failed on it.</summary>
     NotEligible = 9,
+    /// <summary>A limit for the domain of one of its recipients.</summary>
+    DomainLimited = 10,
 }
 
 /// <summary>Why there is no permit now, and when that may change.</summary>
@@ -40,7 +42,7 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
     {
         WaitCause.None => WaitReason.None,
         WaitCause.Paused => WaitReason.Paused,
-        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.Busy => WaitReason.TransportThrottled,
+        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.Busy or WaitCause.DomainLimited => WaitReason.TransportThrottled,
         WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible => WaitReason.TransportsUnavailable,
     };
 
@@ -60,6 +62,7 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
             WaitCause.Throttled => $"{transport} asked us to wait",
             WaitCause.Busy => $"a free slot of {transport}",
             WaitCause.NotEligible => "a transport that can carry it",
+            WaitCause.DomainLimited => $"the limit of {transport} for the recipient's domain",
         };
         return Until is { } until && Cause != WaitCause.Busy
             ? string.Create(CultureInfo.InvariantCulture, $"{words} (until {until.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ})")
@@ -75,6 +78,9 @@ public readonly record struct EnvelopeNeeds
 
     /// <summary>Of the From address, lower-case A-labels; null: not looked at.</summary>
     public string? SenderDomain { get; init; }
+
+    /// <summary>The domain of each recipient, lower-case A-labels, where <see cref="Route.HasDomainLimits"/>; null: not looked at.</summary>
+    public IReadOnlyList<string>? RecipientDomains { get; init; }
 
     /// <summary>Estimate of the message's size.</summary>
     public long Bytes { get; init; }

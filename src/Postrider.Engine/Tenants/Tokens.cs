@@ -170,7 +170,7 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
         return true;
     }
 
-    /// <summary>A NumericDate that is a whole number; text is none, whatever it says.</summary>
+    /// <summary>A NumericDate (RFC 7519 §2) within the calendar; the library cuts fractions.</summary>
     static bool TrySeconds(JsonWebToken token, string claim, out DateTimeOffset at)
     {
         at = default;
