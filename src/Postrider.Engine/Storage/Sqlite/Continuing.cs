@@ -28,8 +28,6 @@ static class Continuing
         }
         Put(session, row, staying, row.N, now, isNew: false);
         session.Queue.Arrange(row.Tenant, row.OrderingKey);
-        if (row.Cancelled)
-            EndCancelled(session, row.Message, now);
     }
 
     /// <summary>The first recipient's number; where an older row of the message has that one, the next beyond all.</summary>
@@ -76,7 +74,7 @@ static class Continuing
     }
 
     /// <summary>Cancelled while it was under way: no further attempt. What may have been accepted goes on waiting for evidence.</summary>
-    static void EndCancelled(WriteSession session, long message, long now)
+    public static void EndCancelled(WriteSession session, long message, long now)
     {
         foreach (var row in session.Queue.OfMessage(message))
         {

@@ -41,8 +41,8 @@ static class Recording
     {
         var record = prepared.Record;
         var lease = record.Lease;
-        var at = (record.Attempt.StartedAt + record.Attempt.Duration).Ms;
-        var now = Math.Max(at, session.Now);
+        var now = session.Now;
+        var cancelled = false;
         if (record.Continues.Count == 0)
         {
             if (!session.Queue.DeleteClaimed(lease))
@@ -54,20 +54,24 @@ static class Recording
             if (session.Queue.Find(lease.Envelope.Id) is not { } row || !row.IsHeldBy(Claimed.Of(lease)))
                 return KeepEvidence(session, prepared, now);
             Continuing.Apply(session, record, row, now);
+            cancelled = row.Cancelled;
         }
         if (record.Attempt.Transport is not null)
-            Append(session, prepared, MailEventType.Attempt, now);
+            Append(session, prepared, MailEventType.Attempt);
         ApplyEnds(session, record, now);
+        if (cancelled)
+            Continuing.EndCancelled(session, lease.Envelope.Id.Message.Value, now);
         return RecordResult.Applied;
     }
 
     /// <summary>Tries as people see them: an envelope that ends without an attempt had one fewer than its leases.</summary>
     public static int TriesOf(AttemptRecord record) => record.Lease.Envelope.Tries - (record.Attempt.Transport is null ? 1 : 0);
 
-    static void Append(WriteSession session, PreparedRecord prepared, MailEventType type, long now)
+    static void Append(WriteSession session, PreparedRecord prepared, MailEventType type)
     {
         var lease = prepared.Record.Lease;
-        session.Events.Append(lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value, type, now, lease.Owner.Node, prepared.Details);
+        session.Events.Append(lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value, type, prepared.Record.Attempt.StartedAt.Ms,
+            lease.Owner.Node, prepared.Details);
     }
 
     static void ApplyEnds(WriteSession session, AttemptRecord record, long now)
@@ -110,7 +114,7 @@ static class Recording
         var record = prepared.Record;
         if (record.Attempt.Transport is null)
             return RecordResult.Fenced;
-        Append(session, prepared, MailEventType.LateEvidence, now);
+        Append(session, prepared, MailEventType.LateEvidence);
         if (session.Queue.Find(record.Lease.Envelope.Id) is { State: RecipientState.Unknown } row && row.Claim == record.Lease.Envelope.Claim)
             Resolve(session, record, row, now);
         return RecordResult.Fenced;

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
@@ -12,6 +13,13 @@ sealed class SqliteFault(int code, string text) : Exception($"SQLite error {code
         new(Extended(db, code), $"{raw.sqlite3_errmsg(db).utf8_to_string()} ({doing})");
 
     static int Extended(sqlite3 db, int code) => raw.sqlite3_extended_errcode(db) is not (raw.SQLITE_OK or raw.SQLITE_ROW or raw.SQLITE_DONE) and var extended ? extended : code;
+
+    public static FaultKind Judge(Exception error) => error switch
+    {
+        SqliteFault fault => Judge(fault.Code),
+        SqliteException fault => Judge(fault.SqliteExtendedErrorCode),
+        _ => FaultKind.Work,
+    };
 
     public static FaultKind Judge(int code) => code switch
     {

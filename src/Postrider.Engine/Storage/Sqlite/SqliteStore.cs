@@ -93,9 +93,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         try
         {
             // Not in the pool item that completes waiters: they would wait for it.
-            return await Task.Run(() => _queueReader.Load(taken), CancellationToken.None);
+            return await Task.Run(() => Watched(() => _queueReader.Load(taken)), CancellationToken.None);
         }
-        catch
+        catch when (Health.Fault is null)
         {
             // Leased for nobody, they would wait for the next start.
             await _writer.RunAsync(session => Done(() => Leasing.Release(session, taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1).Ms, WaitReason.Released)));
@@ -130,7 +130,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct)
     {
         Health.ThrowIfFailed();
-        return Task.Run(_queueReader.DueKeys, ct);
+        return Task.Run(() => Watched(_queueReader.DueKeys), ct);
     }
 
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
@@ -152,7 +152,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     internal Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken ct)
     {
         Health.ThrowIfFailed();
-        return _readers.ReadAsync(read, ct);
+        return _readers.ReadAsync(connection => Watched(() => read(connection)), ct);
     }
 
     /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the store.</summary>
@@ -171,6 +171,20 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
             _lock.MarkClosed();
         _lock.Dispose();
         Health.Dispose();
+    }
+
+    /// <summary>A page that cannot be read is as bad as one that cannot be written.</summary>
+    T Watched<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (SqliteFault.Judge(e) == FaultKind.Storage)
+        {
+            Health.Fail(e);
+            throw StoreHealth.Unavailable(e, mayHaveCommitted: false);
+        }
     }
 
     static bool Done(Action action)

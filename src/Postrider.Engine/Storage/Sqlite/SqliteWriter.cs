@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using SQLitePCL;
@@ -88,12 +87,7 @@ sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
             Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
     }
 
-    protected override FaultKind Judge(Exception error) => error switch
-    {
-        SqliteFault fault => SqliteFault.Judge(fault.Code),
-        SqliteException fault => SqliteFault.Judge(fault.SqliteExtendedErrorCode),
-        _ => FaultKind.Work,
-    };
+    protected override FaultKind Judge(Exception error) => SqliteFault.Judge(error);
 
     protected override Exception Translate(Exception error) => Judge(error) == FaultKind.DiskFull
         ? new StorageLowException("The disk is full: nothing was stored. Free some space; mail is accepted again when there is enough.")
