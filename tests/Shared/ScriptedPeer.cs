@@ -5,7 +5,10 @@ using System.Text;
 
 namespace Postrider.Testing;
 
-/// <summary>A peer that does exactly what a test says, byte by byte: for what no honest server does. One script for each connection, the last for all further.</summary>
+/// <summary>
+/// A peer that does exactly what a test says, byte by byte: for what no honest server does. One script for each connection, the last for
+/// all further.
+/// </summary>
 public sealed class ScriptedPeer : IAsyncDisposable
 {
     readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -57,7 +60,9 @@ public sealed class ScriptedPeer : IAsyncDisposable
     }
 }
 
-/// <summary>One connection of a <see cref="ScriptedPeer"/>, in the hands of its script. When the script ends the connection stays open.</summary>
+/// <summary>
+/// One connection of a <see cref="ScriptedPeer"/>, in the hands of its script. When the script ends the connection stays open.
+/// </summary>
 public sealed class ScriptedConnection(Socket socket) : IAsyncDisposable
 {
     readonly NetworkStream _stream = new(socket, ownsSocket: true);

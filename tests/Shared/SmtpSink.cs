@@ -6,8 +6,10 @@ namespace Postrider.Testing;
 
 /// <summary>
 /// A real SMTP server on a loopback port that keeps what it is sent, and behaves by the local part of each recipient (before a "+"):
-/// <c>defer</c> 450, <c>greylist</c> 450 4.7.1, <c>full</c> 452 4.2.2, <c>bounce</c> 550 5.1.1, <c>blocked</c> 550 5.7.1, <c>toomany</c> 452 4.5.3,
-/// <c>closing</c> 421; <c>drop-at-data</c> hangs up instead of 354, <c>drop-in-data</c> in the content; and after the dot: <c>defer-after-data</c> 451, <c>bounce-after-data</c> 554 5.7.1,
+/// <c>defer</c> 450, <c>greylist</c> 450 4.7.1, <c>full</c> 452 4.2.2, <c>bounce</c> 550 5.1.1, <c>blocked</c> 550 5.7.1, <c>toomany</c>
+/// 452 4.5.3,
+/// <c>closing</c> 421; <c>drop-at-data</c> hangs up instead of 354, <c>drop-in-data</c> in the content; and after the dot:
+/// <c>defer-after-data</c> 451, <c>bounce-after-data</c> 554 5.7.1,
 /// <c>slow</c> answers late, <c>drop-after-dot</c> hangs up, <c>never-answer</c> says nothing until the client hangs up.
 /// Strict: only CRLF ends a line, only CRLF "." CRLF ends content.
 /// </summary>

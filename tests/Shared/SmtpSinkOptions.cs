@@ -42,7 +42,9 @@ public sealed record SmtpSinkOptions
     /// <summary>How long <c>slow@</c> waits before the final reply.</summary>
     public TimeSpan Slow { get; init; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Replaces the reply to a command; null leaves it. Gets the command line without its end, <c>.</c> for the end of content.</summary>
+    /// <summary>
+    /// Replaces the reply to a command; null leaves it. Gets the command line without its end, <c>.</c> for the end of content.
+    /// </summary>
     public Func<string, string?>? Answer { get; init; }
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;

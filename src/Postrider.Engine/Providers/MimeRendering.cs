@@ -5,7 +5,10 @@ using Postrider.Messages;
 
 namespace Postrider.Providers;
 
-/// <summary>From a message as it was accepted to the MIME message that every try and every transport sends: Message-ID, Date and boundaries come from its id.</summary>
+/// <summary>
+/// From a message as it was accepted to the MIME message that every try and every transport sends: Message-ID, Date and boundaries come
+/// from its id.
+/// </summary>
 public static class MimeRendering
 {
     public static MimeMessage ToMime(OutgoingEnvelope envelope)

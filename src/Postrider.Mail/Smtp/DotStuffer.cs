@@ -7,7 +7,8 @@ namespace Postrider.Mail.Smtp;
 /// Writes content as DATA wants it (RFC 5321 §4.5.2): every line end is CRLF, also where the source had a bare CR or LF, and a line that
 /// starts with a dot gets one more. Goes over each byte once; what needs no change is copied in long runs. Feed it in pieces of any size.
 /// </summary>
-/// <remarks>Bare CR and LF never reach the wire: servers that take them for line ends can be made to see a second message (CVE-2023-51764).</remarks>
+/// <remarks>Bare CR and LF never reach the wire: servers that take them for line ends can be made to see a second message
+/// (CVE-2023-51764).</remarks>
 struct DotStuffer()
 {
     enum Place
@@ -77,7 +78,9 @@ struct DotStuffer()
         _place = Place.LineStart;
     }
 
-    /// <summary>True when the content can be sent as it is in a chunk (RFC 3030): every CR and LF is part of a CRLF, and it ends in one.</summary>
+    /// <summary>
+    /// True when the content can be sent as it is in a chunk (RFC 3030): every CR and LF is part of a CRLF, and it ends in one.
+    /// </summary>
     public static bool IsCanonical(in ReadOnlySequence<byte> content)
     {
         // One piece is the common case, and more are not worth a second state machine: DATA takes them.

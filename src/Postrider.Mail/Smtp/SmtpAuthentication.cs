@@ -8,6 +8,8 @@ sealed class SmtpAuthentication(SmtpChannel channel, TimeSpan limit)
     // RFC 4954 §4: the longest command line with an initial response.
     const int MaxLineBytes = 12288;
 
+    static readonly SmtpAuthMechanism[] Preferred = [SmtpAuthMechanism.Plain, SmtpAuthMechanism.Login, SmtpAuthMechanism.XOAuth2];
+
     public async ValueTask RunAsync(SmtpCredentials credentials, IReadOnlyList<string> offered, CancellationToken ct)
     {
         var reply = Choose(credentials, offered) switch
@@ -26,7 +28,7 @@ sealed class SmtpAuthentication(SmtpChannel channel, TimeSpan limit)
 
     static SmtpAuthMechanism Choose(SmtpCredentials credentials, IReadOnlyList<string> offered)
     {
-        foreach (var mechanism in (ReadOnlySpan<SmtpAuthMechanism>)[SmtpAuthMechanism.Plain, SmtpAuthMechanism.Login, SmtpAuthMechanism.XOAuth2])
+        foreach (var mechanism in Preferred)
         {
             var isWanted = credentials.Mechanism is { } only ? only == mechanism : mechanism != SmtpAuthMechanism.XOAuth2;
             if (isWanted && offered.Contains(Name(mechanism)))
@@ -62,7 +64,9 @@ sealed class SmtpAuthentication(SmtpChannel channel, TimeSpan limit)
         return reply.Code == 334 ? await AskAsync("") : reply;
     }
 
-    /// <summary>The response goes with the command, or after a 334 when it is too long for one line or the server asks for it again.</summary>
+    /// <summary>
+    /// The response goes with the command, or after a 334 when it is too long for one line or the server asks for it again.
+    /// </summary>
     async ValueTask<SmtpReply> StepAsync(string mechanism, string response)
     {
         var command = $"AUTH {mechanism} {response}";

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 
 namespace Postrider.Mail.Smtp;
@@ -53,7 +54,9 @@ sealed class SmtpChannel : IAsyncDisposable
     /// <summary>True once a timeout, a cancellation or a failed read or write ended this wire.</summary>
     public bool IsBroken => Volatile.Read(ref _broken) != NotBroken;
 
-    /// <summary>True when the peer sent more than the replies that were read: it is out of step, or somebody put words into its mouth.</summary>
+    /// <summary>
+    /// True when the peer sent more than the replies that were read: it is out of step, or somebody put words into its mouth.
+    /// </summary>
     public bool HasUnreadBytes { get; private set; }
 
     /// <summary>True when the peer said something or hung up since <see cref="WatchWhileIdle"/>.</summary>
@@ -71,6 +74,7 @@ sealed class SmtpChannel : IAsyncDisposable
     public void WatchWhileIdle() => _idleRead ??= _input.ReadAsync();
 #pragma warning restore CA2012
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SmtpReply> ReadReplyAsync(SmtpPhase phase, TimeSpan limit)
     {
         _deadline.Set(limit);
@@ -106,6 +110,7 @@ sealed class SmtpChannel : IAsyncDisposable
     }
 
     /// <summary>Hands everything written to the socket. When it throws, the last byte was not handed over.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(SmtpPhase phase, TimeSpan limit)
     {
         _deadline.Set(limit);
@@ -124,7 +129,9 @@ sealed class SmtpChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>A server that refuses content in the middle says why before it hangs up; the reason is worth more than "broken pipe".</summary>
+    /// <summary>
+    /// A server that refuses content in the middle says why before it hangs up; the reason is worth more than "broken pipe".
+    /// </summary>
     async ValueTask<SmtpChannelException> LastWordsAsync(SmtpPhase phase, Exception fault)
     {
         try
@@ -194,7 +201,9 @@ sealed class SmtpChannel : IAsyncDisposable
         await _stream.DisposeAsync();
     }
 
-    /// <summary>With an exception: a writer that completes without one would send what it still holds, which may end in a final dot.</summary>
+    /// <summary>
+    /// With an exception: a writer that completes without one would send what it still holds, which may end in a final dot.
+    /// </summary>
     async ValueTask CompletePipesAsync()
     {
         await Output.CompleteAsync(new OperationCanceledException());

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Postrider.Mail.Smtp;
 
@@ -7,7 +8,9 @@ namespace Postrider.Mail.Smtp;
 /// <param name="Failure">Why there is none; always known unsent.</param>
 public readonly record struct SmtpOpening(SmtpConnection? Connection, SmtpFailure? Failure);
 
-/// <summary>One session with a server, ready for mail. Serves one caller at a time; <see cref="SmtpPool"/> shares several among many.</summary>
+/// <summary>
+/// One session with a server, ready for mail. Serves one caller at a time; <see cref="SmtpPool"/> shares several among many.
+/// </summary>
 public sealed partial class SmtpConnection : IAsyncDisposable
 {
     readonly SmtpChannel _channel;
@@ -48,7 +51,8 @@ public sealed partial class SmtpConnection : IAsyncDisposable
     /// <param name="timeouts">For every phase of the connection's life.</param>
     /// <param name="clock">Times them.</param>
     /// <param name="ct">Gives up; the result is then a failure, too.</param>
-    public static async ValueTask<SmtpOpening> OpenAsync(SmtpEndpoint endpoint, SmtpTimeouts timeouts, TimeProvider clock, CancellationToken ct)
+    public static async ValueTask<SmtpOpening> OpenAsync(
+        SmtpEndpoint endpoint, SmtpTimeouts timeouts, TimeProvider clock, CancellationToken ct)
     {
         SmtpChannel? channel = null;
         try
@@ -80,6 +84,7 @@ public sealed partial class SmtpConnection : IAsyncDisposable
     /// dot follows, unless the connection fails first. <see langword="null"/>: no such point.
     /// </param>
     /// <param name="ct">Gives up, at any point; the result then says whether the message may have been taken.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SmtpSendResult> SendAsync(
         SmtpEnvelope envelope, ReadOnlySequence<byte> content, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
     {
@@ -131,7 +136,9 @@ public sealed partial class SmtpConnection : IAsyncDisposable
     /// <summary>Notices from now on when the server hangs up or speaks, until the next command.</summary>
     internal void WatchWhileIdle() => _channel.WatchWhileIdle();
 
-    /// <summary>Says QUIT when that can still be said, and closes. Nothing that happens here means anything for mail already sent.</summary>
+    /// <summary>
+    /// Says QUIT when that can still be said, and closes. Nothing that happens here means anything for mail already sent.
+    /// </summary>
     public async ValueTask CloseAsync()
     {
         if (IsUsable)
@@ -158,7 +165,7 @@ public sealed partial class SmtpConnection : IAsyncDisposable
     SmtpFailure? Unfit(SmtpEnvelope envelope, in ReadOnlySequence<byte> content)
     {
         if (!IsUsable)
-            return new SmtpFailure(SmtpPhase.Mail, SmtpFailureKind.ConnectionClosed, true, null, "the connection was closed before the message");
+            return Unfit(SmtpFailureKind.ConnectionClosed, "the connection was closed before the message");
         if (Extensions.MaxMessageBytes is > 0 and var most && content.Length > most)
             return Unfit(SmtpFailureKind.MessageTooLarge, $"the message has {content.Length} bytes, the server takes {most}");
         if (!Extensions.SmtpUtf8 && envelope.NeedsSmtpUtf8)

@@ -12,7 +12,9 @@ static class SmtpDialer
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, deadline.Token);
         try
         {
-            var addresses = IPAddress.TryParse(endpoint.Host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(endpoint.Host, either.Token);
+            var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
+                ? [literal]
+                : await Dns.GetHostAddressesAsync(endpoint.Host, either.Token);
             for (var i = 0; ; i++)
             {
                 if (i >= addresses.Length)
@@ -35,7 +37,8 @@ static class SmtpDialer
         }
         catch (Exception fault) when (fault is OperationCanceledException or TimeoutException)
         {
-            throw new SmtpChannelException(SmtpPhase.Connect, SmtpFailureKind.Timeout, $"no connection to {endpoint} within {limit.TotalSeconds:0} s", fault);
+            var text = $"no connection to {endpoint} within {limit.TotalSeconds:0} s";
+            throw new SmtpChannelException(SmtpPhase.Connect, SmtpFailureKind.Timeout, text, fault);
         }
         catch (SocketException fault)
         {

@@ -62,7 +62,9 @@ public sealed record SmtpCredentials
 /// <summary>A server to hand mail to, and on which terms.</summary>
 public sealed record SmtpEndpoint
 {
-    /// <summary>An endpoint at <paramref name="host"/>, a name or an address without brackets, and <paramref name="port"/>, 1 to 65535.</summary>
+    /// <summary>
+    /// An endpoint at <paramref name="host"/>, a name or an address without brackets, and <paramref name="port"/>, 1 to 65535.
+    /// </summary>
     public SmtpEndpoint(string host, int port)
     {
         ArgumentException.ThrowIfNullOrEmpty(host);
@@ -92,13 +94,15 @@ public sealed record SmtpEndpoint
     /// </summary>
     public bool AllowPlaintextAuth { get; init; }
 
-    /// <summary>What EHLO says: a name that resolves to us. <see langword="null"/>: our own address of the connection, as <c>[192.0.2.1]</c>.</summary>
+    /// <summary>
+    /// What EHLO says: a name that resolves to us. <see langword="null"/>: our own address of the connection, as <c>[192.0.2.1]</c>.
+    /// </summary>
     public string? ClientName
     {
         get;
         init => field = value is null || IsClientName(value)
             ? value
-            : throw new ArgumentException($"Not a name for EHLO, which is a host name or an address in brackets: {value}", nameof(ClientName));
+            : throw new ArgumentException($"Not a host name or an address in brackets: {value}", nameof(ClientName));
     }
 
     /// <summary>One more authority to trust beside the system's, such as a private one; <see langword="null"/>: none.</summary>
@@ -109,7 +113,9 @@ public sealed record SmtpEndpoint
 
     /// <summary>Whether <see cref="ClientName"/> would take it.</summary>
     public static bool IsClientName(string name)
-        => name.Length is > 0 and <= 255 && (name is ['[', _, .., ']'] ? name.All(IsLiteralCharacter) : Uri.CheckHostName(name) == UriHostNameType.Dns && name.All(char.IsAscii));
+        => name.Length is > 0 and <= 255 && (name is ['[', _, .., ']']
+            ? name.All(IsLiteralCharacter)
+            : name.All(char.IsAscii) && Uri.CheckHostName(name) == UriHostNameType.Dns);
 
     static bool IsLiteralCharacter(char c) => char.IsAsciiHexDigit(c) || c is '[' or ']' or ':' or '.' or 'I' or 'P' or 'v' or '-';
 }

@@ -33,7 +33,10 @@ public sealed record SmtpEnvelope
     /// <summary>The content's headers hold raw UTF-8. Addresses that need SMTPUTF8 need not be announced here.</summary>
     public bool SmtpUtf8 { get; init; }
 
-    /// <summary>Comes back in delivery reports as Original-Envelope-Id, at most 100 characters as sent (RFC 3461 §4.4); <see langword="null"/>: none.</summary>
+    /// <summary>
+    /// Comes back in delivery reports as Original-Envelope-Id, at most 100 characters as sent (RFC 3461 §4.4); <see langword="null"/>:
+    /// none.
+    /// </summary>
     public string? EnvelopeId { get; init; }
 
     /// <summary>What a delivery report returns of the message; <see langword="null"/> leaves it to the server.</summary>

@@ -7,7 +7,9 @@ using System.Text;
 
 namespace Postrider.Mail.Smtp;
 
-/// <summary>Takes a fresh connection from the greeting to where mail can be sent: EHLO, TLS as the endpoint demands, EHLO again, AUTH.</summary>
+/// <summary>
+/// Takes a fresh connection from the greeting to where mail can be sent: EHLO, TLS as the endpoint demands, EHLO again, AUTH.
+/// </summary>
 sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeouts timeouts)
 {
     string? _certificateFault;
@@ -65,9 +67,10 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
         var required = endpoint.Tls == SmtpTlsMode.StartTls;
         if (!Extensions.StartTls)
         {
-            return required
-                ? throw Failed(SmtpPhase.StartTls, SmtpFailureKind.TlsUnavailable, $"{endpoint} does not offer STARTTLS, which is required: wrong port, or somebody on the way strips it")
-                : false;
+            if (!required)
+                return false;
+            var text = $"{endpoint} does not offer STARTTLS, which is required: wrong port, or somebody on the way strips it";
+            throw Failed(SmtpPhase.StartTls, SmtpFailureKind.TlsUnavailable, text);
         }
         var reply = await AskAsync(SmtpPhase.StartTls, timeouts.StartTls, "STARTTLS\r\n");
         if (reply.Code != 220)
@@ -78,7 +81,7 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
         }
         // CVE-2011-0411: bytes behind the 220 were not encrypted, and would be taken for the server's words after the handshake.
         if (channel.HasUnreadBytes)
-            throw Failed(SmtpPhase.StartTls, SmtpFailureKind.Protocol, "unencrypted bytes after the answer to STARTTLS: somebody injects replies");
+            throw Failed(SmtpPhase.StartTls, SmtpFailureKind.Protocol, "clear text behind the answer to STARTTLS: somebody injects replies");
         await EncryptAsync(SmtpPhase.StartTls);
         return true;
     }
@@ -153,7 +156,10 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
     string OwnAddress()
     {
         var address = (channel.Socket.LocalEndPoint as IPEndPoint)?.Address ?? IPAddress.Loopback;
-        return address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[IPv6:{new IPAddress(address.GetAddressBytes())}]" : $"[{address}]";
+        // Made anew without its scope: "%eth0" means nothing to others.
+        return address.AddressFamily == AddressFamily.InterNetworkV6
+            ? $"[IPv6:{new IPAddress(address.GetAddressBytes())}]"
+            : $"[{address}]";
     }
 
     static SmtpChannelException Failed(SmtpPhase phase, SmtpFailureKind kind, string text) => new(phase, kind, text);

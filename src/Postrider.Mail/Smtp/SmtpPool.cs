@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Postrider.Mail.Smtp;
 
@@ -14,12 +15,16 @@ public sealed record SmtpPoolOptions
     /// <summary>How long a connection may wait for its next message. Default 30 s, below what large relays allow.</summary>
     public TimeSpan IdleLimit { get; init => field = Positive(value); } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How old a connection may get, so that changes of addresses and certificates are seen. Default 5 min (Postfix smtp_connection_reuse_time_limit).</summary>
+    /// <summary>
+    /// How old a connection may get, so that changes of addresses and certificates are seen. Default 5 min (Postfix
+    /// smtp_connection_reuse_time_limit).
+    /// </summary>
     public TimeSpan AgeLimit { get; init => field = Positive(value); } = TimeSpan.FromMinutes(5);
 
     static int AtLeastOne(int value) => value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "At least one.");
 
-    static TimeSpan Positive(TimeSpan value) => value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "More than zero.");
+    static TimeSpan Positive(TimeSpan value)
+        => value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "More than zero.");
 }
 
 /// <summary>
@@ -77,6 +82,7 @@ public sealed class SmtpPool : IAsyncDisposable
     /// <param name="content">Headers and body; stays unchanged until this returns.</param>
     /// <param name="commitPoint">As in <see cref="SmtpConnection.SendAsync"/>.</param>
     /// <param name="ct">Gives up, also while waiting for a connection.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SmtpSendResult> SendAsync(
         SmtpEnvelope envelope, ReadOnlySequence<byte> content, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
     {
@@ -86,7 +92,8 @@ public sealed class SmtpPool : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            return Unsent(envelope, new SmtpFailure(SmtpPhase.Connect, SmtpFailureKind.Cancelled, true, null, "cancelled while waiting for a connection"));
+            const string Text = "cancelled while waiting for a connection";
+            return Unsent(envelope, new SmtpFailure(SmtpPhase.Connect, SmtpFailureKind.Cancelled, true, null, Text));
         }
         Interlocked.Increment(ref _inUse);
         try
@@ -125,8 +132,10 @@ public sealed class SmtpPool : IAsyncDisposable
         await closings;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<SmtpSendResult> SendOnAsync(
-        Pooled pooled, SmtpEnvelope envelope, ReadOnlySequence<byte> content, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+        Pooled pooled, SmtpEnvelope envelope, ReadOnlySequence<byte> content,
+        Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
     {
         try
         {
@@ -140,11 +149,13 @@ public sealed class SmtpPool : IAsyncDisposable
 
     /// <summary>The server hung up, or said 421 for idleness or for its own limits, before it heard of this message.</summary>
     static bool IsStale(SmtpSendResult result)
-        => result is { NothingAnswered: true, Failure: { KnownUnsent: true, Kind: SmtpFailureKind.ConnectionClosed or SmtpFailureKind.ServiceClosing } };
+        => result is { NothingAnswered: true, Failure.KnownUnsent: true }
+            && result.Failure.Kind is SmtpFailureKind.ConnectionClosed or SmtpFailureKind.ServiceClosing;
 
     static SmtpSendResult Unsent(SmtpEnvelope envelope, SmtpFailure failure)
         => new(new SmtpRecipientResult[envelope.Recipients.Count], final: null, failure);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<Pooled?> TakeIdleAsync()
     {
         while (true)

@@ -17,7 +17,9 @@ enum SmtpReplyStatus
     TooLarge,
 }
 
-/// <summary>Finds one reply at the start of a buffer (RFC 5321 §4.2). Pure: the same bytes give the same answer however they arrived.</summary>
+/// <summary>
+/// Finds one reply at the start of a buffer (RFC 5321 §4.2). Pure: the same bytes give the same answer however they arrived.
+/// </summary>
 static class SmtpReplyParser
 {
     /// <summary>Bytes with the line end. RFC 5321 §4.5.3.1.5 says 512; servers that quote policies or addresses send more.</summary>
@@ -74,7 +76,9 @@ static class SmtpReplyParser
         }
     }
 
-    /// <summary>False as soon as the bytes cannot become a line of this reply, so that a peer of another protocol is noticed at its first bytes.</summary>
+    /// <summary>
+    /// False as soon as the bytes cannot become a line of this reply, so that a peer of another protocol is noticed at its first bytes.
+    /// </summary>
     static bool StartsLikeReply(ReadOnlySpan<byte> line, int code)
     {
         if (line is [< (byte)'2' or > (byte)'5', ..])

@@ -6,7 +6,8 @@ namespace Postrider.Mail.Smtp;
 /// How long each phase of a session may take before the connection is given up. A phase is timed as a whole:
 /// a reply that drips in byte by byte gets no more time than one that does not come.
 /// </summary>
-/// <remarks>RFC 5321 §4.5.3.2 names minimums. The wait after the final dot must not be shortened: giving up early makes duplicates.</remarks>
+/// <remarks>RFC 5321 §4.5.3.2 names minimums. The wait after the final dot must not be shortened: giving up early makes
+/// duplicates.</remarks>
 public sealed record SmtpTimeouts
 {
     /// <summary>The RFC's minimums where it has them, Postfix's where it has none.</summary>

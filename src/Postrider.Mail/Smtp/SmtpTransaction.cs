@@ -89,7 +89,9 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
         }
     }
 
-    /// <summary>The empty message that went only because DATA was answered with 354 although nobody is to get it; its reply means nothing.</summary>
+    /// <summary>
+    /// The empty message that went only because DATA was answered with 354 although nobody is to get it; its reply means nothing.
+    /// </summary>
     public void EmptyContentAnswered() => _isEnded = true;
 
     /// <summary>421 ends the session at any point: it is the answer for everyone who has none yet (RFC 5321 §3.8).</summary>
@@ -146,5 +148,7 @@ sealed class SmtpTransaction(SmtpEnvelope envelope)
     /// </summary>
     static bool MeansTooMany(SmtpReply reply)
         => reply.Code is 452 or 552
-            && (reply.Enhanced is "4.5.3" or "5.5.3" || (reply.Enhanced is null && reply.Text.Contains("too many", StringComparison.OrdinalIgnoreCase)));
+            && (reply.Enhanced is null
+                ? reply.Text.Contains("too many", StringComparison.OrdinalIgnoreCase)
+                : reply.Enhanced is "4.5.3" or "5.5.3");
 }

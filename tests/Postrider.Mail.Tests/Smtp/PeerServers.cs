@@ -70,7 +70,9 @@ sealed class AiosmtpdServer : IAsyncDisposable
     static string[] Strings(JsonElement list) => [.. list.EnumerateArray().Select(item => item.GetString()!)];
 }
 
-/// <summary>A private instance of Postfix with its own configuration and queue, that passes everything on to a <see cref="SmtpSink"/>.</summary>
+/// <summary>
+/// A private instance of Postfix with its own configuration and queue, that passes everything on to a <see cref="SmtpSink"/>.
+/// </summary>
 public sealed class PostfixServer : IAsyncLifetime
 {
     readonly string _folder = Directory.CreateTempSubdirectory("postrider-postfix-").FullName;

@@ -91,7 +91,9 @@ static class SmtpOutcomes
         SmtpPhase.Quit => "QUIT",
     };
 
-    /// <summary>The id under which the server keeps it: "Ok: queued as 4ABC" (Postfix and others) or "Ok 0102…" (SES). Null when it names none.</summary>
+    /// <summary>
+    /// The id under which the server keeps it: "Ok: queued as 4ABC" (Postfix and others) or "Ok 0102…" (SES). Null when it names none.
+    /// </summary>
     static string? QueueId(SmtpReply reply)
     {
         const string Mark = "queued as ";
@@ -103,6 +105,7 @@ static class SmtpOutcomes
             var end = text.IndexOfAny(' ', '\n');
             return (end < 0 ? text : text[..end]).ToString();
         }
-        return text.StartsWith("Ok ", StringComparison.OrdinalIgnoreCase) && text.Length > 10 && text[3..].IndexOfAny(' ', '\n') < 0 ? text[3..].ToString() : null;
+        var isOneWord = text.StartsWith("Ok ", StringComparison.OrdinalIgnoreCase) && text.Length > 10 && text[3..].IndexOfAny(' ', '\n') < 0;
+        return isOneWord ? text[3..].ToString() : null;
     }
 }

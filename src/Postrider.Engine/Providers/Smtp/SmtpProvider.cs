@@ -15,7 +15,7 @@ sealed class SmtpProvider(SmtpPool pool) : IProvider
     {
         var mime = MimeRendering.ToMime(envelope);
         using var content = RenderedMessage.Of(mime);
-        var commit = envelope.CommitPoint is { } point ? new OnceCommitted(point).AskAsync : (Func<CancellationToken, ValueTask<bool>>?)null;
+        Func<CancellationToken, ValueTask<bool>>? commit = envelope.CommitPoint is { } point ? new OnceCommitted(point).AskAsync : null;
         var outcomes = new Outcome[envelope.Recipients.Count];
         // Which recipients the next transaction is for, by their place in the envelope.
         List<int> open = [.. Enumerable.Range(0, outcomes.Length)];
@@ -42,7 +42,8 @@ sealed class SmtpProvider(SmtpPool pool) : IProvider
         return addresses;
     }
 
-    /// <returns>Those that the server had no room for in this transaction: they go in the next, at once. Always fewer than before.</returns>
+    /// <returns>Those that the server had no room for in this transaction: they go in the next, at once. Always fewer than
+    /// before.</returns>
     static List<int> Record(SmtpSendResult result, List<int> open, Outcome[] outcomes)
     {
         List<int> rest = [];

@@ -9,8 +9,10 @@ namespace Postrider.Providers.Smtp;
 
 /// <summary>Makes transports from <c>smtp://user:password@host:port?tls=starttls</c>.</summary>
 /// <remarks>
-/// Options: <c>tls=auto|none|starttls|implicit</c> (auto: implicit on port 465, else STARTTLS when offered) · <c>auth=plain|login|xoauth2</c>, with
-/// <c>,insecure</c> credentials go also without TLS or to a certificate that does not verify; to loopback they always do · <c>helo=</c> the name
+/// Options: <c>tls=auto|none|starttls|implicit</c> (auto: implicit on port 465, else STARTTLS when offered) ·
+/// <c>auth=plain|login|xoauth2</c>, with
+/// <c>,insecure</c> credentials go also without TLS or to a certificate that does not verify; to loopback they always do · <c>helo=</c> the
+/// name
 /// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection.
 /// </remarks>
 public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
@@ -115,7 +117,9 @@ public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
             faults.Add("option 'auth' needs a user: smtp://USER:PASSWORD@host");
         if (settings.User is not null && settings.Password is null)
             faults.Add("there is a user but no password: smtp://user:PASSWORD@host");
-        return settings is { User: { } user, Password: { } password } ? SmtpCredentials.WithPassword(user, password) with { Mechanism = mechanism } : null;
+        return settings is { User: { } user, Password: { } password }
+            ? SmtpCredentials.WithPassword(user, password) with { Mechanism = mechanism }
+            : null;
     }
 
     static string? Helo(TransportSettings settings, List<string> faults)
@@ -143,5 +147,6 @@ public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
         }
     }
 
-    static bool IsLoopback(string host) => host == "localhost" || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+    static bool IsLoopback(string host)
+        => host == "localhost" || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 }

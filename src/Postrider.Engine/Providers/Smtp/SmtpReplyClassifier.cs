@@ -1,3 +1,4 @@
+using System.Globalization;
 using Postrider.Mail.Smtp;
 using Postrider.Messages;
 
@@ -10,7 +11,8 @@ readonly record struct SmtpVerdict(OutcomeKind Kind, OutcomeScope Scope);
 //  - The first digit says whether it is for now or for good; the enhanced code (RFC 3463), then the words, say what it is about.
 //    Where class and first digit contradict each other the digit counts, and nothing is blamed on the address.
 //  - The command it answers says who is meant: RCPT the recipient, MAIL the sender, what comes before us.
-//  - Only what is surely about the address is a bounce. What nobody can read is a refusal here: another transport is asked, no address suffers.
+//  - Only what is surely about the address is a bounce. What nobody can read is a refusal here: another transport is asked, no address
+// suffers.
 //  - Words of policy and rate are looked for before those of unknown users: "rejected ... policy ... no such user" holds both.
 
 /// <summary>From an SMTP reply and the command it answers to an outcome. Pure.</summary>
@@ -29,26 +31,49 @@ static class SmtpReplyClassifier
     static readonly SmtpVerdict RefusedAccount = new(OutcomeKind.Refused, OutcomeScope.Transport);
 
     static readonly string[] GreylistWords = ["greylist", "graylist", "grey-list", "gray-list", "grey list", "postgrey"];
-    static readonly string[] RateWords = ["rate limit", "ratelimit", "rate-limit", "limited rate", "unusual rate", "too many", "throttl", "too fast", "excessive", "[tss0", "[ts0"];
+    static readonly string[] RateWords =
+    [
+        "rate limit", "ratelimit", "rate-limit", "limited rate", "unusual rate", "too many", "throttl", "too fast", "excessive",
+        "[tss0", "[ts0",
+    ];
     static readonly string[] RecipientRateWords = ["receiving mail at a rate", "receivingrate"];
-    static readonly string[] SoftWords = ["rate limit", "throttl", "too many", "try again", "try later", "temporarily deferred", "temporarily rejected"];
-    static readonly string[] AccountWords = ["suspended", "disabled your account", "account disabled", "sending limit", "daily limit", "sending quota", "credit", "not verified", "unpaid"];
-    static readonly string[] AddressBlockWords = ["spamhaus", "blocklist", "block list", "blacklist", "black list", "banned sending ip", "reverse dns", "ptr record"];
-    static readonly string[] PolicyWords = ["spam", "blocked", "blacklist", "blocklist", "spamhaus", "reputation", "policy", "dmarc", "spf", "dkim", "unauthenticated", "ptr", "reverse dns", "relay"];
-    static readonly string[] InactiveWords = ["account is not active", "account disabled", "mailbox is disabled", "mailbox disabled", "disableduser", "account closed", "overquotaperm"];
+    static readonly string[] SoftWords =
+    [
+        "rate limit", "throttl", "too many", "try again", "try later", "temporarily deferred", "temporarily rejected",
+    ];
+    static readonly string[] AccountWords =
+    [
+        "suspended", "disabled your account", "account disabled", "sending limit", "daily limit", "sending quota", "credit",
+        "unpaid",
+    ];
+    static readonly string[] AddressBlockWords =
+    [
+        "spamhaus", "blocklist", "block list", "blacklist", "black list", "banned sending ip", "reverse dns", "ptr record",
+    ];
+    static readonly string[] PolicyWords =
+    [
+        "spam", "blocked", "blacklist", "blocklist", "spamhaus", "reputation", "policy", "dmarc", "spf", "dkim", "unauthenticated",
+        "ptr", "reverse dns", "relay",
+    ];
+    static readonly string[] InactiveWords =
+    [
+        "account is not active", "account disabled", "mailbox is disabled", "mailbox disabled", "disableduser", "account closed",
+        "overquotaperm",
+    ];
     static readonly string[] FullWords = ["over quota", "overquota", "quota exceeded", "mailbox full", "mailbox is full", "out of storage"];
 
     static readonly string[] UnknownUserWords =
     [
-        "user unknown", "unknown user", "no such user", "no such mailbox", "does not exist", "doesn't exist", "mailbox not found", "mailbox unavailable",
-        "invalid recipient", "unknown in virtual", "not our customer", "address unknown", "no mailbox here by that name", "recipient unrecognized",
-        "undeliverable address",
+        "user unknown", "unknown user", "no such user", "no such mailbox", "does not exist", "doesn't exist", "mailbox not found",
+        "mailbox unavailable", "invalid recipient", "unknown in virtual", "not our customer", "address unknown",
+        "no mailbox here by that name", "recipient unrecognized", "undeliverable address",
     ];
 
     /// <param name="phase">The command it answers.</param>
     /// <param name="reply">4xx or 5xx; anything else is not understood and is a refusal here.</param>
     /// <param name="onlyRecipient">
-    /// The transaction had no other recipient left: then even a refusal of the content can be about the address, as with servers that look it up late.
+    /// The transaction had no other recipient left: then even a refusal of the content can be about the address, as with servers that look
+    /// it up late.
     /// </param>
     public static SmtpVerdict Classify(SmtpPhase phase, SmtpReply reply, bool onlyRecipient)
         => reply.IsTransient ? Transient(phase, reply)
@@ -165,6 +190,6 @@ static class SmtpReplyClassifier
     /// <summary>The last two numbers of the enhanced code; (0, 0) when there is none. x.0.0 says as little.</summary>
     static (int Subject, int Detail) Detail(SmtpReply reply)
         => reply.Enhanced?.Split('.') is [_, var subject, var detail]
-            ? (int.Parse(subject, System.Globalization.CultureInfo.InvariantCulture), int.Parse(detail, System.Globalization.CultureInfo.InvariantCulture))
+            ? (int.Parse(subject, CultureInfo.InvariantCulture), int.Parse(detail, CultureInfo.InvariantCulture))
             : (0, 0);
 }
