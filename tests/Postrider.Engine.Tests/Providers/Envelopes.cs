@@ -31,4 +31,35 @@ static class Envelopes
             Generation = 0,
         };
     }
+
+    /// <summary>A message of its own id to these addresses, written <c>a@to.test</c>, <c>cc:a@to.test</c> or <c>bcc:a@to.test</c>.</summary>
+    public static OutgoingEnvelope To(params string[] recipients) => With(Content, recipients);
+
+    public static MessageContent Content { get; } = new() { From = Mailbox("Sender <sender@from.test>"), Subject = "Hello", Text = "Hello.\n" };
+
+    /// <inheritdoc cref="To"/>
+    public static OutgoingEnvelope With(MessageContent content, params string[] recipients)
+    {
+        MessageRecipient[] all = [.. recipients.Select((text, n) => Recipient(text, n))];
+        return new OutgoingEnvelope
+        {
+            Message = MessageId.Create(At.ToUnixTimeMilliseconds(), Interlocked.Increment(ref s_counter) & 0xFFF, 1),
+            Tenant = TenantId.First,
+            ReversePath = content.From.Address,
+            Content = content,
+            Recipients = all,
+            AllRecipients = all,
+            Stream = MailStream.Transactional,
+            Generation = 1,
+        };
+    }
+
+    static MessageRecipient Recipient(string text, int n) => text switch
+    {
+        ['c', 'c', ':', .. var cc] => new MessageRecipient(n, RecipientKind.Cc, Mailbox(cc)),
+        ['b', 'c', 'c', ':', .. var bcc] => new MessageRecipient(n, RecipientKind.Bcc, Mailbox(bcc)),
+        _ => new MessageRecipient(n, RecipientKind.To, Mailbox(text)),
+    };
+
+    static int s_counter;
 }

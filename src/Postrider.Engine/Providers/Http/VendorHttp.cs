@@ -1,0 +1,117 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace Postrider.Providers.Http;
+
+/// <summary>A call to a vendor, complete but for the address of the vendor.</summary>
+/// <param name="Path">From the root of the API, with its query: <c>/v3/mail/send</c>.</param>
+/// <param name="Body">Null for none; never with POST: a POST without content is repeated by the client on connections that break.</param>
+sealed record VendorRequest(HttpMethod Method, string Path, ReadOnlyMemory<byte>? Body = null, string ContentType = "application/json")
+{
+    /// <summary>Further header fields; a line break in one of them throws.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+}
+
+/// <summary>The HTTP client of one transport. It knows of each call whether it was answered, was surely not taken, or may have been accepted.</summary>
+/// <remarks>It repeats nothing and follows nothing: what becomes of a failed call is decided by those who know what it was.</remarks>
+sealed class VendorHttp : IDisposable
+{
+    /// <summary>How long an answer may take. Shorter only makes more outcomes that nobody knows (reliability: 60 to 120 s for HTTP).</summary>
+    public static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(120);
+
+    static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    // Vendors close idle connections after a minute or more. A call that meets the closing of its connection may have been accepted, so we are first.
+    static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
+
+    // Names are looked up again this often: vendors move their addresses.
+    static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
+
+    const int MaxAnswerBytes = 1 << 20;
+
+    readonly HttpClient _client;
+    readonly Uri _endpoint;
+    readonly TimeProvider _clock;
+
+    /// <param name="endpoint">Where the vendor's API is; it may have a path, under which the API's paths are.</param>
+    public VendorHttp(Uri endpoint, TimeProvider clock)
+    {
+        (_endpoint, _clock) = (endpoint, clock);
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = ConnectTimeout,
+            PooledConnectionIdleTimeout = IdleTimeout,
+            PooledConnectionLifetime = ConnectionLifetime,
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(15),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            MaxResponseHeadersLength = 64,
+        };
+        _client = new HttpClient(handler)
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = MaxAnswerBytes,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
+        _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Postrider", typeof(VendorHttp).Assembly.GetName().Version?.ToString(3)));
+    }
+
+    /// <summary>Where a path of the API is.</summary>
+    public Uri AddressOf(string path) => AddressOf(_endpoint, path);
+
+    /// <inheritdoc cref="AddressOf(string)"/>
+    public static Uri AddressOf(Uri endpoint, string path) => new(endpoint.GetLeftPart(UriPartial.Path).TrimEnd('/') + path);
+
+    /// <param name="commitPoint">Policy <c>hold</c>: asked once the connection stands and before the body leaves; false withdraws the call. Null when there is none.</param>
+    public async ValueTask<VendorAnswer> SendAsync(
+        VendorRequest request, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    {
+        using var body = request.Body is { } bytes ? new RequestBody(bytes, request.ContentType, commitPoint) : null;
+        using var message = new HttpRequestMessage(request.Method, AddressOf(request.Path)) { Content = body };
+        foreach (var (name, value) in request.Headers)
+            message.Headers.Add(name, value);
+        using var timeout = new CancellationTokenSource(AnswerTimeout, _clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
+        try
+        {
+            using var response = await _client.SendAsync(message, HttpCompletionOption.ResponseContentRead, cut.Token);
+            return new VendorAnswer(request.Method.Method, (int)response.StatusCode, response.Headers, await response.Content.ReadAsByteArrayAsync(cut.Token))
+            {
+                RetryAfter = RetryAfterReader.Read(response.Headers, _clock.GetUtcNow()),
+            };
+        }
+        catch (HttpRequestException fault)
+        {
+            return Failed(fault.HttpRequestError.IsBeforeSending, fault.InnerException is { } inner ? $"{fault.Message} {inner.Message}" : fault.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            return Failed(surelyUnsent: false, ct.IsCancellationRequested ? "given up before an answer" : timeout.IsCancellationRequested
+                ? $"no answer within {AnswerTimeout.TotalSeconds:0} s"
+                : $"no connection within {ConnectTimeout.TotalSeconds:0} s");
+        }
+
+        VendorAnswer Failed(bool surelyUnsent, string words) => new(request.Method.Method, words,
+            body?.IsWithdrawn == true ? VendorAnswerKind.Withdrawn
+            : surelyUnsent || body?.LastByteMayHaveLeft != true ? VendorAnswerKind.Unsent
+            : VendorAnswerKind.Unknown);
+    }
+
+    public void Dispose() => _client.Dispose();
+}
+
+static class HttpRequestErrors
+{
+    extension(HttpRequestError error)
+    {
+        /// <summary>The connection never stood, so no byte of the request can have been read.</summary>
+        public bool IsBeforeSending => error is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError
+            or HttpRequestError.SecureConnectionError or HttpRequestError.VersionNegotiationError;
+    }
+}
