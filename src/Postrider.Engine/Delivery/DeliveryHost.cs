@@ -2,15 +2,17 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postrider.Queue;
+using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
 /// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
-sealed partial class DeliveryHost(IQueueStore store, Dispatcher dispatcher, Keeper keeper, SteadyTime time, DeliveryOptions options, ILogger<DeliveryHost> logger)
+sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time, DeliveryOptions options, ILogger<DeliveryHost> logger)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await router.Pauses.LoadAsync(stoppingToken);
         var now = time.Now;
         var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, stoppingToken);
         if (swept > 0)

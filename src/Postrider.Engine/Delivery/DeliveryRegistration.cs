@@ -28,8 +28,9 @@ public static class DeliveryRegistration
         services.TryAddSingleton<Recorder>();
         services.TryAddSingleton<LaneParts>();
         services.TryAddSingleton<Lanes>();
-        services.TryAddSingleton(sp => new Router(TransportSetup.Open(
-            sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(), sp.GetRequiredService<Lanes>())));
+        services.TryAddSingleton(sp => new Router(
+            TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(), sp.GetRequiredService<Lanes>()),
+            new Pauses(sp.GetService<IPauseStore>())));
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));
         if (!delivers)

@@ -13,11 +13,24 @@ public readonly record struct PauseScope(TenantId? Tenant, MailStream? Stream, s
 /// <param name="Reason">The operator's words, or null.</param>
 public sealed record Pause(PauseScope Scope, DateTimeOffset Since, string? Reason);
 
-/// <summary>What is paused: while a scope covers a piece of work, no permit is asked for it. Mail goes on being accepted. Thread-safe.</summary>
-public sealed class Pauses
+/// <summary>Keeps pauses over a restart: mail that an operator stopped must not leave because a process ended.</summary>
+public interface IPauseStore
 {
-    volatile IReadOnlyList<Pause> _all = [];
+    Task<IReadOnlyList<Pause>> LoadAsync(CancellationToken ct);
+
+    /// <summary>On disk when the task completes. One of the same scope stays as it is.</summary>
+    Task AddAsync(Pause pause, CancellationToken ct);
+
+    /// <summary>On disk when the task completes.</summary>
+    Task RemoveAsync(PauseScope scope, CancellationToken ct);
+}
+
+/// <summary>What is paused: while a scope covers a piece of work, no permit is asked for it. Mail goes on being accepted. Thread-safe.</summary>
+/// <param name="store">Null: pauses last as long as the process.</param>
+public sealed class Pauses(IPauseStore? store = null)
+{
     readonly Lock _lock = new();
+    volatile IReadOnlyList<Pause> _all = [];
 
     public IReadOnlyList<Pause> All => _all;
 
@@ -32,7 +45,33 @@ public sealed class Pauses
         return false;
     }
 
-    /// <summary>False: it was there already.</summary>
+    /// <summary>Takes up what was paused when the process last ended; before anything is delivered.</summary>
+    public async Task LoadAsync(CancellationToken ct)
+    {
+        if (store is null)
+            return;
+        foreach (var pause in await store.LoadAsync(ct))
+            Add(pause);
+    }
+
+    /// <summary>Holds at once, and over a restart when the task completes. False: it was there already.</summary>
+    public async Task<bool> AddAsync(Pause pause, CancellationToken ct)
+    {
+        var added = Add(pause);
+        if (store is not null)
+            await store.AddAsync(pause, ct); // also when it was there: an earlier write may have failed
+        return added;
+    }
+
+    /// <summary>Ends when it is off the disk. False: there was none of exactly this scope.</summary>
+    public async Task<bool> RemoveAsync(PauseScope scope, CancellationToken ct)
+    {
+        if (store is not null)
+            await store.RemoveAsync(scope, ct);
+        return Remove(scope);
+    }
+
+    /// <summary>As <see cref="AddAsync"/>, for as long as the process lasts.</summary>
     public bool Add(Pause pause)
     {
         lock (_lock)
@@ -45,7 +84,7 @@ public sealed class Pauses
         return true;
     }
 
-    /// <summary>False: there was none of exactly this scope.</summary>
+    /// <summary>As <see cref="RemoveAsync"/>, in memory only.</summary>
     public bool Remove(PauseScope scope)
     {
         lock (_lock)

@@ -6,14 +6,16 @@ public sealed class Router
     readonly Lock _lock = new();
     volatile RouteTable _table = RouteTable.Empty;
 
-    public Router(RouteTable table)
+    /// <param name="pauses">Null: kept in memory only.</param>
+    public Router(RouteTable table, Pauses? pauses = null)
     {
+        Pauses = pauses ?? new Pauses();
         Pauses.Changed += () => CapacityCame?.Invoke();
         Replace(table);
     }
 
     public RouteTable Table => _table;
-    public Pauses Pauses { get; } = new();
+    public Pauses Pauses { get; }
 
     /// <summary>Capacity may have come at a transport, a pause changed, or the table was replaced: ask again. Raised often, outside of locks; be quick.</summary>
     public event Action? CapacityCame;

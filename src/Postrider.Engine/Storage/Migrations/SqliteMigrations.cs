@@ -7,6 +7,7 @@ static class SqliteMigrations
     [
         new(1, "messages, recipients, queue, events, counters, search, suppressions", FirstSchema),
         new(2, "API keys, proof of the master key", Keys),
+        new(3, "inbox, pauses", InboxAndPauses),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -86,5 +87,19 @@ static class SqliteMigrations
 
         -- Facts about the installation, by name.
         CREATE TABLE installation (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        """;
+
+    // AUTOINCREMENT: a number is never given again, though the newest may have been cleared away. recipients: one address a line.
+    // pauses: tenant 0, stream -1 and the empty route mean all.
+    const string InboxAndPauses = """
+        CREATE TABLE inbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, message INTEGER NOT NULL, transport TEXT NOT NULL, at INTEGER NOT NULL,
+            reverse_path TEXT, recipients TEXT NOT NULL, sender TEXT NOT NULL, subject TEXT NOT NULL, mime BLOB NOT NULL) STRICT;
+        CREATE INDEX inbox_tenant ON inbox (tenant, id);
+        CREATE INDEX inbox_message ON inbox (message, id);
+
+        CREATE TABLE pauses (
+            tenant INTEGER NOT NULL, stream INTEGER NOT NULL, route TEXT NOT NULL, since INTEGER NOT NULL, reason TEXT,
+            PRIMARY KEY (tenant, stream, route)) WITHOUT ROWID, STRICT;
         """;
 }

@@ -1,0 +1,60 @@
+using Postrider.Engine.Tests.Storage;
+using Postrider.Messages;
+using Postrider.Routing;
+using Postrider.Storage.Sqlite;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Routing;
+
+public sealed class SqlitePauseStoreTests : PauseStoreContract
+{
+    readonly SqliteUnderTest _under = new(new ManualClock());
+
+    protected override IPauseStore Store => new SqlitePauseStore(_under.Sqlite);
+    protected override Task ReopenAsync() => _under.ReopenAsync();
+    public override ValueTask DisposeAsync() => _under.DisposeAsync();
+}
+
+/// <summary>What every store of pauses must do.</summary>
+public abstract class PauseStoreContract : IAsyncDisposable
+{
+    static readonly DateTimeOffset Since = new(2026, 3, 1, 9, 30, 0, TimeSpan.Zero);
+
+    protected abstract IPauseStore Store { get; }
+    protected abstract Task ReopenAsync();
+    public abstract ValueTask DisposeAsync();
+
+    public static TheoryData<int?, MailStream?, string?> Scopes => new()
+    {
+        { null, null, null }, { 1, null, null }, { null, MailStream.Transactional, null }, { null, MailStream.Bulk, "news" }, { 7, MailStream.Bulk, "news" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Scopes))]
+    public async Task A_pause_lasts_over_a_restart_until_it_is_ended(int? tenant, MailStream? stream, string? route)
+    {
+        var pause = new Pause(new PauseScope(tenant is { } value ? new TenantId(value) : null, stream, route), Since, "wrong template");
+        Assert.True(await new Pauses(Store).AddAsync(pause, default));
+        await ReopenAsync();
+        var pauses = new Pauses(Store);
+        await pauses.LoadAsync(default);
+        Assert.Equal(pause, Assert.Single(pauses.All));
+        Assert.True(await pauses.RemoveAsync(pause.Scope, default));
+        await ReopenAsync();
+        Assert.Empty(await Store.LoadAsync(default));
+    }
+
+    [Fact]
+    public async Task Scopes_are_kept_apart_and_one_of_the_same_scope_stays_as_it_is()
+    {
+        var pauses = new Pauses(Store);
+        var all = new PauseScope(null, null, null);
+        Assert.True(await pauses.AddAsync(new Pause(all, Since, null), default));
+        Assert.False(await pauses.AddAsync(new Pause(all, Since.AddHours(1), "again"), default));
+        Assert.True(await pauses.AddAsync(new Pause(all with { Stream = MailStream.Transactional }, Since, "x"), default));
+        Assert.False(await pauses.RemoveAsync(all with { Stream = MailStream.Bulk }, default));
+        Assert.Equal([new Pause(all, Since, null), new Pause(all with { Stream = MailStream.Transactional }, Since, "x")],
+            (await Store.LoadAsync(default)).OrderBy(pause => pause.Scope.Stream));
+    }
+}
