@@ -1,0 +1,111 @@
+using System.Text;
+using System.Text.Json;
+using Postrider.Messages;
+
+namespace Postrider.Providers;
+
+/// <summary>A vendor's send API as an entrance of ours: pure functions from the vendor's requests to submissions, and from our results to the vendor's answers.</summary>
+/// <remarks>
+/// The executable mounts it: reads the body, asks <see cref="ReadCredential"/>, authenticates, asks <see cref="Verify"/> where the call is signed, then
+/// <see cref="Read"/>; submits what came of it and lets <see cref="DialectReading.Submit.Answer"/> write the answer. Whatever goes wrong on the way is told by
+/// <see cref="Refuse"/> in the vendor's own shape, so the vendor's SDK understands it.
+/// </remarks>
+public interface IDialect
+{
+    /// <summary>The scheme of the vendor's transports: <c>sendgrid</c>.</summary>
+    string Vendor { get; }
+
+    /// <summary>Whether a path of the vendor's API is meant, with whatever method.</summary>
+    bool Serves(string path);
+
+    /// <summary>What the caller presented; null when it presented nothing that this vendor knows.</summary>
+    DialectCredential? ReadCredential(InboundCall call);
+
+    /// <summary>For signed calls: null when the signature stands, else why not. Calls with a bearer key always stand.</summary>
+    /// <param name="secret">Of the key that <see cref="DialectCredential.Key"/> names.</param>
+    Problem? Verify(InboundCall call, string secret, DateTimeOffset now) => null;
+
+    /// <summary>What the call asks for.</summary>
+    DialectReading Read(InboundCall call);
+
+    /// <summary>A refusal of ours in the vendor's shape.</summary>
+    DialectAnswer Refuse(Problem problem);
+}
+
+/// <param name="Key">The API key itself, or, where <paramref name="IsSigned"/>, the public id of the key that the call is signed with.</param>
+public sealed record DialectCredential(string Key, bool IsSigned = false);
+
+/// <summary>What a call to a dialect asks for.</summary>
+public abstract record DialectReading
+{
+    DialectReading() { }
+
+    /// <summary>Nothing more is to be done: a refusal, or a question that can be answered at once.</summary>
+    public sealed record Answered(DialectAnswer Answer) : DialectReading;
+
+    /// <summary>Messages to submit.</summary>
+    /// <param name="Submissions">At least one; each is a message of its own.</param>
+    /// <param name="Answer">Writes the vendor's answer; pure, and may run more than once.</param>
+    public sealed record Submit(IReadOnlyList<DialectSubmission> Submissions, Func<DialectReceipt, DialectAnswer> Answer) : DialectReading
+    {
+        /// <summary>One refused message refuses them all; else each gets its own result.</summary>
+        public bool AllOrNothing { get; init; }
+
+        /// <summary>Check everything, store nothing: the vendor's sandbox mode.</summary>
+        public bool DryRun { get; init; }
+
+        /// <summary>The caller's own name for this call, the same in its repetitions; null when there is none.</summary>
+        public string? IdempotencyKey { get; init; }
+    }
+}
+
+/// <summary>One message out of a call.</summary>
+/// <param name="Request">Where <see cref="Mime"/> is set it says only the envelope: From the MAIL FROM (null: as the MIME says), To the recipients (empty: as the MIME says).</param>
+public sealed record DialectSubmission(SubmissionRequest Request)
+{
+    /// <summary>To be filled in before the message has a content; null when it has one.</summary>
+    public DialectTemplate? Template { get; init; }
+
+    /// <summary>The whole message as the caller made it; null when <see cref="Request"/> says what is in it.</summary>
+    public ReadOnlyMemory<byte>? Mime { get; init; }
+}
+
+/// <summary>A template that a call names, or brings along.</summary>
+public sealed record DialectTemplate
+{
+    /// <summary>Of a stored one; null when the call brings its text.</summary>
+    public string? Name { get; init; }
+    public string? Subject { get; init; }
+    public string? Text { get; init; }
+    public string? Html { get; init; }
+
+    /// <summary>An object; undefined when no data came.</summary>
+    public JsonElement Data { get; init; }
+}
+
+/// <summary>What became of the submissions of a call.</summary>
+/// <param name="Batch">Null for a single message.</param>
+/// <param name="Items">One for each submission, in order.</param>
+public sealed record DialectReceipt(MessageId? Batch, IReadOnlyList<DialectItem> Items)
+{
+    /// <summary>The id for vendors that give one for the whole call.</summary>
+    public MessageId? Id => Batch ?? Items.Select(item => item.Id).FirstOrDefault(id => id is not null);
+}
+
+/// <summary>One of the two is set.</summary>
+public readonly record struct DialectItem(MessageId? Id, Problem? Problem);
+
+/// <summary>An HTTP answer of a dialect.</summary>
+/// <param name="ContentType">Null for an empty body.</param>
+public sealed record DialectAnswer(int Status, ReadOnlyMemory<byte> Body, string? ContentType)
+{
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    public static DialectAnswer Empty(int status) => new(status, ReadOnlyMemory<byte>.Empty, null);
+
+    public static DialectAnswer Json(int status, ReadOnlyMemory<byte> body) => new(status, body, "application/json");
+
+    public DialectAnswer With(string name, string value) => this with { Headers = [.. Headers, new(name, value)] };
+
+    public override string ToString() => $"{Status} {Encoding.UTF8.GetString(Body.Span)}";
+}
