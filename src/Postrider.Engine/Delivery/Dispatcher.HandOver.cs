@@ -10,7 +10,7 @@ public sealed partial class Dispatcher
     public IHandOverPermit? TryReserve(QueueKey key, NewMessage message, MessageContent content)
     {
         var now = _time.Now;
-        if (!_open || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
+        if (!_open || _quiet || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
             || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
             || _router.Table.For(key.Route) is not { } route)
             return null;
@@ -20,7 +20,10 @@ public sealed partial class Dispatcher
             RecipientDomains = route.HasDomainLimits ? DomainsOf(message.Recipients) : null,
             SmtpUtf8 = content.From.Address.NeedsSmtpUtf8,
         };
-        return route.TakeFor(needs, key.Stream) is { } permit ? new Reservation(this, permit, route) : null;
+        if (route.TakeFor(needs, key.Stream) is not { } permit)
+            return null;
+        Interlocked.Increment(ref _inFlight);
+        return new Reservation(this, permit, route);
     }
 
     public void Signal(QueueKey key, DateTimeOffset dueAt) => _due.Add(key, dueAt, _time.Now);
@@ -39,32 +42,34 @@ public sealed partial class Dispatcher
     void Start(Lease lease, Permit permit, Route route)
     {
         _metrics.HandedOver();
-        if (_open)
+        _ = Task.Run(() => Guarded(() => _open ? AttemptAsync(lease, permit, route) : GiveBackAsync(lease, permit, route)));
+    }
+
+    /// <summary>The node began to stop between reservation and commit.</summary>
+    async Task GiveBackAsync(Lease lease, Permit permit, Route route)
+    {
+        try
         {
-            Begin(lease, permit, route);
-            return;
+            permit.Dispose();
+            await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));
         }
-        // The node began to stop between reservation and commit.
-        permit.Dispose();
-        Interlocked.Increment(ref _inFlight);
-        _ = Guarded(async () =>
+        finally
         {
-            try
-            {
-                await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));
-            }
-            finally
-            {
-                Leave();
-            }
-        });
+            Leave();
+        }
+    }
+
+    void Return(Permit permit)
+    {
+        permit.Dispose();
+        Leave();
     }
 
     sealed class Reservation(Dispatcher dispatcher, Permit permit, Route route) : IHandOverPermit
     {
         public Incarnation Owner => dispatcher._owner;
         public void Start(Lease lease) => dispatcher.Start(lease, permit, route);
-        public void Return() => permit.Dispose();
+        public void Return() => dispatcher.Return(permit);
     }
 }
 

@@ -7,8 +7,8 @@ namespace Postrider.Delivery;
 /// <content>From permits to leases to attempts, and back where an attempt cannot be made now.</content>
 public sealed partial class Dispatcher
 {
-    /// <summary>Leases that were given back wait from 200 ms, doubling to 10 s while it goes on: each costs two commits.</summary>
-    static readonly TimeSpan ShortestRelease = TimeSpan.FromMilliseconds(200);
+    /// <summary>Leases that were given back wait from 100 ms, doubling to 10 s while it goes on: each costs two commits.</summary>
+    static readonly TimeSpan ShortestRelease = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestRelease = TimeSpan.FromSeconds(10);
 
     /// <summary>Leases what is due, up to the permits in hand, and starts it. Counted in flight by the caller.</summary>
@@ -35,6 +35,7 @@ public sealed partial class Dispatcher
             if (_due.EndLease(state, version, asked, leased))
                 Volatile.Write(ref _pollWanted, 1);
             Leave();
+            Wake(); // it may be due again, and permits may be left
         }
     }
 
@@ -45,15 +46,40 @@ public sealed partial class Dispatcher
         foreach (var lease in leases)
         {
             if (_open && Place(lease, hand, route) is { } permit)
-                Begin(lease, permit, route);
+            {
+                Interlocked.Increment(ref _inFlight);
+                _ = Task.Run(() => Guarded(() => AttemptAsync(lease, permit, route)));
+            }
             else
+            {
                 (unplaced ??= []).Add(lease);
+            }
         }
         if (unplaced is null)
             state.ReleaseDelay = TimeSpan.Zero;
         else
-            await ReleaseAsync(unplaced, route, state);
+            await PutOffAsync(unplaced, route, state);
     }
+
+    /// <summary>No permit is good for these now: they wait for one, or for the next round where what is left of this one does not work.</summary>
+    async Task PutOffAsync(List<Lease> leases, Route route, DueKeyState state)
+    {
+        var stuck = _open ? leases.FindAll(lease => IsStuck(lease, route)) : [];
+        foreach (var lease in stuck)
+        {
+            var decision = FailurePolicy.EndRound(lease, _time.Now, _jitter());
+            var record = new AttemptRecord { Lease = lease, Attempt = new Attempt { StartedAt = _time.Now, Outcomes = [] }, Ends = decision.Ends, Continues = decision.Continues };
+            await _recorder.RecordAsync(record, _now.Token);
+        }
+        leases.RemoveAll(stuck.Contains);
+        if (leases.Count > 0)
+            await ReleaseAsync(leases, route, state);
+    }
+
+    // Without this, mail that failed at a relay which is back would wait for another that stays away, one probe at a time.
+    static bool IsStuck(Lease lease, Route route) => lease.Envelope.History is { PinnedTo: null, FailedThisRound.Count: > 0 }
+        && route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream).Cause
+            is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.SenderDomainRefused;
 
     static Permit? Place(Lease lease, List<Permit> hand, Route route)
     {
@@ -85,22 +111,22 @@ public sealed partial class Dispatcher
     internal static IReadOnlyList<string> DomainsOf(IReadOnlyList<MessageRecipient> recipients) =>
         [.. recipients.Select(recipient => recipient.Mailbox.Address.AsciiDomain)];
 
-    /// <summary>Starts the attempt on the thread pool; the permit is freed when its outcome is on disk.</summary>
-    void Begin(Lease lease, Permit permit, Route route)
-    {
-        Interlocked.Increment(ref _inFlight);
-        _ = Task.Run(() => Guarded(() => AttemptAsync(lease, permit, route)));
-    }
-
+    /// <summary>The permit is freed when the outcome is on disk. Counted in flight by the caller.</summary>
     async Task AttemptAsync(Lease lease, Permit permit, Route route)
     {
         try
         {
-            AttemptEnd end;
-            using (permit)
-                end = await _lanes.Of(permit.Transport).AttemptAsync(lease, permit, route, Stop);
-            if (end == AttemptEnd.NotStarted)
-                await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));
+            // A transport may take its leave back until the attempt begins; then another one may still give it.
+            var next = permit;
+            for (var asked = 0; next is not null && asked < route.Transports.Count; asked++)
+            {
+                using var leave = next;
+                if (await _lanes.Of(leave.Transport).AttemptAsync(lease, leave, route, Stop) != AttemptEnd.NotStarted)
+                    return;
+                next = _open ? route.TakeFor(NeedsOf(lease, route), lease.Envelope.Key.Stream) : null;
+            }
+            next?.Dispose();
+            await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));
         }
         finally
         {
@@ -108,25 +134,33 @@ public sealed partial class Dispatcher
         }
     }
 
-    /// <summary>Gives leases back that cannot be attempted now: due again when their transport may have come back, or after a growing delay.</summary>
+    /// <summary>Gives leases back that cannot be attempted now: due again when their transport may have come back.</summary>
     async Task ReleaseAsync(IReadOnlyList<Lease> leases, Route route, DueKeyState state)
     {
         var now = _time.Now;
         state.ReleaseDelay = state.ReleaseDelay == TimeSpan.Zero ? ShortestRelease : state.ReleaseDelay * 2 < LongestRelease ? state.ReleaseDelay * 2 : LongestRelease;
-        foreach (var group in leases.GroupBy(lease => WaitOf(lease, route, now, state.ReleaseDelay)))
+        foreach (var group in leases.GroupBy(lease => WaitOf(lease, route, state.ReleaseDelay)))
         {
-            if (await _recorder.ReleaseAsync([.. group], group.Key.DueAt, group.Key.Reason, _now.Token))
-                _due.Add(state.Key, group.Key.DueAt, now);
+            var due = now + group.Key.Delay;
+            if (await _recorder.ReleaseAsync([.. group], due, group.Key.Reason, _now.Token))
+                _due.Add(state.Key, due, now);
         }
     }
 
-    (DateTimeOffset DueAt, WaitReason Reason) WaitOf(Lease lease, Route route, DateTimeOffset now, TimeSpan delay)
+    (TimeSpan Delay, WaitReason Reason) WaitOf(Lease lease, Route route, TimeSpan growing)
     {
         if (!_open)
-            return (now, WaitReason.Released);
+            return (TimeSpan.Zero, WaitReason.Released);
         var wait = route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream);
-        var longer = wait.Remaining is { } known && known > delay && wait.Cause != WaitCause.Busy ? known : delay;
-        return (now + longer, wait.Reason == WaitReason.None ? WaitReason.Released : wait.Reason);
+        return wait.Cause switch
+        {
+            WaitCause.None => (growing, WaitReason.NextTransport),
+            // Healthy: a slot comes free soon.
+            WaitCause.Busy => (ShortestRelease, wait.Reason),
+            WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.RateLimited
+                or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible =>
+                (wait.Remaining is { } known && known > growing ? known : growing, wait.Reason),
+        };
     }
 
     void Leave()
@@ -134,7 +168,7 @@ public sealed partial class Dispatcher
         Interlocked.Decrement(ref _inFlight);
         if (_draining.IsCancellationRequested)
             _left.Release();
-        else if (Volatile.Read(ref _pollWanted) == 1)
+        else if (_quiet)
             Wake();
     }
 }

@@ -27,6 +27,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly TimeProvider _clock;
     readonly DeliveryOptions _options;
     readonly DeliveryMetrics _metrics;
+    readonly Func<double> _jitter;
     readonly ILogger _logger;
     readonly Incarnation _owner;
 
@@ -34,7 +35,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly SemaphoreSlim _signal = new(0);
     readonly SemaphoreSlim _left = new(0);           // released while draining, whenever something ended
     int _awake;                                      // 1: the signal is given and the loop has not looked yet
-    int _inFlight;                                   // leases in this node's hands: asked for, attempted, or being recorded
+    int _inFlight;                                   // in this node's hands: permits reserved for a hand-over, leases asked for, attempted, being recorded
     int _pollWanted = 1;
     long _restUntil;                                 // UTC ticks; the store is left alone before
     volatile Exception? _fault;                      // a bug, or storage that is lost for good: ends the loop
@@ -53,6 +54,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         (_store, _router, _lanes, _recorder) = (parts.Store, parts.Router, parts.Lanes, parts.Recorder);
         (_due, _time, _clock) = (parts.Due, parts.Time, parts.Clock);
         (_options, _metrics, _logger, _owner) = (parts.Options, parts.Metrics, parts.Logger, owner);
+        _jitter = parts.Entropy.NextDouble;
         _due.Changed += Wake;
         _router.CapacityCame += Wake;
         _router.Pauses.Changed += _due.Unpark;
@@ -79,10 +81,10 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             _wakeAt = null;
             _due.Ripen(now);
             Poll(now);
-            if (now.UtcTicks >= Volatile.Read(ref _restUntil))
-                Dispatch(now);
-            else
+            if (now.UtcTicks < Volatile.Read(ref _restUntil))
                 WakeAt(new DateTimeOffset(Volatile.Read(ref _restUntil), TimeSpan.Zero));
+            else if (!HoldStill(now))
+                Dispatch();
             if (_due.NextDueAt is { } next)
                 WakeAt(next);
             timer.Change(_wakeAt is { } at ? Until(at) : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -158,7 +160,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         });
     }
 
-    void Dispatch(DateTimeOffset now)
+    void Dispatch()
     {
         foreach (var group in _due.Ready())
         {
@@ -183,8 +185,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             if (route.Take(group.Stream, 1) is not [var permit])
             {
                 _due.PutBack(state, first: true);
-                if (SoonestChange(route, group.Stream) is { } change)
-                    WakeAt(_time.Now + change);
+                // What changes by time alone; what changes by an event raises it.
+                if (route.WhyNot(group.Stream).Remaining is { } remaining)
+                    WakeAt(_time.Now + remaining);
                 break;
             }
             if (state.Hand.Count == 0)
@@ -200,18 +203,6 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             Interlocked.Increment(ref _inFlight);
             _ = Guarded(() => LeaseAsync(state, version, hand, route));
         }
-    }
-
-    /// <summary>How long until the first transport of the route may change by itself; what changes by an event raises it.</summary>
-    static TimeSpan? SoonestChange(Route route, MailStream stream)
-    {
-        TimeSpan? soonest = null;
-        foreach (var transport in route.Transports)
-        {
-            if (transport.WhyNot(stream).Remaining is { } remaining && (soonest is null || remaining < soonest))
-                soonest = remaining;
-        }
-        return soonest;
     }
 
     /// <summary>Work beside the loop: what is expected of the store is waited out, anything else ends the loop.</summary>
@@ -255,4 +246,4 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 /// <summary>What the dispatcher works with.</summary>
 sealed record DispatcherParts(
     IQueueStore Store, Router Router, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock, DeliveryOptions Options,
-    DeliveryMetrics Metrics, ILogger<Dispatcher> Logger);
+    DeliveryMetrics Metrics, Entropy Entropy, ILogger<Dispatcher> Logger);

@@ -16,6 +16,7 @@ sealed class DueBook
     readonly List<DueGroup> _groups = [];                                   // transactional before bulk
     readonly PriorityQueue<DueKeyState, DateTimeOffset> _later = new();     // entries whose LaterAt differs from their priority are stale
     readonly List<DueKeyState> _parked = [];
+    readonly HashSet<QueueKey> _suspects = [];
     bool _loaded;
 
     /// <summary>Whether nothing of the key can be due: only then may a submission pass by the queue. False until the store was asked once.</summary>
@@ -46,9 +47,31 @@ sealed class DueBook
         lock (_lock)
         {
             foreach (var due in found)
-                Note_NeedsLock(Get_NeedsLock(due.Key), due.DueAt, now, hint: 0);
+            {
+                if (!due.Alone)
+                    Note_NeedsLock(Get_NeedsLock(due.Key), due.DueAt, now, hint: 0);
+                else if (due.DueAt <= now)
+                    _suspects.Add(due.Key);
+            }
             _loaded = true;
         }
+    }
+
+    /// <summary>A key with envelopes to be attempted alone, forgotten with that: the store says again when there are more. Null: none that could start.</summary>
+    public QueueKey? TakeSuspect(Func<QueueKey, bool> couldStart)
+    {
+        QueueKey[] suspects;
+        lock (_lock)
+            suspects = [.. _suspects];
+        foreach (var key in suspects)
+        {
+            if (!couldStart(key))
+                continue;
+            lock (_lock)
+                _suspects.Remove(key);
+            return key;
+        }
+        return null;
     }
 
     /// <summary>Work that was due later and is due now.</summary>
@@ -177,7 +200,7 @@ sealed class DueBook
                 return false;
             }
             state.MayBeDue = false;
-            var others = state.HasOthersLater && leased > 0;
+            var others = state.HasOthersLater;
             state.HasOthersLater = false;
             return others;
         }

@@ -31,7 +31,7 @@ static class FailurePolicy
             return EndAll(lease, RecipientState.Suppressed, SuppressedReason);
         var history = envelope.History;
         if (history.PinnedTo is { } pinned && !route.Transports.Contains(pinned))
-            return ContinueAll(lease, Step.Settle(envelope, now, route.Settle));
+            return ContinueAll(lease, Step.Settle(envelope, now, route, pinned));
         if (history.PinnedTo is null && route.Transports.Count > 0 && route.Transports.All(history.Excludes))
         {
             // The route has changed since: what is left of it has all been asked.
@@ -41,6 +41,10 @@ static class FailurePolicy
         }
         return null;
     }
+
+    /// <summary>The transports that are left of this round do not work now: it is over, and after a back-off those that failed are asked again too.</summary>
+    public static Decision EndRound(Lease lease, DateTimeOffset now, double jitter) =>
+        ContinueAll(lease, Step.NextRound(lease.Envelope, now, jitter, WaitReason.TransportsUnavailable, refused: false));
 
     /// <summary>The next state of each recipient of the lease. Recipients without an outcome were not attempted: they go on as they were.</summary>
     public static Decision Next(Lease lease, AttemptFacts attempt, IReadOnlyList<RecipientOutcome> outcomes, DateTimeOffset now, double jitter)
@@ -67,7 +71,7 @@ static class FailurePolicy
     {
         // Pinned: an earlier attempt may have been accepted there. Only an answer to the repetition can tell; a refusal or failure on the way is none.
         var pinned = envelope.History.PinnedTo is not null;
-        var settle = Step.Settle(envelope, now, attempt.Route.Settle);
+        var settle = Step.Settle(envelope, now, attempt.Route, attempt.Transport);
         return KindOf(outcome) switch
         {
             OutcomeKind.Accepted or OutcomeKind.Rejected => null,
@@ -249,24 +253,30 @@ readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReas
     public static Step Repeat(QueuedEnvelope e, DateTimeOffset now) =>
         new(RecipientState.Queued, now, WaitReason.Settling, e.Deferrals, e.Rounds, HistoryChange.Attempted | HistoryChange.Pinned);
 
-    /// <summary>Goes nowhere until evidence comes or the time is over; what then, the store's settling says by the envelope's policy.</summary>
-    public static Step Settle(QueuedEnvelope e, DateTimeOffset now, TimeSpan settle) =>
-        new(RecipientState.Unknown, now + settle, WaitReason.Settling, e.Deferrals, e.Rounds,
-            HistoryChange.Attempted | HistoryChange.RoundOver | HistoryChange.Unpinned);
+    /// <summary>Goes nowhere until evidence comes or the time is over; what then, the store's settling says by the envelope's policy.
+    /// If it is queued again, it is first offered to those that did not fail on it: a transport that is silent for ever must not keep it for ever.</summary>
+    public static Step Settle(QueuedEnvelope e, DateTimeOffset now, RoutePatience route, string transport)
+    {
+        var others = route.Transports.Any(t => t != transport && !e.History.RefusedBy.Contains(t) && !e.History.FailedThisRound.Contains(t));
+        return new(RecipientState.Unknown, now + route.Settle, WaitReason.Settling, e.Deferrals, e.Rounds,
+            HistoryChange.Attempted | HistoryChange.Unpinned | (others ? HistoryChange.Failed : HistoryChange.RoundOver));
+    }
 
     public TransportHistory Apply(TransportHistory history, string? transport)
     {
-        if (Change == HistoryChange.None || transport is null)
-            return Change.HasFlag(HistoryChange.RoundOver) ? history with { FailedThisRound = [], PinnedTo = null } : history;
+        if (Change == HistoryChange.None)
+            return history;
         return history with
         {
-            Last = transport,
-            RefusedBy = Change.HasFlag(HistoryChange.Refused) ? [.. history.RefusedBy, transport] : history.RefusedBy,
-            FailedThisRound = Change.HasFlag(HistoryChange.RoundOver) ? []
-                : Change.HasFlag(HistoryChange.Failed) ? [.. history.FailedThisRound, transport] : history.FailedThisRound,
-            PinnedTo = Change.HasFlag(HistoryChange.Pinned) ? transport : Change.HasFlag(HistoryChange.Unpinned) ? null : history.PinnedTo,
+            Last = transport ?? history.Last,
+            RefusedBy = Has(HistoryChange.Refused) && transport is not null ? [.. history.RefusedBy, transport] : history.RefusedBy,
+            FailedThisRound = Has(HistoryChange.RoundOver) ? []
+                : Has(HistoryChange.Failed) && transport is not null ? [.. history.FailedThisRound, transport] : history.FailedThisRound,
+            PinnedTo = Has(HistoryChange.Pinned) ? transport : Has(HistoryChange.Unpinned) ? null : history.PinnedTo,
         };
     }
+
+    bool Has(HistoryChange change) => (Change & change) != 0;
 }
 
 /// <summary>What a step changes in an envelope's history of transports.</summary>

@@ -112,13 +112,16 @@ public sealed class Route
             var wait = transport.WhyNot(stream, needs);
             if (wait.Cause == WaitCause.None)
                 return wait;
-            if (soonest.Transport is null || (wait.Remaining ?? TimeSpan.MaxValue) < (soonest.Remaining ?? TimeSpan.MaxValue))
+            if (soonest.Transport is null || Expected(wait) < Expected(soonest))
                 soonest = wait;
             if (!GoesOn(wait))
                 break;
         }
         return soonest;
     }
+
+    // A slot comes free soon, though nobody knows when; a remaining time says only when the transport will be given up as stalled.
+    static TimeSpan Expected(WaitInfo wait) => wait.Cause == WaitCause.Busy ? TimeSpan.Zero : wait.Remaining ?? TimeSpan.MaxValue;
 
     // No lock is held while a transport is asked: it tells its changes to whoever listens.
     Permit? TakeOne(EnvelopeNeeds? needs, MailStream stream) =>

@@ -68,8 +68,8 @@ public sealed class FailurePolicyTests
     [InlineData(OutcomeKind.Unreachable, OutcomeScope.Transport, 0, null, "CONNECT", "Queued +0 NextTransport d0 r0 failed:a")]
     [InlineData(OutcomeKind.Unreachable, OutcomeScope.Transport, 421, null, "CONNECT", "Queued +0 NextTransport d0 r0 failed:a")]
     // may have been accepted: stays where it is
-    [InlineData(OutcomeKind.Unknown, OutcomeScope.Message, 0, null, "DATA", "Unknown +60 Settling d0 r0")]
-    [InlineData(OutcomeKind.Unknown, OutcomeScope.Transport, 502, null, "POST", "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Unknown, OutcomeScope.Message, 0, null, "DATA", "Unknown +60 Settling d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Unknown, OutcomeScope.Transport, 502, null, "POST", "Unknown +60 Settling d0 r0 failed:a")]
     public void First_attempt(OutcomeKind kind, OutcomeScope scope, int code, string? enhanced, string command, string expected) =>
         Assert.Equal(expected, Next(Lease(), At(), Outcome(kind, scope, code, enhanced, command)));
 
@@ -150,16 +150,16 @@ public sealed class FailurePolicyTests
     {
         var unknown = Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0);
         Assert.Equal("Queued +0 Settling d0 r0 pinned:a", Next(Lease(), At(idempotent: true), unknown));
-        Assert.Equal("Unknown +60 Settling d0 r0", Next(Lease(history: Pinned("a")), At(idempotent: true), unknown));
+        Assert.Equal("Unknown +60 Settling d0 r0 failed:a", Next(Lease(history: Pinned("a")), At(idempotent: true), unknown));
     }
 
     [Theory]
     [InlineData(OutcomeKind.Accepted, "Sent")]
     [InlineData(OutcomeKind.Deferred, "Queued +600 Deferred d1 r0 pinned:a")]
-    [InlineData(OutcomeKind.Unfit, "Unknown +60 Settling d0 r0")]
-    [InlineData(OutcomeKind.Refused, "Unknown +60 Settling d0 r0")]
-    [InlineData(OutcomeKind.Throttled, "Unknown +60 Settling d0 r0")]
-    [InlineData(OutcomeKind.Unreachable, "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Unfit, "Unknown +60 Settling d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Refused, "Unknown +60 Settling d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Throttled, "Unknown +60 Settling d0 r0 failed:a")]
+    [InlineData(OutcomeKind.Unreachable, "Unknown +60 Settling d0 r0 failed:a")]
     public void A_repetition_that_was_not_answered_proves_nothing_of_the_first_try(OutcomeKind kind, string expected) =>
         Assert.Equal(expected, Next(Lease(history: Pinned("a")), At(idempotent: true), Outcome(kind, OutcomeScope.Transport, 250)));
 
@@ -209,6 +209,21 @@ public sealed class FailurePolicyTests
         var lease = Lease(recipients: 2) with { Suppressed = [1] };
         var decision = FailurePolicy.Next(lease, At(), [new(0, Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient))], Now, 0.5);
         Assert.Equal([(0, RecipientState.Sent), (1, RecipientState.Suppressed)], decision.Ends.Select(e => (e.N, e.State)).Order());
+    }
+
+    [Fact]
+    public void A_silent_transport_that_is_the_only_one_left_may_be_asked_again_after_settling()
+    {
+        var unknown = Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0);
+        Assert.Equal("Unknown +60 Settling d0 r0", Next(Lease(), At(route: ["a"]), unknown));
+        Assert.Equal("Unknown +60 Settling d0 r0 refused:b", Next(Lease(history: Refused("b")), At(), unknown));
+    }
+
+    [Fact]
+    public void A_round_whose_rest_does_not_work_ends_with_a_back_off_and_without_a_word_on_the_timeline()
+    {
+        Assert.Equal("Queued +4 TransportsUnavailable d1 r3 refused:c",
+            Told(FailurePolicy.EndRound(Lease(deferrals: 1, rounds: 2, history: Failed("a") with { RefusedBy = ["c"] }), Now, 0.5)));
     }
 
     [Fact]
