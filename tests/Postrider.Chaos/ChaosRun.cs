@@ -39,6 +39,8 @@ sealed class ChaosRun(ChaosPlan plan)
                 _contradictions.Add("the server did not come back after the last fault");
             // One calm second more, so that the last start is under load too.
             await Task.Delay(TimeSpan.FromSeconds(1), _clock);
+            if (client.HasExited || sink.HasExited)
+                _contradictions.Add("the client or the sink ended by itself: this run proves nothing");
             client.StandardInput.Close();
             await client.WaitForExitAsync();
             await DrainAsync(server);

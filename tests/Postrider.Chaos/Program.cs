@@ -5,7 +5,7 @@ using Postrider.Chaos;
 
 var port = new Option<int>("--port") { Required = true };
 var journal = new Option<string>("--journal") { Required = true };
-var url = new Option<Uri>("--url") { Required = true };
+var url = new Option<string>("--url") { Required = true };
 var answerAfter = new Option<int>("--answer-after") { Description = "Milliseconds from the dot to its answer.", DefaultValueFactory = _ => 10 };
 var connections = new Option<int>("--connections") { DefaultValueFactory = _ => 32 };
 var perSecond = new Option<int>("--per-second") { Description = "Submissions a second at most.", DefaultValueFactory = _ => 600 };
@@ -28,7 +28,7 @@ var client = new Command("client", "The application of a run: submits mail and k
 client.SetAction(async (options, ct) =>
 {
     await using var book = new Journal(options.GetRequiredValue(journal));
-    using var application = new Client(options.GetRequiredValue(url), Server.Key, book, options.GetValue(connections), options.GetValue(perSecond));
+    using var application = new Client(new Uri(options.GetRequiredValue(url)), Server.Key, book, options.GetValue(connections), options.GetValue(perSecond));
     using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
     var running = application.RunAsync(stop.Token);
     await Console.In.ReadToEndAsync(ct);
