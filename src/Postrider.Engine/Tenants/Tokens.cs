@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Postrider.Messages;
@@ -44,6 +47,9 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
     const string ScopeClaim = "scope";
     const int MaxTokenLength = 4_096;
 
+    /// <summary>About 2 MB. Beyond it all are forgotten and checked again.</summary>
+    const int MaxSeen = 10_000;
+
     static readonly TimeSpan DefaultLifetime = TimeSpan.FromHours(1);
     static readonly TimeSpan MaxLifetime = TimeSpan.FromDays(1);
 
@@ -51,6 +57,10 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
     static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
     readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false, MapInboundClaims = false, MaximumTokenSizeInBytes = MaxTokenLength };
+    /// <summary>Signatures that were found good, with what was signed: a token is presented with every request, and checking it takes the library
+    /// 16 µs and 4.5 KB, looking it up 2 µs. Times, and the key it stands for, are tested every time.</summary>
+    readonly ConcurrentDictionary<Digest, Claims> _seen = new();
+
     readonly SymmetricSecurityKey _key = new(master.Derive("postrider/tokens/1"));
 
     /// <summary>Makes a token for the key that the caller presented.</summary>
@@ -78,11 +88,18 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
     {
         if (token.Length > MaxTokenLength)
             return new TokenCheck(TokenFault.Malformed);
-        var result = await _handler.ValidateTokenAsync(token, Parameters());
-        if (!result.IsValid)
-            return new TokenCheck(FaultOf(result.Exception));
-        if (!TryRead((JsonWebToken)result.SecurityToken, out var claims))
-            return new TokenCheck(TokenFault.Malformed);
+        var digest = Digest.Of(token);
+        if (!_seen.TryGetValue(digest, out var claims))
+        {
+            var result = await _handler.ValidateTokenAsync(token, Parameters());
+            if (!result.IsValid)
+                return new TokenCheck(FaultOf(result.Exception));
+            if (!TryRead((JsonWebToken)result.SecurityToken, out claims))
+                return new TokenCheck(TokenFault.Malformed);
+            if (_seen.Count >= MaxSeen)
+                _seen.Clear();
+            _seen[digest] = claims;
+        }
         var now = clock.GetUtcNow();
         var check = new TokenCheck(TokenFault.None) { ExpiresAt = claims.ExpiresAt };
         if (now >= claims.ExpiresAt)
@@ -186,6 +203,17 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
     }
 
     readonly record struct Claims(string KeyId, Scopes Scopes, DateTimeOffset NotBefore, DateTimeOffset ExpiresAt);
+
+    /// <summary>SHA-256 of a whole token: the token itself is not kept.</summary>
+    readonly record struct Digest(UInt128 First, UInt128 Second)
+    {
+        public static Digest Of(string token)
+        {
+            Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+            SHA256.HashData(MemoryMarshal.AsBytes(token.AsSpan()), hash);
+            return MemoryMarshal.Read<Digest>(hash);
+        }
+    }
 }
 
 /// <summary>What came of checking a token.</summary>

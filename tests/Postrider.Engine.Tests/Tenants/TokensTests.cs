@@ -233,6 +233,21 @@ public sealed class TokensTests
         await AssertInvalidAsync("eyJ" + new string('A', 1_000_000) + ".e30.AAAA", "malformed");
 
     [Fact]
+    public async Task A_token_that_was_good_helps_no_other_token()
+    {
+        var token = await MakeAsync(await _here.MakeAsync());
+        Assert.NotNull((await _here.Authenticator.AuthenticateAsync(token)).Principal);
+        for (var i = 3; i < token.Length; i++)
+        {
+            var changed = token[..i] + (token[i] == 'A' ? 'B' : 'A') + token[(i + 1)..];
+            // The last character of 32 bytes in base64 carries four bits: two of its values may mean the same bytes.
+            if (i < token.Length - 1)
+                Assert.Null((await _here.Authenticator.AuthenticateAsync(changed)).Principal);
+        }
+        Assert.NotNull((await _here.Authenticator.AuthenticateAsync(token)).Principal);
+    }
+
+    [Fact]
     public async Task Tokens_of_another_installation_are_refused()
     {
         var other = new Installation(_here.Store, _here.Clock, MasterKey.Parse(Convert.ToBase64String([.. Enumerable.Repeat((byte)9, 32)]), "test"));
