@@ -177,9 +177,7 @@ public sealed class Route
                 Settle(best, passed);
                 return permit;
             }
-            passed[best] = true;
-            lock (_lock)
-                _credits[best] = 0; // nothing is saved up for it: coming back, it starts with its share and not with a flood
+            passed[best] = true; // its credit stays as it is: coming back, it starts with its share and not with a flood
         }
         return null;
     }

@@ -75,6 +75,14 @@ public sealed class CircuitTests
         Assert.Equal("10 of 20 failed", _change?.Reason);
     }
 
+    [Fact]
+    public void A_transport_of_which_two_in_five_tries_fail_is_still_of_use()
+    {
+        for (var i = 0; i < 1_000; i++)
+            Report(i % 5 is 1 or 3 ? CircuitEvidence.Failure : CircuitEvidence.Answered, secondsBetween: 0.01);
+        Assert.Equal(CircuitPosition.Closed, _state.Position);
+    }
+
     [Theory]
     [InlineData("Answered")]
     [InlineData("Throttled")]
