@@ -7,12 +7,14 @@ namespace Postrider.Submission;
 /// <remarks>A permit that was reserved is always started or returned; a lease that was stored is attempted or given back.</remarks>
 sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock, SubmissionOptions options)
 {
-    /// <summary>How long a commit whose reply was lost may still be on its way: twice the longest a database lets a statement run.</summary>
+    /// <summary>How long a commit whose reply was lost may still be on its way: twice the longest a database lets a statement
+    /// run.</summary>
     static readonly TimeSpan CommitMayStillCome = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>A single message, born leased if a permit can be had.</summary>
-    public async Task<SubmissionResult> AcceptOneAsync(NewMessage message, MessageContent content, SubmissionContext context, SubmissionReceipt receipt)
+    public async Task<SubmissionResult> AcceptOneAsync(NewMessage message, MessageContent content, SubmissionContext context,
+        SubmissionReceipt receipt)
     {
         var key = new QueueKey(message.Route, message.Stream, context.Tenant);
         var acceptance = new Acceptance { Tenant = context.Tenant, Messages = [message], Idempotency = Claim(context, receipt) };
@@ -48,9 +50,11 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         }
     }
 
-    public async Task<SubmissionResult> AcceptManyAsync(NewBatch batch, List<NewMessage> messages, SubmissionContext context, SubmissionReceipt receipt)
+    public async Task<SubmissionResult> AcceptManyAsync(NewBatch batch, List<NewMessage> messages, SubmissionContext context,
+        SubmissionReceipt receipt)
     {
-        var acceptance = new Acceptance { Tenant = context.Tenant, Messages = messages, Batch = batch, Idempotency = Claim(context, receipt) };
+        var claim = Claim(context, receipt);
+        var acceptance = new Acceptance { Tenant = context.Tenant, Messages = messages, Batch = batch, Idempotency = claim };
         var commit = await CommitAsync(acceptance, receipt);
         if (commit.IsStored)
             SignalAll(messages, context.Tenant);
@@ -99,8 +103,9 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         }
     }
 
-    /// <summary>Gives a message that was born leased, but whose commit was not answered, back to the queue as soon as it is seen there: nobody else
-    /// attempts it meanwhile, and only the lease statement knows who is suppressed. Ends when the message can no longer come.</summary>
+    /// <summary>Gives a message that was born leased, but whose commit was not answered, back to the queue as soon as it is seen there:
+    /// nobody else attempts it meanwhile, and only the lease statement knows who is suppressed. Ends when the message can no longer
+    /// come.</summary>
     async Task PutInQueueAsync(QueueKey key, NewMessage message, MessageContent content)
     {
         var since = clock.GetTimestamp();
@@ -121,7 +126,8 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
     async Task<bool> TryReleaseAsync(Lease lease)
     {
         // The row is named for its first recipient that is not suppressed, and who that is was in the lost reply: of these, one is there.
-        var candidates = lease.Recipients.Select(r => lease with { Envelope = lease.Envelope with { Id = new EnvelopeId(lease.Message.Id, r.N) } });
+        var candidates = lease.Recipients.Select(r =>
+            lease with { Envelope = lease.Envelope with { Id = new EnvelopeId(lease.Message.Id, r.N) } });
         try
         {
             await store.ReleaseAsync([.. candidates], clock.GetUtcNow(), WaitReason.Released, CancellationToken.None);
@@ -158,7 +164,8 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
     {
         if (context.IdempotencyKey is not { } key)
             return null;
-        var answer = context.Answer ?? throw new ArgumentException("A context with an idempotency key needs its answer too.", nameof(context));
+        var answer = context.Answer ?? throw new ArgumentException("A context with an idempotency key needs its answer too.",
+            nameof(context));
         return new IdempotencyClaim(key, context.RequestHash, answer(receipt), clock.GetUtcNow() + options.KeepIdempotencyKeys)
         {
             AnswerWithSuppressed = suppressed => answer(WithSuppressed(receipt, suppressed)),
@@ -184,7 +191,8 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         for (var i = 0; i < recipients.Length; i++)
         {
             var recipient = message.Recipients[i];
-            recipients[i] = found.Contains(new RecipientId(message.Id, recipient.Recipient.N)) ? recipient with { State = RecipientState.Suppressed } : recipient;
+            recipients[i] = found.Contains(new RecipientId(message.Id, recipient.Recipient.N))
+                ? recipient with { State = RecipientState.Suppressed } : recipient;
         }
         return item with { Message = message with { Recipients = recipients } };
     }

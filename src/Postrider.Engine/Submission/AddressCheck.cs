@@ -83,7 +83,8 @@ static class AddressCheck
         }
         if (Mailbox.TryCreate(text.Name, address, out var mailbox, out fault))
             return mailbox;
-        faults.Add($"{pointer}/name", fault == AddressFault.ControlCharacter ? "header-injection" : "invalid-address", $"The display name is refused: {fault.Describe()}.");
+        faults.Add($"{pointer}/name", fault == AddressFault.ControlCharacter ? "header-injection" : "invalid-address",
+            $"The display name is refused: {fault.Describe()}.");
         return null;
     }
 
@@ -93,7 +94,8 @@ static class AddressCheck
         // The pointer is made only where it is needed: this runs for every recipient of every message.
         if (!text.IsAddressOnly && Mailbox.TryParse(text.Text, rules, out var mailbox, out _))
             return mailbox;
-        if (text.IsAddressOnly && EmailAddress.TryParse(text.Text, rules, out var address, out _) && Mailbox.TryCreate(text.Name, address, out mailbox, out _))
+        if (text.IsAddressOnly && EmailAddress.TryParse(text.Text, rules, out var address, out _)
+            && Mailbox.TryCreate(text.Name, address, out mailbox, out _))
             return mailbox;
         return Read(text, string.Create(CultureInfo.InvariantCulture, $"{list}/{index}"), rules, faults);
     }
@@ -122,7 +124,9 @@ static class AddressCheck
     }
 
     static void AddTooMany(int count, SubmissionOptions options, Faults faults) => faults.Add(
-        "", "too-many-recipients", $"The message has {count:N0} recipients; at most {options.MaxRecipients:N0} are taken. Send one message per destination instead (POST /emails/send).");
+        "", "too-many-recipients",
+        $"The message has {count:N0} recipients; at most {options.MaxRecipients:N0} are taken. "
+        + "Send one message per destination instead (POST /emails/send).");
 
     /// <summary>The text is shown back cut and without control characters: it may be anything.</summary>
     static string Describe(string text, AddressFault fault)

@@ -3,7 +3,8 @@ using Postrider.Mail.Addresses;
 namespace Postrider.Submission;
 
 /// <summary>The recipients that mail may leave for: everybody, or on a staging system those that a pattern names.</summary>
-/// <remarks>Patterns: <c>*</c>, <c>ann@example.com</c>, <c>*@example.com</c> or <c>@example.com</c> (that domain), <c>*@*.example.com</c> (every domain below it). Case does not matter.</remarks>
+/// <remarks>Patterns: <c>*</c>, <c>ann@example.com</c>, <c>*@example.com</c> or <c>@example.com</c> (that domain), <c>*@*.example.com</c>
+/// (every domain below it). Case does not matter.</remarks>
 public sealed class AllowedRecipients
 {
     static readonly char[] Separators = [' ', '\t', '\r', '\n', ','];
@@ -28,7 +29,8 @@ public sealed class AllowedRecipients
         foreach (var pattern in patterns)
         {
             if (!allowed.TryAdd(pattern))
-                found.Add($"POSTRIDER_ALLOW_RECIPIENTS: '{pattern}' is no pattern. Write ann@example.com, *@example.com, *@*.example.com or *");
+                found.Add($"POSTRIDER_ALLOW_RECIPIENTS: '{pattern}' is no pattern. "
+                    + "Write ann@example.com, *@example.com, *@*.example.com or *");
         }
         faults = found;
         return allowed;

@@ -8,7 +8,8 @@ namespace Postrider.Submission;
 /// <summary>Reads what a message says: subject, bodies, header fields, attachments, and how large they are together.</summary>
 static class ContentCheck
 {
-    /// <summary>What travels besides: our own header fields, boundaries, part headers. A generous guess; one counts, not measures.</summary>
+    /// <summary>What travels besides: our own header fields, boundaries, part headers. A generous guess; one counts, not
+    /// measures.</summary>
     const int Overhead = 2_048;
     const int AttachmentOverhead = 512;
 
@@ -18,19 +19,22 @@ static class ContentCheck
         if (subject is null)
             return "";
         if (!HeaderText.IsSafe(subject, out var fault))
-            faults.Add("/subject", fault == HeaderFault.Injection ? "header-injection" : "invalid-field", $"The subject is refused: {fault.Describe()}.");
+            faults.Add("/subject", fault == HeaderFault.Injection ? "header-injection" : "invalid-field",
+                $"The subject is refused: {fault.Describe()}.");
         else if (Encoding.UTF8.GetByteCount(subject) > options.MaxHeaderBytes)
             faults.Add("/subject", "invalid-field", $"The subject is longer than {options.MaxHeaderBytes:N0} bytes.");
         return subject;
     }
 
-    public static IReadOnlyList<HeaderField> Headers(IReadOnlyList<KeyValuePair<string, string>> given, SubmissionOptions options, Faults faults)
+    public static IReadOnlyList<HeaderField> Headers(IReadOnlyList<KeyValuePair<string, string>> given, SubmissionOptions options,
+        Faults faults)
     {
         if (given.Count == 0)
             return [];
         if (given.Count > options.MaxHeaders)
         {
-            faults.Add("/headers", "too-many-headers", $"The message has {given.Count:N0} header fields of its own; at most {options.MaxHeaders:N0} are taken.");
+            faults.Add("/headers", "too-many-headers",
+                $"The message has {given.Count:N0} header fields of its own; at most {options.MaxHeaders:N0} are taken.");
             return [];
         }
         var headers = new List<HeaderField>(given.Count);
@@ -52,7 +56,8 @@ static class ContentCheck
             return [];
         if (given.Count > options.MaxAttachments)
         {
-            faults.Add("/attachments", "invalid-attachment", $"The message has {given.Count:N0} attachments; at most {options.MaxAttachments:N0} are taken.");
+            faults.Add("/attachments", "invalid-attachment",
+                $"The message has {given.Count:N0} attachments; at most {options.MaxAttachments:N0} are taken.");
             return [];
         }
         var attachments = new List<MimeAttachment>(given.Count);
@@ -140,10 +145,12 @@ static class ContentCheck
         fine &= IsSafe(given.ContentType, $"{pointer}/content_type", "content type", faults);
         if (!string.IsNullOrEmpty(given.ContentId) && !MimeAttachment.IsContentId(given.ContentId))
         {
-            faults.Add($"{pointer}/content_id", "invalid-attachment", "A content id is 1 to 250 printable ASCII characters without spaces, quotes or brackets.");
+            faults.Add($"{pointer}/content_id", "invalid-attachment",
+                "A content id is 1 to 250 printable ASCII characters without spaces, quotes or brackets.");
             fine = false;
         }
-        if (given.Disposition is { } disposition && !IsInline(disposition) && !disposition.Equals("attachment", StringComparison.OrdinalIgnoreCase))
+        if (given.Disposition is { } disposition && !IsInline(disposition)
+            && !disposition.Equals("attachment", StringComparison.OrdinalIgnoreCase))
         {
             faults.Add($"{pointer}/disposition", "invalid-attachment", "The disposition is 'attachment' or 'inline'.");
             fine = false;
@@ -158,7 +165,8 @@ static class ContentCheck
         if (text is null)
             return true;
         if (!HeaderText.IsSafe(text, out var fault))
-            faults.Add(pointer, fault == HeaderFault.Injection ? "header-injection" : "invalid-attachment", $"The {what} is refused: {fault.Describe()}.");
+            faults.Add(pointer, fault == HeaderFault.Injection ? "header-injection" : "invalid-attachment",
+                $"The {what} is refused: {fault.Describe()}.");
         else if (text.Length > MaxLength)
             faults.Add(pointer, "invalid-attachment", $"The {what} is longer than {MaxLength} characters.");
         else

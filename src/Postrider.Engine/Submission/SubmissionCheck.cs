@@ -38,7 +38,8 @@ sealed class SubmissionCheck(SubmissionOptions options)
         return Check(request, [], MailStream.Bulk, now, faults);
     }
 
-    CheckedSubmission? Check(SubmissionRequest request, IReadOnlyList<MessageRecipient> recipients, MailStream stream, DateTimeOffset now, Faults faults)
+    CheckedSubmission? Check(SubmissionRequest request, IReadOnlyList<MessageRecipient> recipients, MailStream stream, DateTimeOffset now,
+        Faults faults)
     {
         var from = AddressCheck.Sender(request.From, options.AddressRules, faults);
         var replyTo = AddressCheck.ReplyTo(request.ReplyTo, options.AddressRules, faults);

@@ -23,7 +23,8 @@ public sealed class SubmissionOptions
     [Range(1, 1_000_000)]
     public int MaxRecipientsPerCall { get; set; } = 20_000;
 
-    /// <summary>Most bytes of a message as it will travel: bodies in UTF-8, attachments in base64, header fields. Default 25 MB, as large mailbox hosts take.</summary>
+    /// <summary>Most bytes of a message as it will travel: bodies in UTF-8, attachments in base64, header fields. Default 25 MB, as large
+    /// mailbox hosts take.</summary>
     [Range(1_024, 1_073_741_824)]
     public long MaxMessageBytes { get; set; } = 25 * 1024 * 1024;
 
@@ -67,7 +68,8 @@ public sealed class SubmissionOptions
     [Range(typeof(TimeSpan), "1.00:00:00", "365.00:00:00")]
     public TimeSpan KeepIdempotencyKeys { get; set; } = TimeSpan.FromHours(72);
 
-    /// <summary>What becomes of an attempt that may have been accepted, when neither the message nor its route says. Default <c>retry</c>.</summary>
+    /// <summary>What becomes of an attempt that may have been accepted, when neither the message nor its route says. Default
+    /// <c>retry</c>.</summary>
     public AmbiguityPolicy OnAmbiguous { get; set; } = AmbiguityPolicy.Retry;
 
     /// <summary>Take recipients such as <c>user@[192.0.2.1]</c>. Default false.</summary>

@@ -19,7 +19,8 @@ public static class SubmissionProblems
     };
 
     public static Problem StorageUnavailable { get; } = new(
-        "storage-unavailable", 503, "Storage is unavailable", "The server cannot reach its storage. Nothing was stored; send it again later.")
+        "storage-unavailable", 503, "Storage is unavailable",
+        "The server cannot reach its storage. Nothing was stored; send it again later.")
     {
         RetryAfter = TimeSpan.FromSeconds(10),
     };
@@ -27,7 +28,8 @@ public static class SubmissionProblems
     /// <summary>The one refusal after which the message may be stored all the same.</summary>
     public static Problem CommitUnknown { get; } = new(
         "commit-unknown", 503, "Acceptance is unknown",
-        "The storage did not answer, so the message may have been stored or not. Repeat the request with the same idempotency key: it is never stored twice.")
+        "The storage did not answer, so the message may have been stored or not. "
+        + "Repeat the request with the same idempotency key: it is never stored twice.")
     {
         RetryAfter = TimeSpan.FromSeconds(5),
     };

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -11,7 +12,8 @@ namespace Postrider.Submission;
 /// Ids are made before the commit, so that one whose answer was lost can be looked up. Once a submission is checked it is no longer
 /// cancelled with its caller: a commit that nobody waits for would leave a permit without an owner.
 /// </remarks>
-public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOver handOver, MessageIds ids, TimeProvider clock, SubmissionOptions options)
+public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOver handOver, MessageIds ids, TimeProvider clock,
+    SubmissionOptions options)
 {
     readonly SubmissionCheck _check = new(options);
     readonly AllowedRecipients _allowed = AllowedRecipients.Parse(options.AllowRecipients, out _);
@@ -48,7 +50,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return result;
     }
 
-    /// <summary>Many messages in one transaction. Faulty ones are left out, each with its problem; or, with <paramref name="allOrNothing"/>, all are refused.</summary>
+    /// <summary>Many messages in one transaction. Faulty ones are left out, each with its problem; or, with
+    /// <paramref name="allOrNothing"/>, all are refused.</summary>
     public async Task<SubmissionResult> SubmitManyAsync(
         IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, bool allOrNothing, CancellationToken ct)
     {
@@ -76,7 +79,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         {
             if (checkedEntries[i] is not { } entry)
                 continue;
-            messages.Add(NewMessage(entry.Entry, entry.Route, batch.Id.Plus(messages.Count + 1), entry.Entry.Content, entry.Entry.Recipients));
+            messages.Add(NewMessage(entry.Entry, entry.Route, batch.Id.Plus(messages.Count + 1), entry.Entry.Content,
+                entry.Entry.Recipients));
             items[i] = Item(messages[^1]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -112,7 +116,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
     }
 
-    async Task<SubmissionResult> AcceptManyAsync(NewBatch batch, List<NewMessage> messages, SubmissionReceipt receipt, SubmissionContext context)
+    async Task<SubmissionResult> AcceptManyAsync(NewBatch batch, List<NewMessage> messages, SubmissionReceipt receipt,
+        SubmissionContext context)
     {
         var result = await _acceptor.AcceptManyAsync(batch, messages, context, receipt);
         if (result is SubmissionResult.Accepted)
@@ -168,7 +173,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return null;
     }
 
-    Prepared?[] PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count, out int recipients)
+    Prepared?[] PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count,
+        out int recipients)
     {
         var now = clock.GetUtcNow();
         var prepared = new Prepared?[entries.Count];
@@ -199,13 +205,15 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         {
             if (AddressCheck.Read(destinations[i].Address, "/destinations", i, options.AddressRules, faults) is { } mailbox)
                 recipients[i] = [new MessageRecipient(0, RecipientKind.To, mailbox)];
-            if (destinations[i].Data is { ValueKind: not (System.Text.Json.JsonValueKind.Null or System.Text.Json.JsonValueKind.Undefined) })
-                faults.Add(string.Create(CultureInfo.InvariantCulture, $"/destinations/{i}/data"), "invalid-field", "Data needs a template to be merged into.");
+            if (destinations[i].Data is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) })
+                faults.Add(string.Create(CultureInfo.InvariantCulture, $"/destinations/{i}/data"), "invalid-field",
+                    "Data needs a template to be merged into.");
         }
         return recipients;
     }
 
-    NewMessage NewMessage(CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content, IReadOnlyList<MessageRecipient> recipients) => new()
+    NewMessage NewMessage(CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content,
+        IReadOnlyList<MessageRecipient> recipients) => new()
     {
         Id = id,
         Stream = entry.Stream,
@@ -227,7 +235,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         foreach (var recipient in recipients)
         {
             if (!_allowed.Includes(recipient.Mailbox.Address))
-                stopped.Add(new StoppedRecipient(recipient.N, RecipientState.Held, HeldReason.NotAllowed, "not in POSTRIDER_ALLOW_RECIPIENTS"));
+                stopped.Add(new StoppedRecipient(recipient.N, RecipientState.Held, HeldReason.NotAllowed,
+                    "not in POSTRIDER_ALLOW_RECIPIENTS"));
         }
         return stopped;
     }
@@ -290,8 +299,10 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     readonly record struct Prepared(CheckedSubmission Entry, RouteSettings Route);
 }
 
-/// <summary>Keeps a copy of a message for recipients that staging does not allow, where people can look at it (the inbox). Called after the commit; must not wait.</summary>
-public delegate void HeldCopy(TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all, IReadOnlyList<MessageRecipient> held);
+/// <summary>Keeps a copy of a message for recipients that staging does not allow, where people can look at it (the inbox). Called after the
+/// commit; must not wait.</summary>
+public delegate void HeldCopy(TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all,
+    IReadOnlyList<MessageRecipient> held);
 
 /// <summary>Whether a tenant may send from this address; asked only where one is given. Must be fast and must not wait.</summary>
 public delegate bool SenderCheck(TenantId tenant, EmailAddress from);

@@ -45,7 +45,8 @@ static class TermsCheck
         if (text is null)
             return null;
         if (!TimeText.TryParseInstant(text, out var at))
-            faults.Add("/send_at", "invalid-time", "send_at is a date and time with zone (RFC 3339), such as 2026-03-01T09:30:00Z or 2026-03-01T09:30:00+01:00.");
+            faults.Add("/send_at", "invalid-time",
+                "send_at is a date and time with zone (RFC 3339), such as 2026-03-01T09:30:00Z or 2026-03-01T09:30:00+01:00.");
         else if (at - now > options.MaxSendAhead)
             faults.Add("/send_at", "invalid-time", $"send_at is more than {options.MaxSendAhead.TotalDays:0} days ahead.");
         else
@@ -59,7 +60,9 @@ static class TermsCheck
             return options.DefaultExpiresIn;
         if (TimeText.TryParseSpan(text, out var span) && span > TimeSpan.Zero && span <= options.MaxExpiresIn)
             return span;
-        faults.Add("/expires_in", "invalid-field", $"expires_in is a number of seconds, or one with a unit such as 90m, 24h or 2d; at least 1 s, at most {options.MaxExpiresIn.TotalDays:0.#} days.");
+        faults.Add("/expires_in", "invalid-field",
+            "expires_in is a number of seconds, or one with a unit such as 90m, 24h or 2d; "
+            + $"at least 1 s, at most {options.MaxExpiresIn.TotalDays:0.#} days.");
         return options.DefaultExpiresIn;
     }
 
@@ -67,7 +70,8 @@ static class TermsCheck
     public static string? OrderingKey(string? key, Faults faults)
     {
         if (key is not null && !IsText(key, 1, MaxOrderingKeyLength))
-            faults.Add("/ordering_key", "invalid-field", $"An ordering key has 1 to {MaxOrderingKeyLength} characters, without control characters.");
+            faults.Add("/ordering_key", "invalid-field",
+                $"An ordering key has 1 to {MaxOrderingKeyLength} characters, without control characters.");
         return key;
     }
 
@@ -88,7 +92,8 @@ static class TermsCheck
         for (var i = 0; i < tags.Count; i++)
         {
             if (!IsText(tags[i], 1, MaxTagLength))
-                faults.Add(string.Create(CultureInfo.InvariantCulture, $"/tags/{i}"), "invalid-field", $"A tag has 1 to {MaxTagLength} characters, without control characters.");
+                faults.Add(string.Create(CultureInfo.InvariantCulture, $"/tags/{i}"), "invalid-field",
+                    $"A tag has 1 to {MaxTagLength} characters, without control characters.");
         }
     }
 
@@ -96,7 +101,8 @@ static class TermsCheck
     {
         if (entries.Count > options.MaxMetadata)
         {
-            faults.Add("/metadata", "invalid-field", $"The message has {entries.Count:N0} metadata entries; at most {options.MaxMetadata:N0} are taken.");
+            faults.Add("/metadata", "invalid-field",
+                $"The message has {entries.Count:N0} metadata entries; at most {options.MaxMetadata:N0} are taken.");
             return;
         }
         for (var i = 0; i < entries.Count; i++)
@@ -105,7 +111,8 @@ static class TermsCheck
             if (!IsText(name, 1, MaxNameLength) || !IsText(value, 0, MaxValueLength))
             {
                 faults.Add($"/metadata/{Faults.Token(name)}", "invalid-field",
-                    $"The name of a metadata entry has 1 to {MaxNameLength} characters, its value up to {MaxValueLength:N0}, both without control characters.");
+                    $"The name of a metadata entry has 1 to {MaxNameLength} characters, its value up to {MaxValueLength:N0}, "
+                    + "both without control characters.");
             }
         }
     }

@@ -2,7 +2,8 @@ using Postrider.Messages;
 
 namespace Postrider.Tenants;
 
-/// <summary>What a credential may do. Each is given by itself: <see cref="Admin"/> does not include the others. The numbers are stored.</summary>
+/// <summary>What a credential may do. Each is given by itself: <see cref="Admin"/> does not include the others. The numbers are
+/// stored.</summary>
 [Flags]
 public enum Scopes : byte
 {
@@ -64,7 +65,8 @@ public sealed record StoredKey(ApiKey Key, ReadOnlyMemory<byte> SecretHash, Read
 /// <summary>When a key was last used.</summary>
 public readonly record struct KeyUse(string Id, DateTimeOffset At);
 
-/// <summary>Keeps tenants' keys, and the proof that the master key is the right one. Each write is on disk when its task completes.</summary>
+/// <summary>Keeps tenants' keys, and the proof that the master key is the right one. Each write is on disk when its task
+/// completes.</summary>
 /// <remarks>Every call throws <see cref="StoreUnavailableException"/> when the storage cannot be reached.</remarks>
 public interface IKeyStore
 {
@@ -77,7 +79,8 @@ public interface IKeyStore
     /// <summary>False when the id is taken; nothing changes then.</summary>
     Task<bool> AddAsync(StoredKey key, CancellationToken ct);
 
-    /// <summary>Puts another hash in place of a key's, so that the old secret is worth nothing; a revocation stays. False when there is no such key.</summary>
+    /// <summary>Puts another hash in place of a key's, so that the old secret is worth nothing; a revocation stays. False when there is no
+    /// such key.</summary>
     Task<bool> ReplaceHashAsync(string id, ReadOnlyMemory<byte> secretHash, CancellationToken ct);
 
     /// <summary>False when the key is absent or another tenant's. A second revocation keeps the first instant.</summary>

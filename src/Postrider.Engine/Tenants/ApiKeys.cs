@@ -22,7 +22,8 @@ public readonly record struct KeyCreation
 /// <summary>Makes, lists, revokes and recognises API keys.</summary>
 /// <remarks>
 /// A bearer key is <c>pr_</c>, an id of 12 characters, <c>_</c>, a secret of 32 (160 bits). The id finds the row; the SHA-256 of the whole
-/// text is compared in constant time, and against a dummy where there is no row. No slow hash: a random secret of 160 bits cannot be guessed from it.
+/// text is compared in constant time, and against a dummy where there is no row. No slow hash: a random secret of 160 bits cannot be
+/// guessed from it.
 /// A key from <c>POSTRIDER_API_KEY</c> may look different; it has the id <see cref="BootstrapId"/>.
 /// </remarks>
 public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, Entropy entropy)
@@ -51,7 +52,8 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
     /// <summary>Newest first; the revoked and the expired too.</summary>
     public Task<IReadOnlyList<ApiKey>> ListAsync(TenantId tenant, CancellationToken ct) => store.ListAsync(tenant, ct);
 
-    /// <summary>Ends a key, and with it every token made for it: at once on this node, within a second on all. False when it is absent or another tenant's.</summary>
+    /// <summary>Ends a key, and with it every token made for it: at once on this node, within a second on all. False when it is absent or
+    /// another tenant's.</summary>
     public async Task<bool> RevokeAsync(TenantId tenant, string id, CancellationToken ct)
     {
         var revoked = await store.RevokeAsync(tenant, id, clock.GetUtcNow(), ct);
@@ -62,7 +64,8 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
     /// <summary>The key with this id, at most half a second old, whether usable or not; null when there is none.</summary>
     public async ValueTask<ApiKey?> FindAsync(string id) => (await _cache.FindAsync(id))?.Key;
 
-    /// <summary>The bearer key that this text is, whether usable or not; null when it is none. Never throws for what the text holds.</summary>
+    /// <summary>The bearer key that this text is, whether usable or not; null when it is none. Never throws for what the text
+    /// holds.</summary>
     public ValueTask<ApiKey?> RecogniseAsync(string presented)
     {
         var id = presented.Length <= MaxKeyLength ? IdOf(presented) : "";
@@ -95,7 +98,8 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
     }
 
     /// <summary>Sees to it that somebody can call: takes the key of the environment, or makes the first key there ever was.</summary>
-    /// <param name="given"><c>POSTRIDER_API_KEY</c>; null or empty when not set. Another one than last time takes the place of the last.</param>
+    /// <param name="given"><c>POSTRIDER_API_KEY</c>; null or empty when not set. Another one than last time takes the place of the
+    /// last.</param>
     /// <returns>The key to print, once; null when nothing was made up.</returns>
     /// <exception cref="BootstrapKeyException">The given key is too short, too long, not printable, or its id is another key's.</exception>
     public async Task<string?> BootstrapAsync(string? given, CancellationToken ct)
@@ -113,7 +117,9 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
     async Task TakeAsync(string given, CancellationToken ct)
     {
         if (given.Length is < MinKeyLength or > MaxKeyLength || given.AsSpan().ContainsAnyExceptInRange('!', '~'))
-            throw new BootstrapKeyException($"POSTRIDER_API_KEY must have {MinKeyLength} to {MaxKeyLength} printable ASCII characters without spaces. Make one with: openssl rand -hex 24");
+            throw new BootstrapKeyException(
+                $"POSTRIDER_API_KEY must have {MinKeyLength} to {MaxKeyLength} printable ASCII characters without spaces. "
+                + "Make one with: openssl rand -hex 24");
         var id = IdOf(given).ToString();
         var hash = Hash(given);
         var key = new ApiKey
@@ -131,7 +137,8 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
         if (stored is null || CryptographicOperations.FixedTimeEquals(stored.SecretHash.Span, hash))
             return;
         if (id != BootstrapId)
-            throw new BootstrapKeyException($"POSTRIDER_API_KEY has the id '{id}' of another key. Give the whole of that key, or one of your own making.");
+            throw new BootstrapKeyException(
+                $"POSTRIDER_API_KEY has the id '{id}' of another key. Give the whole of that key, or one of your own making.");
         await store.ReplaceHashAsync(id, hash, ct);
         _cache.Forget(id);
     }

@@ -5,13 +5,15 @@ namespace Postrider.Tenants;
 /// <summary>Whether a credential is valid, for the one who holds it.</summary>
 /// <param name="ExpiresAt">Null: never, or not known because the credential is not ours.</param>
 /// <param name="Tenant">Only when valid.</param>
-/// <param name="Reason">Null when valid; else <c>missing</c>, <c>malformed</c>, <c>unknown</c>, <c>signature</c>, <c>foreign</c>, <c>not-yet-valid</c>, <c>expired</c> or <c>revoked</c>.</param>
+/// <param name="Reason">Null when valid; else <c>missing</c>, <c>malformed</c>, <c>unknown</c>, <c>signature</c>, <c>foreign</c>,
+/// <c>not-yet-valid</c>, <c>expired</c> or <c>revoked</c>.</param>
 public sealed record TokenStatus(bool Valid, DateTimeOffset? ExpiresAt, TenantId? Tenant, Scopes Scopes, string? Reason);
 
 /// <summary>Turns the credential of a request into the principal it acts as.</summary>
 public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider clock)
 {
-    /// <param name="bearer">What stands behind <c>Bearer</c> in the Authorization header, or the password of SMTP AUTH; null when there is none.</param>
+    /// <param name="bearer">What stands behind <c>Bearer</c> in the Authorization header, or the password of SMTP AUTH; null when there is
+    /// none.</param>
     public ValueTask<Authentication> AuthenticateAsync(string? bearer)
     {
         if (string.IsNullOrWhiteSpace(bearer))

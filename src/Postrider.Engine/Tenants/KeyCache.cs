@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 
 namespace Postrider.Tenants;
 
-/// <summary>Keys as last read from the store, never older than half a second, so that a revocation by any node is felt within a second.</summary>
+/// <summary>Keys as last read from the store, never older than half a second, so that a revocation by any node is felt within a
+/// second.</summary>
 /// <remarks>Only keys that exist are kept: guesses cannot fill it. Many callers that miss the same key share one read.</remarks>
 sealed class KeyCache(IKeyStore store, TimeProvider clock)
 {

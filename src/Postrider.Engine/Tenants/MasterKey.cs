@@ -29,7 +29,8 @@ public sealed class MasterKey
     public byte[] Derive(string purpose, int bytes = Length) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, bytes, salt: null, Encoding.UTF8.GetBytes(purpose));
 
-    /// <summary>Takes the key from the environment, else from the named file, else from the data folder, where it is made if it is not there.</summary>
+    /// <summary>Takes the key from the environment, else from the named file, else from the data folder, where it is made if it is not
+    /// there.</summary>
     /// <param name="text">Base64 of 32 bytes (<c>POSTRIDER_MASTER_KEY</c>); null or empty when not set.</param>
     /// <param name="file">A file with that (<c>POSTRIDER_MASTER_KEY_FILE</c>); null or empty when not set.</param>
     /// <param name="dataFolder">Where it is kept otherwise; the folder is made if it is not there.</param>
@@ -66,8 +67,9 @@ public sealed class MasterKey
         if (!sealer.TryOpen(stored.Span, default, "canary", "", out var opened) || !opened.AsSpan().SequenceEqual(CanaryText))
         {
             throw new MasterKeyException(
-                "The master key is not the one this database was sealed with, so its secrets cannot be read. Give the right one in POSTRIDER_MASTER_KEY, "
-                + $"POSTRIDER_MASTER_KEY_FILE or the file {FileName} in the data folder; with a database restored from a backup, restore its key too.");
+                "The master key is not the one this database was sealed with, so its secrets cannot be read. Give the right one in "
+                + $"POSTRIDER_MASTER_KEY, POSTRIDER_MASTER_KEY_FILE or the file {FileName} in the data folder; "
+                + "with a database restored from a backup, restore its key too.");
         }
     }
 

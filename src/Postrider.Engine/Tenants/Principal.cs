@@ -2,7 +2,8 @@ using Postrider.Messages;
 
 namespace Postrider.Tenants;
 
-/// <summary>Who calls: the tenant that every read and write is bound to, and what they may do. It never comes from the request's content.</summary>
+/// <summary>Who calls: the tenant that every read and write is bound to, and what they may do. It never comes from the request's
+/// content.</summary>
 /// <param name="KeyId">The API key presented, or the one that the presented token was made for.</param>
 /// <param name="ExpiresAt">When the credential ends; null for never.</param>
 /// <param name="IsToken">A short-lived token rather than the key itself.</param>
@@ -68,7 +69,8 @@ public static class TenantProblems
         "invalid-token", 401, "Invalid token", "The token is not valid, or no longer. Make a new one with POST /tokens.");
 
     public static Problem InsufficientScope(Scopes missing) => new(
-        "insufficient-scope", 403, "Insufficient scope", $"This needs the scope {string.Join(", ", ScopeNames.Of(missing))}, which the credential does not have.");
+        "insufficient-scope", 403, "Insufficient scope",
+        $"This needs the scope {string.Join(", ", ScopeNames.Of(missing))}, which the credential does not have.");
 
     public static Problem StorageUnavailable { get; } = new(
         "storage-unavailable", 503, "Storage is unavailable", "The server cannot check credentials now; send it again later.")

@@ -6,8 +6,10 @@ using Postrider.Messages;
 
 namespace Postrider.Tenants;
 
-/// <summary>Encrypts secrets for the database (AES-256-GCM), bound to the tenant, column and row they belong to: moved elsewhere, they do not open.</summary>
-/// <remarks>Layout: version 1 (1 byte), id of the master key (4), nonce (12), tag (16), cipher text. Nonces are random: one key is good for 2^32 secrets (NIST SP 800-38D §8.3).</remarks>
+/// <summary>Encrypts secrets for the database (AES-256-GCM), bound to the tenant, column and row they belong to: moved elsewhere, they do
+/// not open.</summary>
+/// <remarks>Layout: version 1 (1 byte), id of the master key (4), nonce (12), tag (16), cipher text. Nonces are random: one key is good for
+/// 2^32 secrets (NIST SP 800-38D §8.3).</remarks>
 public sealed class Sealer(MasterKey master, Entropy entropy)
 {
     const byte Version = 1;
@@ -38,13 +40,15 @@ public sealed class Sealer(MasterKey master, Entropy entropy)
     public bool TryOpen(ReadOnlySpan<byte> sealedSecret, TenantId tenant, string column, string id, [NotNullWhen(true)] out byte[]? secret)
     {
         secret = null;
-        if (sealedSecret.Length < TextAt || sealedSecret[0] != Version || BinaryPrimitives.ReadUInt32BigEndian(sealedSecret[KeyIdAt..]) != master.Id)
+        if (sealedSecret.Length < TextAt || sealedSecret[0] != Version
+            || BinaryPrimitives.ReadUInt32BigEndian(sealedSecret[KeyIdAt..]) != master.Id)
             return false;
         var text = new byte[sealedSecret.Length - TextAt];
         using var cipher = new AesGcm(_key, TagBytes);
         try
         {
-            cipher.Decrypt(sealedSecret.Slice(NonceAt, NonceBytes), sealedSecret[TextAt..], sealedSecret.Slice(TagAt, TagBytes), text, Place(tenant, column, id));
+            cipher.Decrypt(sealedSecret.Slice(NonceAt, NonceBytes), sealedSecret[TextAt..], sealedSecret.Slice(TagAt, TagBytes), text,
+                Place(tenant, column, id));
         }
         catch (AuthenticationTagMismatchException)
         {

@@ -29,25 +29,34 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     public Task<bool> ExistsAsync(MessageId id, CancellationToken ct) =>
         BlindLooks-- > 0 ? throw new StoreUnavailableException("no line") : reader.ExistsAsync(id, ct);
 
-    public Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct) =>
+    public Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone,
+        CancellationToken ct) =>
         store.LeaseAsync(key, permits, owner, now, alone, ct);
-    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) => store.ReleaseAsync(leases, dueAt, reason, ct);
-    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) => store.CommitPointAsync(lease, transport, now, ct);
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
+        store.ReleaseAsync(leases, dueAt, reason, ct);
+    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) =>
+        store.CommitPointAsync(lease, transport, now, ct);
     public Task<RecordResult> RecordAsync(AttemptRecord record) => store.RecordAsync(record);
-    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) => store.SweepAsync(owner, now, settleAt, ct);
+    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
+        store.SweepAsync(owner, now, settleAt, ct);
     public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) => store.SettleAsync(now, limit, ct);
-    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) => store.PurgeIdempotencyAsync(now, limit, ct);
+    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        store.PurgeIdempotencyAsync(now, limit, ct);
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) => store.ExpireAsync(now, limit, ct);
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) => store.DueKeysAsync(ct);
-    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) => store.CancelAsync(tenant, message, now, ct);
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
+        store.CancelAsync(tenant, message, now, ct);
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
         store.RetryAsync(tenant, message, now, expiresAt, ct);
-    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
+    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
         store.RescheduleAsync(tenant, message, sendAt, expiresAt, ct);
 
     public Task<MessageView?> GetAsync(TenantId tenant, MessageId id, CancellationToken ct) => reader.GetAsync(tenant, id, ct);
-    public Task<MessageContent?> GetContentAsync(TenantId tenant, MessageId id, CancellationToken ct) => reader.GetContentAsync(tenant, id, ct);
+    public Task<MessageContent?> GetContentAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
+        reader.GetContentAsync(tenant, id, ct);
     public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) => reader.ListAsync(tenant, filter, ct);
-    public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) => reader.GetBatchAsync(tenant, batch, ct);
+    public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        reader.GetBatchAsync(tenant, batch, ct);
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) => reader.CountAsync(tenant, ct);
 }

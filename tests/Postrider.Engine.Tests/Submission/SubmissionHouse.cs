@@ -42,13 +42,17 @@ sealed class SubmissionHouse : IAsyncDisposable
 
     /// <summary>A context whose answer lists ids and states, so that replays can be compared.</summary>
     public static SubmissionContext With(string? key = null, string request = "request", int tenant = 1) =>
-        new(new TenantId(tenant), key, SHA256.HashData(Encoding.UTF8.GetBytes(request))) { Answer = receipt => Encoding.UTF8.GetBytes(Describe(receipt)) };
+        new(new TenantId(tenant), key, SHA256.HashData(Encoding.UTF8.GetBytes(request)))
+        {
+            Answer = receipt => Encoding.UTF8.GetBytes(Describe(receipt)),
+        };
 
     public static string Describe(SubmissionReceipt receipt) => string.Join("; ", receipt.Items.Select(item => item.Message is { } message
         ? $"{message.Id} {string.Join(' ', message.Recipients.Select(r => r.State))}"
         : item.Problem!.Slug));
 
-    public Task<SubmissionResult> SubmitAsync(SubmissionRequest request, SubmissionContext? context = null) => Submitter.SubmitAsync(request, context ?? With(), default);
+    public Task<SubmissionResult> SubmitAsync(SubmissionRequest request, SubmissionContext? context = null) =>
+        Submitter.SubmitAsync(request, context ?? With(), default);
 
     public async Task<AcceptedMessage> AcceptedAsync(SubmissionRequest request, SubmissionContext? context = null) =>
         Assert.Single(Receipt(await SubmitAsync(request, context)).Items).Message!;

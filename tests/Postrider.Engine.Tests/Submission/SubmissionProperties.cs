@@ -53,7 +53,8 @@ public sealed class SubmissionProperties
 
     [Fact]
     public void Every_request_is_accepted_or_refused_with_reasons() => Holds((request, entry, problem) =>
-        entry is not null ? problem is null : problem is { Status: 413 or 422, Errors.Count: > 0 } && problem.Errors.All(e => e.Slug.Length > 0 && e.Detail.Length > 0));
+        entry is not null ? problem is null : problem is { Status: 413 or 422, Errors.Count: > 0 }
+            && problem.Errors.All(e => e.Slug.Length > 0 && e.Detail.Length > 0));
 
     [Fact]
     public void No_accepted_request_adds_a_header_of_its_own() => Holds((_, entry, _) =>

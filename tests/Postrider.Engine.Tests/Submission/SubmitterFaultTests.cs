@@ -6,7 +6,8 @@ using static Postrider.Engine.Tests.Submission.SubmissionHouse;
 
 namespace Postrider.Engine.Tests.Submission;
 
-/// <summary>Storage that fails at every moment: nothing is lost, nothing is stored twice, no permit leaks (the house counts them).</summary>
+/// <summary>Storage that fails at every moment: nothing is lost, nothing is stored twice, no permit leaks (the house counts
+/// them).</summary>
 public sealed class SubmitterFaultTests : IAsyncDisposable
 {
     static readonly Exception Down = new StoreUnavailableException("no line");
@@ -50,7 +51,8 @@ public sealed class SubmitterFaultTests : IAsyncDisposable
         _house.Submitter.StopAccepting();
         AssertBusy(await _house.SubmitAsync(Good), "draining");
         AssertBusy(await _house.Submitter.SubmitManyAsync([new(Good)], With(), false, default), "draining");
-        AssertBusy(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [new(new AddressText("a@example.com"))], With(), default), "draining");
+        AssertBusy(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [new(new AddressText("a@example.com"))],
+            With(), default), "draining");
         Assert.Equal(0, _house.Lossy.Accepts);
     }
 

@@ -19,15 +19,23 @@ public sealed class SubmitterTests : IAsyncDisposable
     [Fact]
     public async Task A_message_is_stored_before_it_is_accepted()
     {
-        var message = await _house.AcceptedAsync(Good with { Cc = To("bob@example.com"), Tags = ["welcome"], Metadata = [new("order", "4711")], OrderingKey = "ann" });
+        var message = await _house.AcceptedAsync(Good with
+        {
+            Cc = To("bob@example.com"),
+            Tags = ["welcome"],
+            Metadata = [new("order", "4711")],
+            OrderingKey = "ann",
+        });
         Assert.Equal([RecipientState.Queued, RecipientState.Queued], message.Recipients.Select(r => r.State));
         var view = await _house.ViewAsync(message.Id);
         Assert.Equal(("Hello", "default", MailStream.Transactional), (view.Subject, view.Route, view.Stream));
-        Assert.Equal([("ann@example.com", RecipientKind.To), ("bob@example.com", RecipientKind.Cc)], view.Recipients.Select(r => (r.Mailbox.ToString(), r.Kind)));
+        Assert.Equal([("ann@example.com", RecipientKind.To), ("bob@example.com", RecipientKind.Cc)],
+            view.Recipients.Select(r => (r.Mailbox.ToString(), r.Kind)));
         Assert.Equal(["welcome"], view.Tags);
         Assert.Equal([new MetadataEntry("order", "4711")], view.Metadata);
         Assert.Equal("Hello Ann", (await _house.Lossy.GetContentAsync(TenantId.First, message.Id, default))?.Text);
-        Assert.Equal((new QueueKey("default", MailStream.Transactional, TenantId.First), _house.Clock.GetUtcNow()), Assert.Single(_house.HandOver.Signals));
+        Assert.Equal((new QueueKey("default", MailStream.Transactional, TenantId.First), _house.Clock.GetUtcNow()),
+            Assert.Single(_house.HandOver.Signals));
     }
 
     [Fact]
@@ -44,7 +52,8 @@ public sealed class SubmitterTests : IAsyncDisposable
     public async Task A_message_for_later_is_scheduled()
     {
         var at = _house.Clock.GetUtcNow().AddHours(2);
-        var message = await _house.AcceptedAsync(Good with { SendAt = at.ToString("O", System.Globalization.CultureInfo.InvariantCulture) });
+        var text = at.ToString("O", System.Globalization.CultureInfo.InvariantCulture);
+        var message = await _house.AcceptedAsync(Good with { SendAt = text });
         Assert.Equal(RecipientState.Scheduled, Assert.Single(message.Recipients).State);
         Assert.Equal(at, (await _house.ViewAsync(message.Id)).SendAt);
         Assert.Equal(at, Assert.Single(_house.HandOver.Signals).DueAt);
@@ -176,10 +185,12 @@ public sealed class SubmitterTests : IAsyncDisposable
     [Fact]
     public async Task Many_messages_are_one_batch_and_faulty_ones_are_left_out()
     {
-        var entries = new SubmissionEntry[] { new(Good), new(Good with { To = [] }), new(new Problem("unknown-field", 422, "t", "d")), new(Good with { Subject = "Last" }) };
+        var entries = new SubmissionEntry[] { new(Good), new(Good with { To = [] }), new(new Problem("unknown-field", 422, "t", "d")),
+            new(Good with { Subject = "Last" }) };
         var receipt = Receipt(await _house.Submitter.SubmitManyAsync(entries, With("key"), allOrNothing: false, default));
         Assert.Equal([null, "no-recipients", "unknown-field", null], receipt.Items.Select(i => i.Problem?.Slug));
-        Assert.Equal((receipt.Batch!.Value.Plus(1), receipt.Batch.Value.Plus(2)), (receipt.Items[0].Message!.Id, receipt.Items[3].Message!.Id));
+        Assert.Equal((receipt.Batch!.Value.Plus(1), receipt.Batch.Value.Plus(2)),
+            (receipt.Items[0].Message!.Id, receipt.Items[3].Message!.Id));
         Assert.Equal("Last", (await _house.ViewAsync(receipt.Items[3].Message!.Id)).Subject);
         Assert.Equal(2, (await _house.Lossy.GetBatchAsync(TenantId.First, receipt.Batch.Value, default))?.Count);
         var again = await _house.Submitter.SubmitManyAsync(entries, With("key"), allOrNothing: false, default);
@@ -190,7 +201,8 @@ public sealed class SubmitterTests : IAsyncDisposable
     [Fact]
     public async Task All_or_nothing_refuses_all_and_names_every_fault()
     {
-        var entries = new SubmissionEntry[] { new(Good), new(Good with { To = To("bad"), Subject = "a\nb" }), new(new Problem("unknown-field", 422, "t", "d")) };
+        var entries = new SubmissionEntry[] { new(Good), new(Good with { To = To("bad"), Subject = "a\nb" }),
+            new(new Problem("unknown-field", 422, "t", "d")) };
         var problem = Problem(await _house.Submitter.SubmitManyAsync(entries, With(), allOrNothing: true, default));
         Assert.Equal(["/1/subject", "/1/to/0", "/2"], problem.Errors.Select(e => e.Pointer).Order());
         Assert.Equal(0, await _house.CountAsync());
@@ -199,7 +211,8 @@ public sealed class SubmitterTests : IAsyncDisposable
     [Fact]
     public async Task A_batch_of_nothing_good_is_answered_and_not_stored()
     {
-        var receipt = Receipt(await _house.Submitter.SubmitManyAsync([new(Good with { From = null })], With("key"), allOrNothing: false, default));
+        var receipt = Receipt(await _house.Submitter.SubmitManyAsync([new(Good with { From = null })], With("key"), allOrNothing: false,
+            default));
         Assert.Null(receipt.Batch);
         Assert.Equal("invalid-address", Assert.Single(receipt.Items).Problem?.Slug);
         Assert.Equal(0, _house.Lossy.Accepts);
@@ -210,22 +223,26 @@ public sealed class SubmitterTests : IAsyncDisposable
     {
         Assert.Equal("no-recipients", Problem(await _house.Submitter.SubmitManyAsync([], With(), false, default)).Slug);
         SubmissionEntry[] Entries(int count, SubmissionRequest request) => [.. Enumerable.Repeat(new SubmissionEntry(request), count)];
-        Assert.Equal("too-many-messages", Problem(await _house.Submitter.SubmitManyAsync(Entries(1_001, Good), With(), false, default)).Slug);
+        Assert.Equal("too-many-messages",
+            Problem(await _house.Submitter.SubmitManyAsync(Entries(1_001, Good), With(), false, default)).Slug);
         var wide = Good with { To = To([.. Enumerable.Range(0, 1_000).Select(i => $"r{i}@example.com")]) };
         Assert.Equal("too-many-messages", Problem(await _house.Submitter.SubmitManyAsync(Entries(21, wide), With(), false, default)).Slug);
         var destinations = Enumerable.Repeat(new Destination(new AddressText("a@example.com")), 10_001).ToList();
-        Assert.Equal("too-many-messages", Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, destinations, With(), default)).Slug);
+        Assert.Equal("too-many-messages",
+            Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, destinations, With(), default)).Slug);
         Assert.Equal(0, await _house.CountAsync());
     }
 
     [Fact]
     public async Task Each_destination_gets_a_message_of_its_own()
     {
-        Destination[] destinations = [new(new AddressText("ann@example.com", "Ann", IsAddressOnly: true)), new(new AddressText("bob@example.com")), new(new AddressText("ann@example.com"))];
+        Destination[] destinations =
+            [new(new AddressText("ann@example.com", "Ann", IsAddressOnly: true)), new(new AddressText("bob@example.com")), new(new AddressText("ann@example.com"))];
         var receipt = Receipt(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, destinations, With(), default));
         Assert.Equal([1, 2, 3], receipt.Items.Select((item, i) => item.Message!.Id == receipt.Batch!.Value.Plus(i + 1) ? i + 1 : 0));
         var view = await _house.ViewAsync(receipt.Items[0].Message!.Id);
-        Assert.Equal(("Ann <ann@example.com>", MailStream.Bulk, receipt.Batch), (Assert.Single(view.Recipients).Mailbox.ToString(), view.Stream, view.Batch));
+        Assert.Equal(("Ann <ann@example.com>", MailStream.Bulk, receipt.Batch),
+            (Assert.Single(view.Recipients).Mailbox.ToString(), view.Stream, view.Batch));
         Assert.Equal("Hello Ann", (await _house.Lossy.GetContentAsync(TenantId.First, receipt.Items[2].Message!.Id, default))?.Text);
         Assert.Equal(3, await _house.CountAsync());
         Assert.Single(_house.HandOver.Signals);
@@ -236,10 +253,12 @@ public sealed class SubmitterTests : IAsyncDisposable
     public async Task Bad_destinations_refuse_the_call()
     {
         using var data = JsonDocument.Parse("""{"name":"Ann"}""");
-        Destination[] destinations = [new(new AddressText("ann@example.com")), new(new AddressText("bad", "x", IsAddressOnly: true)), new(new AddressText("a@example.com"), data.RootElement)];
+        Destination[] destinations =
+            [new(new AddressText("ann@example.com")), new(new AddressText("bad", "x", IsAddressOnly: true)), new(new AddressText("a@example.com"), data.RootElement)];
         var problem = Problem(await _house.Submitter.SubmitToDestinationsAsync(Good, destinations, With(), default));
         Assert.Equal(["/destinations/1/email", "/destinations/2/data", "/to"], problem.Errors.Select(e => e.Pointer).Order());
-        Assert.Equal("no-recipients", Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [], With(), default)).Slug);
+        Assert.Equal("no-recipients",
+            Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [], With(), default)).Slug);
         Assert.Equal(0, await _house.CountAsync());
     }
 
@@ -249,7 +268,8 @@ public sealed class SubmitterTests : IAsyncDisposable
         _house.MaySendFrom = domain => domain == "verified.example";
         var problem = Problem(await _house.SubmitAsync(Good));
         Assert.Equal(("unverified-sender", 403, "/from"), (problem.Slug, problem.Status, Assert.Single(problem.Errors).Pointer));
-        Assert.Equal(403, Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [new(new AddressText("a@example.com"))], With(), default)).Status);
+        Assert.Equal(403, Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] },
+            [new(new AddressText("a@example.com"))], With(), default)).Status);
         await _house.AcceptedAsync(Good with { From = new AddressText("me@verified.example") });
     }
 }
@@ -264,7 +284,8 @@ public sealed class SubmitterSetupTests
         house.HandOver.Permits = 5;
         var mixed = await house.AcceptedAsync(Good with { To = To("real@customer.com", "ann@example.com") });
         Assert.Equal([RecipientState.Held, RecipientState.Queued], mixed.Recipients.Select(r => r.State));
-        Assert.Equal((RecipientState.Held, HeldReason.NotAllowed), ((await house.ViewAsync(mixed.Id)).Recipients[0].State, (await house.ViewAsync(mixed.Id)).Recipients[0].HeldReason));
+        Assert.Equal((RecipientState.Held, HeldReason.NotAllowed),
+            ((await house.ViewAsync(mixed.Id)).Recipients[0].State, (await house.ViewAsync(mixed.Id)).Recipients[0].HeldReason));
         Assert.Equal(["ann@example.com"], Assert.Single(house.HandOver.Started).Recipients.Select(r => r.Mailbox.ToString()));
 
         var held = await house.AcceptedAsync(Good with { To = To("real@customer.com") });
@@ -274,7 +295,8 @@ public sealed class SubmitterSetupTests
         Assert.All(house.Copies, copy => Assert.Equal(["real@customer.com"], copy.Held));
         Assert.NotEqual(default, allowed.Id);
 
-        var batch = Receipt(await house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [new(new AddressText("real@customer.com")), new(new AddressText("ann@example.com"))], With(), default));
+        var batch = Receipt(await house.Submitter.SubmitToDestinationsAsync(Good with { To = [] },
+            [new(new AddressText("real@customer.com")), new(new AddressText("ann@example.com"))], With(), default));
         Assert.Equal([RecipientState.Held, RecipientState.Queued], batch.Items.Select(i => i.Message!.Recipients[0].State));
         Assert.Equal(3, house.Copies.Count);
     }
@@ -289,7 +311,8 @@ public sealed class SubmitterSetupTests
         Assert.NotNull(problem.RetryAfter);
         Assert.Equal(503, Problem(await house.Submitter.SubmitManyAsync([new(Good)], With(), false, default)).Status);
         Assert.Equal(503, Problem(await house.Submitter.SubmitManyAsync([new(Good)], With(), true, default)).Status);
-        Assert.Equal(503, Problem(await house.Submitter.SubmitToDestinationsAsync(Good with { To = [] }, [new(new AddressText("a@example.com"))], With(), default)).Status);
+        Assert.Equal(503, Problem(await house.Submitter.SubmitToDestinationsAsync(Good with { To = [] },
+            [new(new AddressText("a@example.com"))], With(), default)).Status);
     }
 
     [Fact]

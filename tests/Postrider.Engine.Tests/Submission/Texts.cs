@@ -8,8 +8,10 @@ static class Texts
 {
     static readonly string[] Nasty =
     [
-        "\r\n", "\n", "\r", "\0", "\u2028", "\u0085", "\t", " ", "\"", "<", ">", ",", ";", ":", "@", "(", ")", "\\", "=?utf-8?q?=0d=0a?=", "é", "漢", "\ud83d\ude00",
-        "\ud800", "\udc00", "\r\nBcc: v@evil.com", "\r\n\r\nbody", ".", "..", "-", "a", "Z", "0", "9", "xn--", "[127.0.0.1]", "\u202e", "\ufeff", "\u001b[31m",
+        "\r\n", "\n", "\r", "\0", "\u2028", "\u0085", "\t", " ", "\"", "<", ">", ",", ";", ":", "@", "(", ")", "\\", "=?utf-8?q?=0d=0a?=",
+        "é", "漢", "\ud83d\ude00",
+        "\ud800", "\udc00", "\r\nBcc: v@evil.com", "\r\n\r\nbody", ".", "..", "-", "a", "Z", "0", "9", "xn--", "[127.0.0.1]", "\u202e",
+        "\ufeff", "\u001b[31m",
     ];
 
     /// <summary>Bits of dangerous text in a row.</summary>

@@ -64,7 +64,8 @@ public sealed class TimeTextTests
         {
             var instant = DateTimeOffset.FromUnixTimeSeconds(sample.Seconds).AddTicks(sample.Ticks);
             var offset = TimeSpan.FromMinutes(Math.Clamp(sample.Minutes, -14 * 60, 14 * 60));
-            var text = instant.ToOffset(offset).ToString("yyyy-MM-dd'T'HH:mm:ss.fffffffzzz", System.Globalization.CultureInfo.InvariantCulture);
+            var text = instant.ToOffset(offset).ToString("yyyy-MM-dd'T'HH:mm:ss.fffffffzzz",
+                System.Globalization.CultureInfo.InvariantCulture);
             return TimeText.TryParseInstant(text, out var read) && read == instant;
         }));
 

@@ -219,7 +219,8 @@ public sealed class ApiKeysTests
     public async Task A_key_in_the_environment_cannot_take_over_another_keys_id()
     {
         var made = await _here.MakeAsync(Scopes.Send);
-        await Assert.ThrowsAsync<BootstrapKeyException>(() => _here.Keys.BootstrapAsync($"pr_{made.Key.Id}_{new string('a', 32)}", default));
+        await Assert.ThrowsAsync<BootstrapKeyException>(() => _here.Keys.BootstrapAsync($"pr_{made.Key.Id}_{new string('a', 32)}",
+            default));
         Assert.Equal(Scopes.Send, (await _here.PrincipalAsync(made)).Scopes);
     }
 

@@ -22,7 +22,8 @@ public sealed class AuthenticatorTests
         var expired = await _here.MakeAsync(expiresAt: _here.Clock.GetUtcNow().AddSeconds(1));
         _here.Clock.Advance(TimeSpan.FromSeconds(1));
         var wrong = (await _here.MakeAsync()).Secret[..^1] + "1";
-        string?[] useless = [null, "", "   ", "garbage", "Bearer x", revoked.Secret, expired.Secret, wrong, "pr_", "pr__", new string('x', 100_000), "пароль-пароль-пароль-пароль"];
+        string?[] useless = [null, "", "   ", "garbage", "Bearer x", revoked.Secret, expired.Secret, wrong, "pr_", "pr__",
+            new string('x', 100_000), "пароль-пароль-пароль-пароль"];
         foreach (var text in useless)
             Assert.Same(TenantProblems.Unauthenticated, (await _here.Authenticator.AuthenticateAsync(text)).Problem);
         Assert.Equal(("unauthenticated", 401), (TenantProblems.Unauthenticated.Slug, TenantProblems.Unauthenticated.Status));
@@ -58,9 +59,11 @@ public sealed class AuthenticatorTests
     public async Task The_status_of_a_key_says_what_is_wrong_to_its_holder_only()
     {
         var expiring = await _here.MakeAsync(Scopes.Read, _here.Clock.GetUtcNow().AddHours(1));
-        Assert.Equal(new TokenStatus(true, expiring.Key.ExpiresAt, TenantId.First, Scopes.Read, null), await _here.Authenticator.StatusAsync(expiring.Secret));
+        Assert.Equal(new TokenStatus(true, expiring.Key.ExpiresAt, TenantId.First, Scopes.Read, null),
+            await _here.Authenticator.StatusAsync(expiring.Secret));
         _here.Clock.Advance(TimeSpan.FromHours(1));
-        Assert.Equal(new TokenStatus(false, expiring.Key.ExpiresAt, null, Scopes.None, "expired"), await _here.Authenticator.StatusAsync(expiring.Secret));
+        Assert.Equal(new TokenStatus(false, expiring.Key.ExpiresAt, null, Scopes.None, "expired"),
+            await _here.Authenticator.StatusAsync(expiring.Secret));
         var revoked = await _here.MakeAsync();
         await _here.Keys.RevokeAsync(TenantId.First, revoked.Key.Id, default);
         Assert.Equal("revoked", (await _here.Authenticator.StatusAsync(revoked.Secret)).Reason);
@@ -80,7 +83,8 @@ public sealed class AuthenticatorTests
             var isGenuine = text == made.Secret || text == token;
             var authentication = _here.Authenticator.AuthenticateAsync(text).AsTask().GetAwaiter().GetResult();
             var status = _here.Authenticator.StatusAsync(text).AsTask().GetAwaiter().GetResult();
-            return authentication.Principal is not null == isGenuine && status.Valid == isGenuine && authentication.Principal is null == authentication.Problem is not null;
+            return authentication.Principal is not null == isGenuine && status.Valid == isGenuine
+                && authentication.Principal is null == authentication.Problem is not null;
         }));
     }
 

@@ -4,7 +4,8 @@ using Postrider.Testing;
 
 namespace Postrider.Engine.Tests.Tenants;
 
-/// <summary>The room of tenants as a node has it: a master key, keys, tokens, an authenticator, over a store and a clock of the test.</summary>
+/// <summary>The room of tenants as a node has it: a master key, keys, tokens, an authenticator, over a store and a clock of the
+/// test.</summary>
 sealed class Installation
 {
     public Installation(IKeyStore? store = null, ManualClock? clock = null, MasterKey? master = null)
@@ -28,9 +29,11 @@ sealed class Installation
 
     public static Principal Admin { get; } = new(TenantId.First, "root", Scopes.All, ExpiresAt: null, IsToken: false);
 
-    public async Task<NewApiKey> MakeAsync(Scopes scopes = Scopes.All, DateTimeOffset? expiresAt = null, KeyKind kind = KeyKind.Bearer, TenantId? tenant = null)
+    public async Task<NewApiKey> MakeAsync(Scopes scopes = Scopes.All, DateTimeOffset? expiresAt = null, KeyKind kind = KeyKind.Bearer,
+        TenantId? tenant = null)
     {
-        var made = await Keys.MakeAsync(Admin with { Tenant = tenant ?? TenantId.First }, new KeyRequest("test", kind, scopes, expiresAt), default);
+        var made = await Keys.MakeAsync(Admin with { Tenant = tenant ?? TenantId.First }, new KeyRequest("test", kind, scopes, expiresAt),
+            default);
         return made.Key ?? throw new InvalidOperationException(made.Problem!.Detail);
     }
 

@@ -163,8 +163,10 @@ public sealed class SqliteKeyStoreTests : KeyStoreContract, IAsyncDisposable
         await CloseAsync();
         var dump = Directory.GetFiles(_folder.FullName).SelectMany(File.ReadAllBytes).ToArray();
         Open();
-        Assert.True(dump.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(bearer.Key.Id)) >= 0, "the ids are in the files, or the search below proves nothing");
-        foreach (var secret in new[] { bearer.Secret, bearer.Secret.Split('_')[2], signing.Secret, "the-key-of-the-environment-4711", token.Split('.')[2] })
+        Assert.True(dump.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(bearer.Key.Id)) >= 0,
+            "the ids are in the files, or the search below proves nothing");
+        foreach (var secret in new[] { bearer.Secret, bearer.Secret.Split('_')[2], signing.Secret, "the-key-of-the-environment-4711",
+            token.Split('.')[2] })
             Assert.True(dump.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(secret)) < 0, secret);
         Assert.True(dump.AsSpan().IndexOf(here.Master.Derive("postrider/tokens/1")) < 0);
     }

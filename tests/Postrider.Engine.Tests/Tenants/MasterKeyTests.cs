@@ -50,7 +50,8 @@ public sealed class MasterKeyTests : IDisposable
         var file = Path.Combine(_folder, "secret");
         File.WriteAllText(file, Good + "\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.OtherRead);
-        Assert.Contains("chmod 600", Assert.Throws<MasterKeyException>(() => MasterKey.Load(null, file, _folder, Entropy.System)).Message, StringComparison.Ordinal);
+        Assert.Contains("chmod 600", Assert.Throws<MasterKeyException>(() => MasterKey.Load(null, file, _folder, Entropy.System)).Message,
+            StringComparison.Ordinal);
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.GroupRead);
         Assert.Equal(MasterKey.Parse(Good, "test").Id, MasterKey.Load(null, file, _folder, Entropy.System).Id);
     }

@@ -32,7 +32,8 @@ sealed class MemoryKeyStore : IKeyStore
     {
         ThrowIfDown();
         return Task.FromResult<IReadOnlyList<ApiKey>>(
-            [.. _keys.Values.Select(k => k.Key).Where(k => k.Tenant == tenant).OrderByDescending(k => k.CreatedAt).ThenByDescending(k => k.Id, StringComparer.Ordinal)]);
+            [.. _keys.Values.Select(k => k.Key).Where(k => k.Tenant == tenant)
+                .OrderByDescending(k => k.CreatedAt).ThenByDescending(k => k.Id, StringComparer.Ordinal)]);
     }
 
     public Task<bool> AddAsync(StoredKey key, CancellationToken ct)
@@ -58,7 +59,8 @@ sealed class MemoryKeyStore : IKeyStore
 
     public Task<bool> AnyAsync(CancellationToken ct) => Task.FromResult(!_keys.IsEmpty);
 
-    public Task<ReadOnlyMemory<byte>> GetOrAddCanaryAsync(ReadOnlyMemory<byte> canary, CancellationToken ct) => Task.FromResult(_canary ??= canary);
+    public Task<ReadOnlyMemory<byte>> GetOrAddCanaryAsync(ReadOnlyMemory<byte> canary, CancellationToken ct) =>
+        Task.FromResult(_canary ??= canary);
 
     bool Change(string id, Func<StoredKey, StoredKey> change)
     {

@@ -5,7 +5,8 @@ using Postrider.Tenants;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>API keys in the SQLite file. A key is looked up on a connection of its own: every call waits for it, so it must not wait behind a search.</summary>
+/// <summary>API keys in the SQLite file. A key is looked up on a connection of its own: every call waits for it, so it must not wait behind
+/// a search.</summary>
 public sealed class SqliteKeyStore : IKeyStore, IDisposable
 {
     const string CanaryName = "master_key_canary";
@@ -43,11 +44,13 @@ public sealed class SqliteKeyStore : IKeyStore, IDisposable
         }
     }
 
-    public Task<IReadOnlyList<ApiKey>> ListAsync(TenantId tenant, CancellationToken ct) => _store.ReadAsync<IReadOnlyList<ApiKey>>(connection =>
-    {
-        var rows = connection.Query<KeyRow>($"SELECT {Columns} FROM api_keys WHERE tenant = @tenant ORDER BY created DESC, id DESC", new { tenant = tenant.Value });
-        return [.. rows.Select(row => row.ToKey())];
-    }, ct);
+    public Task<IReadOnlyList<ApiKey>> ListAsync(TenantId tenant, CancellationToken ct) =>
+        _store.ReadAsync<IReadOnlyList<ApiKey>>(connection =>
+        {
+            var rows = connection.Query<KeyRow>($"SELECT {Columns} FROM api_keys WHERE tenant = @tenant ORDER BY created DESC, id DESC",
+                new { tenant = tenant.Value });
+            return [.. rows.Select(row => row.ToKey())];
+        }, ct);
 
     public Task<bool> AddAsync(StoredKey key, CancellationToken ct) => _store.WriteAsync(connection => connection.Execute($"""
         INSERT INTO api_keys ({Columns}, secret_hash, sealed_secret)
@@ -72,7 +75,8 @@ public sealed class SqliteKeyStore : IKeyStore, IDisposable
 
     public Task<bool> RevokeAsync(TenantId tenant, string id, DateTimeOffset at, CancellationToken ct) => _store.WriteAsync(connection =>
         connection.Execute(
-            "UPDATE api_keys SET revoked = coalesce(revoked, @at) WHERE id = @id AND tenant = @tenant", new { id, tenant = tenant.Value, at = at.Ms }) == 1);
+            "UPDATE api_keys SET revoked = coalesce(revoked, @at) WHERE id = @id AND tenant = @tenant",
+                new { id, tenant = tenant.Value, at = at.Ms }) == 1);
 
     public Task RecordUsesAsync(IReadOnlyList<KeyUse> uses, CancellationToken ct) => _store.WriteAsync(connection =>
     {
@@ -83,11 +87,14 @@ public sealed class SqliteKeyStore : IKeyStore, IDisposable
     public Task<bool> AnyAsync(CancellationToken ct) =>
         _store.ReadAsync(connection => connection.ExecuteScalar<long>("SELECT EXISTS (SELECT 1 FROM api_keys)") == 1, ct);
 
-    public Task<ReadOnlyMemory<byte>> GetOrAddCanaryAsync(ReadOnlyMemory<byte> canary, CancellationToken ct) => _store.WriteAsync(connection =>
-    {
-        connection.Execute("INSERT INTO installation (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING", new { name = CanaryName, value = canary.ToArray() });
-        return (ReadOnlyMemory<byte>)connection.QuerySingle<byte[]>("SELECT value FROM installation WHERE name = @name", new { name = CanaryName });
-    });
+    public Task<ReadOnlyMemory<byte>> GetOrAddCanaryAsync(ReadOnlyMemory<byte> canary, CancellationToken ct) =>
+        _store.WriteAsync(connection =>
+        {
+            connection.Execute("INSERT INTO installation (name, value) VALUES (@name, @value) ON CONFLICT (name) DO NOTHING",
+                new { name = CanaryName, value = canary.ToArray() });
+            return (ReadOnlyMemory<byte>)connection.QuerySingle<byte[]>("SELECT value FROM installation WHERE name = @name",
+                new { name = CanaryName });
+        });
 
     public void Dispose()
     {
@@ -111,7 +118,8 @@ public sealed class SqliteKeyStore : IKeyStore, IDisposable
     }
 
     /// <summary>A row in SQLite's types: instants in Unix milliseconds.</summary>
-    sealed record KeyRow(string Id, long Tenant, string Name, long Kind, long Scopes, long Created, long? Expires, long? Revoked, long? Used)
+    sealed record KeyRow(string Id, long Tenant, string Name, long Kind, long Scopes, long Created, long? Expires, long? Revoked,
+        long? Used)
     {
         public ApiKey ToKey() => new()
         {
