@@ -37,6 +37,9 @@ sealed class QueueReader : IDisposable
         _nextKey = _statements.Prepare(NextKey);
     }
 
+    /// <summary>For tests of plans.</summary>
+    public Statements Statements => _statements;
+
     public IReadOnlyList<Lease> Load(IReadOnlyList<Taken> taken)
     {
         lock (_lock)
