@@ -6,11 +6,14 @@ namespace Postrider.Chaos;
 
 /// <summary>What is done to the product, how often, and where.</summary>
 /// <param name="PowerCuts">Cuts the power of the disk under the database; else kills the process.</param>
-/// <param name="RelayRate">Mails a second that leave: less than come in at full load, so that some wait in the queue and some are handed over at once.</param>
+/// <param name="RelayRate">Mails a second that leave: less than come in at full load, so that some wait in the queue and some are handed
+/// over at once.</param>
 /// <param name="Testing">Switches of the product's test mode: negative controls only.</param>
-sealed record ChaosPlan(string Name, string Binary, string Folder, int Faults, int Seed, bool PowerCuts, int RelayRate, IReadOnlyDictionary<string, string> Testing, bool MustBeRed = false);
+sealed record ChaosPlan(string Name, string Binary, string Folder, int Faults, int Seed, bool PowerCuts, int RelayRate,
+    IReadOnlyDictionary<string, string> Testing, bool MustBeRed = false);
 
-/// <summary>One run: sink and client as processes of their own, the product killed again and again under load, then everything drained and the books compared.</summary>
+/// <summary>One run: sink and client as processes of their own, the product killed again and again under load, then everything drained
+/// and the books compared.</summary>
 sealed class ChaosRun(ChaosPlan plan)
 {
     readonly TimeProvider _clock = TimeProvider.System;
@@ -135,7 +138,10 @@ sealed class ChaosRun(ChaosPlan plan)
         };
     }
 
-    Server StartServer(string data) => Server.Start(plan.Binary, data, _url, FormattableString.Invariant($"relay=smtp://127.0.0.1:{_relayPort}?tls=none&concurrency=32&rate={plan.RelayRate}/s"), Path.Combine(plan.Folder, "server.log"), plan.Testing);
+    Server StartServer(string data) =>
+        Server.Start(plan.Binary, data, _url,
+            FormattableString.Invariant($"relay=smtp://127.0.0.1:{_relayPort}?tls=none&concurrency=32&rate={plan.RelayRate}/s"),
+            Path.Combine(plan.Folder, "server.log"), plan.Testing);
 
     static Process StartSelf(params string[] arguments) =>
         Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardInput = true })!;

@@ -8,7 +8,8 @@ namespace Postrider.Chaos;
 /// <param name="Over">When all it had sent was read by the sink, and before it was started again.</param>
 sealed record Fault(long Struck, long Over);
 
-/// <summary>Joins the client's book with the sink's. The product is asked about duplicates only, and has to agree with what the books say of them.</summary>
+/// <summary>Joins the client's book with the sink's. The product is asked about duplicates only, and has to agree with what the books
+/// say of them.</summary>
 sealed partial class Checker(string clientJournal, string sinkJournal, IReadOnlyList<Fault> faults)
 {
     readonly Dictionary<string, string> _acknowledged = Journal.Read(clientJournal).Where(line => line is ["A", _, _])
@@ -27,7 +28,8 @@ sealed partial class Checker(string clientJournal, string sinkJournal, IReadOnly
     public int Duplicates => Arrived - Distinct;
     public double LongestUnrecorded => _longestUnrecorded;
 
-    public IReadOnlyList<string> Lost => [.. _acknowledged.Where(mail => !_arrivals.ContainsKey(mail.Key)).Select(mail => $"{mail.Key} {mail.Value}")];
+    public IReadOnlyList<string> Lost =>
+        [.. _acknowledged.Where(mail => !_arrivals.ContainsKey(mail.Key)).Select(mail => $"{mail.Key} {mail.Value}")];
 
     /// <summary>Each duplicate that is not explained, with the reason.</summary>
     /// <param name="attempts">Asks the product for the tries and recorded attempts of a message.</param>

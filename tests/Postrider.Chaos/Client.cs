@@ -7,7 +7,8 @@ using System.Text.Json;
 namespace Postrider.Chaos;
 
 /// <summary>The application: submits mail to addresses of its own and keeps its own list of what was acknowledged.</summary>
-/// <remarks>Lines: <c>S number</c> before a submission, <c>A number id</c> on disk after a 202. A submission without an answer is unknown to it and never repeated.</remarks>
+/// <remarks>Lines: <c>S number</c> before a submission, <c>A number id</c> on disk after a 202. A submission without an answer is
+/// unknown to it and never repeated.</remarks>
 sealed class Client(Uri url, string key, Journal journal, int connections, int perSecond) : IDisposable
 {
     readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
@@ -68,8 +69,8 @@ sealed class Client(Uri url, string key, Journal journal, int connections, int p
     {
         try
         {
-            using var body = new StringContent(
-                $$"""{"from":"app@chaos.example","to":["{{Address(number)}}"],"subject":"Number {{number}}","text":"{{_text}}"}""", Encoding.UTF8, "application/json");
+            var mail = $$"""{"from":"app@chaos.example","to":["{{Address(number)}}"],"subject":"Number {{number}}","text":"{{_text}}"}""";
+            using var body = new StringContent(mail, Encoding.UTF8, "application/json");
             using var answer = await _http.PostAsync(new Uri("/emails", UriKind.Relative), body, CancellationToken.None);
             if (answer.StatusCode != HttpStatusCode.Accepted)
                 return null;

@@ -9,7 +9,8 @@ sealed partial class LoopDisk : IAsyncDisposable
 {
     const int Megabytes = 512;
 
-    // EXT4_IOC_SHUTDOWN = _IOR('X', 125, __u32); 2 = EXT4_GOING_FLAGS_NOLOGFLUSH: nothing more is written, not even the journal (linux/fs/ext4/ext4.h).
+    // EXT4_IOC_SHUTDOWN = _IOR('X', 125, __u32); 2 = EXT4_GOING_FLAGS_NOLOGFLUSH: nothing more is written, not even the journal
+    // (linux/fs/ext4/ext4.h).
     const ulong Shutdown = 0x8004587D;
     const uint WithoutFlush = 2;
 

@@ -89,7 +89,8 @@ sealed class Server : IAsyncDisposable
         if (!answer.IsSuccessStatusCode)
             return null;
         using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
-        return (json.RootElement.GetProperty("recipients")[0].GetProperty("tries").GetInt32(), json.RootElement.GetProperty("attempts").GetArrayLength());
+        return (json.RootElement.GetProperty("recipients")[0].GetProperty("tries").GetInt32(),
+            json.RootElement.GetProperty("attempts").GetArrayLength());
     }
 
     public async ValueTask DisposeAsync()

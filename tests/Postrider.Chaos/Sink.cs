@@ -5,8 +5,10 @@ using System.Text;
 
 namespace Postrider.Chaos;
 
-/// <summary>The relay: an SMTP server written here alone, whose journal says what arrived. A mail is on disk in it before its dot is answered.</summary>
-/// <remarks>A line: microseconds since 1970, number of the connection, recipient, Message-ID, separated by tabs. One line per recipient.</remarks>
+/// <summary>The relay: an SMTP server written here alone, whose journal says what arrived. A mail is on disk in it before its dot is
+/// answered.</summary>
+/// <remarks>A line: microseconds since 1970, number of the connection, recipient, Message-ID, separated by tabs. One line per
+/// recipient.</remarks>
 sealed class Sink(Journal journal, TimeSpan answerAfter)
 {
     int _connections;
@@ -46,7 +48,8 @@ sealed class Sink(Journal journal, TimeSpan answerAfter)
             switch (line.Split(' ', ':')[0].ToUpperInvariant())
             {
                 case "EHLO":
-                    await SayAsync(stream, "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000");
+                    await SayAsync(stream,
+                        "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000");
                     break;
                 case "MAIL" or "RSET":
                     recipients.Clear();

@@ -37,11 +37,21 @@ sealed record Verdict
     public bool IsGreen => Lost.Count == 0 && Unexplained.Count == 0 && Contradictions.Count == 0 && Acknowledged > 0;
     public bool IsAsExpected => MustBeRed ? Lost.Count > 0 : IsGreen;
 
-    public override string ToString() => FormattableString.Invariant(
-        $"{Run}: {Faults} faults, {Submitted} submitted, {Acknowledged} acknowledged, {Distinct} arrived, {Lost.Count} lost, {Duplicates} duplicates ({Unexplained.Count} unexplained), ")
-        + FormattableString.Invariant($"{Contradictions.Count} contradictions, {Seconds:0} s: ")
-        + (MustBeRed ? IsAsExpected ? "red, as a negative control must be" : "NOT RED: the harness proves nothing" : IsGreen ? "green" : "RED")
-        + string.Concat(Lost.Take(5).Select(lost => $"\n  lost: {lost}"))
-        + string.Concat(Unexplained.Take(5).Select(duplicate => $"\n  unexplained: {duplicate}"))
-        + string.Concat(Contradictions.Take(5).Select(contradiction => $"\n  contradiction: {contradiction}"));
+    public override string ToString() => string.Join('\n',
+    [
+        FormattableString.Invariant($"{Run}: {Faults} faults, {Submitted} submitted, {Acknowledged} acknowledged, {Distinct} arrived, ")
+            + FormattableString.Invariant($"{Lost.Count} lost, {Duplicates} duplicates ({Unexplained.Count} unexplained), ")
+            + FormattableString.Invariant($"{Contradictions.Count} contradictions, {Seconds:0} s: {Colour}"),
+        .. Lost.Take(5).Select(lost => $"  lost: {lost}"),
+        .. Unexplained.Take(5).Select(duplicate => $"  unexplained: {duplicate}"),
+        .. Contradictions.Take(5).Select(contradiction => $"  contradiction: {contradiction}"),
+    ]);
+
+    string Colour => (MustBeRed, IsAsExpected) switch
+    {
+        (true, true) => "red, as a negative control must be",
+        (true, false) => "NOT RED: the harness proves nothing",
+        (false, true) => "green",
+        (false, false) => "RED",
+    };
 }

@@ -7,7 +7,8 @@ namespace Postrider.Tests;
 /// <summary>Holds the table of which room may know which, by reading the compiled assemblies, method bodies included.</summary>
 public sealed class ArchitectureTests
 {
-    /// <summary>Room → the rooms it may use beside itself and Messages. A room or an edge that is not here is a fault: change the table only with a reason.</summary>
+    /// <summary>Room → the rooms it may use beside itself and Messages. A room or an edge that is not here is a fault: change the table
+    /// only with a reason.</summary>
     static readonly Dictionary<string, string[]> MayUse = new()
     {
         ["Messages"] = [],
@@ -27,8 +28,11 @@ public sealed class ArchitectureTests
         ["Delivery"] = ["Queue", "Routing", "Providers", "Suppression", "Templates", "Nodes", "Events"],
         ["Feedback"] = ["Queue", "Suppression", "Providers", "Events"],
         // Implements what rooms ask for, so it sees them all; no room sees it.
-        ["Storage"] = ["Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants",
-            "Events", "Routing", "Providers", "Delivery", "Feedback"],
+        ["Storage"] =
+        [
+            "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
+            "Routing", "Providers", "Delivery", "Feedback",
+        ],
     };
 
     static string EngineAssembly => typeof(Messages.MessageId).Assembly.Location;
@@ -41,7 +45,8 @@ public sealed class ArchitectureTests
             from use in RoomUse.Read(EngineAssembly)
             where !MayUse.TryGetValue(use.From, out var allowed) || (use.To != "Messages" && !allowed.Contains(use.To))
             group use by (use.From, use.To) into edge
-            select $"{edge.Key.From} may not use {edge.Key.To}: {string.Join(", ", edge.Select(use => use.Where).Distinct().Order().Take(3))}";
+            let places = string.Join(", ", edge.Select(use => use.Where).Distinct().Order().Take(3))
+            select $"{edge.Key.From} may not use {edge.Key.To}: {places}";
 
         Assert.Empty(faults);
     }
@@ -59,7 +64,8 @@ public sealed class ArchitectureTests
     {
         var uses = RoomUse.Read(typeof(ArchitectureTests).Assembly.Location);
         Assert.Contains(new RoomUse("SampleUser", "SampleRoom", "Caller.Call"), uses);
-        Assert.Contains(uses, use => use is { From: "SampleUser", To: "SampleRoom" } && use.Where.Contains("CallLater", StringComparison.Ordinal));
+        Assert.Contains(uses, use =>
+            use is { From: "SampleUser", To: "SampleRoom" } && use.Where.Contains("CallLater", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -10,7 +10,8 @@ namespace Postrider.Tests;
 /// <summary>One room using another, and the member in which it does.</summary>
 readonly record struct RoomUse(string From, string To, string Where)
 {
-    /// <summary>Every use of one room by another in an assembly: base types, signatures, attributes and the instructions of each method.</summary>
+    /// <summary>Every use of one room by another in an assembly: base types, signatures, attributes and the instructions of each
+    /// method.</summary>
     public static IReadOnlyCollection<RoomUse> Read(string assembly)
     {
         using var file = new PEReader(File.OpenRead(assembly));
@@ -175,7 +176,8 @@ sealed class RoomUseReader(PEReader file) : ISignatureTypeProvider<Types, object
     Types TypesOf(MethodSpecification method) =>
         [.. TypesOf(method.Method), .. method.DecodeSignature(this, null).SelectMany(types => types)];
 
-    /// <summary>The first word of the namespace after <c>Postrider</c>; null for what the compiler put elsewhere. <c>Postrider</c> itself is the vocabulary.</summary>
+    /// <summary>The first word of the namespace after <c>Postrider</c>; null for what the compiler put elsewhere. <c>Postrider</c>
+    /// itself is the vocabulary.</summary>
     string? RoomOf(TypeDefinitionHandle handle)
     {
         var type = _metadata.GetTypeDefinition(handle);
@@ -196,7 +198,8 @@ sealed class RoomUseReader(PEReader file) : ISignatureTypeProvider<Types, object
     public Types GetModifiedType(Types modifier, Types unmodifiedType, bool isRequired) =>
         [.. modifier, .. unmodifiedType];
     public Types GetPinnedType(Types elementType) => elementType;
-    public Types GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind) =>
+    public Types GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle,
+        byte rawTypeKind) =>
         reader.GetTypeSpecification(handle).DecodeSignature(this, genericContext);
     public Types GetPrimitiveType(PrimitiveTypeCode typeCode) => [];
     public Types GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => [handle];

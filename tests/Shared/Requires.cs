@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Postrider.Testing;
 
-/// <summary>Programs that a test needs beside the SDK. Without them it is skipped, unless <c>POSTRIDER_CHECK=1</c>: then it fails, for a check skips nothing.</summary>
+/// <summary>Programs that a test needs beside the SDK. Without them it is skipped, unless <c>POSTRIDER_CHECK=1</c>: then it fails, for a
+/// check skips nothing.</summary>
 public static class Requires
 {
     public static bool IsCheck => Environment.GetEnvironmentVariable("POSTRIDER_CHECK") == "1";
@@ -11,7 +12,8 @@ public static class Requires
     /// <summary>The full path of a program, looked for in PATH, the system's sbin folders and <paramref name="folders"/>.</summary>
     public static string Program(string name, params ReadOnlySpan<string> folders)
     {
-        string[] all = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator), "/usr/sbin", "/sbin", "/usr/local/sbin", .. folders];
+        string[] all = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator), "/usr/sbin", "/sbin",
+            "/usr/local/sbin", .. folders];
         var path = all.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
         That(path is not null, $"{name} is not installed; make check installs it");
         return path!;

@@ -42,9 +42,10 @@ sealed class Child : IAsyncDisposable
         await using var child = Start(program, arguments, environment);
         var text = await child._process.StandardOutput.ReadToEndAsync(ct);
         await child._process.WaitForExitAsync(ct);
-        return child._process.ExitCode == 0
-            ? text
-            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: exit code {child._process.ExitCode}\n{child.LastWords}");
+        if (child._process.ExitCode == 0)
+            return text;
+        var command = $"{program} {string.Join(' ', arguments)}";
+        throw new InvalidOperationException($"{command}: exit code {child._process.ExitCode}\n{child.LastWords}");
     }
 
     /// <summary>Reads standard output to nowhere, so that the process never waits for us.</summary>

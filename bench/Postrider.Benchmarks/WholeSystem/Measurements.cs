@@ -22,6 +22,7 @@ sealed class Measurements
     public static double Percentile(IEnumerable<double> samples, double percent)
     {
         var sorted = samples.Order().ToList();
-        return sorted.Count == 0 ? double.NaN : sorted[Math.Clamp((int)Math.Ceiling(percent / 100 * sorted.Count) - 1, 0, sorted.Count - 1)];
+        return sorted.Count == 0 ? double.NaN
+            : sorted[Math.Clamp((int)Math.Ceiling(percent / 100 * sorted.Count) - 1, 0, sorted.Count - 1)];
     }
 }

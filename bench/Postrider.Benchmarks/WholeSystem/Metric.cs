@@ -1,10 +1,12 @@
 namespace Postrider.Benchmarks.WholeSystem;
 
 /// <summary>A row of the table: what is measured, for whom, and what the budget asks.</summary>
-/// <param name="Key">Of Postrider's samples; Postfix's are under <c>postfix.</c> and the part after the first dot of <paramref name="Rival"/>.</param>
+/// <param name="Key">Of Postrider's samples; Postfix's are under <c>postfix.</c> and the part after the first dot of
+/// <paramref name="Rival"/>.</param>
 /// <param name="Rival">Key of the samples it is compared with; null when there is none.</param>
 /// <param name="MinimumRatio">Budget: at least this many times the rival's; null when the budget is absolute.</param>
-sealed record Metric(string Title, string Unit, string Key, string? Rival = null, double? MinimumRatio = null, double? Minimum = null, double? Maximum = null)
+sealed record Metric(string Title, string Unit, string Key, string? Rival = null, double? MinimumRatio = null, double? Minimum = null,
+    double? Maximum = null)
 {
     // architecture budgets, first stage for the end-to-end rate.
     public static readonly IReadOnlyList<Metric> All =
@@ -41,7 +43,8 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
     }
 
     /// <summary>Postrider's median by the rival's; null when one is missing.</summary>
-    public double? Ratio(Measurements measured) => Rival is not null && measured.Median(Rival) is { } rival and > 0 ? measured.Median(Key) / rival : null;
+    public double? Ratio(Measurements measured) =>
+        Rival is not null && measured.Median(Rival) is { } rival and > 0 ? measured.Median(Key) / rival : null;
 
     public string Budget => (MinimumRatio, Minimum, Maximum) switch
     {

@@ -10,11 +10,13 @@ namespace Postrider.Benchmarks.WholeSystem;
 /// <param name="AcceptToRelay">From the 202 or 250 read by the client to the same; 0 where the relay was faster than the client.</param>
 sealed record LatencyResult(IReadOnlyList<double> SubmitToRelay, IReadOnlyList<double> AcceptToRelay, int Missing);
 
-/// <summary>Sends mail at an even pace, independent of how fast the answers come, and joins the send times with a sink's arrivals.</summary>
+/// <summary>Sends mail at an even pace, independent of how fast the answers come, and joins the send times with a sink's
+/// arrivals.</summary>
 static class PacedLatency
 {
     /// <summary>Through Postrider: one POST a mail.</summary>
-    public static async Task<LatencyResult> HttpAsync(PostriderServer server, TimestampingSink sink, int perSecond, TimeSpan duration, CancellationToken ct)
+    public static async Task<LatencyResult> HttpAsync(PostriderServer server, TimestampingSink sink, int perSecond, TimeSpan duration,
+        CancellationToken ct)
     {
         var text = new string('x', 2048);
         return await RunAsync(sink, perSecond, duration, async number =>
@@ -27,7 +29,8 @@ static class PacedLatency
     }
 
     /// <summary>Through an SMTP server: connections are opened before and used again.</summary>
-    public static async Task<LatencyResult> SmtpAsync(int port, TimestampingSink sink, int perSecond, TimeSpan duration, CancellationToken ct)
+    public static async Task<LatencyResult> SmtpAsync(int port, TimestampingSink sink, int perSecond, TimeSpan duration,
+        CancellationToken ct)
     {
         var idle = new ConcurrentBag<SmtpSession>();
         for (var i = 0; i < 8; i++)
@@ -49,7 +52,8 @@ static class PacedLatency
         }
     }
 
-    static async Task<LatencyResult> RunAsync(TimestampingSink sink, int perSecond, TimeSpan duration, Func<int, Task> send, CancellationToken ct)
+    static async Task<LatencyResult> RunAsync(TimestampingSink sink, int perSecond, TimeSpan duration, Func<int, Task> send,
+        CancellationToken ct)
     {
         var clock = TimeProvider.System;
         var count = (int)(perSecond * duration.TotalSeconds);

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Postrider.Benchmarks.WholeSystem;
 
-/// <summary>A Postfix of our own: its configuration, queue and port are private, the system's Postfix is not touched. Tuned for relaying on one machine.</summary>
+/// <summary>A Postfix of our own: its configuration, queue and port are private, the system's Postfix is not touched. Tuned for relaying
+/// on one machine.</summary>
 sealed class PostfixServer : IAsyncDisposable
 {
     readonly string _configuration;
@@ -19,7 +20,8 @@ sealed class PostfixServer : IAsyncDisposable
     /// <summary>Process id of <c>master</c>, the parent of all the others.</summary>
     public int MasterId { get; }
 
-    /// <param name="relayPort">Where mail goes on to; null: nothing is delivered, mail stays in the incoming queue (there is no queue manager).</param>
+    /// <param name="relayPort">Where mail goes on to; null: nothing is delivered, mail stays in the incoming queue (there is no queue
+    /// manager).</param>
     public static async Task<PostfixServer> StartAsync(string folder, int? relayPort, CancellationToken ct)
     {
         if (!Environment.IsPrivilegedProcess)
@@ -52,7 +54,8 @@ sealed class PostfixServer : IAsyncDisposable
 
     // master holds a lock on the file as long as it lives, and .NET opens no file that another has locked.
     static async Task<int> MasterIdAsync(string folder, CancellationToken ct) =>
-        int.Parse((await Child.RunAsync("cat", [Path.Combine(folder, "queue", "pid", "master.pid")], null, ct)).Trim(), CultureInfo.InvariantCulture);
+        int.Parse((await Child.RunAsync("cat", [Path.Combine(folder, "queue", "pid", "master.pid")], null, ct)).Trim(),
+            CultureInfo.InvariantCulture);
 
     // Each line here was given for speed, and none for less safety: the queue file is synced before 250 as always.
     static string MainFile(string folder, int relayPort) => $"""

@@ -36,16 +36,19 @@ static class ProcessUsage
     static (int Id, int Parent, long Ticks)? Stat(int id)
     {
         var text = Read($"/proc/{id}/stat");
-        // The name (field 2) is in parentheses and may hold spaces: count from the last parenthesis. ppid is field 4, utime … cstime are 14 to 17.
+        // The name (field 2) is in parentheses and may hold spaces: count from the last parenthesis. ppid is field 4, utime … cstime are
+        // 14 to 17.
         if (text.LastIndexOf(')') is var end && end < 0)
             return null;
         var fields = text[(end + 2)..].Split(' ');
-        return (id, int.Parse(fields[1], CultureInfo.InvariantCulture), fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)));
+        return (id, int.Parse(fields[1], CultureInfo.InvariantCulture),
+            fields[11..15].Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture)));
     }
 
     static long Field(string file, string name) =>
         Read(file).Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal))
-            .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)).FirstOrDefault();
+            .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
+                .FirstOrDefault();
 
     // A process may end while we look: it then counts no more (its parent has its ticks).
     static string Read(string file)

@@ -18,8 +18,13 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
             table.AppendLine("| what | unit | Postrider | Postfix | ratio | budget | met |");
             table.AppendLine("|---|---|--:|--:|--:|--:|---|");
             foreach (var metric in Metric.All.Where(metric => measured.Median(metric.Key) is not null || Rival(metric) is not null))
-                table.Append(CultureInfo.InvariantCulture, $"| {metric.Title} | {metric.Unit} | {Number(measured.Median(metric.Key))} | {Number(Rival(metric))} | {Times(metric.Ratio(measured))} | {metric.Budget} | {Met(metric.IsMet(measured))} |\n");
-            table.Append(CultureInfo.InvariantCulture, $"| limit: `smtp-source` → `smtp-sink` | messages/s | {Number(measured.Median(Metric.Limit))} | | | | |\n");
+            {
+                table.Append(CultureInfo.InvariantCulture, $"| {metric.Title} | {metric.Unit} | {Number(measured.Median(metric.Key))} ");
+                table.Append(CultureInfo.InvariantCulture, $"| {Number(Rival(metric))} | {Times(metric.Ratio(measured))} ");
+                table.Append(CultureInfo.InvariantCulture, $"| {metric.Budget} | {Met(metric.IsMet(measured))} |\n");
+            }
+            table.Append(CultureInfo.InvariantCulture,
+                $"| limit: `smtp-source` → `smtp-sink` | messages/s | {Number(measured.Median(Metric.Limit))} | | | | |\n");
             return table.ToString();
         }
     }
@@ -46,7 +51,8 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
                 met = metric.IsMet(measured),
             }),
         };
-        await File.WriteAllTextAsync(Path.Combine(folder, "results", "latest.json"), JsonSerializer.Serialize(document, Indented) + "\n", ct);
+        await File.WriteAllTextAsync(Path.Combine(folder, "results", "latest.json"), JsonSerializer.Serialize(document, Indented) + "\n",
+            ct);
         await File.WriteAllTextAsync(Path.Combine(folder, "RESULTS.md"), Markdown, ct);
     }
 
@@ -55,27 +61,36 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
 
         Written by `make bench`; the samples are in [results/latest.json](results/latest.json). Do not edit.
 
-        {machine.Cores} cores ({machine.Processor}), {machine.MemoryGiB.ToString(CultureInfo.InvariantCulture)} GiB, {machine.OperatingSystem}, {machine.Kernel}, {machine.Runtime},
-        file system {machine.FileSystem}. Everything (load generator, server, relay) runs on these cores, over loopback.
-        Medians of {scale.Rounds} rounds in rotated order; highest steal of the host in any measurement {(steal * 100).ToString("0.0", CultureInfo.InvariantCulture)} %.
+        {machine.Cores} cores ({machine.Processor}), {Text(machine.MemoryGiB)} GiB, {machine.OperatingSystem},
+        {machine.Kernel}, {machine.Runtime}, file system {machine.FileSystem}.
+        Everything (load generator, server, relay) runs on these cores, over loopback. Medians of {scale.Rounds} rounds in rotated order;
+        highest steal of the host in any measurement {Text(Math.Round(steal * 100, 1))} %.
 
         {Table}
         ## How it is measured
 
-        - Both sides store durably before they say 250 or 202, on the same file system, and send on to the same kind of `smtp-sink`. Messages are 2 KB to one recipient each.
-        - **Postfix** is a private instance tuned for this job (`WholeSystem/PostfixServer.cs` has each line): no look-ups, no rewriting, no chroot, no TLS, connections reused both ways,
-          50 deliveries at a time, processes that live on. Load is `smtp-source`, connections kept open, distinct recipients. Its log goes to the system's logger, if there is one.
-        - **Postrider** is the Release build with its defaults: HTTP in, SQLite, SMTP out. Load is `wrk` with one thread, closed loop; recipients at random out of two million; each request with its bearer key.
-          Closed-loop clients bound the size of a group commit, so the number of connections is part of each figure.
-        - End to end: from the start of the load until the sink has counted every accepted message. Accept alone: delivery paused (`POST /pause`; Postfix has no queue manager then).
-        - Latency: 100 messages/s at an even pace; from the first byte of the submission, and from the 202 or 250, to the final dot read by a relay that notes times. Medians of each round's percentile.
+        - Both sides store durably before they say 250 or 202, on the same file system, and send on to the same kind of `smtp-sink`.
+          Messages are 2 KB to one recipient each. Both are warmed up before each measurement.
+        - **Postfix** is a private instance tuned for this job (`WholeSystem/PostfixServer.cs` has each line): no look-ups, no rewriting,
+          no chroot, no TLS, connections reused both ways, 50 deliveries at a time, processes that live on. Load is `smtp-source`,
+          connections kept open, distinct recipients. Its log goes to the system's logger, if there is one.
+        - **Postrider** is the Release build with its defaults: HTTP in, SQLite, SMTP out. Load is `wrk` with one thread, closed loop;
+          recipients at random out of two million; each request with its bearer key. Closed-loop clients bound the size of a group
+          commit, so the number of connections is part of each figure.
+        - End to end: from the start of the load until the sink has counted every accepted message. Accept alone: delivery paused
+          (`POST /pause`; Postfix has no queue manager then).
+        - Latency: 100 messages/s at an even pace; from the first byte of the submission, and from the 202 or 250, to the final dot read
+          by a relay that notes times. Medians of each round's percentile.
         - Processor time and memory: of the product's process; for Postfix the sum over all its processes (memory: proportional set size).
 
         """;
 
+    static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
+
     double? Rival(Metric metric) => metric.Rival is null ? null : measured.Median(metric.Rival);
 
-    static string Times(double? ratio) => ratio is null ? "" : ratio.Value.ToString(ratio < 1 ? "0.00 ×" : "0.0 ×", CultureInfo.InvariantCulture);
+    static string Times(double? ratio) =>
+        ratio is null ? "" : ratio.Value.ToString(ratio < 1 ? "0.00 ×" : "0.0 ×", CultureInfo.InvariantCulture);
 
     static string Met(bool? met) => met switch { true => "yes", false => "**no**", null => "" };
 

@@ -37,7 +37,8 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         await using var sink = await CountingSink.StartAsync(ct);
         var start = _clock.GetTimestamp();
         await SmtpLoad.RunAsync(sink.Port, scale.LimitMessages, 64, ct);
-        measured.Add(Metric.Limit, scale.LimitMessages / _clock.GetElapsedTime(start, await sink.WhenAsync(scale.LimitMessages, ct)).TotalSeconds);
+        measured.Add(Metric.Limit,
+            scale.LimitMessages / _clock.GetElapsedTime(start, await sink.WhenAsync(scale.LimitMessages, ct)).TotalSeconds);
     }
 
     async Task PostfixEndToEndAsync(int connections, CancellationToken ct)
@@ -140,11 +141,13 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
 
     /// <summary>Four calls at a time, each to 1,000 destinations of its own.</summary>
     static Task SendBatchesAsync(PostriderServer postrider, int firstAddress, int calls, CancellationToken ct) =>
-        Parallel.ForEachAsync(Enumerable.Range(0, calls), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = ct }, async (call, stop) =>
+        Parallel.ForEachAsync(Enumerable.Range(0, calls), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = ct },
+            async (call, stop) =>
         {
             var destinations = string.Join(',', Enumerable.Range(firstAddress + call * 1_000, 1_000)
                 .Select(number => FormattableString.Invariant($$"""{"email":"customer{{number:0000000}}@bench.example"}""")));
-            var body = $$"""{"from":"shop@bench.example","subject":"News","text":"{{new string('x', 2048)}}","destinations":[{{destinations}}]}""";
+            var text = new string('x', 2048);
+            var body = $$"""{"from":"shop@bench.example","subject":"News","text":"{{text}}","destinations":[{{destinations}}]}""";
             if (!await postrider.TryPostAsync("/emails/send", PostriderServer.Json(body), stop))
                 throw new InvalidOperationException("A batch was not accepted.");
         });
@@ -152,7 +155,8 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
     static async Task<HttpLoadResult> LoadAsync(PostriderServer postrider, int connections, int seconds, CancellationToken ct)
     {
         var load = await HttpLoad.RunAsync(postrider, connections, TimeSpan.FromSeconds(seconds), ct);
-        return load.Errors == 0 ? load : throw new InvalidOperationException($"{load.Errors} of {load.Requests} requests were not answered with success.");
+        return load.Errors == 0 ? load
+            : throw new InvalidOperationException($"{load.Errors} of {load.Requests} requests were not answered with success.");
     }
 
     void Add(string system, LatencyResult latency)

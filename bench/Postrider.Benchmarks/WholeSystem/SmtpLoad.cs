@@ -7,7 +7,10 @@ static class SmtpLoad
 {
     public static Task RunAsync(int port, int messages, int connections, CancellationToken ct) =>
         Child.RunAsync(Programs.SmtpSource,
-            ["-d", "-N", "-s", Text(connections), "-l", "2048", "-m", Text(messages), "-f", "shop@bench.example", "-t", "customer@bench.example", $"127.0.0.1:{port}"],
+            [
+                "-d", "-N", "-s", Text(connections), "-l", "2048", "-m", Text(messages),
+                "-f", "shop@bench.example", "-t", "customer@bench.example", $"127.0.0.1:{port}",
+            ],
             null, ct);
 
     static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -6,7 +6,8 @@ using System.Text;
 
 namespace Postrider.Benchmarks.WholeSystem;
 
-/// <summary>A relay that notes when it had read the final dot of each mail, by the number in the recipient's address (<c>r123@…</c>).</summary>
+/// <summary>A relay that notes when it had read the final dot of each mail, by the number in the recipient's address
+/// (<c>r123@…</c>).</summary>
 sealed class TimestampingSink : IAsyncDisposable
 {
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -60,12 +61,12 @@ sealed class TimestampingSink : IAsyncDisposable
             switch (line.Length < 4 ? "" : line[..4].ToUpperInvariant())
             {
                 case "EHLO":
-                    await writer.WriteLineAsync("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000");
-                    await writer.FlushAsync();
+                    await ReplyAsync(writer, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000");
                     break;
                 case "RCPT":
                     var start = line.IndexOf('<', StringComparison.Ordinal) + 2;
-                    recipient = int.TryParse(line[start..line.IndexOf('@', start)], CultureInfo.InvariantCulture, out var number) ? number : -1;
+                    var digits = line[start..line.IndexOf('@', start)];
+                    recipient = int.TryParse(digits, CultureInfo.InvariantCulture, out var number) ? number : -1;
                     await ReplyAsync(writer, "250 2.1.5 ok");
                     break;
                 case "DATA":

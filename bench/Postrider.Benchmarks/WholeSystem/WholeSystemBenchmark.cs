@@ -1,9 +1,11 @@
 namespace Postrider.Benchmarks.WholeSystem;
 
-/// <summary>The benchmark of the whole system, side by side with Postfix: rounds in rotated order, then a table, JSON and <c>bench/RESULTS.md</c>.</summary>
+/// <summary>The benchmark of the whole system, side by side with Postfix: rounds in rotated order, then a table, JSON and
+/// <c>bench/RESULTS.md</c>.</summary>
 static class WholeSystemBenchmark
 {
-    /// <summary>Arguments: <c>--short</c> (shows that it runs), <c>--rounds N</c>, <c>--only TEXT</c> (scenarios whose name holds it; nothing is written),
+    /// <summary>Arguments: <c>--short</c> (shows that it runs), <c>--rounds N</c>, <c>--only TEXT</c> (scenarios whose name holds it;
+    /// nothing is written),
     /// <c>--folder PATH</c> (where databases and queues are; default: under <c>artifacts</c>).</summary>
     public static async Task RunAsync(string[] arguments, CancellationToken ct)
     {
@@ -16,7 +18,8 @@ static class WholeSystemBenchmark
         var steal = 0.0;
         for (var round = 0; round < scale.Rounds; round++)
         {
-            var scenarios = new Scenarios(Path.Combine(root, FormattableString.Invariant($"{TimeProvider.System.GetUtcNow():HHmmss}-{round}")), scale, measured).All
+            var folder = Path.Combine(root, FormattableString.Invariant($"{TimeProvider.System.GetUtcNow():HHmmss}-{round}"));
+            var scenarios = new Scenarios(folder, scale, measured).All
                 .Where(scenario => only is null || scenario.Name.Contains(only, StringComparison.Ordinal)).ToList();
             // Each round begins elsewhere, so that no measurement always follows the same one.
             var shift = round * scenarios.Count / scale.Rounds;

@@ -5,7 +5,8 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <summary>Sends one mail through exactly one transport, past queue, limits and circuit, for an operator who asks whether it works. Nothing is stored.</summary>
+/// <summary>Sends one mail through exactly one transport, past queue, limits and circuit, for an operator who asks whether it works.
+/// Nothing is stored.</summary>
 public sealed class TransportProbe
 {
     readonly Router _router;
@@ -13,7 +14,8 @@ public sealed class TransportProbe
     readonly MessageIds _ids;
     readonly TimeProvider _clock;
 
-    internal TransportProbe(Router router, Lanes lanes, MessageIds ids, TimeProvider clock) => (_router, _lanes, _ids, _clock) = (router, lanes, ids, clock);
+    internal TransportProbe(Router router, Lanes lanes, MessageIds ids, TimeProvider clock) =>
+        (_router, _lanes, _ids, _clock) = (router, lanes, ids, clock);
 
     /// <summary>Null when there is no such transport.</summary>
     public async Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct)

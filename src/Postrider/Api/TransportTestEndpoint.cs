@@ -14,7 +14,8 @@ static class TransportTestEndpoint
     public static void MapTransportTest(this IEndpointRouteBuilder app) =>
         app.MapPost("/transports/{name}/test", TestAsync).For(Access.Admin)
             .Takes<TransportTestShape>().Answers<TransportTestAnswer>(200)
-            .Says("testTransport", "Sends one mail through this transport, past the queue, and tells what the other side said. Nothing is stored.",
+            .Says("testTransport",
+                "Sends one mail through this transport, past the queue, and tells what the other side said. Nothing is stored.",
                 """{"to":"you@example.com"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address", "not-found");
 
@@ -26,12 +27,14 @@ static class TransportTestEndpoint
             return new ProblemResult(body.Problem!);
         // A staging system tests with the addresses that it may write to.
         if (!AllowedRecipients.Parse(submission.AllowRecipients, out _).Includes(request.To.Address))
-            return new ProblemResult(ProblemCatalog.Make("invalid-address", "POSTRIDER_ALLOW_RECIPIENTS does not let mail leave for this address."));
+            return new ProblemResult(ProblemCatalog.Make("invalid-address",
+                "POSTRIDER_ALLOW_RECIPIENTS does not let mail leave for this address."));
         if (await probe.SendAsync(name, context.Caller.Tenant, request.From, request.To, ct) is not { } result)
             return new ProblemResult(ProblemCatalog.Make("not-found", "There is no such transport."));
         var (outcome, reply) = (result.Outcome, result.Outcome.Reply);
         return TypedResults.Json(
-            new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text, (long)result.Duration.TotalMilliseconds),
+            new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text,
+                (long)result.Duration.TotalMilliseconds),
             ApiJson.Default);
     }
 
