@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Running;
-using Postrider.Benchmarks;
 using Postrider.Benchmarks.WholeSystem;
 
 if (args is ["whole-system", .. var rest])
@@ -12,7 +11,5 @@ if (args is ["whole-system", .. var rest])
     };
     await WholeSystemBenchmark.RunAsync(rest, stop.Token);
 }
-else if (args is ["store", .. var storeOptions])
-    await StoreThroughput.RunAsync(storeOptions);
 else
     BenchmarkSwitcher.FromAssembly(typeof(WholeSystemBenchmark).Assembly).Run(args);

@@ -4,7 +4,8 @@ using Postrider.Tenants;
 namespace Postrider.Api;
 
 /// <summary>Who may call an endpoint. Every endpoint carries one; without it, it is closed to all.</summary>
-/// <param name="Scopes">What the credential must have; <see cref="Scopes.None"/> with <paramref name="IsOpen"/>: no credential is asked for.</param>
+/// <param name="Scopes">What the credential must have; <see cref="Scopes.None"/> with <paramref name="IsOpen"/>: no credential is asked
+/// for.</param>
 sealed record Access(Scopes Scopes, bool IsOpen)
 {
     public static readonly Access Open = new(Scopes.None, IsOpen: true);
@@ -52,7 +53,9 @@ static class AccessExtensions
             {
                 const string Scheme = "Bearer ";
                 var header = context.Request.Headers.Authorization;
-                return header.Count == 1 && header[0]!.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? header[0]![Scheme.Length..].Trim() : null;
+                return header.Count == 1 && header[0]!.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+                    ? header[0]![Scheme.Length..].Trim()
+                    : null;
             }
         }
     }

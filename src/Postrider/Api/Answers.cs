@@ -14,7 +14,8 @@ sealed record SentRecipientAnswer(string Email, RecipientKind Kind, RecipientSta
 /// <summary>Answer to <c>POST /emails/send</c>.</summary>
 /// <param name="Emails">Left out above 1,000 messages: the batch lists them.</param>
 sealed record DestinationsAnswer(
-    string BatchId, int Count, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<DestinationAnswer>? Emails);
+    string BatchId, int Count,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<DestinationAnswer>? Emails);
 
 /// <summary>Answer to <c>POST /emails/batch</c>.</summary>
 /// <param name="BatchId">Null when every message was refused.</param>
@@ -30,6 +31,7 @@ sealed record DestinationAnswer(string Id, string Email);
 sealed record EmailAnswer
 {
     public required string Id { get; init; }
+    [JsonPropertyOrder(-1)]
     public string Object { get; } = "email";
     public required string? BatchId { get; init; }
     public string? ScheduleId { get; }
@@ -101,7 +103,8 @@ sealed record RecipientAnswer
 /// <summary>What one attempt came to for recipients that fared alike.</summary>
 /// <param name="Outcome">Null when nothing was attempted.</param>
 sealed record AttemptAnswer(
-    DateTimeOffset At, string Transport, IReadOnlyList<string> Recipients, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs, string? Worker);
+    DateTimeOffset At, string Transport, IReadOnlyList<string> Recipients, OutcomeKind Outcome, int? Code, string? EnhancedCode,
+    string Text, long DurationMs, string? Worker);
 
 /// <summary>A fact of the timeline that is no attempt.</summary>
 sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker);
@@ -110,6 +113,7 @@ sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> 
 /// <param name="Next">For <c>after=</c>; null at the end.</param>
 sealed record EmailListAnswer(IReadOnlyList<EmailAnswer> Data, bool HasMore, string? Next)
 {
+    [JsonPropertyOrder(-1)]
     public string Object { get; } = "list";
 }
 
@@ -117,6 +121,7 @@ sealed record EmailListAnswer(IReadOnlyList<EmailAnswer> Data, bool HasMore, str
 /// <param name="Count">Recipients concerned; left out where there is nothing to count.</param>
 sealed record EmailRefAnswer(string Id, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Count)
 {
+    [JsonPropertyOrder(-1)]
     public string Object { get; } = "email";
 }
 
@@ -133,12 +138,13 @@ sealed record BatchChangeAnswer(string Id, int Emails, int Recipients);
 
 /// <summary>Recipients by state.</summary>
 sealed record CountsAnswer(
-    long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired, long Suppressed, long Cancelled);
+    long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired,
+    long Suppressed, long Cancelled);
 
 /// <summary>Answer to <c>GET /stats</c>: open states as they are now, the others since the beginning.</summary>
 sealed record StatsAnswer(
-    long Accepted, long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired, long Suppressed,
-    long Cancelled);
+    long Accepted, long Scheduled, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed,
+    long Expired, long Suppressed, long Cancelled);
 
 /// <summary>Answer to <c>POST /tokens</c>.</summary>
 sealed record TokenAnswer(string Token, DateTimeOffset ExpiresAt, IReadOnlyList<string> Scopes)
@@ -164,7 +170,8 @@ sealed record KeyListAnswer(IReadOnlyList<KeyAnswer> Data);
 
 /// <summary>A key without its secret.</summary>
 sealed record KeyAnswer(
-    string Id, string Name, string Kind, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateTimeOffset? LastUsedAt);
+    string Id, string Name, string Kind, IReadOnlyList<string> Scopes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
+    DateTimeOffset? RevokedAt, DateTimeOffset? LastUsedAt);
 
 /// <summary>Answer to <c>GET /healthz</c> and <c>GET /readyz</c>.</summary>
 /// <param name="Reason">Null when all is well.</param>

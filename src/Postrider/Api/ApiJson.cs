@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postrider.Messages;
@@ -11,7 +12,8 @@ namespace Postrider.Api;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters =
     [
-        typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>), typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
+        typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>),
+        typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
@@ -30,15 +32,24 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
+[JsonSerializable(typeof(InboxAnswer))]
+[JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
-sealed partial class ApiJson : JsonSerializerContext;
+sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>What answers are written with: "&lt;" and "+" as they are. It is JSON, and never put into a page.</summary>
+    public static ApiJson Written =>
+        // When first asked for: the generated part of the class is not made before this one.
+        field ??= new ApiJson(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}
 
 /// <summary>RFC 3339 in UTC with milliseconds: <c>2026-01-31T09:30:00.000Z</c>.</summary>
 sealed class InstantConverter : JsonConverter<DateTimeOffset>
 {
     public const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
-    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDateTimeOffset();
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.GetDateTimeOffset();
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
     {
@@ -49,4 +60,5 @@ sealed class InstantConverter : JsonConverter<DateTimeOffset>
 }
 
 /// <summary>An enum as its name in snake case.</summary>
-sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) where T : struct, Enum;
+sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
+    where T : struct, Enum;

@@ -38,6 +38,7 @@ static class ApiRoutes
         app.MapTransports();
         app.MapTransportTest();
         app.MapPauses();
+        app.MapInbox();
         app.MapOpenApi("/openapi/{documentName}.json").For(Access.Open);
     }
 }

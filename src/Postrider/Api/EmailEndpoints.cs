@@ -15,38 +15,49 @@ static class EmailEndpoints
     {
         app.MapGet("/emails", ListAsync).For(Access.Read)
             .WithMetadata(QueryReader.Parameters).Answers<EmailListAnswer>(200)
-            .Says("listEmails", "Messages, newest first; next goes into after= for the following page.", null, "invalid-cursor", "invalid-field", "unknown-field");
+            .Says("listEmails", "Messages, newest first; next goes into after= for the following page.", null, "invalid-cursor",
+                "invalid-field", "unknown-field");
         app.MapGet("/emails/{id}", GetAsync).For(Access.Read)
-            .Answers<EmailAnswer>(200).Says("getEmail", "The whole story of a message: recipients, attempts, why it waits.", null, "not-found");
+            .Answers<EmailAnswer>(200)
+                .Says("getEmail", "The whole story of a message: recipients, attempts, why it waits.", null, "not-found");
         app.MapPatch("/emails/{id}", RescheduleAsync).For(Access.Send)
             .Takes<RescheduleShape>().Answers<EmailRefAnswer>(200)
-            .Says("rescheduleEmail", "Moves a message that was not attempted yet to another time.", """{"scheduled_at":"2027-01-31T09:30:00Z"}""",
+            .Says("rescheduleEmail", "Moves a message that was not attempted yet to another time.",
+                """{"scheduled_at":"2027-01-31T09:30:00Z"}""",
                 "malformed-json", "not-found", "too-late", "unsupported-media-type", "invalid-time", "unknown-field");
         app.MapPost("/emails/{id}/cancel", CancelAsync).For(Access.Send)
-            .Answers<EmailRefAnswer>(200).Says("cancelEmail", "Ends its open recipients; an attempt under way ends by itself.", null, "not-found");
+            .Answers<EmailRefAnswer>(200)
+                .Says("cancelEmail", "Ends its open recipients; an attempt under way ends by itself.", null, "not-found");
         app.MapPost("/emails/{id}/retry", RetryAsync).For(Access.Manage)
             .Answers<EmailRefAnswer>(200).Says("retryEmail", "Sends what failed, expired, bounced or is held again.", null, "not-found");
         app.MapGet("/batches/{id}", GetBatchAsync).For(Access.Read)
             .WithMetadata(QueryReader.BatchParameters).Answers<BatchStatusAnswer>(200)
-            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor", "invalid-field", "unknown-field");
+            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor",
+                "invalid-field", "unknown-field");
         app.MapPost("/batches/{id}/cancel", CancelBatchAsync).For(Access.Manage)
             .Answers<BatchChangeAnswer>(200).Says("cancelBatch", "Cancels every open recipient of a batch.", null, "not-found");
         app.MapPost("/batches/{id}/retry-failed", RetryBatchAsync).For(Access.Manage)
-            .Answers<BatchChangeAnswer>(200).Says("retryBatch", "Sends everything of a batch that failed, expired, bounced or is held again.", null, "not-found");
+            .Answers<BatchChangeAnswer>(200)
+                .Says("retryBatch", "Sends everything of a batch that failed, expired, bounced or is held again.", null, "not-found");
         app.MapGet("/stats", async (HttpContext context, IMessageReader messages, CancellationToken ct) =>
             Json(EmailShapes.Stats(await messages.CountAsync(context.Caller.Tenant, ct)))).For(Access.Read)
-            .Answers<StatsAnswer>(200).Says("stats", "Recipients by state: the open states as they are now, the others since the beginning.");
+            .Answers<StatsAnswer>(200)
+                .Says("stats", "Recipients by state: the open states as they are now, the others since the beginning.");
     }
 
-    static async Task<Results<JsonHttpResult<EmailListAnswer>, ProblemResult>> ListAsync(HttpContext context, IMessageReader messages, CancellationToken ct)
+    static async Task<Results<JsonHttpResult<EmailListAnswer>, ProblemResult>> ListAsync(
+        HttpContext context, IMessageReader messages, CancellationToken ct)
     {
         if (QueryReader.Read(context.Request.Query, out var problem) is not { } filter)
             return new ProblemResult(problem!);
         var page = await messages.ListAsync(context.Caller.Tenant, filter, ct);
-        return Json(new EmailListAnswer([.. page.Messages.Select(EmailShapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
+        return Json(
+            new EmailListAnswer(
+                [.. page.Messages.Select(EmailShapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
     }
 
-    static async Task<Results<JsonHttpResult<EmailAnswer>, ProblemResult>> GetAsync(string id, HttpContext context, IMessageReader messages, CancellationToken ct)
+    static async Task<Results<JsonHttpResult<EmailAnswer>, ProblemResult>> GetAsync(
+        string id, HttpContext context, IMessageReader messages, CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var message) || await messages.GetAsync(tenant, message, ct) is not { } view)
@@ -71,17 +82,20 @@ static class EmailEndpoints
         };
     }
 
-    static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> CancelAsync(string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
+    static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> CancelAsync(
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } count
             ? Json(new EmailRefAnswer(id, count))
             : Absent;
 
-    static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
+    static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
             ? Json(new EmailRefAnswer(id, count))
             : Absent;
 
-    static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(string id, HttpContext context, IMessageReader messages, CancellationToken ct)
+    static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
+        string id, HttpContext context, IMessageReader messages, CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (ReadListing(context.Request.Query, out var problem) is not { } listing)
@@ -92,12 +106,14 @@ static class EmailEndpoints
         return Json(EmailShapes.Batch(view, page));
     }
 
-    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
+    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.CancelBatchAsync(context.Caller.Tenant, batch, ct) is { } change
             ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients))
             : Absent;
 
-    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
+    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.RetryBatchAsync(context.Caller.Tenant, batch, ct) is { } change
             ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients))
             : Absent;
@@ -115,7 +131,7 @@ static class EmailEndpoints
         return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
     }
 
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Default);
+    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 
     sealed record BatchListing(bool Wanted, MessageFilter Filter);
 }

@@ -52,7 +52,8 @@ static class EmailShapes
         page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
 
     public static StatsAnswer Stats(StateCounts c) => new(
-        c.Accepted, c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
+        c.Accepted, c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed,
+        c.Cancelled);
 
     /// <summary><c>TransportThrottled</c> → <c>transport_throttled</c>; null for the zero value.</summary>
     public static string? Word<T>(T value) where T : struct, Enum =>
@@ -85,11 +86,16 @@ static class EmailShapes
         e.Attempt!.Outcomes
             .GroupBy(o => (o.Outcome.Kind, o.Outcome.Reply.Code, o.Outcome.Reply.Enhanced, o.Outcome.Reply.Text))
             .Select(alike => new AttemptAnswer(
-                e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind, alike.Key.Code == 0 ? null : alike.Key.Code, alike.Key.Enhanced,
+                e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind,
+                Code(alike.Key.Code), alike.Key.Enhanced,
                 alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker));
 
     static EventAnswer Event(MessageView view, MailEvent e) =>
-        new(e.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(e.Type.ToString()), [.. e.Recipients.Select(n => Address(view, n))], e.Remark, e.Worker);
+        new(
+            e.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(e.Type.ToString()), [.. e.Recipients.Select(n => Address(view, n))], e.Remark,
+            e.Worker);
+
+    static int? Code(int code) => code == 0 ? null : code;
 
     static string Address(MessageView view, int n) => view.Recipients.FirstOrDefault(r => r.N == n)?.Mailbox.Address.ToString() ?? "";
 

@@ -8,7 +8,8 @@ sealed class Gate(RequestDelegate next, Authenticator authenticator, IHostApplic
 {
     public Task InvokeAsync(HttpContext context)
     {
-        // Null: no such address. Not a route: routing's own answer for a wrong method or media type. Both end as problems without a secret in them.
+        // Null: no such address. Not a route: routing's own answer for a wrong method or media type. Both end as problems without a secret
+        // in them.
         if (context.GetEndpoint() is not RouteEndpoint endpoint)
             return next(context);
         var access = endpoint.Metadata.GetMetadata<Access>();
@@ -22,7 +23,8 @@ sealed class Gate(RequestDelegate next, Authenticator authenticator, IHostApplic
         return asked.IsCompletedSuccessfully ? Decide(context, access, asked.Result) : DecideLaterAsync(context, access, asked);
     }
 
-    async Task DecideLaterAsync(HttpContext context, Access access, ValueTask<Authentication> asked) => await Decide(context, access, await asked);
+    async Task DecideLaterAsync(HttpContext context, Access access, ValueTask<Authentication> asked) =>
+        await Decide(context, access, await asked);
 
     Task Decide(HttpContext context, Access access, Authentication authentication)
     {

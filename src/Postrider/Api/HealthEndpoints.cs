@@ -11,22 +11,27 @@ static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         // Alive: it answers. A process whose storage failed stops by itself.
-        app.MapGet("/healthz", () => TypedResults.Json(new HealthAnswer("ok", null), ApiJson.Default)).For(Access.Open)
+        app.MapGet("/healthz", () => TypedResults.Json(new HealthAnswer("ok", null), ApiJson.Written)).For(Access.Open)
             .Answers<HealthAnswer>(200).Says("health", "Whether the process is alive.");
         app.MapGet("/readyz", Ready).For(Access.Open)
-            .Answers<HealthAnswer>(200).Answers<HealthAnswer>(503).Says("ready", "Whether the process should be given work: not while it stops, nor when its storage failed.");
+            .Answers<HealthAnswer>(200).Answers<HealthAnswer>(503)
+                .Says("ready", "Whether the process should be given work: not while it stops, nor when its storage failed.");
         app.MapGet("/problems/{slug}", Results<ContentHttpResult, ProblemResult> (string slug) =>
-            ProblemCatalog.Find(slug) is { } kind ? TypedResults.Text(Describe(kind), "text/plain", Encoding.UTF8) : new ProblemResult(ProblemCatalog.Make("not-found", "There is no such problem.")))
-            .For(Access.Open).Says("explainProblem", "What a kind of refusal means and what to do about it, as plain text.", null, "not-found");
+            ProblemCatalog.Find(slug) is { } kind
+                ? TypedResults.Text(Describe(kind), "text/plain", Encoding.UTF8)
+                : new ProblemResult(ProblemCatalog.Make("not-found", "There is no such problem.")))
+            .For(Access.Open)
+                .Says("explainProblem", "What a kind of refusal means and what to do about it, as plain text.", null, "not-found");
     }
 
     static JsonHttpResult<HealthAnswer> Ready(Readiness readiness)
     {
         var reason = readiness.WhyNot;
         return TypedResults.Json(
-            new HealthAnswer(reason is null ? "ready" : "not ready", reason), ApiJson.Default,
+            new HealthAnswer(reason is null ? "ready" : "not ready", reason), ApiJson.Written,
             statusCode: reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 
-    static string Describe(ProblemKind kind) => string.Create(CultureInfo.InvariantCulture, $"{kind.Title} ({kind.Slug}, HTTP {kind.Status})\n\n{kind.Explanation}\n");
+    static string Describe(ProblemKind kind) =>
+        string.Create(CultureInfo.InvariantCulture, $"{kind.Title} ({kind.Slug}, HTTP {kind.Status})\n\n{kind.Explanation}\n");
 }

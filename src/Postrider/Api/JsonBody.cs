@@ -25,8 +25,10 @@ sealed class JsonBody(ServerOptions options)
     static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     static readonly Problem WrongType = ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8.");
-    static readonly Problem Malformed = ProblemCatalog.Make("malformed-json", "The body is not one JSON value in UTF-8, or an object in it has the same member twice.");
-    static readonly Problem Busy = ProblemCatalog.Make("busy", "Too many large requests are being read at once. Send it again in a moment.") with { RetryAfter = TimeSpan.FromSeconds(1) };
+    static readonly Problem Malformed = ProblemCatalog.Make(
+        "malformed-json", "The body is not one JSON value in UTF-8, or an object in it has the same member twice.");
+    static readonly Problem Busy = ProblemCatalog.Make(
+        "busy", "Too many large requests are being read at once. Send it again in a moment.") with { RetryAfter = TimeSpan.FromSeconds(1) };
 
     long _bodyBytes; // taken by bodies that are being read, small ones left out
 
@@ -39,7 +41,8 @@ sealed class JsonBody(ServerOptions options)
     public ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape) where T : class =>
         ReadAsync(context, shape, MaxSmallBytes, null);
 
-    /// <summary>Reads a shape from JSON that is already here. Nothing of the value refers to the memory of <paramref name="json"/>.</summary>
+    /// <summary>Reads a shape from JSON that is already here. Nothing of the value refers to the memory of
+    /// <paramref name="json"/>.</summary>
     public static BodyResult<T> Parse<T>(ReadOnlySequence<byte> json, Shape<T> shape, string? hashAs) where T : class
     {
         try

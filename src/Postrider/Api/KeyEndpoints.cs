@@ -15,22 +15,24 @@ static class KeyEndpoints
     {
         app.MapPost("/tokens", MakeTokenAsync).For(Access.Known)
             .Takes<TokenShape>().Answers<TokenAnswer>(201)
-            .Says("makeToken", "A short-lived token for the API key presented; it dies with the key.", """{"expires_in":"15m","scopes":["send"]}""",
+            .Says("makeToken", "A short-lived token for the API key presented; it dies with the key.",
+                """{"expires_in":"15m","scopes":["send"]}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
         app.MapGet("/tokens", CheckTokenAsync).For(Access.Open)
-            .Answers<TokenStatusAnswer>(200).Says("checkToken", "Whether the credential presented is valid, and why not.", null, "storage-unavailable");
+            .Answers<TokenStatusAnswer>(200)
+                .Says("checkToken", "Whether the credential presented is valid, and why not.", null, "storage-unavailable");
         app.MapPost("/keys", MakeKeyAsync).For(Access.Admin)
             .Takes<KeyShape>().Answers<NewKeyAnswer>(201)
             .Says("makeKey", "A new API key. Its secret is shown here and never again.", """{"name":"shop","scopes":["send","read"]}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-time");
         app.MapGet("/keys", ListKeysAsync).For(Access.Admin)
             .Answers<KeyListAnswer>(200).Says("listKeys", "The API keys, newest first, the revoked and expired too.");
-        app.MapDelete("/keys/{id}", async Task<Results<NoContent, ProblemResult>> (string id, HttpContext context, ApiKeys keys, CancellationToken ct) =>
-            await keys.RevokeAsync(context.Caller.Tenant, id, ct) ? TypedResults.NoContent() : Absent).For(Access.Admin)
+        app.MapDelete("/keys/{id}", RevokeKeyAsync).For(Access.Admin)
             .Says("revokeKey", "Ends a key, and with it every token made for it, within a second on all nodes.", null, "not-found");
     }
 
-    static async Task<Results<JsonHttpResult<TokenAnswer>, ProblemResult>> MakeTokenAsync(HttpContext context, JsonBody bodies, Tokens tokens)
+    static async Task<Results<JsonHttpResult<TokenAnswer>, ProblemResult>> MakeTokenAsync(
+        HttpContext context, JsonBody bodies, Tokens tokens)
     {
         // Everything in it is optional, so it may be left out.
         var body = context.Request is { ContentLength: null or 0, ContentType: null }
@@ -47,10 +49,13 @@ static class KeyEndpoints
     static async Task<JsonHttpResult<TokenStatusAnswer>> CheckTokenAsync(HttpContext context, Authenticator authenticator)
     {
         var status = await authenticator.StatusAsync(context.BearerText);
-        return Json(new TokenStatusAnswer(status.Valid, status.ExpiresAt, status.Tenant?.ToString(), ScopeNames.Of(status.Scopes), status.Reason), StatusCodes.Status200OK);
+        return Json(
+            new TokenStatusAnswer(status.Valid, status.ExpiresAt, status.Tenant?.ToString(), ScopeNames.Of(status.Scopes), status.Reason),
+            StatusCodes.Status200OK);
     }
 
-    static async Task<Results<JsonHttpResult<NewKeyAnswer>, ProblemResult>> MakeKeyAsync(HttpContext context, JsonBody bodies, ApiKeys keys, CancellationToken ct)
+    static async Task<Results<JsonHttpResult<NewKeyAnswer>, ProblemResult>> MakeKeyAsync(
+        HttpContext context, JsonBody bodies, ApiKeys keys, CancellationToken ct)
     {
         var body = await bodies.ReadAsync<KeyRequest>(context, CredentialReader.Key);
         if (body.Value is null)
@@ -60,20 +65,26 @@ static class KeyEndpoints
             return new ProblemResult(made.Problem!);
         var isBearer = key.Kind == KeyKind.Bearer;
         return Json(
-            new NewKeyAnswer(key.Id, key.Name, isBearer ? secret : null, isBearer ? null : key.Id, isBearer ? null : secret, ScopeNames.Of(key.Scopes), key.CreatedAt, key.ExpiresAt),
+            new NewKeyAnswer(
+                key.Id, key.Name, isBearer ? secret : null, isBearer ? null : key.Id, isBearer ? null : secret, ScopeNames.Of(key.Scopes),
+                key.CreatedAt, key.ExpiresAt),
             StatusCodes.Status201Created);
     }
+
+    static async Task<Results<NoContent, ProblemResult>> RevokeKeyAsync(string id, HttpContext context, ApiKeys keys, CancellationToken ct) =>
+        await keys.RevokeAsync(context.Caller.Tenant, id, ct) ? TypedResults.NoContent() : Absent;
 
     static async Task<JsonHttpResult<KeyListAnswer>> ListKeysAsync(HttpContext context, ApiKeys keys, CancellationToken ct)
     {
         var all = await keys.ListAsync(context.Caller.Tenant, ct);
         return Json(
             new KeyListAnswer([.. all.Select(k => new KeyAnswer(
-                k.Id, k.Name, k.Kind == KeyKind.Bearer ? "bearer" : "sigv4", ScopeNames.Of(k.Scopes), k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt))]),
+                k.Id, k.Name, k.Kind == KeyKind.Bearer ? "bearer" : "sigv4", ScopeNames.Of(k.Scopes), k.CreatedAt, k.ExpiresAt, k.RevokedAt,
+                k.LastUsedAt))]),
             StatusCodes.Status200OK);
     }
 
-    static JsonHttpResult<T> Json<T>(T answer, int status) => TypedResults.Json(answer, ApiJson.Default, statusCode: status);
+    static JsonHttpResult<T> Json<T>(T answer, int status) => TypedResults.Json(answer, ApiJson.Written, statusCode: status);
 }
 
 /// <summary>What <c>POST /tokens</c> asks for; null means the default.</summary>
@@ -131,7 +142,8 @@ static class CredentialReader
             return null;
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var seconds) && value.GetRawText() is not ['-', '0', ..])
             return TimeSpan.FromSeconds(seconds);
-        if (value.ValueKind == JsonValueKind.String && value.GetString() is [.., 's' or 'm' or 'h' or 'd'] text && TimeText.TryParseSpan(text, out var span))
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is [.., 's' or 'm' or 'h' or 'd'] text
+            && TimeText.TryParseSpan(text, out var span))
             return span;
         faults.Invalid("/expires_in", "Must be a whole number of seconds, or a text such as \"15m\".");
         return null;

@@ -3,7 +3,8 @@ using Postrider.Submission;
 
 namespace Postrider.Api;
 
-/// <summary>Turns what nobody else answered into a problem: unknown addresses, wrong methods, broken requests, lost storage, and bugs.</summary>
+/// <summary>Turns what nobody else answered into a problem: unknown addresses, wrong methods, broken requests, lost storage, and
+/// bugs.</summary>
 sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -18,7 +19,11 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
             await ProblemWriter.WriteAsync(context, Explain(context, e));
             return;
         }
-        if (!context.Response.HasStarted && context.Response is { ContentLength: null, ContentType: null } && Explain(context.Response.StatusCode) is { } problem)
+        // Its target is no path, so routing knows no address for it.
+        if (HttpMethods.IsConnect(context.Request.Method) && !context.Response.HasStarted)
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+        if (!context.Response.HasStarted && context.Response is { ContentLength: null, ContentType: null }
+            && Explain(context.Response.StatusCode) is { } problem)
             await ProblemWriter.WriteAsync(context, problem);
     }
 
@@ -50,7 +55,8 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
         StatusCodes.Status405MethodNotAllowed => ProblemCatalog.Make("method-not-allowed", "This address has no such method."),
         StatusCodes.Status408RequestTimeout => ProblemCatalog.Make("request-timeout", "The body came too slowly."),
         StatusCodes.Status413PayloadTooLarge => ProblemCatalog.Make("too-large", "The body is larger than this call takes."),
-        StatusCodes.Status415UnsupportedMediaType => ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8."),
+        StatusCodes.Status415UnsupportedMediaType =>
+            ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8."),
         _ => null,
     };
 

@@ -105,7 +105,8 @@ static class NameAndValue
     }
 }
 
-/// <summary>Tags: texts, or Resend's <c>{"name","value"}</c>, which becomes the tag <c>name:value</c>. Metadata: an object of texts.</summary>
+/// <summary>Tags: texts, or Resend's <c>{"name","value"}</c>, which becomes the tag <c>name:value</c>. Metadata: an object of
+/// texts.</summary>
 static class TagReader
 {
     public static List<string> Tags(JsonElement value, ShapeFaults faults)
@@ -137,7 +138,8 @@ static class TagReader
     }
 }
 
-/// <summary>Attachments: <c>{"filename","content","content_type","content_id","disposition"}</c>; <c>path</c> is Resend's word for a URL.</summary>
+/// <summary>Attachments: <c>{"filename","content","content_type","content_id","disposition"}</c>; <c>path</c> is Resend's word for a
+/// URL.</summary>
 static class AttachmentReader
 {
     public static List<AttachmentText> Read(JsonElement value, ShapeFaults faults)

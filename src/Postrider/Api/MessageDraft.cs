@@ -3,7 +3,8 @@ using Postrider.Messages;
 
 namespace Postrider.Api;
 
-/// <summary>Reads the members of a message that all send calls share, one by one, into a <see cref="SubmissionRequest"/>. Shape only: the submitter checks what they say.</summary>
+/// <summary>Reads the members of a message that all send calls share, one by one, into a <see cref="SubmissionRequest"/>. Shape only: the
+/// submitter checks what they say.</summary>
 sealed class MessageDraft(ShapeFaults faults)
 {
     AddressText? _from;

@@ -12,7 +12,8 @@ namespace Postrider.Api;
 /// <summary>The reading side of one stream: takes lines, submits each, and hands the results on in their order.</summary>
 /// <param name="key">Of the whole stream; null when there is none.</param>
 sealed class NdjsonStream(
-    Submitter submitter, TenantId tenant, string? key, long maxLineBytes, ChannelWriter<Task<byte[]>> results, CancellationToken stopping) : IDisposable
+    Submitter submitter, TenantId tenant, string? key, long maxLineBytes, ChannelWriter<Task<byte[]>> results,
+    CancellationToken stopping) : IDisposable
 {
     // Enough for the store to fill a transaction while the last one is written to disk.
     const int MaxInFlight = 256;
@@ -25,7 +26,8 @@ sealed class NdjsonStream(
 
     public void Dispose() => _free.Dispose();
 
-    /// <summary>Until the body ends, breaks off, or the process stops; completes the results, while some of them may still be under way.</summary>
+    /// <summary>Until the body ends, breaks off, or the process stops; completes the results, while some of them may still be under
+    /// way.</summary>
     public async Task ReadAsync(PipeReader reader)
     {
         await using var stop = stopping.Register(reader.CancelPendingRead);
@@ -95,7 +97,8 @@ sealed class NdjsonStream(
             var lineKey = key is null ? null : string.Create(CultureInfo.InvariantCulture, $"{key}:{number}");
             // Of any length: bulk, unless the line says otherwise.
             var result = await submitter.SubmitAsync(
-                request with { Stream = request.Stream ?? "bulk" }, new SubmissionContext(tenant, lineKey, hash) { Answer = WriteId }, CancellationToken.None);
+                request with { Stream = request.Stream ?? "bulk" }, new SubmissionContext(tenant, lineKey, hash) { Answer = WriteId },
+                CancellationToken.None);
             return result switch
             {
                 SubmissionResult.Accepted(var receipt) => Numbered(number, WriteId(receipt).Span),
@@ -116,7 +119,8 @@ sealed class NdjsonStream(
         return Task.FromResult(line);
     }
 
-    static ReadOnlyMemory<byte> WriteId(SubmissionReceipt receipt) => Encoding.ASCII.GetBytes($$"""{"id":"{{receipt.Items[0].Message!.Id}}"}""");
+    static ReadOnlyMemory<byte> WriteId(SubmissionReceipt receipt) =>
+        Encoding.ASCII.GetBytes($$"""{"id":"{{receipt.Items[0].Message!.Id}}"}""");
 
     /// <summary><c>{"id":…}</c> becomes <c>{"line":7,"id":…}</c> and a line feed.</summary>
     static byte[] Numbered(long number, ReadOnlySpan<byte> item)
@@ -128,7 +132,7 @@ sealed class NdjsonStream(
     static byte[] Refusal(long number, Problem problem)
     {
         var body = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(body))
+        using (var writer = new Utf8JsonWriter(body, ProblemWriter.Readable))
         {
             writer.WriteStartObject();
             writer.WritePropertyName("error"u8);

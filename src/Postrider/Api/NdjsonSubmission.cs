@@ -8,9 +8,11 @@ using Postrider.Submission;
 
 namespace Postrider.Api;
 
-/// <summary>A stream of messages, one JSON object a line, of any length: each is accepted by itself and answered by a line of its own, in order, after its commit.</summary>
+/// <summary>A stream of messages, one JSON object a line, of any length: each is accepted by itself and answered by a line of its own, in
+/// order, after its commit.</summary>
 /// <remarks>
-/// Two loops: one reads lines and submits them, many at once; the other writes results in the order of the lines. With an Idempotency-Key K the
+/// Two loops: one reads lines and submits them, many at once; the other writes results in the order of the lines. With an Idempotency-Key
+/// K the
 /// line n has the key K:n, so a broken stream is sent again from its start and what was accepted is not accepted twice.
 /// A client should read while it sends: when it lets too many results wait, reading stops until it takes some.
 /// </remarks>
@@ -25,7 +27,8 @@ sealed class NdjsonSubmission(Submitter submitter, ServerOptions options, IHostA
     const int MaxKeyLength = 240;
 
     public static bool IsFor(HttpRequest request) =>
-        MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase);
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            && type.MediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase);
 
     public async Task RunAsync(HttpContext context)
     {
@@ -39,9 +42,11 @@ sealed class NdjsonSubmission(Submitter submitter, ServerOptions options, IHostA
         }
         LiftLimits(context);
         context.Response.ContentType = MediaType;
-        await context.Response.StartAsync();
-        var results = Channel.CreateBounded<Task<byte[]>>(new BoundedChannelOptions(MaxUnread) { SingleReader = true, SingleWriter = true });
-        using var stream = new NdjsonStream(submitter, context.Caller.Tenant, key, options.MaxSendBytes, results.Writer, lifetime.ApplicationStopping);
+        await context.Response.BodyWriter.FlushAsync(); // the head goes at once: a client may wait for it before it sends
+        var results = Channel.CreateBounded<Task<byte[]>>(
+            new BoundedChannelOptions(MaxUnread) { SingleReader = true, SingleWriter = true });
+        using var stream = new NdjsonStream(
+            submitter, context.Caller.Tenant, key, options.MaxSendBytes, results.Writer, lifetime.ApplicationStopping);
         await Task.WhenAll(stream.ReadAsync(context.Request.BodyReader), WriteResultsAsync(context.Response.BodyWriter, results.Reader));
     }
 
@@ -57,14 +62,18 @@ sealed class NdjsonSubmission(Submitter submitter, ServerOptions options, IHostA
     static async Task WriteResultsAsync(PipeWriter writer, ChannelReader<Task<byte[]>> results)
     {
         var broken = false;
-        await foreach (var result in results.ReadAllAsync())
+        while (await results.WaitToReadAsync())
         {
-            if (!result.IsCompleted && !broken)
-                broken = (await writer.FlushAsync()).IsCompleted;
-            var line = await result;
-            if (!broken) // when the client is gone, what was read is still accepted
-                writer.Write(line);
+            while (results.TryRead(out var result))
+            {
+                // Lines go together as long as none has to be waited for.
+                if (!result.IsCompleted && !broken)
+                    broken = (await writer.FlushAsync()).IsCompleted;
+                var line = await result;
+                if (!broken) // when the client is gone, what was read is still accepted
+                    writer.Write(line);
+            }
+            broken = broken || (await writer.FlushAsync()).IsCompleted;
         }
-        await writer.FlushAsync();
     }
 }

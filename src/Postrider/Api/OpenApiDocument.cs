@@ -45,13 +45,18 @@ static class OpenApiDocumentation
             {
                 Title = "Postrider",
                 Version = "1",
-                Description = "Hand an email over once: it is kept, delivered through whichever provider works, and its whole story can be asked for.",
+                Description = "Hand an email over once: it is kept, delivered through whichever provider works, and tells its whole story.",
             };
             document.Servers = [];
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
-                [Scheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key, or a token made from one with POST /tokens." },
+                [Scheme] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http,
+                    Scheme = "bearer",
+                    Description = "An API key, or a token made from one with POST /tokens.",
+                },
             };
             return Task.CompletedTask;
         });
@@ -79,14 +84,16 @@ static class OpenApiDocumentation
         if (access is { IsOpen: false })
         {
             operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];
-            operation.Description = access.Scopes == Tenants.Scopes.None ? "Needs any valid credential." : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}.";
+            operation.Description = access.Scopes == Tenants.Scopes.None
+                ? "Needs any valid credential."
+                : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}.";
         }
         if (metadata.OfType<TakesMail>().Any())
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
                 Name = "Idempotency-Key",
                 In = ParameterLocation.Header,
-                Description = "1 to 255 printable ASCII characters. The same key with the same request is answered with the first answer and Idempotent-Replayed: true.",
+                Description = "1 to 255 printable ASCII characters. The same key with the same request gets the first answer again.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = 255 },
             });
         foreach (var parameter in metadata.OfType<DocumentedParameters>().SelectMany(p => p.All))
@@ -100,7 +107,9 @@ static class OpenApiDocumentation
         await AddProblemsAsync(operation, context, access, documented, ct);
     }
 
-    static async Task AddProblemsAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, Documented? documented, CancellationToken ct)
+    static async Task AddProblemsAsync(
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, Documented? documented,
+        CancellationToken ct)
     {
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct);
         List<string> slugs = [.. documented?.Slugs ?? []];
@@ -110,7 +119,7 @@ static class OpenApiDocumentation
             (operation.Responses ??= [])[kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new OpenApiResponse
             {
                 Description = string.Join(", ", kinds.Select(k => k.Slug)),
-                Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = problem } },
+                Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new() { Schema = problem } },
             };
     }
 
@@ -126,7 +135,9 @@ static class OpenApiDocumentation
                 Items = new OpenApiSchema { OneOf = [Text("ann@example.com"), Pair("email", "name")] },
             });
         else if (type.Type == typeof(HeadersShape))
-            OneOf(schema, new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Text(null) }, new OpenApiSchema { Type = JsonSchemaType.Array, Items = Pair("name", "value") });
+            OneOf(
+                schema, new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Text(null) },
+                new OpenApiSchema { Type = JsonSchemaType.Array, Items = Pair("name", "value") });
         else if (type.Type == typeof(TagShape))
             OneOf(schema, Text("welcome"), Pair("name", "value"));
         else if (type.Type == typeof(SpanShape))
@@ -142,7 +153,8 @@ static class OpenApiDocumentation
         schema.OneOf = forms;
     }
 
-    static OpenApiSchema Text(string? example) => new() { Type = JsonSchemaType.String, Examples = example is null ? null : [JsonValue.Create(example)] };
+    static OpenApiSchema Text(string? example) =>
+        new() { Type = JsonSchemaType.String, Examples = example is null ? null : [JsonValue.Create(example)] };
 
     static OpenApiSchema Pair(string first, string second) => new()
     {

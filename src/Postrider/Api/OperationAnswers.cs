@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Postrider.Messages;
 using Postrider.Routing;
 
@@ -14,7 +15,8 @@ sealed record TransportAnswer
     public required string Name { get; init; }
     public required string Scheme { get; init; }
 
-    /// <summary><c>ok</c>, <c>paused</c>, <c>stalled</c>, <c>open</c>, <c>half_open</c> or <c>throttled</c>: the first that holds.</summary>
+    /// <summary><c>ok</c>, <c>paused</c>, <c>stalled</c>, <c>open</c>, <c>half_open</c> or <c>throttled</c>: the first that
+    /// holds.</summary>
     public required string State { get; init; }
     public required bool Paused { get; init; }
     public required bool Stalled { get; init; }
@@ -60,3 +62,42 @@ sealed record PauseListAnswer(IReadOnlyList<PauseAnswer> Data);
 
 /// <summary>A pause; without stream and route it covers everything of the tenant.</summary>
 sealed record PauseAnswer(MailStream? Stream, string? Route, DateTimeOffset Since, string? Reason);
+
+/// <summary>Answer to <c>GET /inbox</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record InboxAnswer(IReadOnlyList<InboxMailAnswer> Data, bool HasMore, string? Next)
+{
+    [JsonPropertyOrder(-1)]
+    public string Object { get; } = "list";
+}
+
+/// <summary>A mail in the inbox; text, HTML and source only where one is asked for.</summary>
+sealed record InboxMailAnswer
+{
+    public required string Id { get; init; }
+    public required string MessageId { get; init; }
+    public required string Transport { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string From { get; init; }
+
+    /// <summary>MAIL FROM; null is the empty one.</summary>
+    public required string? ReversePath { get; init; }
+
+    /// <summary>RCPT TO, Bcc included.</summary>
+    public required IReadOnlyList<string> Recipients { get; init; }
+    public required string Subject { get; init; }
+    public required int Bytes { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Text { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Html { get; init; }
+
+    /// <summary>The mail as it would have gone over the wire, cut at 1 MB.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Source { get; init; }
+}
+
+/// <summary>How many were removed.</summary>
+sealed record ClearedAnswer(int Count);

@@ -16,13 +16,17 @@ static class PauseEndpoints
             .Answers<PauseListAnswer>(200).Says("listPauses", "What of your mail is paused.");
         app.MapPost("/pause", PauseAsync).For(Access.Manage)
             .Takes<PauseShape>().Answers<PauseListAnswer>(200)
-            .Says("pause", "Stops the delivery of your mail, or of a stream or route of it; mail goes on being accepted.", """{"stream":"bulk","reason":"wrong template"}""",
+            .Says("pause", "Stops the delivery of your mail, or of a stream or route of it; mail goes on being accepted.",
+                """{"stream":"bulk","reason":"wrong template"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
-        app.MapDelete("/pause", Resume).For(Access.Manage)
-            .Answers<PauseListAnswer>(200).Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found", "unknown-field");
+        app.MapDelete("/pause", ResumeAsync).For(Access.Manage)
+            .Answers<PauseListAnswer>(200)
+                .Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found",
+                    "unknown-field");
     }
 
-    static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> PauseAsync(HttpContext context, JsonBody bodies, Router router, TimeProvider clock)
+    static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> PauseAsync(
+        HttpContext context, JsonBody bodies, Router router, TimeProvider clock)
     {
         // Without a body: everything.
         var body = context.Request is { ContentLength: null or 0, ContentType: null }
@@ -30,12 +34,13 @@ static class PauseEndpoints
             : await bodies.ReadAsync<PauseRequest>(context, Read);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        router.Pauses.Add(new Pause(new PauseScope(context.Caller.Tenant, request.Stream, request.Route), clock.GetUtcNow(), request.Reason));
+        var scope = new PauseScope(context.Caller.Tenant, request.Stream, request.Route);
+        await router.Pauses.AddAsync(new Pause(scope, clock.GetUtcNow(), request.Reason), context.RequestAborted);
         return Json(List(context, router));
     }
 
     /// <summary>Ends exactly the pause of this stream and route; without either, that of everything.</summary>
-    static Results<JsonHttpResult<PauseListAnswer>, ProblemResult> Resume(HttpContext context, Router router)
+    static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> ResumeAsync(HttpContext context, Router router)
     {
         var faults = new ShapeFaults();
         MailStream? stream = null;
@@ -49,13 +54,14 @@ static class PauseEndpoints
                 faults.Add("", "unknown-field", $"There is no parameter {name}.");
         if (faults.Any)
             return new ProblemResult(faults.ToProblem());
-        return router.Pauses.Remove(new PauseScope(context.Caller.Tenant, stream, route))
+        return await router.Pauses.RemoveAsync(new PauseScope(context.Caller.Tenant, stream, route), context.RequestAborted)
             ? Json(List(context, router))
             : new ProblemResult(ProblemCatalog.Make("not-found", "Nothing of exactly this stream and route is paused."));
     }
 
     static PauseListAnswer List(HttpContext context, Router router) => new(
-        [.. router.Pauses.All.Where(p => p.Scope.Tenant == context.Caller.Tenant).Select(p => new PauseAnswer(p.Scope.Stream, p.Scope.Route, p.Since, p.Reason))]);
+        [.. router.Pauses.All.Where(p => p.Scope.Tenant == context.Caller.Tenant).Select(
+            p => new PauseAnswer(p.Scope.Stream, p.Scope.Route, p.Since, p.Reason))]);
 
     static PauseRequest? Read(JsonElement body, out Problem? problem)
     {
@@ -65,7 +71,8 @@ static class PauseEndpoints
             foreach (var member in body.EnumerateObject())
                 switch (member.Name)
                 {
-                    case "stream": request = request with { Stream = Stream(faults.Text(member.Value, "/stream"), "/stream", faults) }; break;
+                    case "stream": request = request with { Stream = Stream(
+                        faults.Text(member.Value, "/stream"), "/stream", faults) }; break;
                     case "route": request = request with { Route = faults.Text(member.Value, "/route") }; break;
                     case "reason": request = request with { Reason = faults.Text(member.Value, "/reason") }; break;
                     default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
@@ -89,7 +96,7 @@ static class PauseEndpoints
         }
     }
 
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Default);
+    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 
     sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason);
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Postrider.Messages;
 
@@ -8,6 +9,8 @@ namespace Postrider.Api;
 /// <summary>Writes problems as RFC 9457 has them; under <c>/emails</c> with the members that Resend's SDKs read as well.</summary>
 static class ProblemWriter
 {
+    public static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {
         var response = context.Response;
@@ -20,8 +23,10 @@ static class ProblemWriter
         if (problem.Status == StatusCodes.Status401Unauthorized)
             response.Headers.WWWAuthenticate = "Bearer";
         var body = new ArrayBufferWriter<byte>(512);
-        using (var writer = new Utf8JsonWriter(body))
-            Write(writer, problem, forResend: context.Request.Path.StartsWithSegments("/emails"), traceId: problem.Status == 500 ? context.TraceIdentifier : null);
+        using (var writer = new Utf8JsonWriter(body, Readable))
+            Write(
+                writer, problem, forResend: context.Request.Path.StartsWithSegments("/emails"),
+                traceId: problem.Status == 500 ? context.TraceIdentifier : null);
         response.ContentLength = body.WrittenCount;
         if (!HttpMethods.IsHead(context.Request.Method))
             await response.BodyWriter.WriteAsync(body.WrittenMemory, context.RequestAborted);

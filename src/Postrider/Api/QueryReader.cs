@@ -19,6 +19,8 @@ static class QueryReader
     const int MaxLimit = 100;
     const int MaxTextLength = 1_000;
 
+    static readonly string States = string.Join(", ", Enum.GetNames<RecipientState>().Select(n => n.ToLowerInvariant()));
+
     static readonly ParameterDoc[] Paging =
     [
         new("limit", "1 to 100. Default 20."),
@@ -30,7 +32,7 @@ static class QueryReader
     public static readonly DocumentedParameters Parameters = new(
     [
         .. Paging,
-        new("state", "Any recipient in this state: scheduled, queued, leased, unknown, held, sent, delivered, bounced, failed, expired, suppressed or cancelled."),
+        new("state", $"Any recipient in this state: {States}."),
         new("address", "To, cc or bcc this address."),
         new("tag", "With this tag."),
         new("batch", "Of this batch."),
@@ -75,7 +77,7 @@ static class QueryReader
         switch (name)
         {
             case "state" when TryState(value, out var state): return filter with { State = state };
-            case "state": faults.Invalid("", $"state must be one of {string.Join(", ", Enum.GetNames<RecipientState>().Select(n => n.ToLowerInvariant()))}."); break;
+            case "state": faults.Invalid("", $"state must be one of {States}."); break;
             case "address": return filter with { Address = value };
             case "tag": return filter with { Tag = value };
             case "subject": return filter with { Subject = value };
@@ -87,7 +89,8 @@ static class QueryReader
             case "from" when TimeText.TryParseInstant(value, out var from): return filter with { From = from };
             case "until" when TimeText.TryParseInstant(value, out var until): return filter with { Until = until };
             case "from" or "until": faults.Invalid("", $"{name} must be an instant with a zone, such as 2026-01-31T09:30:00Z."); break;
-            case "limit" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxLimit:
+            case "limit" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+                && limit is >= 1 and <= MaxLimit:
                 return filter with { Limit = limit };
             case "limit": faults.Invalid("", $"limit must be 1 to {MaxLimit}."); break;
             default: faults.Add("", "unknown-field", $"There is no parameter {name}."); break;

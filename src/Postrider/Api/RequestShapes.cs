@@ -2,7 +2,7 @@ using System.ComponentModel;
 
 namespace Postrider.Api;
 
-// What OpenAPI shows of the bodies that SendReader and CredentialReader read by hand. Never instantiated at run time; a test sends every member.
+// What OpenAPI shows of the bodies that SendReader and CredentialReader read by hand. Never instantiated; a test sends every member.
 
 /// <summary>An address: "Name &lt;ann@example.com&gt;", or an object of email and name.</summary>
 sealed record AddressShape;
@@ -102,7 +102,8 @@ sealed record KeyShape(
 
 /// <summary>Body of <c>POST /pause</c>; without stream and route everything of the tenant is paused.</summary>
 sealed record PauseShape(
-    [property: Description("transactional or bulk.")] string? Stream, string? Route, [property: Description("Shown to people.")] string? Reason);
+    [property: Description("transactional or bulk.")] string? Stream, string? Route,
+    [property: Description("Shown to people.")] string? Reason);
 
 /// <summary>A refusal (RFC 9457). Under /emails it has the members that Resend's SDKs read, too.</summary>
 sealed record ProblemShape(
@@ -112,4 +113,5 @@ sealed record ProblemShape(
     [property: Description("With 500 only: find it in the server's log.")] string? TraceId);
 
 /// <summary>One fault.</summary>
-sealed record ProblemErrorShape([property: Description("RFC 6901 JSON pointer; empty for the whole.")] string Pointer, string Slug, string Detail);
+sealed record ProblemErrorShape(
+    [property: Description("RFC 6901 JSON pointer; empty for the whole.")] string Pointer, string Slug, string Detail);

@@ -10,13 +10,14 @@ static class SendEndpoints
     // Above this many the answer to /emails/send leaves the list out; the batch has it.
     const int MaxListed = 1_000;
 
-    const string Example = """{"from":"Shop <shop@example.com>","to":["ann@example.com"],"subject":"Your order","text":"It is on its way."}""";
+    const string Example =
+        """{"from":"Shop <shop@example.com>","to":["ann@example.com"],"subject":"Your order","text":"It is on its way."}""";
 
     static readonly string[] Refusals =
     [
-        "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field", "invalid-field", "not-available",
-        "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header", "too-many-headers", "invalid-attachment", "url-not-allowed",
-        "invalid-time", "no-content", "unverified-sender", "no-transport", "storage-low", "commit-unknown", "draining",
+        "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
+        "invalid-field", "not-available", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
+        "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "unverified-sender", "no-transport", "storage-low", "commit-unknown", "draining",
     ];
 
     public static void MapSending(this IEndpointRouteBuilder app)
@@ -26,23 +27,26 @@ static class SendEndpoints
             .Says("sendEmail", "Hands over one message. The answer comes when it is on disk, not when it is delivered.", Example, Refusals);
         app.MapPost("/emails/batch", (Delegate)SendBatchAsync).For(Access.Send).TakingMail()
             .Takes<IReadOnlyList<EmailShape>>(NdjsonSubmission.MediaType).Answers<BatchAnswer>(200)
-            .Says("sendBatch", "Up to 1,000 messages with a result each, or (application/x-ndjson) a stream of lines of any length, answered line by line.", $"[{Example}]",
+            .Says("sendBatch", "Up to 1,000 messages with a result each; as application/x-ndjson a stream of any length, answered line by line.",
+                $"[{Example}]",
                 [.. Refusals, "too-many-messages"]);
         app.MapPost("/emails/send", (Delegate)SendToDestinationsAsync).For(Access.Send).TakingMail()
             .Takes<DestinationsShape>().Answers<DestinationsAnswer>(202)
             .Says("sendToDestinations", "One content for many: a message for each destination, in one batch.",
-                """{"from":"news@example.com","destinations":[{"email":"ann@example.com","name":"Ann"},{"email":"bob@example.com"}],"subject":"News","text":"It works."}""",
+                """{"from":"news@example.com","destinations":[{"email":"ann@example.com","name":"Ann"}],"subject":"News","text":"It works."}""",
                 [.. Refusals, "too-many-messages"]);
     }
 
-    /// <summary>The hot path: one message.</summary>
+    /// <summary>The hot path: one message. A caller that leaves does not undo what is being stored.</summary>
     static async Task SendAsync(HttpContext context, JsonBody bodies, Submitter submitter)
     {
         var key = IdempotencyKey.Read(context.Request, out var problem);
-        var body = problem is null ? await bodies.ReadSendAsync(context, SendReader.Email, key is null ? null : "POST /emails") : new(null, problem);
+        var body = problem is null
+            ? await bodies.ReadSendAsync(context, SendReader.Email, key is null ? null : "POST /emails")
+            : new(null, problem);
         var result = body.Value is null
             ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitAsync(body.Value, Context(context, key, body.Hash, WriteOne), CancellationToken.None); // a caller that leaves does not undo it
+            : await submitter.SubmitAsync(body.Value, Context(context, key, body.Hash, WriteOne), CancellationToken.None);
         await AnswerAsync(context, result, WriteOne, StatusCodes.Status202Accepted);
     }
 
@@ -54,7 +58,9 @@ static class SendEndpoints
             return;
         }
         var key = IdempotencyKey.Read(context.Request, out var problem);
-        var body = problem is null ? await bodies.ReadSendAsync(context, SendReader.Batch, key is null ? null : "POST /emails/batch") : new(null, problem);
+        var body = problem is null
+            ? await bodies.ReadSendAsync(context, SendReader.Batch, key is null ? null : "POST /emails/batch")
+            : new(null, problem);
         var strict = context.Request.Headers["x-batch-validation"] == "strict";
         var result = body.Value is null
             ? new SubmissionResult.Refused(body.Problem!)
@@ -65,10 +71,13 @@ static class SendEndpoints
     static async Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter)
     {
         var key = IdempotencyKey.Read(context.Request, out var problem);
-        var body = problem is null ? await bodies.ReadSendAsync(context, SendReader.Send, key is null ? null : "POST /emails/send") : new(null, problem);
+        var body = problem is null
+            ? await bodies.ReadSendAsync(context, SendReader.Send, key is null ? null : "POST /emails/send")
+            : new(null, problem);
         var result = body.Value is null
             ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitToDestinationsAsync(body.Value.Content, body.Value.Destinations, Context(context, key, body.Hash, WriteDestinations), CancellationToken.None);
+            : await submitter.SubmitToDestinationsAsync(
+                body.Value.Content, body.Value.Destinations, Context(context, key, body.Hash, WriteDestinations), CancellationToken.None);
         await AnswerAsync(context, result, WriteDestinations, StatusCodes.Status202Accepted);
     }
 
@@ -82,13 +91,14 @@ static class SendEndpoints
             recipients[i] = new SentRecipientAnswer(recipient.Mailbox.Address.ToString(), recipient.Kind, state);
         }
         var status = Array.TrueForAll(recipients, r => !r.Status.IsOpen) ? "failed" : "incomplete"; // all suppressed
-        return JsonSerializer.SerializeToUtf8Bytes(new SendAnswer(message.Id.ToString(), status, null, recipients), ApiJson.Default.SendAnswer);
+        return JsonSerializer.SerializeToUtf8Bytes(
+            new SendAnswer(message.Id.ToString(), status, null, recipients), ApiJson.Written.SendAnswer);
     }
 
     static ReadOnlyMemory<byte> WriteBatch(SubmissionReceipt receipt)
     {
         using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes))
+        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
         {
             writer.WriteStartObject();
             writer.WriteString("batch_id"u8, receipt.Batch?.ToString());
@@ -104,8 +114,10 @@ static class SendEndpoints
     static ReadOnlyMemory<byte> WriteDestinations(SubmissionReceipt receipt)
     {
         List<DestinationAnswer>? emails = receipt.Items.Count > MaxListed ? null :
-            [.. receipt.Items.Select(i => new DestinationAnswer(i.Message!.Id.ToString(), i.Message.Recipients[0].Recipient.Mailbox.Address.ToString()))];
-        return JsonSerializer.SerializeToUtf8Bytes(new DestinationsAnswer(receipt.Batch!.Value.ToString(), receipt.Items.Count, emails), ApiJson.Default.DestinationsAnswer);
+            [.. receipt.Items.Select(
+                i => new DestinationAnswer(i.Message!.Id.ToString(), i.Message.Recipients[0].Recipient.Mailbox.Address.ToString()))];
+        return JsonSerializer.SerializeToUtf8Bytes(
+            new DestinationsAnswer(receipt.Batch!.Value.ToString(), receipt.Items.Count, emails), ApiJson.Written.DestinationsAnswer);
     }
 
     /// <summary><c>{"id"}</c> or <c>{"error"}</c>.</summary>
@@ -122,10 +134,12 @@ static class SendEndpoints
         writer.WriteEndObject();
     }
 
-    static SubmissionContext Context(HttpContext context, string? key, byte[]? hash, Func<SubmissionReceipt, ReadOnlyMemory<byte>> answer) =>
+    static SubmissionContext Context(
+        HttpContext context, string? key, byte[]? hash, Func<SubmissionReceipt, ReadOnlyMemory<byte>> answer) =>
         new(context.Caller.Tenant, key, hash) { Answer = answer };
 
-    static Task AnswerAsync(HttpContext context, SubmissionResult result, Func<SubmissionReceipt, ReadOnlyMemory<byte>> write, int status) => result switch
+    static Task AnswerAsync(
+        HttpContext context, SubmissionResult result, Func<SubmissionReceipt, ReadOnlyMemory<byte>> write, int status) => result switch
     {
         SubmissionResult.Accepted(var receipt) => WriteAsync(context, write(receipt), status),
         SubmissionResult.Replayed(var answer) => WriteAsync(context, answer, status, replayed: true),

@@ -20,7 +20,8 @@ static class SendReader
         return problem is null ? draft.ToRequest() : null;
     }
 
-    /// <summary>The elements of <c>POST /emails/batch</c>: a list, or <c>{"emails":[…]}</c>. Null: <paramref name="problem"/> says why.</summary>
+    /// <summary>The elements of <c>POST /emails/batch</c>: a list, or <c>{"emails":[…]}</c>. Null: <paramref name="problem"/> says
+    /// why.</summary>
     public static List<SubmissionEntry>? Batch(JsonElement body, out Problem? problem)
     {
         var faults = new ShapeFaults();
@@ -40,7 +41,8 @@ static class SendReader
         return problem is null ? [.. list.EnumerateArray().Select(Entry)] : null;
     }
 
-    /// <summary>The body of <c>POST /emails/send</c>: one message for each destination. Null: <paramref name="problem"/> says why.</summary>
+    /// <summary>The body of <c>POST /emails/send</c>: one message for each destination. Null: <paramref name="problem"/> says
+    /// why.</summary>
     public static DestinationsRequest? Send(JsonElement body, out Problem? problem)
     {
         var faults = new ShapeFaults();

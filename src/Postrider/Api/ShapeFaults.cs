@@ -4,7 +4,8 @@ using Postrider.Messages;
 
 namespace Postrider.Api;
 
-/// <summary>Gathers what is wrong with the shape of a request, each with its JSON pointer, so that a caller hears of all of it at once.</summary>
+/// <summary>Gathers what is wrong with the shape of a request, each with its JSON pointer, so that a caller hears of all of it at
+/// once.</summary>
 sealed class ShapeFaults
 {
     // More than this many tell nobody more; it bounds the answer to a body of a million faults.
@@ -21,7 +22,8 @@ sealed class ShapeFaults
             _faults.Add(new ProblemError(pointer, slug, detail));
     }
 
-    public void Unknown(string pointer) => Add(pointer, "unknown-field", $"There is no field {pointer[(pointer.LastIndexOf('/') + 1)..]} here.");
+    public void Unknown(string pointer) =>
+        Add(pointer, "unknown-field", $"There is no field {pointer[(pointer.LastIndexOf('/') + 1)..]} here.");
     public void Invalid(string pointer, string detail) => Add(pointer, "invalid-field", detail);
 
     /// <summary>Null for absent; a fault and null for anything that is not a text.</summary>
@@ -44,7 +46,7 @@ sealed class ShapeFaults
 
     /// <summary>RFC 6901 §3: "~" and "/" in a name are escaped.</summary>
     public static string Below(string pointer, string name) =>
-        $"{pointer}/{(name.AsSpan().ContainsAny('~', '/') ? name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal) : name)}";
+        $"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
 
     bool Is(JsonElement value, JsonValueKind kind, string what, string pointer)
     {

@@ -11,19 +11,25 @@ static class TransportEndpoints
     public static void MapTransports(this IEndpointRouteBuilder app)
     {
         // Transports serve every tenant, and what they last said may name anybody's address.
-        app.MapGet("/transports", (Router router) => Json(new TransportListAnswer([.. router.Table.Transports.Select(Shape)]))).For(Access.Admin)
+        app.MapGet("/transports", (Router router) => Json(new TransportListAnswer([.. router.Table.Transports.Select(Shape)])))
+            .For(Access.Admin)
             .Answers<TransportListAnswer>(200).Says("listTransports", "How every transport is doing on this node.");
         app.MapGet("/transports/{name}", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
             Change(router, name, static _ => { })).For(Access.Admin)
             .Answers<TransportAnswer>(200).Says("getTransport", "How one transport is doing.", null, "not-found");
         app.MapPost("/transports/{name}/pause", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
             Change(router, name, static t => t.Pause())).For(Access.Admin)
-            .Answers<TransportAnswer>(200).Says("pauseTransport", "Starts no more attempts at it; its mail waits or takes another transport of the route.", null, "not-found");
+            .Answers<TransportAnswer>(200)
+                .Says("pauseTransport", "Starts no more attempts at it; its mail waits or takes another transport of the route.", null,
+                    "not-found");
         app.MapPost("/transports/{name}/resume", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
             Change(router, name, static t => t.Resume())).For(Access.Admin)
             .Answers<TransportAnswer>(200).Says("resumeTransport", "Ends its pause.", null, "not-found");
         app.MapGet("/routes", (Router router) =>
-            Json(new RouteListAnswer([.. router.Table.Routes.Select(r => new RouteAnswer(r.Name, r.Settings.Strategy, [.. r.Transports.Select(t => t.Name)]))])))
+            Json(
+                new RouteListAnswer(
+                    [.. router.Table.Routes.Select(
+                        r => new RouteAnswer(r.Name, r.Settings.Strategy, [.. r.Transports.Select(t => t.Name)]))])))
             .For(Access.Read).Answers<RouteListAnswer>(200).Says("listRoutes", "The routes, each with its transports in order.");
     }
 
@@ -52,8 +58,10 @@ static class TransportEndpoints
             Concurrency = status.Concurrency,
             Rate = status.Rate is { } rate ? new RateAnswer(rate.Count, rate.Per.TotalSeconds, rate.Burst) : null,
             Tries = status.Tries,
-            Outcomes = status.Outcomes.ToDictionary(o => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(o.Key.ToString()), o => o.Value),
-            LastErrors = [.. status.LastErrors.Select(e => new TransportErrorAnswer(e.At, e.Kind, e.Reply.Code == 0 ? null : e.Reply.Code, e.Reply.Enhanced, e.Reply.Text))],
+            Outcomes = status.Outcomes.ToDictionary(
+                o => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(o.Key.ToString()), o => o.Value),
+            LastErrors = [.. status.LastErrors.Select(
+                e => new TransportErrorAnswer(e.At, e.Kind, e.Reply.Code == 0 ? null : e.Reply.Code, e.Reply.Enhanced, e.Reply.Text))],
             RefusedSenderDomains = status.RefusedSenderDomains,
         };
     }
@@ -68,5 +76,5 @@ static class TransportEndpoints
         _ => "ok",
     };
 
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Default);
+    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 }

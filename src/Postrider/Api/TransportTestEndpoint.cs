@@ -35,7 +35,7 @@ static class TransportTestEndpoint
         return TypedResults.Json(
             new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text,
                 (long)result.Duration.TotalMilliseconds),
-            ApiJson.Default);
+            ApiJson.Written);
     }
 
     static TestRequest? Read(JsonElement body, out Problem? problem)

@@ -1,3 +1,7 @@
+using Postrider.Delivery;
+using Postrider.Routing;
+using Postrider.Submission;
+
 namespace Postrider.Hosting;
 
 /// <summary>What one attribute cannot say: forms of texts, and settings that must fit each other.</summary>
@@ -14,6 +18,11 @@ static class ConfigurationRules
         foreach (var role in Split(options.Roles).Where(r => !Roles.TryParse(r, out _)))
             configuration.Fault(nameof(options.Roles), $"names \"{role}\"; the roles are {string.Join(", ", Roles.Names)}");
         JudgeStore(configuration, options);
+        foreach (var fault in TransportSetup.Check(configuration.Routing, Rooms.ProvidersForChecking, TimeProvider.System))
+            configuration.Fault(nameof(RoutingOptions.Transports), fault);
+        AllowedRecipients.Parse(configuration.Submission.AllowRecipients, out var patterns);
+        foreach (var fault in patterns)
+            configuration.Fault(nameof(options.AllowRecipients), fault);
         if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
             configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
         if (options.CertificateKey is not null && options.Certificate is null)
@@ -30,9 +39,10 @@ static class ConfigurationRules
             configuration.Fault(key, "names no address to listen on");
         foreach (var part in parts)
             if (!ListenAddress.TryParse(part, out var address))
-                configuration.Fault(key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
+                configuration.Fault(
+                    key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
             else if (!address.IsLoopback && !address.IsHttps)
-                configuration.Warn(key, $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS on this machine in front of 127.0.0.1");
+                configuration.Warn(key, $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
     }
 
     static void JudgeSmtp(LoadedConfiguration configuration, string smtp)

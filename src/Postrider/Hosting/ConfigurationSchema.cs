@@ -16,20 +16,23 @@ sealed class ConfigurationSchema
     public ConfigurationSchema(IReadOnlyList<ConfigurationSection> sections)
     {
         Sections = sections;
-        _settings = sections.SelectMany(s => SettingsOf(s, s.Name, s.Type)).ToDictionary(s => ConfigurationEntry.PlainKey(s.Key), StringComparer.Ordinal);
+        _settings = sections.SelectMany(s => SettingsOf(s, s.Name, s.Type)).ToDictionary(
+            s => ConfigurationEntry.PlainKey(s.Key), StringComparer.Ordinal);
     }
 
     public IReadOnlyList<ConfigurationSection> Sections { get; }
 
     /// <summary>Those of one options class that have a fixed key.</summary>
-    public IEnumerable<Setting> Of(ConfigurationSection section) => _settings.Values.Where(s => s.Section == section && !s.Key.Contains(Any, StringComparison.Ordinal));
+    public IEnumerable<Setting> Of(ConfigurationSection section) =>
+        _settings.Values.Where(s => s.Section == section && !s.Key.Contains(Any, StringComparison.Ordinal));
 
     /// <summary>The entry with the key's canonical spelling, and what it sets; null when there is no such setting.</summary>
     public (ConfigurationEntry Entry, Setting Setting)? Find(ConfigurationEntry entry)
     {
         if (_settings.TryGetValue(entry.Plain, out var setting))
             return (entry with { Key = setting.Key }, setting);
-        if (entry.Key.Split(':') is not [var section, var name, var rest] || !_settings.TryGetValue(ConfigurationEntry.PlainKey($"{section}:{Any}:{rest}"), out setting))
+        if (entry.Key.Split(':') is not [var section, var name, var rest]
+            || !_settings.TryGetValue(ConfigurationEntry.PlainKey($"{section}:{Any}:{rest}"), out setting))
             return null;
         return (entry with { Key = setting.Key.Replace(Any, name, StringComparison.Ordinal) }, setting);
     }
@@ -75,7 +78,8 @@ sealed record ConfigurationSection(string Name, Type Type);
 /// <summary>One setting.</summary>
 sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Property)
 {
-    static readonly string[] Secrets = [nameof(PostriderOptions.ApiKey), nameof(PostriderOptions.MasterKey), nameof(PostriderOptions.CertificatePassword)];
+    static readonly string[] Secrets =
+        [nameof(PostriderOptions.ApiKey), nameof(PostriderOptions.MasterKey), nameof(PostriderOptions.CertificatePassword)];
 
     Type Type => Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;
 
@@ -100,9 +104,15 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
             _ when value is null || Type == typeof(string) => (true, ""),
             _ when Type == typeof(TimeSpan) => (Duration.TryParse(value, out normal), "must be a duration such as 90s, 10m or 00:01:30"),
             _ when Type == typeof(bool) => (bool.TryParse(value, out _), "must be true or false"),
-            _ when Type == typeof(double) => (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var d) && double.IsFinite(d), "must be a number"),
-            _ when Type.IsEnum => (Enum.GetNames(Type).Contains(value, StringComparer.OrdinalIgnoreCase), $"must be one of {string.Join(", ", Enum.GetNames(Type))}"),
-            _ => (long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && (Type == typeof(long) || n is >= int.MinValue and <= int.MaxValue),
+            _ when Type == typeof(double) =>
+                (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var d) && double.IsFinite(d),
+                    "must be a number"),
+            _ when Type.IsEnum =>
+                (Enum.GetNames(Type).Contains(value, StringComparer.OrdinalIgnoreCase),
+                    $"must be one of {string.Join(", ", Enum.GetNames(Type))}"),
+            _ =>
+                (long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n)
+                        && (Type == typeof(long) || n is >= int.MinValue and <= int.MaxValue),
                 "must be a whole number"),
         };
         return good;
@@ -116,6 +126,8 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
             .Select(rule => rule.GetValidationResult(Property.GetValue(options), context))
             .FirstOrDefault(result => result is not null)?.ErrorMessage;
         // "The field X must be between 1 and 5." The key is named in front already.
-        return fault is null || !fault.StartsWith("The field", StringComparison.Ordinal) ? fault : fault[fault.IndexOf("must", StringComparison.Ordinal)..].TrimEnd('.');
+        return fault is null || !fault.StartsWith("The field", StringComparison.Ordinal)
+            ? fault
+            : fault[fault.IndexOf("must", StringComparison.Ordinal)..].TrimEnd('.');
     }
 }

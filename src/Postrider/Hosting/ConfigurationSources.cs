@@ -5,7 +5,8 @@ using System.Text.Json;
 
 namespace Postrider.Hosting;
 
-/// <summary>Reads what was configured, from the weakest source to the strongest: file, environment, command line. Judges nothing but its syntax.</summary>
+/// <summary>Reads what was configured, from the weakest source to the strongest: file, environment, command line. Judges nothing but its
+/// syntax.</summary>
 static class ConfigurationSources
 {
     public const string DefaultFile = "postrider.json";
@@ -41,14 +42,16 @@ static class ConfigurationSources
         }
     }
 
-    /// <summary><c>POSTRIDER_PUBLIC_URL</c> is <c>PublicUrl</c>, <c>POSTRIDER_SERVER__MAX_CONNECTIONS</c> is <c>Server:MaxConnections</c>.</summary>
+    /// <summary><c>POSTRIDER_PUBLIC_URL</c> is <c>PublicUrl</c>, <c>POSTRIDER_SERVER__MAX_CONNECTIONS</c> is
+    /// <c>Server:MaxConnections</c>.</summary>
     public static IEnumerable<ConfigurationEntry> FromEnvironment(IDictionary variables)
     {
         foreach (DictionaryEntry variable in variables)
             if (variable.Key is string name && name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && !NotSettings.Contains(name)
                 && !IsTestSwitch(name, variables))
                 yield return new ConfigurationEntry(
-                    name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal).ToLowerInvariant(), (string?)variable.Value, $"environment {name}");
+                    name[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal).ToLowerInvariant(), (string?)variable.Value,
+                    $"environment {name}");
     }
 
     /// <summary>Switches of the test mode are no settings while it is on; without it they are unknown settings, and refused as such.</summary>
@@ -90,7 +93,8 @@ static class ConfigurationSources
 
         public List<ConfigurationEntry> Read(ReadOnlySpan<byte> json)
         {
-            var reader = new Utf8JsonReader(json, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+            var reader = new Utf8JsonReader(
+                json, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
                 faults.Add($"{name}:1: the file must be one JSON object");

@@ -11,7 +11,8 @@ static class Duration
         ("h", TimeSpan.FromHours(1)), ("d", TimeSpan.FromDays(1)),
     ];
 
-    /// <summary>Reads <c>90s</c>, <c>1.5h</c>, <c>500ms</c> and <c>00:01:30</c> into the form that the binder reads. A bare number is refused: .NET would read days.</summary>
+    /// <summary>Reads <c>90s</c>, <c>1.5h</c>, <c>500ms</c> and <c>00:01:30</c> into the form that the binder reads. A bare number is
+    /// refused: .NET would read days.</summary>
     public static bool TryParse(string text, out string? normal)
     {
         normal = null;
@@ -25,7 +26,8 @@ static class Duration
         }
         foreach (var (unit, span) in Units)
             if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
-                && double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out var count)
+                && double.TryParse(
+                    text.AsSpan(0, text.Length - unit.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out var count)
                 && Math.Abs(count) * span.TotalSeconds < 1e9)
             {
                 normal = (span * count).ToString("c", CultureInfo.InvariantCulture);

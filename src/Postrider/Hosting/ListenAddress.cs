@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Net;
 
 namespace Postrider.Hosting;
@@ -10,7 +11,8 @@ public sealed record ListenAddress(string Host, int Port, bool IsHttps)
 {
     static readonly char[] Separators = [' ', '\t', '\r', '\n', ';', ','];
 
-    public static IEnumerable<string> Split(string urls) => urls.Split(Separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    public static IEnumerable<string> Split(string urls) =>
+        urls.Split(Separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Reads <c>http://host:port</c> or <c>https://host:port</c>, without a path. The port is 80 or 443 when left out.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out ListenAddress? address)
@@ -25,7 +27,7 @@ public sealed record ListenAddress(string Host, int Port, bool IsHttps)
             portAt = -1; // the last colon is inside an IPv6 address
         var host = portAt < 0 ? authority : authority[..portAt];
         var port = isHttps ? 443 : 80;
-        if (portAt >= 0 && (!int.TryParse(authority.AsSpan(portAt + 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out port) || port > IPEndPoint.MaxPort))
+        if (portAt >= 0 && !TryPort(authority.AsSpan(portAt + 1), out port))
             return false;
         host = host.Trim('[', ']');
         if (host is not ("*" or "localhost") && !IPAddress.TryParse(host, out _))
@@ -34,7 +36,11 @@ public sealed record ListenAddress(string Host, int Port, bool IsHttps)
         return true;
     }
 
-    public bool IsEveryAddress => Host == "*" || (IPAddress.TryParse(Host, out var ip) && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)));
+    static bool TryPort(ReadOnlySpan<char> text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= IPEndPoint.MaxPort;
+
+    public bool IsEveryAddress =>
+        Host == "*" || (IPAddress.TryParse(Host, out var ip) && (ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)));
     public bool IsLoopback => Host == "localhost" || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <summary>As a client on this machine would write it, with the port that was taken.</summary>

@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Text.RegularExpressions;
+using Postrider.Routing;
+using Postrider.Submission;
 
 namespace Postrider.Hosting;
 
@@ -58,6 +60,30 @@ public sealed partial class LoadedConfiguration
         return options;
     }
 
+    /// <summary>Transports and routes as they take effect: in Development, with none configured, mail is captured.</summary>
+    public RoutingOptions Routing
+    {
+        get
+        {
+            var routing = Get<RoutingOptions>();
+            if (IsDevelopment && string.IsNullOrWhiteSpace(routing.Transports))
+                routing.Transports = "capture://";
+            return routing;
+        }
+    }
+
+    /// <summary>With the short form <c>POSTRIDER_ALLOW_RECIPIENTS</c> in its place.</summary>
+    public SubmissionOptions Submission
+    {
+        get
+        {
+            var submission = Get<SubmissionOptions>();
+            if (Get<PostriderOptions>().AllowRecipients is { Length: > 0 } allowed)
+                submission.AllowRecipients = allowed;
+            return submission;
+        }
+    }
+
     /// <summary>Every setting with its effective value and where it comes from; secrets are masked.</summary>
     public IEnumerable<ShownSetting> Show()
     {
@@ -72,8 +98,8 @@ public sealed partial class LoadedConfiguration
     }
 
     /// <summary>Adds a fault or a rule of several settings, at the place where <paramref name="key"/> was given.</summary>
-    internal void Fault(string key, string what) => _faults.Add($"{OriginOf(key)}: {key} {what}");
-    internal void Warn(string key, string what) => _warnings.Add($"{OriginOf(key)}: {key} {what}");
+    internal void Fault(string key, string what) => _faults.Add($"{OriginOf(key)}: {key}: {what}");
+    internal void Warn(string key, string what) => _warnings.Add($"{OriginOf(key)}: {key}: {what}");
 
     /// <summary>Where a setting was given, or "default".</summary>
     internal string OriginOf(string key) => _winners.GetValueOrDefault(ConfigurationEntry.PlainKey(key))?.Origin ?? "default";
@@ -108,7 +134,8 @@ public sealed partial class LoadedConfiguration
     }
 
     bool HoldsSecret(ConfigurationEntry entry) =>
-        _schema.Find(entry) is { Setting: var setting } && (setting.IsSecret || (setting.HasCredentials && Credentials().IsMatch(entry.Value ?? "")));
+        _schema.Find(entry) is { Setting: var setting }
+            && (setting.IsSecret || (setting.HasCredentials && Credentials().IsMatch(entry.Value ?? "")));
 
     void Take(IEnumerable<ConfigurationEntry> entries)
     {
@@ -116,8 +143,10 @@ public sealed partial class LoadedConfiguration
             if (_schema.Find(entry) is { Entry: var known })
                 _winners[entry.Plain] = known;
             else
-                _faults.Add($"{entry.Origin}: there is no setting \"{entry.Key}\"" + (_schema.Nearest(entry) is { } near ? $"; did you mean \"{near}\"?" : ""));
+                _faults.Add($"{entry.Origin}: there is no setting \"{entry.Key}\"{Hint(_schema.Nearest(entry))}");
     }
+
+    static string Hint(string? near) => near is null ? "" : $"; did you mean \"{near}\"?";
 
     void Bind()
     {
@@ -126,7 +155,7 @@ public sealed partial class LoadedConfiguration
             if (_schema.Find(entry)!.Value.Setting.TryNormalize(entry.Value, out var normal, out var fault))
                 values[entry.Key] = normal;
             else
-                _faults.Add($"{entry.Origin}: {entry.Key} {fault}");
+                _faults.Add($"{entry.Origin}: {entry.Key}: {fault}");
         Values = new ConfigurationBuilder().AddInMemoryCollection(values).Build();
     }
 

@@ -1,5 +1,10 @@
 using Postrider.Delivery;
+using Postrider.Providers;
+using Postrider.Providers.Capture;
+using Postrider.Providers.Simulated;
+using Postrider.Providers.Smtp;
 using Postrider.Routing;
+using Postrider.Storage;
 using Postrider.Submission;
 
 namespace Postrider.Hosting;
@@ -13,11 +18,23 @@ static class Rooms
         new("", typeof(RoutingOptions)),
         new("Submission", typeof(SubmissionOptions)),
         new("Delivery", typeof(DeliveryOptions)),
+        new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
+    ];
+
+    /// <summary>The same for looking at settings only: nothing is kept, nothing is sent.</summary>
+    public static IEnumerable<IProviderFactory> ProvidersForChecking =>
+    [
+        new SmtpProviderFactory(TimeProvider.System),
+        new CaptureProviderFactory(inbox: null!, TimeProvider.System), // used when a transport is made, not when one is checked
+        new SimulatedProviderFactory(TimeProvider.System, Entropy.System),
     ];
 
     /// <summary>Every kind of service that a transport can be.</summary>
     public static void AddProviders(IServiceCollection services)
     {
+        services.AddSingleton<IProviderFactory, SmtpProviderFactory>();
+        services.AddSingleton<IProviderFactory, CaptureProviderFactory>();
+        services.AddSingleton<IProviderFactory, SimulatedProviderFactory>();
     }
 }

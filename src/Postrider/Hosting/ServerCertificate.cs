@@ -7,7 +7,8 @@ namespace Postrider.Hosting;
 /// <summary>The certificate cannot be used; the message says what to do.</summary>
 sealed class CertificateException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The certificate of our https addresses: the configured one, or a self-signed one that is made in the data folder on first use.</summary>
+/// <summary>The certificate of our https addresses: the configured one, or a self-signed one that is made in the data folder on first
+/// use.</summary>
 static class ServerCertificate
 {
     const string FileName = "self-signed.pfx";
@@ -23,7 +24,8 @@ static class ServerCertificate
             return SelfSigned(options.Data, clock);
         var certificate = Read(options.Certificate, options.CertificateKey, options.CertificatePassword);
         if (!certificate.HasPrivateKey)
-            throw new CertificateException($"{options.Certificate} has no private key: name the key's PEM file in POSTRIDER_CERTIFICATE_KEY.");
+            throw new CertificateException(
+                $"{options.Certificate} has no private key: name the key's PEM file in POSTRIDER_CERTIFICATE_KEY.");
         if (certificate.NotAfter < clock.GetUtcNow())
             throw new CertificateException($"{options.Certificate} has expired on {certificate.NotAfter:yyyy-MM-dd}: renew it.");
         return certificate;

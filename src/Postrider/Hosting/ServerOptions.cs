@@ -9,11 +9,13 @@ public sealed class ServerOptions
     [Range(1, 1_000_000)]
     public int MaxConnections { get; set; } = 10_000;
 
-    /// <summary>Largest request body of the send calls in bytes, decompressed. Default 60 MB: a 40 MB message in base64 (SES's limit).</summary>
+    /// <summary>Largest request body of the send calls in bytes, decompressed. Default 60 MB: a 40 MB message in base64 (SES's
+    /// limit).</summary>
     [Range(1_000, 1_000_000_000)]
     public long MaxSendBytes { get; set; } = 60_000_000;
 
-    /// <summary>Memory that request bodies being read may take together, in bytes; more are answered 503 until some are done. Default 512 MB.</summary>
+    /// <summary>Memory that request bodies being read may take together, in bytes; more are answered 503 until some are done. Default 512
+    /// MB.</summary>
     [Range(1_000_000, 1_000_000_000_000)]
     public long MaxBodyMemoryBytes { get; set; } = 512_000_000;
 

@@ -54,9 +54,9 @@ public sealed class ConfigurationTests : IDisposable
             "postrider.json:5: \"Urls\" is given twice",
             "postrider.json:4: there is no setting \"Delivery:DrainTimeot\"; did you mean \"Delivery:DrainTimeout\"?",
             "environment POSTRIDER_TRANSPORT: there is no setting \"transport\"; did you mean \"Transports\"?",
-            "postrider.json:6: Server:MaxConnections must be a whole number",
-            "postrider.json:4: Delivery:SafetyPoll must be between 00:00:00.1000000 and 00:05:00",
-            "environment POSTRIDER_ROLES: Roles names \"cook\"; the roles are api, smtp, worker, scheduler, dashboard",
+            "postrider.json:6: Server:MaxConnections: must be a whole number",
+            "postrider.json:4: Delivery:SafetyPoll: must be between 00:00:00.1000000 and 00:05:00",
+            "environment POSTRIDER_ROLES: Roles: names \"cook\"; the roles are api, smtp, worker, scheduler, dashboard",
         ], faults);
     }
 
@@ -92,7 +92,7 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void A_duration_needs_a_unit()
     {
-        Assert.Equal(["environment POSTRIDER_DELIVERY__DRAIN_TIMEOUT: Delivery:DrainTimeout must be a duration such as 90s, 10m or 00:01:30"],
+        Assert.Equal(["environment POSTRIDER_DELIVERY__DRAIN_TIMEOUT: Delivery:DrainTimeout: must be a duration such as 90s, 10m or 00:01:30"],
             Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "90")).Faults);
         Assert.Equal(TimeSpan.FromSeconds(90), Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "1.5m")).Get<DeliveryOptions>().DrainTimeout);
     }
@@ -102,7 +102,7 @@ public sealed class ConfigurationTests : IDisposable
     {
         var configuration = Load(null, [], ("POSTRIDER_URLS", "http://0.0.0.0:8025 https://0.0.0.0:8443 http://127.0.0.1:1"));
         Assert.Empty(configuration.Faults);
-        Assert.StartsWith("environment POSTRIDER_URLS: Urls http://0.0.0.0:8025 takes keys and mail over the network in the clear", Assert.Single(configuration.Warnings));
+        Assert.StartsWith("environment POSTRIDER_URLS: Urls: http://0.0.0.0:8025 takes keys and mail over the network in the clear", Assert.Single(configuration.Warnings));
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class ConfigurationTests : IDisposable
 
     [Fact]
     public void A_short_API_key_is_refused() =>
-        Assert.Equal(["environment POSTRIDER_API_KEY: ApiKey must have at least 24 characters"], Load(null, [], ("POSTRIDER_API_KEY", "short")).Faults);
+        Assert.Equal(["environment POSTRIDER_API_KEY: ApiKey: must have at least 24 characters"], Load(null, [], ("POSTRIDER_API_KEY", "short")).Faults);
 
     [Fact]
     public void Nothing_that_is_shown_holds_a_secret()

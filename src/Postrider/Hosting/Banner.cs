@@ -1,0 +1,59 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Postrider.Routing;
+
+namespace Postrider.Hosting;
+
+/// <summary>What is printed once when the process is ready: where it is, what it keeps, and a line to paste that sends a mail.</summary>
+static class Banner
+{
+    public static string Of(WebApplication app, LoadedConfiguration configuration)
+    {
+        var options = configuration.Get<PostriderOptions>();
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        return Write(
+            [.. addresses.Select(ForClients)], Path.GetFullPath(ServerBuilder.StorePath(options)), app.Services.GetRequiredService<FirstKey>().Text,
+            [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
+            hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"));
+    }
+
+    /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
+    internal static string Write(IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> transports, bool hasInbox)
+    {
+        var address = addresses.Count > 0 ? addresses[0] : "http://127.0.0.1:8025";
+        var key = firstKey ?? "$POSTRIDER_API_KEY";
+        var curl = address.StartsWith("https:", StringComparison.Ordinal) ? "curl -sk" : "curl -s";
+        List<string> lines =
+        [
+            "",
+            $"Postrider listens on {string.Join(" and ", addresses)}",
+            $"  database    {database}",
+            transports.Count == 0
+                ? "  transports  none: mail is refused with 503 until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@mail.example.com:587"
+                : $"  transports  {string.Join(", ", transports)}",
+        ];
+        if (hasInbox)
+            lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
+        if (firstKey is not null)
+            lines.Add($"  API key     {firstKey}   (made now and shown only this once: keep it)");
+        lines.AddRange(
+            "",
+            firstKey is null ? "Send a mail (with your API key in POSTRIDER_API_KEY):" : "Send a mail:",
+            "",
+            $"  {curl} {address}/emails -H \"Authorization: Bearer {key}\" -H 'Content-Type: application/json' \\",
+            """    -d '{"from":"you@example.com","to":"ann@example.com","subject":"Hello","text":"It works."}'""",
+            "");
+        if (hasInbox)
+            lines.AddRange("and look at it:", "", $"  {curl} {address}/inbox -H \"Authorization: Bearer {key}\"", "");
+        return string.Join('\n', lines) + "\n";
+    }
+
+    static string ForClients(string address) =>
+        address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal);
+}
+
+/// <summary>The API key that this start made, if any: printed once, kept nowhere.</summary>
+sealed class FirstKey
+{
+    public string? Text { get; set; }
+}

@@ -1,0 +1,69 @@
+using System.Collections;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Postrider.Delivery;
+using Postrider.Storage.Sqlite;
+using Postrider.Tenants;
+
+namespace Postrider.Hosting;
+
+/// <summary>The command <c>serve</c>: configuration in, a running process, an exit code out.</summary>
+public static class Server
+{
+    /// <param name="args">Settings, as <c>--urls http://127.0.0.1:9000</c>.</param>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, IDictionary variables, TextWriter output, TextWriter errors)
+    {
+        var configuration = LoadedConfiguration.Load(args, variables);
+        foreach (var warning in configuration.Warnings)
+            await errors.WriteLineAsync($"warning: {warning}");
+        foreach (var fault in configuration.Faults)
+            await errors.WriteLineAsync(fault);
+        if (configuration.Faults.Count > 0)
+            return ExitCodes.Configuration;
+        try
+        {
+            return await ServeAsync(configuration, output);
+        }
+        catch (Exception e) when (Explain(e) is { } explained)
+        {
+            await errors.WriteLineAsync(explained.Text);
+            return explained.ExitCode;
+        }
+    }
+
+    static async Task<int> ServeAsync(LoadedConfiguration configuration, TextWriter output)
+    {
+        await using var app = await ServerBuilder.BuildAsync(configuration);
+        await app.StartAsync();
+        await output.WriteAsync(Banner.Of(app, configuration));
+        await output.FlushAsync();
+        await app.WaitForShutdownAsync();
+        return app.Services.GetRequiredService<StopReason>().ExitCode;
+    }
+
+    /// <summary>What an operator can do something about; null for anything else, which is a bug and shown as one.</summary>
+    static (string Text, int ExitCode)? Explain(Exception e) => e switch
+    {
+        StoreInUseException => (e.Message, ExitCodes.Refused),
+        StoreUnusableException => (e.Message, ExitCodes.Storage),
+        Messages.StoreUnavailableException => (e.Message, ExitCodes.Storage),
+        CertificateException or MasterKeyException or BootstrapKeyException => (e.Message, ExitCodes.Configuration),
+        TransportSetupException setup => (string.Join(Environment.NewLine, setup.Faults), ExitCodes.Configuration),
+        IOException { InnerException: AddressInUseException } => ($"{e.Message} Give other addresses in POSTRIDER_URLS.", ExitCodes.Unavailable),
+        SocketException => ($"An address of POSTRIDER_URLS cannot be listened on: {e.Message}.", ExitCodes.Unavailable),
+        UnauthorizedAccessException or IOException => ($"{e.Message} The data folder is set by POSTRIDER_DATA.", ExitCodes.Storage),
+        _ => null,
+    };
+}
+
+/// <summary>Why the process ends, as far as it was not asked to.</summary>
+sealed class StopReason
+{
+    int _exitCode = ExitCodes.Ok;
+
+    public int ExitCode => Volatile.Read(ref _exitCode);
+
+    /// <summary>The first reason counts.</summary>
+    public void Set(int exitCode) => Interlocked.CompareExchange(ref _exitCode, exitCode, ExitCodes.Ok);
+}

@@ -1,0 +1,163 @@
+using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+using Postrider.Api;
+using Postrider.Delivery;
+using Postrider.Messages;
+using Postrider.Providers.Capture;
+using Postrider.Queue;
+using Postrider.Routing;
+using Postrider.Storage;
+using Postrider.Storage.Sqlite;
+using Postrider.Submission;
+using Postrider.Tenants;
+
+namespace Postrider.Hosting;
+
+/// <summary>Puts the process together: the only place that knows every room and which storage is used.</summary>
+static class ServerBuilder
+{
+    /// <summary>Opens the storage, checks the master key, sees to the first API key, and builds the host. Not started yet.</summary>
+    /// <param name="change">For tests: replaces services before the host is built.</param>
+    public static async Task<WebApplication> BuildAsync(LoadedConfiguration configuration, Action<IServiceCollection>? change = null)
+    {
+        // Empty: the usual builder watches its content root for changed settings, and every write of the database would wake that watcher.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions
+        {
+            ApplicationName = "postrider",
+            EnvironmentName = configuration.Environment,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        // The addresses are ours to read; the host would take the same key for its own.
+        builder.Configuration.AddInMemoryCollection(configuration.Values.AsEnumerable().Where(v => v.Key != nameof(PostriderOptions.Urls)));
+        AddLogging(builder.Logging);
+        var options = configuration.Get<PostriderOptions>();
+        var roles = Roles.Of(options.Roles);
+        var services = builder.Services;
+        services.AddSingleton(configuration);
+        services.AddSingleton(options);
+        services.AddSingleton(configuration.Get<ServerOptions>());
+        services.AddSingleton(configuration.Get<StorageOptions>());
+        services.AddSingleton(configuration.Submission);
+        services.AddSingleton(Options.Create(configuration.Routing));
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(Entropy.System);
+        AddEngine(services, options, roles);
+        services.AddApi();
+        AddHttp(builder, options, configuration.Get<ServerOptions>());
+        var drain = configuration.Get<DeliveryOptions>().DrainTimeout;
+        // Above the drain, which ends by itself: what remains is for requests and for closing the storage.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = drain + TimeSpan.FromSeconds(15));
+        change?.Invoke(services);
+        var app = builder.Build();
+        await PrepareAsync(app);
+        app.MapApi(roles);
+        return app;
+    }
+
+    static void AddLogging(ILoggingBuilder logging)
+    {
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            console.UseUtcTimestamp = true;
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        // Standard output is the banner's; what is logged goes where errors go.
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.SetMinimumLevel(LogLevel.Information);
+        // A line per request costs as much as storing the message.
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("System", LogLevel.Warning);
+    }
+
+    static void AddEngine(IServiceCollection services, PostriderOptions options, Role roles)
+    {
+        services.AddSingleton(sp => SqliteStore.Open(
+            StorePath(options), sp.GetRequiredService<StorageOptions>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<ILogger<SqliteStore>>()));
+        services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<SqliteStore>());
+        services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<SqliteStore>());
+        services.AddSingleton<IKeyStore, SqliteKeyStore>();
+        services.AddSingleton<IInbox, SqliteInbox>();
+        services.AddSingleton<IPauseStore, SqlitePauseStore>();
+        services.AddSingleton(sp => MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
+        services.AddSingleton<Sealer>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Tokens>();
+        services.AddSingleton<Authenticator>();
+        services.AddHostedService<KeyUseRecorder>();
+        services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<HeldMail>();
+        services.AddHostedService(sp => sp.GetRequiredService<HeldMail>());
+        services.AddSingleton(sp => new Submitter(
+            sp.GetRequiredService<IQueueStore>(), sp.GetRequiredService<IMessageReader>(), sp.GetRequiredService<IHandOver>(),
+            sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<SubmissionOptions>())
+        {
+            Router = sp.GetRequiredService<Router>(),
+            KeepHeld = sp.GetRequiredService<HeldMail>().Add,
+        });
+        services.AddSingleton<MessageChanges>();
+        services.AddSingleton<StopReason>();
+        services.AddSingleton<FirstKey>();
+        services.AddSingleton(sp =>
+        {
+            var store = sp.GetRequiredService<SqliteStore>();
+            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(), () => store.Health.Fault is not null);
+        });
+        Rooms.AddProviders(services);
+        services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
+    }
+
+    static void AddHttp(WebApplicationBuilder builder, PostriderOptions options, ServerOptions limits)
+    {
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel((_, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = limits.MaxConnections;
+            kestrel.Limits.MaxRequestBodySize = limits.MaxSendBytes;
+            kestrel.Limits.RequestHeadersTimeout = limits.HeadersTimeout;
+            var clock = kestrel.ApplicationServices.GetRequiredService<TimeProvider>();
+            foreach (var text in ListenAddress.Split(options.Urls))
+                if (ListenAddress.TryParse(text, out var address))
+                    Listen(kestrel, address, listen =>
+                    {
+                        if (address.IsHttps)
+                            listen.UseHttps(ServerCertificate.Load(options, clock));
+                    });
+        });
+    }
+
+    static void Listen(KestrelServerOptions kestrel, ListenAddress address, Action<ListenOptions> configure)
+    {
+        if (address.Host == "*")
+            kestrel.ListenAnyIP(address.Port, configure);
+        else if (address.Host == "localhost")
+            kestrel.ListenLocalhost(address.Port, configure);
+        else
+            kestrel.Listen(IPAddress.Parse(address.Host), address.Port, configure);
+    }
+
+    static async Task PrepareAsync(WebApplication app)
+    {
+        var services = app.Services;
+        var store = services.GetRequiredService<SqliteStore>();
+        var stop = services.GetRequiredService<StopReason>();
+        store.Health.Failed.Register(() =>
+        {
+            stop.Set(ExitCodes.Storage);
+            app.Lifetime.StopApplication();
+        });
+        await services.GetRequiredService<MasterKey>().VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
+        var options = services.GetRequiredService<PostriderOptions>();
+        var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
+        services.GetRequiredService<FirstKey>().Text = made;
+    }
+
+    internal static string StorePath(PostriderOptions options) =>
+        options.Store.Length == 0 ? Path.Combine(options.Data, "postrider.db") : options.Store["sqlite:".Length..];
+}
