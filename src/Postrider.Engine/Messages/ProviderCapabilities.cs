@@ -35,6 +35,12 @@ public sealed record ProviderCapabilities
     /// <summary>A message without any text and HTML.</summary>
     public bool EmptyBody { get; init; } = true;
 
+    /// <summary>A message without subject.</summary>
+    public bool EmptySubject { get; init; } = true;
+
+    /// <summary>Attachments of no bytes at all.</summary>
+    public bool EmptyAttachments { get; init; } = true;
+
     /// <summary>A set of header names for <see cref="ReservedHeaders"/>.</summary>
     public static IReadOnlySet<string> HeaderNames(params ReadOnlySpan<string> names) => FrozenSet.Create(StringComparer.OrdinalIgnoreCase, names);
 
@@ -45,6 +51,8 @@ public sealed record ProviderCapabilities
             return $"{content.ReplyTo.Count} Reply-To addresses (at most {most})";
         if (!EmptyBody && string.IsNullOrEmpty(content.Text) && string.IsNullOrEmpty(content.Html))
             return "a message without text and HTML";
+        if (!EmptySubject && string.IsNullOrWhiteSpace(content.Subject))
+            return "a message without subject";
         var seen = RepeatedHeaders ? null : new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var header in content.Headers)
         {
@@ -55,6 +63,8 @@ public sealed record ProviderCapabilities
         }
         foreach (var attachment in content.Attachments)
         {
+            if (!EmptyAttachments && attachment.Content.IsEmpty)
+                return $"an empty attachment ({attachment.FileName})";
             if (RefusedExtensions.Contains(Path.GetExtension(attachment.FileName).TrimStart('.').ToLowerInvariant()))
                 return $"attachments such as {attachment.FileName}";
         }

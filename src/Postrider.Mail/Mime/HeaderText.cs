@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using Postrider.Mail.Addresses;
 
 namespace Postrider.Mail.Mime;
@@ -30,4 +32,54 @@ public static class HeaderText
         IsSafe(text, out var fault)
             ? text
             : throw new ArgumentException($"The {what} is refused: {fault.Describe()}. Ask HeaderText.IsSafe first.");
+
+    /// <summary>
+    /// The text on one line of ASCII, with encoded words (RFC 2047) for what is not ASCII or looks like one: for peers that take header
+    /// values as strings and write them as they come. <see cref="Decode"/> reads it back.
+    /// </summary>
+    public static string ToAscii(string text)
+    {
+        if (Ascii.IsValid(text) && !EncodedWord.Resembles(text))
+            return text;
+        var written = new ArrayBufferWriter<byte>();
+        var output = new OutputBuffer(written);
+        HeaderWriter.WriteText(ref output, Checked(text, "text"));
+        output.Flush();
+        return Encoding.ASCII.GetString(written.WrittenSpan).Replace("\r\n", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Unstructured text with its encoded words (RFC 2047 §2) decoded and the white space between neighbouring ones dropped (§6.2). Words
+    /// in charsets unknown here stay as they are.
+    /// </summary>
+    public static string Decode(string text)
+    {
+        if (!text.Contains("=?", StringComparison.Ordinal))
+            return text;
+        var decoded = new StringBuilder(text.Length);
+        var decoder = new EncodedWordDecoder();
+        var afterEncoded = false;
+        for (var rest = text.AsSpan(); !rest.IsEmpty;)
+        {
+            var word = rest.TrimStart(" \t");
+            var gap = rest[..(rest.Length - word.Length)];
+            var isEncoded = EncodedWord.TryFind(word, out var length) && (length == word.Length || word[length] is ' ' or '\t')
+                && EncodedWordDecoder.CanDecode(word[..length]);
+            if (!isEncoded)
+            {
+                decoder.Flush(decoded);
+                length = word.IndexOfAny(' ', '\t') is >= 0 and var end ? end : word.Length;
+            }
+            if (!isEncoded || !afterEncoded)
+                decoded.Append(gap);
+            if (isEncoded)
+                decoder.Add(word[..length], decoded);
+            else
+                decoded.Append(word[..length]);
+            afterEncoded = isEncoded;
+            rest = word[length..];
+        }
+        decoder.Flush(decoded);
+        return decoded.ToString();
+    }
 }

@@ -92,7 +92,7 @@ static class HeaderWriter
     /// <summary>
     /// Unstructured text (RFC 5322 §3.2.5). Words in other scripts are encoded with the white space between them, the rest stays readable.
     /// </summary>
-    static void WriteText(ref OutputBuffer output, ReadOnlySpan<char> text)
+    public static void WriteText(ref OutputBuffer output, ReadOnlySpan<char> text)
     {
         text = text.Trim(" \t");
         if (output.Column + text.Length <= MaxLine && IsPlain(text))

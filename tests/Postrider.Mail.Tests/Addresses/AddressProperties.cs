@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Tests.Mime;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Mail.Tests.Addresses;

@@ -1,4 +1,5 @@
 using Postrider.Mail.Mime;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Mail.Tests.Mime;

@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Mail.Tests.Mime;

@@ -1,6 +1,7 @@
 using System.Text;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Mail.Tests.Mime;

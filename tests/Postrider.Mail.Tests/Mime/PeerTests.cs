@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Mail.Tests.Mime;

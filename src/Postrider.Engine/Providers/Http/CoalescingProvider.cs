@@ -43,6 +43,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
 
     public abstract ProviderCapabilities Capabilities { get; }
 
+    protected TimeProvider Clock => clock;
+
     /// <summary>Makes an envelope ready. It fits <see cref="Capabilities"/>.</summary>
     protected abstract TEntry Prepare(OutgoingEnvelope envelope);
 
@@ -81,8 +83,14 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
 
     public abstract ValueTask DisposeAsync();
 
-    async ValueTask<IReadOnlyList<Outcome>> AloneAsync(TEntry entry, CancellationToken ct) =>
-        (await CallAsync([entry], entry.Envelope.CommitPoint, ct))[0] ?? throw new InvalidOperationException("A lone entry was answered with no outcome.");
+    async ValueTask<IReadOnlyList<Outcome>> AloneAsync(TEntry entry, CancellationToken ct)
+    {
+        // One commit point for the attempt, also when it takes several calls.
+        var isCommitted = false;
+        return (await CallAsync([entry], CommitAsync, ct))[0] ?? throw new InvalidOperationException("A lone entry was answered with no outcome.");
+
+        async ValueTask<bool> CommitAsync(CancellationToken inCall) => isCommitted = isCommitted || await entry.Envelope.CommitPoint!(inCall);
+    }
 
     /// <summary>Until a call takes it along, or it gives up waiting, which leaves it unsent.</summary>
     async ValueTask<IReadOnlyList<Outcome>> WaitAsync(Waiter waiter)

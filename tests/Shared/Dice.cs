@@ -1,9 +1,9 @@
 using System.Text;
 
-namespace Postrider.Mail.Tests.Mime;
+namespace Postrider.Testing;
 
 /// <summary>Chance that can be thrown again: the same seed gives the same texts (SplitMix64).</summary>
-sealed class Dice(ulong seed)
+public sealed class Dice(ulong seed)
 {
     /// <summary>What breaks careless writers: scripts, directions, joiners, combining marks, and text that looks like syntax.</summary>
     static readonly string[] Words =

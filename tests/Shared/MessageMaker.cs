@@ -1,10 +1,10 @@
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
 
-namespace Postrider.Mail.Tests.Mime;
+namespace Postrider.Testing;
 
 /// <summary>Makes messages of every shape out of dice.</summary>
-static class MessageMaker
+public static class MessageMaker
 {
     static readonly string[] Types =
     [

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+
+namespace Postrider.Providers.SendGrid;
+
+/// <summary>From a mail in SendGrid's shape, already found good by <see cref="SendGridRules"/>, to submissions: one for each personalization.</summary>
+static class SendGridSubmissions
+{
+    public static IReadOnlyList<DialectSubmission> Of(SendGridMail mail)
+    {
+        var (text, html, further) = Contents(mail);
+        List<AttachmentText> attachments = [.. (mail.Attachments ?? []).Select(Attachment), .. further];
+        return [.. mail.Personalizations!.Select(personalization => Submission(mail, personalization, text, html, attachments))];
+    }
+
+    static DialectSubmission Submission(SendGridMail mail, SendGridPersonalization personalization, string? text, string? html, IReadOnlyList<AttachmentText> attachments)
+    {
+        var subject = personalization.Subject is { Length: > 0 } own ? own : mail.Subject;
+        var request = new SubmissionRequest
+        {
+            From = Address(personalization.From ?? mail.From!),
+            To = Addresses(personalization.To),
+            Cc = Addresses(personalization.Cc),
+            Bcc = Addresses(personalization.Bcc),
+            ReplyTo = mail.ReplyTo is { } replyTo ? [Address(replyTo)] : Addresses(mail.ReplyToList),
+            Subject = Substitute(subject, personalization.Substitutions),
+            Text = Substitute(text, personalization.Substitutions),
+            Html = Substitute(html, personalization.Substitutions),
+            Headers = [.. Merge(mail.Headers, personalization.Headers).Select(header => KeyValuePair.Create(header.Key, HeaderText.Decode(header.Value)))],
+            Attachments = attachments,
+            Tags = mail.Categories ?? [],
+            Metadata = [.. Merge(mail.CustomArgs, personalization.CustomArgs).Select(argument => new MetadataEntry(argument.Key, TextOf(argument.Value)))],
+            SendAt = (personalization.SendAt ?? mail.SendAt) is { } at and > 0 and < 253_402_300_800
+                ? DateTimeOffset.FromUnixTimeSeconds(at).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
+                : null,
+        };
+        return new DialectSubmission(request)
+        {
+            Template = string.IsNullOrEmpty(mail.TemplateId) ? null
+                : new DialectTemplate { Name = mail.TemplateId, Subject = subject, Data = personalization.DynamicTemplateData ?? default },
+        };
+    }
+
+    /// <summary>text/plain and text/html are the bodies; other kinds (an invitation as text/calendar) travel as attachments. AMP has no place with us.</summary>
+    static (string? Text, string? Html, IReadOnlyList<AttachmentText> Further) Contents(SendGridMail mail)
+    {
+        string? text = null, html = null;
+        var further = new List<AttachmentText>();
+        foreach (var content in mail.Content ?? [])
+        {
+            var type = content.Type!.Split(';')[0].Trim().ToLowerInvariant();
+            if (type == "text/plain" && text is null)
+                text = content.Value;
+            else if (type == "text/html" && html is null)
+                html = content.Value;
+            else if (type is not ("text/plain" or "text/html" or "text/x-amp-html"))
+                further.Add(new AttachmentText(type == "text/calendar" ? "invite.ics" : "part", content.Type, null, null, System.Text.Encoding.UTF8.GetBytes(content.Value!)));
+        }
+        return (text, html, further);
+    }
+
+    static AttachmentText Attachment(SendGridAttachment attachment) =>
+        new(attachment.Filename, attachment.Type, attachment.Content, attachment.ContentId ?? attachment.ContentIdOfNode)
+        {
+            Disposition = attachment.Disposition is "inline" ? "inline" : "attachment",
+        };
+
+    static AddressText Address(SendGridAddress address) => new((address.Email ?? "").Trim(), address.Name, IsAddressOnly: true);
+
+    static AddressText[] Addresses(IReadOnlyList<SendGridAddress>? addresses) => [.. (addresses ?? []).Select(Address)];
+
+    /// <summary>Letter by letter, in one go: what a value brings in is not looked through again.</summary>
+    static string? Substitute(string? text, Dictionary<string, string>? substitutions)
+    {
+        if (text is null || substitutions?.Keys.Where(key => key.Length > 0).OrderByDescending(key => key.Length).Select(Regex.Escape).ToList() is not { Count: > 0 } keys)
+            return text;
+        return Regex.Replace(text, string.Join('|', keys), match => substitutions[match.Value], RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+    }
+
+    /// <summary>Those of the personalization win, in the place where the others had them.</summary>
+    static Dictionary<string, T> Merge<T>(Dictionary<string, T>? all, Dictionary<string, T>? own)
+    {
+        var merged = new Dictionary<string, T>(all ?? []);
+        foreach (var (name, value) in own ?? [])
+            merged[name] = value;
+        return merged;
+    }
+
+    static string TextOf(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+}
