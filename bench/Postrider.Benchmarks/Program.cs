@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Running;
+using Postrider.Benchmarks;
 using Postrider.Benchmarks.WholeSystem;
 
 if (args is ["whole-system", .. var rest])
@@ -11,5 +12,7 @@ if (args is ["whole-system", .. var rest])
     };
     await WholeSystemBenchmark.RunAsync(rest, stop.Token);
 }
+else if (args is ["store", .. var storeOptions])
+    await StoreThroughput.RunAsync(storeOptions);
 else
     BenchmarkSwitcher.FromAssembly(typeof(WholeSystemBenchmark).Assembly).Run(args);

@@ -12,7 +12,7 @@ static class HistoryCodec
 
     public static byte[]? Encode(TransportHistory history)
     {
-        if (ReferenceEquals(history, TransportHistory.Empty))
+        if (history is { RefusedBy.Count: 0, FailedThisRound.Count: 0, PinnedTo: null, Last: null, PossibleDuplicate: false })
             return null;
         using var to = new FieldWriter(128);
         to.Byte(Version);

@@ -11,10 +11,14 @@ sealed class QueueReader : IDisposable
     // A batch's content is decoded once for its thousands of messages; a few batches are under way at a time.
     const int MaxCachedBatches = 16;
 
-    public const string NextKey = """
-        SELECT route, stream, tenant, gate, due FROM queue INDEXED BY queue_due
-        WHERE state = 1 AND (route, stream, tenant, gate) > (?1, ?2, ?3, ?4) ORDER BY route, stream, tenant, gate, due LIMIT 1
-        """;
+    // A loose scan of queue_due, one seek a key. One comparison of rows, (route, stream, tenant, gate) > (…), would look the same
+    // and walk all that is queued: SQLite seeks to the first equal row and tests each from there.
+    const string Next = "SELECT route, stream, tenant, gate, due FROM queue INDEXED BY queue_due WHERE state = 1 AND ";
+    const string First = " ORDER BY route, stream, tenant, gate, due LIMIT 1";
+    public const string NextGate = $"{Next} route = ?1 AND stream = ?2 AND tenant = ?3 AND gate > ?4 {First}";
+    public const string NextTenant = $"{Next} route = ?1 AND stream = ?2 AND tenant > ?3 {First}";
+    public const string NextStream = $"{Next} route = ?1 AND stream > ?2 {First}";
+    public const string NextRoute = $"{Next} route > ?1 {First}";
 
     readonly Lock _lock = new();
 
@@ -24,7 +28,7 @@ sealed class QueueReader : IDisposable
     readonly Statement _message;
     readonly Statement _batch;
     readonly Statement _recipients;
-    readonly Statement _nextKey;
+    readonly Statement[] _nextKey;   // the nearest key first
     readonly Dictionary<long, MessageContent> _batches = [];
 
     public QueueReader(SqliteConnection connection)
@@ -34,17 +38,28 @@ sealed class QueueReader : IDisposable
         _message = _statements.Prepare("SELECT batch, content FROM messages WHERE id = ?1");
         _batch = _statements.Prepare("SELECT content FROM batches WHERE id = ?1");
         _recipients = _statements.Prepare("SELECT n, envelope, kind, address, name, state FROM recipients WHERE message = ?1 ORDER BY n");
-        _nextKey = _statements.Prepare(NextKey);
+        _nextKey = [_statements.Prepare(NextGate), _statements.Prepare(NextTenant), _statements.Prepare(NextStream), _statements.Prepare(NextRoute)];
     }
+
+    /// <summary>For tests of plans.</summary>
+    public Statements Statements => _statements;
 
     public IReadOnlyList<Lease> Load(IReadOnlyList<Taken> taken)
     {
         lock (_lock)
         {
-            var leases = new Lease[taken.Count];
-            for (var i = 0; i < leases.Length; i++)
-                leases[i] = Load_NeedsLock(taken[i]);
-            return leases;
+            try
+            {
+                var leases = new Lease[taken.Count];
+                for (var i = 0; i < leases.Length; i++)
+                    leases[i] = Load_NeedsLock(taken[i]);
+                return leases;
+            }
+            finally
+            {
+                // A statement left in the middle of its rows holds an old snapshot, and the log with it.
+                _statements.ResetAll();
+            }
         }
     }
 
@@ -53,15 +68,31 @@ sealed class QueueReader : IDisposable
         lock (_lock)
         {
             var keys = new List<DueKey>();
-            var (route, stream, tenant, gate) = ("", -1L, 0L, 0L);
-            while (_nextKey.With().AddText(route).Add(stream).Add(tenant).Add(gate).Step())
+            var (route, stream, tenant, gate) = ("", 0L, 0L, 0L);
+            while (NextKey_NeedsLock(route, stream, tenant, gate) is { } found)
             {
-                (route, stream, tenant, gate) = (_nextKey.Text(0), _nextKey.Long(1), _nextKey.Long(2), _nextKey.Long(3));
+                (route, stream, tenant, gate) = (found.Text(0), found.Long(1), found.Long(2), found.Long(3));
                 if (gate != (long)Gate.Ordering)
-                    keys.Add(new DueKey(new QueueKey(route, (MailStream)stream, new TenantId((int)tenant)), Instant.From(_nextKey.Long(4)), gate == (long)Gate.Alone));
+                    keys.Add(new DueKey(new QueueKey(route, (MailStream)stream, new TenantId((int)tenant)), Instant.From(found.Long(4)), gate == (long)Gate.Alone));
+                found.Reset();
             }
             return keys;
         }
+    }
+
+    /// <summary>The first key behind the given one, stepped to; null after the last. No route has an empty name.</summary>
+    Statement? NextKey_NeedsLock(string route, long stream, long tenant, long gate)
+    {
+        ReadOnlySpan<long> numbers = [stream, tenant, gate];
+        for (var level = route.Length == 0 ? _nextKey.Length - 1 : 0; level < _nextKey.Length; level++)
+        {
+            var next = _nextKey[level].With().AddText(route);
+            foreach (var number in numbers[..(_nextKey.Length - 1 - level)])
+                next.Add(number);
+            if (next.Step())
+                return next;
+        }
+        return null;
     }
 
     Lease Load_NeedsLock(Taken taken)

@@ -79,7 +79,14 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         if (_disk.IsLow)
             throw new StorageLowException("The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).");
         using var prepared = new PreparedAcceptance(acceptance);
-        return await _writer.RunAsync(session => Accepting.Run(session, prepared), acceptance.Urgency == MailStream.Bulk);
+        try
+        {
+            return await _writer.RunAsync(session => Accepting.Run(session, prepared), acceptance.Urgency == MailStream.Bulk);
+        }
+        catch (StoreUnavailableException full) when (full.InnerException is { } error && SqliteFault.Judge(error) == FaultKind.DiskFull)
+        {
+            throw new StorageLowException(full.Message);
+        }
     }
 
     public async Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
@@ -156,10 +163,14 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         return _readers.ReadAsync(connection => Watched(() => read(connection)), ct);
     }
 
+    /// <summary>For tests that look at statements and plans.</summary>
+    internal WriteSession Session => _session;
+    internal QueueReader QueueReader => _queueReader;
+
     /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the store.</summary>
     internal SqliteConnection OpenReader() => SqliteDatabase.OpenReader(_path);
 
-    /// <summary>Finishes what waits, carries the log over and gives the lock up. Again: nothing.</summary>
+    /// <summary>Finishes what waits, carries the log over and gives the lock up.</summary>
     public async ValueTask DisposeAsync()
     {
         // Registered under each of its interfaces, it is disposed once for each.

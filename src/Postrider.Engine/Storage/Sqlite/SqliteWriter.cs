@@ -90,7 +90,7 @@ sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
     protected override FaultKind Judge(Exception error) => SqliteFault.Judge(error);
 
     protected override Exception Translate(Exception error) => Judge(error) == FaultKind.DiskFull
-        ? new StorageLowException("The disk is full: nothing was stored. Free some space; mail is accepted again when there is enough.")
+        ? new StoreUnavailableException("The disk is full: nothing was stored. Free some space; it goes on when there is enough.", error)
         : error;
 
     /// <summary>Waits for the work that is queued, then closes; the log is carried over and removed unless the storage has failed.</summary>
