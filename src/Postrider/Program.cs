@@ -1,9 +1,12 @@
-using Postrider.Hosting;
+using Postrider.Cli;
 
 namespace Postrider;
 
 static class Program
 {
-    static Task<int> Main(string[] args) =>
-        Server.RunAsync(args is ["serve", .. var settings] ? settings : args, Environment.GetEnvironmentVariables(), Console.Out, Console.Error);
+    static Task<int> Main(string[] args)
+    {
+        Func<Stream>? standardInput = Console.IsInputRedirected ? Console.OpenStandardInput : null;
+        return CommandLine.RunAsync(args, new CommandInput(Environment.GetEnvironmentVariables(), standardInput), Console.Out, Console.Error);
+    }
 }

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using Postrider.Hosting;
+
+namespace Postrider.Cli;
+
+/// <summary>The command line: <c>serve</c> is the default and runs the server here; all else talks to a server over HTTP.</summary>
+static class CommandLine
+{
+    /// <summary>Runs what the arguments ask for and returns the exit code; see <see cref="ExitCodes"/> and
+    /// <see cref="CommandFailure"/>.</summary>
+    public static async Task<int> RunAsync(string[] args, CommandInput input, TextWriter output, TextWriter error)
+    {
+        // Settings of the server follow freely (--urls …), so this one is not parsed here.
+        if (IsServe(args, out var settings))
+            return await Server.RunAsync(settings, input.Variables, output, error);
+
+        var parsed = Root(input, output).Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var fault in parsed.Errors)
+                await error.WriteLineAsync($"postrider: {fault.Message}");
+            await error.WriteLineAsync("postrider: see postrider --help");
+            return ExitCodes.Refused;
+        }
+        try
+        {
+            var invocation = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+            return await parsed.InvokeAsync(invocation);
+        }
+        catch (CommandFailure failure)
+        {
+            await error.WriteLineAsync($"postrider: {failure.Message}");
+            return failure.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            return CommandFailure.Interrupted;
+        }
+        catch (IOException e) when (e.HResult == BrokenPipe)
+        {
+            return ExitCodes.Ok; // who read our output has seen enough
+        }
+    }
+
+    const int BrokenPipe = 32; // EPIPE
+
+    // Options of the commands may stand before them: postrider --json list.
+    static readonly string[] NotServe = ["-h", "--help", "-?", "--version", "--url", "--key", "--insecure", "-k", "--json"];
+
+    static bool IsServe(string[] args, out string[] settings)
+    {
+        settings = args is ["serve", .. var rest] ? rest : args;
+        var first = settings is [var option, ..] ? option.Split('=')[0] : "";
+        return !NotServe.Contains(first) && (args is [] or ["serve", ..] || first.StartsWith("--", StringComparison.Ordinal));
+    }
+
+    static RootCommand Root(CommandInput input, TextWriter output)
+    {
+        var connection = new ConnectionOptions(input);
+        var screen = new Screen(output);
+        return new RootCommand(
+            "Postrider takes an email once, keeps it durably, delivers it through whichever provider works, and says what became of it.")
+        {
+            new Command("serve", "Runs the server here (the default). Settings: --name value, a file (--config), or the environment."),
+            SendCommand.Make(connection, screen, input),
+            StatusCommand.Make(connection, screen),
+            ListCommand.Make(connection, screen),
+            KeysCommand.Make(connection, screen),
+            TransportsCommand.Make(connection, screen),
+            ConfigCommand.Make(screen, input),
+            connection.Url, connection.Key, connection.Insecure, connection.Json,
+        };
+    }
+}
+
+/// <summary>What a command reads beside its arguments.</summary>
+/// <param name="Variables">The environment.</param>
+/// <param name="OpenStandardInput">Null where it is a terminal.</param>
+sealed record CommandInput(System.Collections.IDictionary Variables, Func<Stream>? OpenStandardInput)
+{
+    public string? Variable(string name) => Variables[name] is string { Length: > 0 } value ? value : null;
+}
+
+/// <summary>A command cannot go on. The message is all that the caller is told: plain words, with the remedy.</summary>
+sealed class CommandFailure(int exitCode, string message) : Exception(message)
+{
+    /// <summary>The server refused, or what was asked for ended badly.</summary>
+    public const int Failed = 1;
+
+    /// <summary>Not known yet: the time to wait was over (EX_TEMPFAIL of sysexits.h).</summary>
+    public const int NotYet = 75;
+
+    /// <summary>128 + SIGINT, as shells say it.</summary>
+    public const int Interrupted = 130;
+
+    public int ExitCode { get; } = exitCode;
+
+    public static CommandFailure Usage(string message) => new(ExitCodes.Refused, message);
+}

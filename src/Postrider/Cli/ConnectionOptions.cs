@@ -1,0 +1,32 @@
+using System.CommandLine;
+
+namespace Postrider.Cli;
+
+/// <summary>Which server to talk to, as whom, and how to print: the options that every command has.</summary>
+sealed class ConnectionOptions(CommandInput input)
+{
+    const string DefaultUrl = "http://127.0.0.1:8025";
+
+    public Option<string?> Url { get; } =
+        new("--url") { Recursive = true, Description = "The server (or POSTRIDER_URL). Default: http://127.0.0.1:8025.", HelpName = "URL" };
+    public Option<string?> Key { get; } =
+        new("--key") { Recursive = true, Description = "API key or token (or POSTRIDER_API_KEY).", HelpName = "KEY" };
+    public Option<bool> Insecure { get; } =
+        new("--insecure", "-k") { Recursive = true, Description = "Accept a certificate that cannot be verified (the self-signed one)." };
+    public Option<bool> Json { get; } = new("--json") { Recursive = true, Description = "Print the server's JSON instead of tables." };
+
+    /// <summary>Throws <see cref="CommandFailure"/> when the address or the key is missing or makes no sense.</summary>
+    public ServerClient Open(ParseResult parsed)
+    {
+        var text = parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? DefaultUrl;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            throw CommandFailure.Usage($"\"{text}\" is no address of a server; write http://host:port or https://host:port");
+        var key = parsed.GetValue(Key) ?? input.Variable("POSTRIDER_API_KEY")
+            ?? throw CommandFailure.Usage("there is no API key: set POSTRIDER_API_KEY or give --key");
+        if (key.Any(letter => letter is <= ' ' or > '~'))
+            throw CommandFailure.Usage("the API key has characters that no key has; was it copied whole?");
+        return new ServerClient(url, key, parsed.GetValue(Insecure));
+    }
+
+    public bool WantsJson(ParseResult parsed) => parsed.GetValue(Json);
+}

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Postrider.Api;
+
+namespace Postrider.Cli;
+
+/// <summary><c>keys list|create|revoke</c>.</summary>
+static class KeysCommand
+{
+    public static Command Make(ConnectionOptions connection, Screen screen) => new("keys", "Lists, makes and revokes API keys.")
+    {
+        MakeList(connection, screen), MakeCreate(connection, screen), MakeRevoke(connection, screen),
+    };
+
+    static Command MakeList(ConnectionOptions connection, Screen screen)
+    {
+        var command = new Command("list", "Lists the API keys, the revoked and expired too.");
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var server = connection.Open(parsed);
+            var answer = await server.GetAsync("/keys", ct);
+            if (connection.WantsJson(parsed))
+                screen.Json(answer);
+            else
+                screen.Table(["id", "name", "kind", "scopes", "made", "expires", "revoked", "last used"],
+                    answer.As(ApiJson.Default.KeyListAnswer).Data.Select(key => new[]
+                    {
+                        key.Id, key.Name, key.Kind, string.Join(", ", key.Scopes), Screen.Time(key.CreatedAt), Screen.Time(key.ExpiresAt),
+                        Screen.Time(key.RevokedAt), Screen.Time(key.LastUsedAt),
+                    }));
+            return 0;
+        });
+        return command;
+    }
+
+    static Command MakeCreate(ConnectionOptions connection, Screen screen)
+    {
+        var name = new Argument<string>("name") { Description = "What the key is for." };
+        var scopes = new Option<string[]>("--scope")
+        {
+            Description = "send, read, manage or admin; several times. Default: send and read.",
+            DefaultValueFactory = _ => ["send", "read"],
+        };
+        scopes.AcceptOnlyFromAmong("send", "read", "manage", "admin");
+        var kind = new Option<string>("--kind") { Description = "bearer or sigv4. Default: bearer.", DefaultValueFactory = _ => "bearer" };
+        kind.AcceptOnlyFromAmong("bearer", "sigv4");
+        var expires = new Option<string?>("--expires-at") { Description = "An instant such as 2027-01-31T09:30:00Z. Default: never." };
+        var command = new Command("create", "Makes an API key and shows its secret, this once.") { name, scopes, kind, expires };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var body = new JsonObject
+            {
+                ["name"] = parsed.GetRequiredValue(name),
+                ["kind"] = parsed.GetRequiredValue(kind),
+                ["scopes"] = new JsonArray([.. parsed.GetRequiredValue(scopes).Select(scope => JsonValue.Create(scope))]),
+                ["expires_at"] = parsed.GetValue(expires),
+            };
+            using var server = connection.Open(parsed);
+            var answer = await server.PostAsync("/keys", body.ToJsonString(), ct);
+            if (connection.WantsJson(parsed))
+                screen.Json(answer);
+            else
+                Show(answer.As(ApiJson.Default.NewKeyAnswer), screen);
+            return 0;
+        });
+        return command;
+    }
+
+    static void Show(NewKeyAnswer key, Screen screen)
+    {
+        screen.Line($"id      {key.Id}");
+        if (key.AccessKeyId is not null)
+            screen.Line($"access  {key.AccessKeyId}");
+        screen.Line($"secret  {key.Key ?? key.Secret}");
+        screen.Line("The secret is shown only this once: keep it.");
+    }
+
+    static Command MakeRevoke(ConnectionOptions connection, Screen screen)
+    {
+        var id = new Argument<string>("id") { Description = "The key's id, as keys list shows it." };
+        var command = new Command("revoke", "Ends a key, and every token made from it.") { id };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var key = parsed.GetRequiredValue(id);
+            if (!key.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_'))
+                throw CommandFailure.Usage($"\"{Screen.Printable(key)}\" is no id of a key");
+            using var server = connection.Open(parsed);
+            await server.DeleteAsync($"/keys/{key}", ct);
+            if (!connection.WantsJson(parsed))
+                screen.Line($"Key {key} is revoked.");
+            return 0;
+        });
+        return command;
+    }
+}

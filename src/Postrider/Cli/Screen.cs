@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Postrider.Api;
+using Spectre.Console;
+
+namespace Postrider.Cli;
+
+/// <summary>Where commands print. What comes from outside is printed as text: no control characters, no markup.</summary>
+sealed class Screen
+{
+    readonly TextWriter _output;
+
+    public Screen(TextWriter output)
+    {
+        _output = output;
+        Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        if (!IsTerminal)
+            Console.Profile.Width = 200; // pipes and files have no width; a table is not to be broken for one
+    }
+
+    public IAnsiConsole Console { get; }
+    public bool IsTerminal => ReferenceEquals(_output, System.Console.Out) && !System.Console.IsOutputRedirected;
+
+    public void Line(string text) => _output.WriteLine(Printable(text));
+
+    /// <summary>JSON as the server wrote it, indented.</summary>
+    public void Json(Answer answer)
+    {
+        using var document = JsonDocument.Parse(answer.Json);
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            document.RootElement.WriteTo(writer);
+        _output.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
+    }
+
+    public void Table(IEnumerable<string> columns, IEnumerable<IReadOnlyList<string?>> rows) => Console.Write(MakeTable(columns, rows));
+
+    public static Table MakeTable(IEnumerable<string> columns, IEnumerable<IReadOnlyList<string?>> rows)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        foreach (var column in columns)
+            table.AddColumn(new TableColumn(column));
+        foreach (var row in rows)
+            table.AddRow(row.Select(cell => new Text(Printable(cell ?? ""))));
+        return table;
+    }
+
+    /// <summary>Control characters, which could command the terminal, shown as a dot; line breaks stay.</summary>
+    public static string Printable(string text) =>
+        text.Any(IsCommand) ? string.Concat(text.Select(letter => IsCommand(letter) ? '·' : letter)) : text;
+
+    static bool IsCommand(char letter) =>
+        letter != '\n' && (char.IsControl(letter) || letter is >= '\u202A' and <= '\u202E' or >= '\u2066' and <= '\u2069');
+
+    public static string Time(DateTimeOffset? at) =>
+        at?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture) ?? "";
+
+    public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    public static string Reply(int? code, string? enhanced, string? text) =>
+        string.Join(' ', new[] { code?.ToString(CultureInfo.InvariantCulture), enhanced, text }.Where(part => !string.IsNullOrEmpty(part)));
+
+    /// <summary>A message's recipients, as they are now.</summary>
+    public static Table Recipients(EmailAnswer email) => MakeTable(
+        ["recipient", "", "state", "reply", "transport", "tries", "next attempt"],
+        email.Recipients.Select(recipient => new[]
+        {
+            recipient.Email, Word(recipient.Kind),
+            recipient.WaitingFor is { } reason ? $"{Word(recipient.Status)} ({reason})" : Word(recipient.Status),
+            Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason), recipient.Transport,
+            recipient.Tries.ToString(CultureInfo.InvariantCulture), Time(recipient.NextAttemptAt),
+        }));
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Postrider.Api;
+using Postrider.Hosting;
+
+namespace Postrider.Cli;
+
+/// <summary>A server as the commands see it. What goes wrong is a <see cref="CommandFailure"/> in plain words.</summary>
+sealed class ServerClient : IDisposable
+{
+    readonly HttpClient _http;
+
+    public ServerClient(Uri url, string key, bool insecure)
+    {
+        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
+#pragma warning disable CA5359 // What --insecure asks for, in words: the server's own self-signed certificate has no issuer to verify.
+        if (insecure)
+            handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+#pragma warning restore CA5359
+        _http = new HttpClient(handler) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(100), MaxResponseContentBufferSize = 64 << 20 };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("postrider-cli", null));
+    }
+
+    public Task<Answer> GetAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Get, path, null, null, ct);
+
+    /// <param name="idempotencyKey">Null: none.</param>
+    public Task<Answer> PostAsync(string path, string json, CancellationToken ct, string? idempotencyKey = null) =>
+        CallAsync(HttpMethod.Post, path, json, idempotencyKey, ct);
+
+    public Task<Answer> DeleteAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Delete, path, null, null, ct);
+
+    public void Dispose() => _http.Dispose();
+
+    async Task<Answer> CallAsync(HttpMethod method, string path, string? json, string? idempotencyKey, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
+        if (json is not null)
+            request.Content = new StringContent(json, Encoding.UTF8, "application/json");
+        if (idempotencyKey is not null)
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        try
+        {
+            using var response = await _http.SendAsync(request, ct);
+            var text = await response.Content.ReadAsStringAsync(ct);
+            return response.IsSuccessStatusCode ? new Answer(text) : throw Refusal(response.StatusCode, text);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandFailure(ExitCodes.Unavailable, NoAnswer(e));
+        }
+        catch (TaskCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new CommandFailure(ExitCodes.Unavailable, $"{_http.BaseAddress} did not answer within {_http.Timeout.TotalSeconds:0} s");
+        }
+    }
+
+    string NoAnswer(HttpRequestException error) => error.InnerException switch
+    {
+        SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
+            $"no server answers at {_http.BaseAddress}: is it running? Another address is given with --url or POSTRIDER_URL",
+        System.Security.Authentication.AuthenticationException =>
+            $"the certificate of {_http.BaseAddress} cannot be verified; if it is the self-signed one, give --insecure",
+        SocketException socket => $"no server answers at {_http.BaseAddress}: {socket.Message}",
+        _ => $"no answer from {_http.BaseAddress}: {error.Message}",
+    };
+
+    /// <summary>The server's own words (RFC 9457), each fault on a line of its own.</summary>
+    static CommandFailure Refusal(HttpStatusCode status, string text)
+    {
+        try
+        {
+            using var problem = JsonDocument.Parse(text);
+            var lines = new StringBuilder(Text(problem.RootElement, "detail") ?? Text(problem.RootElement, "title")
+                ?? $"the server answered {(int)status}");
+            if (problem.RootElement.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array)
+                foreach (var error in errors.EnumerateArray())
+                    lines.Append("\n  ").Append(Text(error, "pointer") is { Length: > 0 } pointer ? pointer + ": " : "")
+                        .Append(Text(error, "detail"));
+            return new CommandFailure(CommandFailure.Failed, Screen.Printable(lines.ToString()));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return new CommandFailure(CommandFailure.Failed,
+                $"the server answered {(int)status}, and not as Postrider does; is --url right?");
+        }
+    }
+
+    static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+}
+
+/// <summary>A success: the JSON as it came.</summary>
+sealed record Answer(string Json)
+{
+    /// <summary>Read as one of the API's own shapes.</summary>
+    public T As<T>(JsonTypeInfo<T> shape)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Json, shape) ?? throw new JsonException();
+        }
+        catch (JsonException)
+        {
+            throw new CommandFailure(CommandFailure.Failed, "the server's answer cannot be read: it may be of another version");
+        }
+    }
+
+    public EmailAnswer AsEmail() => As(ApiJson.Default.EmailAnswer);
+}
