@@ -121,9 +121,10 @@ public sealed partial class Dispatcher
             for (var asked = 0; next is not null && asked < route.Transports.Count; asked++)
             {
                 using var leave = next;
-                if (await _lanes.Of(leave.Transport).AttemptAsync(lease, leave, route, Stop) != AttemptEnd.NotStarted)
+                var end = await _lanes.Of(leave.Transport).AttemptAsync(lease, leave, route, Stop);
+                if (end is AttemptEnd.Recorded or AttemptEnd.Lost)
                     return;
-                next = _open ? route.TakeFor(NeedsOf(lease, route), lease.Envelope.Key.Stream) : null;
+                next = _open && end == AttemptEnd.NotStarted ? route.TakeFor(NeedsOf(lease, route), lease.Envelope.Key.Stream) : null;
             }
             next?.Dispose();
             await ReleaseAsync([lease], route, _due.Get(lease.Envelope.Key));

@@ -4,9 +4,14 @@ using Postrider.Queue;
 
 namespace Postrider.Delivery;
 
-/// <summary>What time alone does to mail: waiting for evidence ends, and mail whose time is up expires.</summary>
+/// <summary>What time alone does: waiting for evidence ends, mail whose time is up expires, idempotency keys are forgotten.</summary>
 sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime time, TimeProvider clock, DeliveryOptions options, ILogger<Keeper> logger)
 {
+    /// <summary>Keys are kept for days: nobody misses it when one is kept a minute longer.</summary>
+    static readonly TimeSpan BetweenPurges = TimeSpan.FromMinutes(1);
+
+    DateTimeOffset _purgedAt; // the loop's
+
     public async Task RunAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(options.KeepEvery, clock);
@@ -40,6 +45,12 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
                     LogExpired(expired);
             }
             while (settled == options.KeepLimit || expired == options.KeepLimit);
+            if (!doubtful && !time.IsDoubtful && (now - _purgedAt).Duration() >= BetweenPurges)
+            {
+                _purgedAt = now;
+                while (await store.PurgeIdempotencyAsync(now, options.KeepLimit, ct) == options.KeepLimit)
+                    ; // in chunks, so that no mail waits long for a transaction
+            }
         }
         catch (StoreUnavailableException e)
         {

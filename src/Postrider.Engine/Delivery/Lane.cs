@@ -45,8 +45,9 @@ sealed partial class Lane
         if (FailurePolicy.Stop(lease, facts.Route, startedAt, _parts.Jitter()) is { } stopped)
             return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
 
-        if (await SendAsync(lease, permit, stop) is not { } outcomes)
-            return AttemptEnd.NotStarted;
+        var (outcomes, withdrawn) = await SendAsync(lease, permit, stop);
+        if (outcomes is null)
+            return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
         var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = _parts.Clock.GetElapsedTime(began), Outcomes = outcomes };
         return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Now, _parts.Jitter()), stop);
@@ -66,12 +67,12 @@ sealed partial class Lane
         return await _parts.Recorder.RecordAsync(record, stop.Now) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
 
-    /// <summary>Tries until the outcome may not be tried again. Null: no try was allowed to start, nothing was sent.</summary>
-    async Task<IReadOnlyList<RecipientOutcome>?> SendAsync(Lease lease, Permit permit, LaneStop stop)
+    /// <summary>Tries until the outcome may not be tried again. Without outcomes nothing was sent.</summary>
+    async Task<Tried> SendAsync(Lease lease, Permit permit, LaneStop stop)
     {
         var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Name);
         if (fitting.Recipients.Count == 0)
-            return fitting.Unfit;
+            return new Tried(fitting.Unfit);
 
         var commit = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? new CommitPoint(_parts, lease, Transport.Name) : null;
         var envelope = Outgoing(lease, fitting.Recipients, commit);
@@ -89,7 +90,7 @@ sealed partial class Lane
         {
             // The wait before the next try ended: what the last one came to stands.
         }
-        return last.Outcomes is null ? null : [.. last.Outcomes, .. fitting.Unfit];
+        return last.Outcomes is null ? new Tried(null, commit?.WasRefused == true) : new Tried([.. last.Outcomes, .. fitting.Unfit]);
     }
 
     /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
@@ -205,14 +206,17 @@ enum AttemptEnd : byte
 {
     /// <summary>Its outcome is on disk.</summary>
     Recorded,
-    /// <summary>Nothing was sent: the transport gave no leave any more, or the commit point was refused. The lease is still held.</summary>
+    /// <summary>Nothing was sent, because the transport gave no leave any more. The lease is still held.</summary>
     NotStarted,
+    /// <summary>Nothing was sent, because the commit point was refused: cancelled, suppressed, expired or fenced meanwhile.</summary>
+    Withdrawn,
     /// <summary>The node stops and the store did not take the outcome: the row stays leased for the sweep.</summary>
     Lost,
 }
 
-/// <summary>The outcomes of one try; null when it was not allowed to start.</summary>
-readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes);
+/// <summary>The outcomes of a try; null when nothing was sent.</summary>
+/// <param name="Withdrawn">The commit point was refused.</param>
+readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Withdrawn = false);
 
 /// <summary>What at-most-once asks before the last byte leaves.</summary>
 sealed class CommitPoint(LaneParts parts, Lease lease, string transport)

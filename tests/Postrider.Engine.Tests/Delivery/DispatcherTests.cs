@@ -150,7 +150,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
 
         node.Router.Pauses.Remove(scope);
         await node.UntilAsync(() => node["a"].Taken.Contains("paused@example.com"));
-        Assert.Equal(RecipientState.Sent, (await node.GetAsync(paused, tenant: 2)).Recipients[0].State);
+        await node.UntilAsync(async () => (await node.GetAsync(paused, tenant: 2)).Recipients[0].State == RecipientState.Sent);
     }
 
     [Fact]

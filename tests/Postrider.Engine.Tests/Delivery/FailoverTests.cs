@@ -111,14 +111,14 @@ public sealed class FailoverTests
         for (var i = 0; i < 200; i++)
             await node.SubmitAsync($"r{i}@example.com");
         var until = node.Clock.GetUtcNow().AddMinutes(31);
-        await node.UntilAsync(() => node.Clock.GetUtcNow() >= until, within: TimeSpan.FromHours(1), step: TimeSpan.FromMilliseconds(500));
+        await node.UntilAsync(() => node.Clock.GetUtcNow() >= until, within: TimeSpan.FromHours(1), step: TimeSpan.FromSeconds(2));
         var counts = await node.CountAsync();
         Assert.Equal((0, 0, 0, 200), (counts.Failed, counts.Expired, counts.Held, counts.Queued + counts.Leased));
         // Each relay was asked some thirty times a circuit's break apart, not hammered.
         Assert.InRange(node["a"].Asked.Count, 10, 150);
 
         node["b"].AnswerAll(ScriptedProvider.Accepted);
-        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 200, within: TimeSpan.FromMinutes(10), step: TimeSpan.FromMilliseconds(100));
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 200, within: TimeSpan.FromMinutes(10), step: TimeSpan.FromMilliseconds(500));
         Assert.Equal(200, node["b"].Taken.Distinct().Count());
     }
 
@@ -145,7 +145,7 @@ public sealed class FailoverTests
 
         node.Manual.Advance(TimeSpan.FromMinutes(9.9));
         Assert.Single(node["a"].Asked);
-        await node.UntilAsync(() => node["a"].Asked.Count == 2, within: TimeSpan.FromSeconds(10));
+        await node.UntilAsync(() => node["a"].Asked.Count == 2, within: TimeSpan.FromSeconds(10), step: TimeSpan.FromMilliseconds(100));
         Volatile.Write(ref deferring, false);
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, within: TimeSpan.FromMinutes(11), step: TimeSpan.FromSeconds(1));
         Assert.Equal([3, 1, 1], node["a"].Asked.Select(s => s.Recipients.Count));

@@ -13,6 +13,9 @@ sealed class ScriptedProvider(string name, TimeProvider clock) : IProvider
     /// <summary>What it answers; accepts everything at first.</summary>
     public Func<OutgoingEnvelope, CancellationToken, ValueTask<IReadOnlyList<Outcome>>> Answer { get; set; } = (envelope, _) => new(All(envelope, Accepted));
 
+    /// <summary>What it does before the commit point.</summary>
+    public Func<Task> Prepare { get; set; } = () => Task.CompletedTask;
+
     public ConcurrentQueue<Sending> Asked { get; } = new();
 
     /// <summary>Addresses that it took responsibility for, each as often as it did.</summary>
@@ -43,8 +46,13 @@ sealed class ScriptedProvider(string name, TimeProvider clock) : IProvider
     {
         var sending = new Sending(clock.GetUtcNow(), envelope.Message, [.. envelope.Recipients.Select(r => r.Mailbox.Address.ToString())]);
         Asked.Enqueue(sending);
-        if (envelope.CommitPoint is { } commit && !await commit(ct))
-            return All(envelope, Refusing);
+        await Prepare();
+        if (envelope.CommitPoint is { } commit)
+        {
+            sending.PassedCommitPoint = await commit(ct);
+            if (!sending.PassedCommitPoint)
+                return All(envelope, Refusing);
+        }
         var outcomes = await Answer(envelope, ct);
         sending.Outcomes = outcomes;
         return outcomes;
@@ -62,6 +70,8 @@ sealed class Sending(DateTimeOffset at, MessageId message, IReadOnlyList<string>
 
     /// <summary>Null while it is not answered.</summary>
     public IReadOnlyList<Outcome>? Outcomes { get; set; }
+
+    public bool PassedCommitPoint { get; set; }
 
     public override string ToString() => $"{string.Join(',', recipients)} at {at:HH:mm:ss.fff}";
 }
