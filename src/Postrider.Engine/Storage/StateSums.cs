@@ -8,7 +8,8 @@ namespace Postrider.Storage;
 /// <summary>Adds the counters up. What waits for its time is counted in the queue, because nothing is written when the time comes.</summary>
 static class StateSums
 {
-    const int AcceptedCounter = 100;
+    /// <summary>The number under which all that ever came is counted, beside the numbers of <see cref="RecipientState"/>.</summary>
+    public const int Accepted = 100;
 
     public static StateCounts Of(DbConnection connection, TenantId tenant, long now)
     {
@@ -37,7 +38,7 @@ static class StateSums
         long Of(RecipientState state) => sums.GetValueOrDefault((int)state);
         return new StateCounts
         {
-            Accepted = sums.GetValueOrDefault(AcceptedCounter),
+            Accepted = sums.GetValueOrDefault(Accepted),
             Scheduled = scheduled,
             Queued = Of(RecipientState.Queued) - scheduled,
             Leased = Of(RecipientState.Leased),

@@ -55,7 +55,7 @@ static class Accepting
         }
         if (filled > 0)
             InsertEnvelope(session, acceptance, message, envelope, filled, now);
-        session.Counters.Add(acceptance.Tenant, batch, CounterTable.Accepted, message.Recipients.Length);
+        session.Counters.Add(acceptance.Tenant, batch, StateSums.Accepted, message.Recipients.Length);
         NoteStopped(session, acceptance, message, suppressedHere, now, ref suppressed);
     }
 

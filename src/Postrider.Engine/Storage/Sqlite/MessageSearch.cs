@@ -11,8 +11,8 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
 {
     static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(400);
 
-    /// <summary>Candidates fetched at a time.</summary>
-    const int Step = 200;
+    /// <summary>Most rows looked at between two looks at the clock.</summary>
+    const int LargestStep = 2000;
 
     readonly long _now = clock.GetUtcNow().ToUnixTimeMilliseconds();
     readonly bool _ascending = filter is { After: not null, Before: null };
@@ -27,14 +27,15 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
         var started = clock.GetTimestamp();
         var found = new List<MessageView>();
         var exhausted = false;
-        while (found.Count <= limit && !exhausted && clock.GetElapsedTime(started) < Budget)
+        // As many as the page needs; where the filter throws most away, more each time.
+        for (var step = limit + 1; found.Count <= limit && !exhausted && clock.GetElapsedTime(started) < Budget; step = Math.Min(4 * step, LargestStep))
         {
-            var candidates = NextCandidates(Math.Max(Step, limit + 1));
-            exhausted = candidates.Count == 0;
-            foreach (var view in Matching(candidates))
+            var rows = NextRows(step);
+            exhausted = rows.Count < step;
+            foreach (var view in Matching([.. rows.Where(r => r.Fits).Select(r => r.Id).Distinct()]))
                 found.Add(view);
-            if (!exhausted)
-                MoveOn(candidates[^1]);
+            if (rows.Count > 0)
+                MoveOn(rows[^1].Id);
         }
         var more = found.Count > limit;
         if (more)
@@ -62,7 +63,11 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
             _below = last;
     }
 
-    IReadOnlyList<long> NextCandidates(int count)
+    /// <summary>A row that was looked at, and whether its message is a candidate.</summary>
+    readonly record struct Row(long Id, bool Fits);
+
+    /// <summary>The next rows in the order of the search; fewer than <paramref name="count"/> are the last.</summary>
+    List<Row> NextRows(int count)
     {
         if (_above >= _below)
             return [];
@@ -72,25 +77,27 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
             return ByHash(StoredAddress.SearchHash(tenant, tag), count);
         return filter.State switch
         {
-            RecipientState.Scheduled or RecipientState.Queued or RecipientState.Leased or RecipientState.Unknown =>
-                ByRange("queue", "message", "tenant = @tenant AND state = @state", count),
-            RecipientState.Held or RecipientState.Bounced or RecipientState.Failed or RecipientState.Expired or RecipientState.Suppressed or RecipientState.Cancelled =>
-                ByRange("recipients", "message", "state = @state", count),
-            RecipientState.Sent or RecipientState.Delivered or null => ByRange("messages", "id", "tenant = @tenant", count),
+            RecipientState.Scheduled or RecipientState.Queued => ByRange("queue", "message", "tenant = @tenant AND state = 1", "TRUE", count),
+            RecipientState.Leased => ByRange("queue", "message", "tenant = @tenant", "state = 2", count),
+            RecipientState.Unknown => ByRange("queue", "message", "tenant = @tenant", "state = 3", count),
+            RecipientState.Held => ByRange("recipients", "message", "TRUE", "state = 4", count),
+            RecipientState.Bounced => ByRange("recipients", "message", "TRUE", "state = 12", count),
+            RecipientState.Failed => ByRange("recipients", "message", "TRUE", "state = 13", count),
+            RecipientState.Expired => ByRange("recipients", "message", "TRUE", "state = 14", count),
+            RecipientState.Suppressed => ByRange("recipients", "message", "TRUE", "state = 15", count),
+            RecipientState.Cancelled => ByRange("recipients", "message", "TRUE", "state = 16", count),
+            RecipientState.Sent or RecipientState.Delivered or null => ByRange("messages", "id", "tenant = @tenant", "TRUE", count),
         };
     }
 
-    List<long> ByRange(string table, string id, string condition, int count)
-    {
-        var state = filter.State is RecipientState.Scheduled ? RecipientState.Queued : filter.State;
-        // The state is text of ours, not a parameter, so that partial indexes are seen to fit.
-        var where = condition.Replace("@state", ((int)(state ?? 0)).ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
-        return connection.Query<long>($"""
-            SELECT DISTINCT {id} FROM {table} WHERE {where} AND {id} > @above AND {id} < @below ORDER BY {id} {(_ascending ? "ASC" : "DESC")} LIMIT @count
-            """, new { tenant = tenant.Value, above = _above, below = _below, count }).AsList();
-    }
+    /// <param name="fits">Tested on each row that is looked at.</param>
+    /// <param name="indexed">What an index answers; in numbers, not parameters, so that a partial one is seen to fit.</param>
+    List<Row> ByRange(string table, string id, string fits, string indexed, int count) => connection.Query<Row>($"""
+        SELECT {id} AS Id, {fits} AS Fits FROM {table}
+        WHERE {indexed} AND {id} > @above AND {id} < @below ORDER BY {id} {(_ascending ? "ASC" : "DESC")} LIMIT @count
+        """, new { tenant = tenant.Value, above = _above, below = _below, count }).AsList();
 
-    IReadOnlyList<long> ByHash(long hash, int count)
+    List<Row> ByHash(long hash, int count)
     {
         var (runs, waiting) = index.Look(hash);
         var found = new SortedSet<long>(waiting.Where(id => id > _above && id < _below));
@@ -106,7 +113,7 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
                 ORDER BY message {(_ascending ? "ASC" : "DESC")} LIMIT @count
                 """, new { bucket = run.Bucket, hash, above = _above, below = _below, count }));
         }
-        return [.. (_ascending ? found : found.Reverse()).Take(count)];
+        return [.. (_ascending ? found : found.Reverse()).Take(count).Select(id => new Row(id, true))];
     }
 
     List<MessageView> Matching(IReadOnlyList<long> candidates)

@@ -30,9 +30,6 @@ sealed class EventTable
 /// <summary>Sums of recipients by scope and state, as deltas that each transaction adds up in memory and writes once: no row a mail.</summary>
 sealed class CounterTable(Statements statements)
 {
-    /// <summary>The number under which all that ever came is counted, beside the numbers of <see cref="RecipientState"/>.</summary>
-    public const int Accepted = 100;
-
     readonly Dictionary<(long Scope, int State), long> _deltas = [];
 
     readonly Statement _add = statements.Prepare("""

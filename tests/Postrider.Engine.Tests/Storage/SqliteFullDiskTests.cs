@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage;
+using Postrider.Storage.Sqlite;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+/// <summary>A disk that really fills up: a file system of 32 MB in memory.</summary>
+public sealed class SqliteFullDiskTests
+{
+    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly Incarnation Node = new(0, 1);
+    static readonly StorageOptions Options = new() { BallastBytes = 4 << 20, MinFreeBytes = 4 << 20 };
+
+    readonly MessageIds _ids = new(TimeProvider.System);
+
+    [Fact]
+    public async Task When_the_disk_fills_up_outcomes_are_recorded_nothing_is_lost_and_it_recovers()
+    {
+        Requires.Root();
+        using var disk = new SmallDisk();
+        var accepted = new List<MessageId>();
+        var filler = Path.Combine(disk.Folder, "filler");
+        await using (var store = Open(disk))
+        {
+            for (var i = 0; i < 50; i++)
+                accepted.Add(await AcceptAsync(store, "Hello"));
+            var leases = await store.LeaseAsync(Key, 50, Node, TimeProvider.System.GetUtcNow(), alone: false, default);
+            Fill(filler);
+
+            // The store looks at the disk four times a second: until then the disk itself refuses.
+            var tried = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
+            {
+                try
+                {
+                    return await AcceptAsync(store, new string('x', 100_000));
+                }
+                catch (StorageLowException)
+                {
+                    return (MessageId?)null;
+                }
+            }));
+
+            Assert.Contains(null, tried);
+            accepted.AddRange(tried.OfType<MessageId>());
+            Assert.False(File.Exists(Path.Combine(disk.Folder, "postrider.db.ballast")));
+            foreach (var lease in leases)
+                Assert.Equal(RecordResult.Applied, await store.RecordAsync(Sent(lease)));
+            Assert.Null(store.Health.Fault);
+            Assert.Empty(await store.LeaseAsync(Key, 50, Node, TimeProvider.System.GetUtcNow(), alone: false, default));
+
+            File.Delete(filler);
+            await RecoveredAsync(store, accepted);
+        }
+        await using var again = Open(disk);
+        foreach (var id in accepted)
+            Assert.True(await again.ExistsAsync(id, default));
+    }
+
+    static SqliteStore Open(SmallDisk disk) =>
+        SqliteStore.Open(Path.Combine(disk.Folder, "postrider.db"), Options, TimeProvider.System, NullLogger<SqliteStore>.Instance);
+
+    async Task RecoveredAsync(SqliteStore store, List<MessageId> accepted)
+    {
+        for (var started = TimeProvider.System.GetTimestamp(); ;)
+        {
+            try
+            {
+                accepted.Add(await AcceptAsync(store, "after"));
+                return;
+            }
+            catch (StorageLowException) when (TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(30))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+            }
+        }
+    }
+
+    /// <summary>Takes what is free, to the last page.</summary>
+    static void Fill(string path)
+    {
+        using var file = File.Create(path, bufferSize: 0);
+        foreach (var size in (int[])[1 << 20, 4096])
+        {
+            var block = new byte[size];
+            try
+            {
+                while (true)
+                    file.Write(block);
+            }
+            catch (IOException)
+            {
+                // Full.
+            }
+        }
+    }
+
+    async Task<MessageId> AcceptAsync(SqliteStore store, string text)
+    {
+        var message = new NewMessage
+        {
+            Id = _ids.Next(),
+            Stream = MailStream.Transactional,
+            Route = "main",
+            Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse("a@example.org")))],
+            Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = text },
+            ExpiresAt = TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(1),
+        };
+        await store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = [message] }, default);
+        return message.Id;
+    }
+
+    static AttemptRecord Sent(Lease lease)
+    {
+        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
+        return new AttemptRecord
+        {
+            Lease = lease,
+            Attempt = new Attempt { Transport = "relay", StartedAt = TimeProvider.System.GetUtcNow(), Outcomes = [new(0, accepted)] },
+            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
+            Continues = [],
+        };
+    }
+
+    sealed class SmallDisk : IDisposable
+    {
+        readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postrider-disk-");
+
+        public SmallDisk()
+        {
+            Assert.True(Ran("mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", Folder), "mount");
+        }
+
+        public string Folder => _folder.FullName;
+
+        public void Dispose()
+        {
+            Ran("umount", Folder);
+            _folder.Delete(recursive: true);
+        }
+
+        static bool Ran(string program, params string[] arguments)
+        {
+            using var process = Process.Start(program, arguments);
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+    }
+}
