@@ -8,15 +8,18 @@ using Postrider.Storage.Sqlite;
 
 namespace Postrider.Benchmarks;
 
-/// <summary>What the store alone can do: callers in a closed loop that accept a mail of 2 KB, born leased, and record its outcome through the group commit.</summary>
-/// <remarks><c>store [--seconds 5] [--callers 64] [--queued] [--folder DIR]</c>; <c>--queued</c>: through the queue, leased in batches, instead of born leased.</remarks>
+/// <summary>What the store alone can do: callers in a closed loop that accept a mail of 2 KB, born leased, and record its outcome through
+/// the group commit.</summary>
+/// <remarks><c>store [--seconds 5] [--callers 64] [--queued] [--folder DIR]</c>; <c>--queued</c>: through the queue, leased in batches,
+/// instead of born leased.</remarks>
 sealed class StoreThroughput
 {
     // Distinct addresses out of a million: one address repeated keeps its index page hot and hides what it costs.
     const int Addresses = 1_000_000;
     static readonly Incarnation Node = new(0, 1);
     static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
-    static readonly Outcome Accepted = new(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "Ok: queued as 4XyZ12345", "DATA"), ProviderId: "4XyZ12345");
+    static readonly Reply Ok = new(250, "2.0.0", "Ok: queued as 4XyZ12345", "DATA");
+    static readonly Outcome Accepted = new(OutcomeKind.Accepted, OutcomeScope.Recipient, Ok, ProviderId: "4XyZ12345");
 
     readonly MessageIds _ids = new(TimeProvider.System);
     readonly MessageContent _content = new()
@@ -32,12 +35,14 @@ sealed class StoreThroughput
     {
         var seconds = Option(args, "--seconds") is { } s ? int.Parse(s, CultureInfo.InvariantCulture) : 5;
         var callers = Option(args, "--callers") is { } c ? int.Parse(c, CultureInfo.InvariantCulture) : 64;
-        var folder = Directory.CreateDirectory(Option(args, "--folder") ?? Path.Combine(Path.GetTempPath(), $"postrider-bench-{Environment.ProcessId}"));
+        var folder = Directory.CreateDirectory(
+            Option(args, "--folder") ?? Path.Combine(Path.GetTempPath(), $"postrider-bench-{Environment.ProcessId}"));
         var options = new StorageOptions { BallastBytes = 0 };
         var bench = new StoreThroughput();
         try
         {
-            await using var store = SqliteStore.Open(Path.Combine(folder.FullName, "bench.db"), options, TimeProvider.System, NullLogger<SqliteStore>.Instance);
+            await using var store =
+                SqliteStore.Open(Path.Combine(folder.FullName, "bench.db"), options, TimeProvider.System, NullLogger<SqliteStore>.Instance);
             await bench.MeasureAsync("warm-up", store, callers, TimeSpan.FromSeconds(2), args.Contains("--queued"));
             for (var round = 1; round <= 3; round++)
                 await bench.MeasureAsync($"round {round}", store, callers, TimeSpan.FromSeconds(seconds), args.Contains("--queued"));
@@ -48,20 +53,23 @@ sealed class StoreThroughput
         }
     }
 
-    static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var i && i + 1 < args.Length ? args[i + 1] : null;
+    static string? Option(string[] args, string name) =>
+        Array.IndexOf(args, name) is >= 0 and var i && i + 1 < args.Length ? args[i + 1] : null;
 
     async Task MeasureAsync(string name, SqliteStore store, int callers, TimeSpan span, bool queued)
     {
         var clock = TimeProvider.System;
         var (started, cpu, allocated, done) = (clock.GetTimestamp(), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes(), _done);
         using var stop = new CancellationTokenSource(span);
-        await Task.WhenAll(Enumerable.Range(0, callers).Select(_ => Task.Run(() => queued ? QueueAsync(store, stop.Token) : HandOverAsync(store, stop.Token))));
+        await Task.WhenAll(Enumerable.Range(0, callers)
+            .Select(_ => Task.Run(() => queued ? QueueAsync(store, stop.Token) : HandOverAsync(store, stop.Token))));
         if (queued)
             await DrainAsync(store);
         var (mails, elapsed) = (_done - done, clock.GetElapsedTime(started));
-        var used = Environment.CpuUsage.TotalTime - cpu;
+        var used = (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / mails;
+        var garbage = (GC.GetTotalAllocatedBytes() - allocated) / mails;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{name}: {callers} callers, {mails / elapsed.TotalSeconds:0} mails/s, {used.TotalMicroseconds / mails:0.0} µs CPU and {(GC.GetTotalAllocatedBytes() - allocated) / mails} bytes allocated a mail"));
+            $"{name}: {callers} callers, {mails / elapsed.TotalSeconds:0} mails/s; a mail: {used:0.0} µs CPU, {garbage} bytes of garbage"));
     }
 
     NewMessage Message(Incarnation? bornLeasedBy)
@@ -104,8 +112,11 @@ sealed class StoreThroughput
 
     async Task DrainAsync(SqliteStore store)
     {
-        while (await store.LeaseAsync(Key, 200, Node, TimeProvider.System.GetUtcNow(), alone: false, CancellationToken.None) is { Count: > 0 } leases)
+        while (true)
         {
+            var leases = await store.LeaseAsync(Key, 200, Node, TimeProvider.System.GetUtcNow(), alone: false, CancellationToken.None);
+            if (leases.Count == 0)
+                return;
             await Task.WhenAll(leases.Select(lease => store.RecordAsync(Sent(lease))));
             _done += leases.Count;
         }

@@ -41,10 +41,12 @@ public sealed record NewMessage
     public IReadOnlyList<string> Tags { get; init; } = [];
     public IReadOnlyList<MetadataEntry> Metadata { get; init; } = [];
 
-    /// <summary>Recipients that end or wait at once, with the state they are stored in (suppressed; held because staging does not allow them).</summary>
+    /// <summary>Recipients that end or wait at once, with the state they are stored in (suppressed; held because staging does not allow
+    /// them).</summary>
     public IReadOnlyList<StoppedRecipient> Stopped { get; init; } = [];
 
-    /// <summary>Most recipients of one envelope; under <see cref="AmbiguityPolicy.Hold"/> each travels alone, so that one's doubt is not another's.</summary>
+    /// <summary>Most recipients of one envelope; under <see cref="AmbiguityPolicy.Hold"/> each travels alone, so that one's doubt is not
+    /// another's.</summary>
     public static int MostTogether(AmbiguityPolicy policy) => policy switch
     {
         AmbiguityPolicy.Retry => 100,
@@ -54,7 +56,8 @@ public sealed record NewMessage
     /// <summary>Whether all that is to be attempted travels together: only then can it be born leased.</summary>
     public bool IsOneEnvelope => Recipients.Count - Stopped.Count is > 0 and var open && open <= MostTogether(OnAmbiguous);
 
-    /// <summary>Born leased: the hand-over has a permit, so the queue row is inserted as leased by this node and no lease statement is needed.
+    /// <summary>Born leased: the hand-over has a permit, so the queue row is inserted as leased by this node and no lease statement is
+    /// needed.
     /// Only where <see cref="IsOneEnvelope"/>. See <c>docs/decisions</c> and architecture: conditions are the hand-over's.</summary>
     public Incarnation? BornLeasedBy { get; init; }
 }
@@ -77,7 +80,8 @@ public sealed record NewBatch
 /// <param name="Answer">What a repetition is answered with, byte for byte, when no recipient turns out to be suppressed.</param>
 public sealed record IdempotencyClaim(string Key, ReadOnlyMemory<byte> RequestHash, ReadOnlyMemory<byte> Answer, DateTimeOffset KeepUntil)
 {
-    /// <summary>Makes the answer to keep instead of <see cref="Answer"/> where recipients were found on the suppression list, because the answer names states.
+    /// <summary>Makes the answer to keep instead of <see cref="Answer"/> where recipients were found on the suppression list, because the
+    /// answer names states.
     /// Called inside the transaction with at least one recipient, in ascending order. Null: <see cref="Answer"/> is kept anyway.</summary>
     public Func<IReadOnlyList<RecipientId>, ReadOnlyMemory<byte>>? AnswerWithSuppressed { get; init; }
 }

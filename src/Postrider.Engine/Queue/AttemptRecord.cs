@@ -26,7 +26,8 @@ public sealed record AttemptRecord
     /// <summary>Recipients that end with this attempt.</summary>
     public required IReadOnlyList<RecipientEnd> Ends { get; init; }
 
-    /// <summary>What goes on: none when all ended (the queue row is deleted), else the row is rewritten for the first and a row is added for each other.</summary>
+    /// <summary>What goes on: none when all ended (the queue row is deleted), else the row is rewritten for the first and a row is added
+    /// for each other.</summary>
     public required IReadOnlyList<Continuation> Continues { get; init; }
 
     /// <summary>Facts to put on the timeline beside the attempt ("possible duplicate", "failed over from a to b").</summary>
@@ -35,7 +36,8 @@ public sealed record AttemptRecord
 
 /// <summary>A recipient's final state (or <see cref="RecipientState.Held"/>).</summary>
 /// <param name="Suppress">The address is bad for good: put it on the suppression list.</param>
-public sealed record RecipientEnd(int N, RecipientState State, Outcome? Outcome, string Reason, HeldReason Held = HeldReason.None, bool Suppress = false);
+public sealed record RecipientEnd(
+    int N, RecipientState State, Outcome? Outcome, string Reason, HeldReason Held = HeldReason.None, bool Suppress = false);
 
 /// <summary>Recipients that stay open, together in one envelope.</summary>
 public sealed record Continuation

@@ -11,7 +11,8 @@ public static class BornLeased
     /// <param name="message">One with <see cref="NewMessage.BornLeasedBy"/>.</param>
     /// <param name="suppressed">From <see cref="AcceptResult.Accepted.Suppressed"/>.</param>
     /// <param name="now">The row is due from here on.</param>
-    public static Lease? Of(QueueKey key, NewMessage message, MessageContent content, IReadOnlyList<RecipientId> suppressed, DateTimeOffset now)
+    public static Lease? Of(
+        QueueKey key, NewMessage message, MessageContent content, IReadOnlyList<RecipientId> suppressed, DateTimeOffset now)
     {
         var owner = message.BornLeasedBy ?? throw new ArgumentException("The message was not born leased.", nameof(message));
         var open = Open(message, suppressed);
@@ -49,7 +50,8 @@ public static class BornLeased
             ApproximateBytes = ApproximateBytes(content),
         };
 
-    /// <summary>About what the message will take on the wire: texts as UTF-8, attachments as base64 (RFC 2045 §6.8: 4 for 3, and line ends), 1 KB of headers.</summary>
+    /// <summary>About what the message will take on the wire: texts as UTF-8, attachments as base64 (RFC 2045 §6.8: 4 for 3, and line
+    /// ends), 1 KB of headers.</summary>
     public static int ApproximateBytes(MessageContent content)
     {
         var bytes = 1024L + content.Subject.Length + Size(content.Text) + Size(content.Html);

@@ -2,7 +2,8 @@ using Postrider.Messages;
 
 namespace Postrider.Queue;
 
-/// <summary>How a submission skips the lease: permits reserved before the commit, the envelope goes to its lane from memory after it.</summary>
+/// <summary>How a submission skips the lease: permits reserved before the commit, the envelope goes to its lane from memory after
+/// it.</summary>
 /// <remarks>Implemented by the dispatcher of a node with the worker role, and by <see cref="NoHandOver"/> where there is none.</remarks>
 public interface IHandOver
 {

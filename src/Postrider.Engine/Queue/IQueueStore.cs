@@ -10,46 +10,60 @@ namespace Postrider.Queue;
 /// </remarks>
 public interface IQueueStore
 {
-    /// <summary>Message, recipients, queue row and idempotency row in one transaction. Throws <see cref="StorageLowException"/> when the disk is nearly full.</summary>
+    /// <summary>Message, recipients, queue row and idempotency row in one transaction. Throws <see cref="StorageLowException"/> when the
+    /// disk is nearly full.</summary>
     Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct);
 
-    /// <summary>Leases up to <paramref name="permits"/> envelopes of one key that are due, oldest due first: claim, try and owner are on disk before the network is touched.
+    /// <summary>Leases up to <paramref name="permits"/> envelopes of one key that are due, oldest due first: claim, try and owner are on
+    /// disk before the network is touched.
     /// Rows with a past expiry, a cancellation or only suppressed recipients are not leased; those that ended are ended here.
-    /// Suspects (3 crashes) are returned only when <paramref name="permits"/> is asked with <paramref name="alone"/>, and then exactly one.</summary>
-    Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct);
+    /// Suspects (3 crashes) are returned only when <paramref name="permits"/> is asked with <paramref name="alone"/>, and then exactly
+    /// one.</summary>
+    Task<IReadOnlyList<Lease>> LeaseAsync(
+        QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct);
 
-    /// <summary>Returns leases that were not attempted: the try is refunded, the row waits until <paramref name="dueAt"/> for the reason given.</summary>
+    /// <summary>Returns leases that were not attempted: the try is refunded, the row waits until <paramref name="dueAt"/> for the reason
+    /// given.</summary>
     Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct);
 
-    /// <summary>The commit point of policy <c>hold</c>: true exactly when the row is still leased by this claim, not cancelled, not expired, no recipient suppressed. False: send nothing.</summary>
+    /// <summary>The commit point of policy <c>hold</c>: true exactly when the row is still leased by this claim, not cancelled, not
+    /// expired, no recipient suppressed. False: send nothing.</summary>
     Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct);
 
-    /// <summary>Applies an attempt's consequences if the claim still stands. Never cancelled by the caller: an outcome that is lost is a duplicate.</summary>
+    /// <summary>Applies an attempt's consequences if the claim still stands. Never cancelled by the caller: an outcome that is lost is a
+    /// duplicate.</summary>
     Task<RecordResult> RecordAsync(AttemptRecord record);
 
-    /// <summary>Returns the leases of other incarnations of <paramref name="owner"/>'s node: queued at once; <c>hold</c> past its commit point becomes unknown, due at <paramref name="settleAt"/>. Counts a crash on each row.</summary>
+    /// <summary>Returns the leases of other incarnations of <paramref name="owner"/>'s node: queued at once; <c>hold</c> past its commit
+    /// point becomes unknown, due at <paramref name="settleAt"/>. Counts a crash on each row.</summary>
     Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct);
 
-    /// <summary>Ends the waiting of <see cref="RecipientState.Unknown"/> rows that are due: <c>retry</c> queues them again with "possible duplicate", <c>hold</c> holds them. Returns how many.</summary>
+    /// <summary>Ends the waiting of <see cref="RecipientState.Unknown"/> rows that are due: <c>retry</c> queues them again with "possible
+    /// duplicate", <c>hold</c> holds them. Returns how many.</summary>
     Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
-    /// <summary>Forgets idempotency keys whose time is up, at most <paramref name="limit"/> of them. Returns how many: call again while it is the limit.</summary>
+    /// <summary>Forgets idempotency keys whose time is up, at most <paramref name="limit"/> of them. Returns how many: call again while it
+    /// is the limit.</summary>
     Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
     /// <summary>Ends queued rows whose time is up. Returns how many.</summary>
     Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
-    /// <summary>For each key with queued rows: how soon the earliest is due; suspects apart. A loose index scan, independent of how many rows wait.
+    /// <summary>For each key with queued rows: how soon the earliest is due; suspects apart. A loose index scan, independent of how many
+    /// rows wait.
     /// Rows that wait behind their ordering key do not count: they are due when the one in front has ended.</summary>
     Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct);
 
-    /// <summary>Cancels the open recipients of messages of one tenant; those under way end with their attempt. Returns how many recipients were cancelled at once, or null where the message is not the tenant's.</summary>
+    /// <summary>Cancels the open recipients of messages of one tenant; those under way end with their attempt. Returns how many recipients
+    /// were cancelled at once, or null where the message is not the tenant's.</summary>
     Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct);
 
-    /// <summary>Sends dead letters (failed, expired, held) and bounced recipients of a message again, due now: same recipient ids, next generation, history cleared. Returns how many recipients, or null where the message is not the tenant's.</summary>
+    /// <summary>Sends dead letters (failed, expired, held) and bounced recipients of a message again, due now: same recipient ids, next
+    /// generation, history cleared. Returns how many recipients, or null where the message is not the tenant's.</summary>
     Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct);
 
-    /// <summary>Moves a message that is still scheduled or queued and was never attempted to another time. False: too late; null: not the tenant's.</summary>
+    /// <summary>Moves a message that is still scheduled or queued and was never attempted to another time. False: too late; null: not the
+    /// tenant's.</summary>
     Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct);
 }
 

@@ -4,7 +4,8 @@ using Postrider.Messages;
 namespace Postrider.Queue;
 
 /// <summary>What a message comes to, seen from its recipients: one word for people, and why.</summary>
-/// <param name="Word"><c>incomplete</c> while any recipient is open; then <c>complete</c> if every one was sent or delivered, else <c>failed</c>.</param>
+/// <param name="Word"><c>incomplete</c> while any recipient is open; then <c>complete</c> if every one was sent or delivered, else
+/// <c>failed</c>.</param>
 /// <param name="Reason">Such as "1 of 3 bounced"; null when all is well or nothing has happened yet.</param>
 public readonly record struct MessageStatus(string Word, string? Reason)
 {

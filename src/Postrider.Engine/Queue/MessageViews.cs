@@ -99,7 +99,8 @@ public sealed record MessageFilter
     public int Limit { get; init; } = 20;
 }
 
-/// <param name="ContinueBefore">Where the search goes on; null when there is nothing more. May be set with fewer rows than asked when a window was searched without end.</param>
+/// <param name="ContinueBefore">Where the search goes on; null when there is nothing more. May be set with fewer rows than asked when a
+/// window was searched without end.</param>
 public sealed record MessagePage(IReadOnlyList<MessageView> Messages, MessageId? ContinueBefore);
 
 public sealed record BatchView(MessageId Id, int Count, StateCounts Counts)

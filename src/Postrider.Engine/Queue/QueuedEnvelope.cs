@@ -2,7 +2,8 @@ using Postrider.Messages;
 
 namespace Postrider.Queue;
 
-/// <summary>What due work is told apart by: the dispatcher asks for permits and leases per key, so that one key never blocks another.</summary>
+/// <summary>What due work is told apart by: the dispatcher asks for permits and leases per key, so that one key never blocks
+/// another.</summary>
 public readonly record struct QueueKey(string Route, MailStream Stream, TenantId Tenant);
 
 /// <summary>A running process: the node's number and the number of its start. A lease of another incarnation is nobody's.</summary>
@@ -46,7 +47,8 @@ public sealed record QueuedEnvelope
     public bool Cancelled { get; init; }
 }
 
-/// <summary>The right of this node to attempt one envelope, with all that the attempt needs. It has no clock: it ends by record, release or sweep.</summary>
+/// <summary>The right of this node to attempt one envelope, with all that the attempt needs. It has no clock: it ends by record, release or
+/// sweep.</summary>
 public sealed record Lease
 {
     public required QueuedEnvelope Envelope { get; init; }
@@ -69,7 +71,8 @@ public sealed record LeasedMessage
     public MessageId? Batch { get; init; }
     public required MessageContent Content { get; init; }
 
-    /// <summary>All recipients of the message, for the visible To and Cc; more than the lease's when the message travels in several envelopes.</summary>
+    /// <summary>All recipients of the message, for the visible To and Cc; more than the lease's when the message travels in several
+    /// envelopes.</summary>
     public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
 
     /// <summary>How often an operator has sent it again; part of the idempotency value.</summary>

@@ -4,7 +4,8 @@ using Postrider.Messages;
 
 namespace Postrider.Storage;
 
-/// <summary>The stored form of a message's content: a version byte, then fields in a fixed order. Old versions stay readable for ever.</summary>
+/// <summary>The stored form of a message's content: a version byte, then fields in a fixed order. Old versions stay readable for
+/// ever.</summary>
 static class ContentCodec
 {
     const byte Version = 1;
@@ -44,7 +45,8 @@ static class ContentCodec
     {
         var from = new FieldReader(data);
         if (from.Byte() is not Version and var version)
-            throw new InvalidDataException($"A stored message has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+            throw new InvalidDataException(
+                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {Version}.");
         var parts = (Parts)from.Byte();
         var content = new MessageContent
         {
@@ -56,7 +58,9 @@ static class ContentCodec
             Headers = ReadList(ref from, ReadHeader),
             Attachments = ReadList(ref from, ReadAttachment),
         };
-        return from.AtEnd ? content : throw new InvalidDataException("A stored message is longer than its fields: the database is damaged.");
+        return from.AtEnd
+            ? content
+            : throw new InvalidDataException("A stored message is longer than its fields: the database is damaged.");
     }
 
     delegate T FieldOf<T>(ref FieldReader from);

@@ -5,7 +5,8 @@ namespace Postrider.Storage;
 /// <summary>Watches the free space of the database's disk, and keeps a file in reserve for the moment when there is none.</summary>
 sealed partial class DiskSpace
 {
-    /// <summary>A look costs a system call of about 2 µs: four a second see a disk fill up in time, 256 MB are a quarter of a second at 1 GB/s.</summary>
+    /// <summary>A look costs a system call of about 2 µs: four a second see a disk fill up in time, 256 MB are a quarter of a second at 1
+    /// GB/s.</summary>
     static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
 
     readonly string _folder;
@@ -97,7 +98,8 @@ sealed partial class DiskSpace
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full. {Megabytes} MB of reserve were freed so that outcomes still fit; no mail is accepted until there is room.")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The disk is full. {Megabytes} MB of reserve were freed for outcomes; no mail is accepted until there is room.")]
     static partial void LogBallastReleased(ILogger log, long megabytes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The reserve file could not be made: {Reason}")]

@@ -39,7 +39,8 @@ static class EventCodec
     {
         var from = new FieldReader(data);
         if (from.Byte() is not Version and var version)
-            throw new InvalidDataException($"A stored event has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+            throw new InvalidDataException(
+                $"A stored event has format {version}, made by a newer Postrider; this one knows up to {Version}.");
         var parts = (Parts)from.Byte();
         var recipients = new List<int>();
         for (var count = from.Int(); count > 0; count--)

@@ -7,7 +7,8 @@ namespace Postrider.Storage;
 /// <summary>A place in a <see cref="FieldWriter"/>'s buffer.</summary>
 readonly record struct Slice(int Start, int Length);
 
-/// <summary>Collects the bytes of a row before it reaches the writer: numbers as varints, texts as UTF-8 with their length, in one pooled buffer.</summary>
+/// <summary>Collects the bytes of a row before it reaches the writer: numbers as varints, texts as UTF-8 with their length, in one pooled
+/// buffer.</summary>
 sealed class FieldWriter : IDisposable
 {
     byte[] _buffer;
@@ -95,7 +96,8 @@ sealed class FieldWriter : IDisposable
     }
 }
 
-/// <summary>Reads what <see cref="FieldWriter"/> wrote. Anything malformed is an <see cref="InvalidDataException"/>: stored bytes are ours.</summary>
+/// <summary>Reads what <see cref="FieldWriter"/> wrote. Anything malformed is an <see cref="InvalidDataException"/>: stored bytes are
+/// ours.</summary>
 ref struct FieldReader(ReadOnlyMemory<byte> data)
 {
     readonly ReadOnlyMemory<byte> _data = data;

@@ -36,7 +36,8 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
 {
     static readonly TimeSpan BulkBudget = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>Waiters completed by one pool item, one after another: few items for a batch, yet more than one core answers callers.</summary>
+    /// <summary>Waiters completed by one pool item, one after another: few items for a batch, yet more than one core answers
+    /// callers.</summary>
     const int WaitersPerPoolItem = 32;
 
     readonly object _gate = new();
@@ -78,7 +79,8 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
         }
     }
 
-    /// <summary>The loop; returns after <see cref="Stop"/>. What it calls may throw anything: every error ends in a waiter or in the latch.</summary>
+    /// <summary>The loop; returns after <see cref="Stop"/>. What it calls may throw anything: every error ends in a waiter or in the
+    /// latch.</summary>
     protected void Run()
     {
         while (Take())

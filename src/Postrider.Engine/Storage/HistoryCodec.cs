@@ -33,7 +33,8 @@ static class HistoryCodec
             return TransportHistory.Empty;
         var from = new FieldReader(data);
         if (from.Byte() is not Version and var version)
-            throw new InvalidDataException($"A stored transport history has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+            throw new InvalidDataException(
+                $"A stored transport history has format {version}, made by a newer Postrider; this one knows up to {Version}.");
         var parts = (Parts)from.Byte();
         return new TransportHistory
         {

@@ -15,7 +15,8 @@ static class LabelText
     /// <summary><c>{"name":"value",…}</c>, in the order given.</summary>
     public static string Metadata(IReadOnlyList<MetadataEntry> metadata) => $"{{{string.Join(',', metadata.Select(Pair))}}}";
 
-    /// <summary>What a text made by <see cref="Metadata"/> contains exactly when it has the entry: quotes inside names and values are escaped.</summary>
+    /// <summary>What a text made by <see cref="Metadata"/> contains exactly when it has the entry: quotes inside names and values are
+    /// escaped.</summary>
     public static string Pair(MetadataEntry entry) => $"{Quote(entry.Name)}:{Quote(entry.Value)}";
 
     /// <summary>What a text made by <see cref="Tags"/> contains exactly when it has the tag.</summary>

@@ -7,7 +7,8 @@ using Postrider.Queue;
 
 namespace Postrider.Storage;
 
-/// <summary>Reads messages for people, in SQL that both engines speak. Key ranges only: nothing here depends on how much is stored.</summary>
+/// <summary>Reads messages for people, in SQL that both engines speak. Key ranges only: nothing here depends on how much is
+/// stored.</summary>
 static class MessageQueries
 {
     const string HeadColumns = """
@@ -24,21 +25,25 @@ static class MessageQueries
     /// <summary>The message with its timeline; null when absent or another tenant's.</summary>
     public static MessageView? Get(DbConnection connection, TenantId tenant, long id, string nodeName, long now)
     {
-        var head = connection.QueryFirstOrDefault<MessageHead>($"{Heads} WHERE m.id = @id AND m.tenant = @tenant", new { id, tenant = tenant.Value });
+        var head = connection.QueryFirstOrDefault<MessageHead>(
+            $"{Heads} WHERE m.id = @id AND m.tenant = @tenant", new { id, tenant = tenant.Value });
         return head is null ? null : Views(connection, [head], nodeName, now, withEvents: true)[0];
     }
 
     /// <summary>The views of some messages, in the order of their heads.</summary>
-    public static List<MessageView> Views(DbConnection connection, IReadOnlyList<MessageHead> heads, string nodeName, long now, bool withEvents)
+    public static List<MessageView> Views(
+        DbConnection connection, IReadOnlyList<MessageHead> heads, string nodeName, long now, bool withEvents)
     {
         var ids = heads.Select(h => h.Id).ToList();
         var recipients = connection.Query<RecipientLine>("""
-            SELECT message, n, envelope, kind, address, name, state, held, tries, updated FROM recipients WHERE message IN @ids ORDER BY message, n
+            SELECT message, n, envelope, kind, address, name, state, held, tries, updated FROM recipients
+            WHERE message IN @ids ORDER BY message, n
             """, new { ids }).ToLookup(r => r.Message);
         var queue = connection.Query<QueueLine>("""
             SELECT message, n, state, gate, wait, due, tries, node FROM queue WHERE message IN @ids
             """, new { ids }).ToDictionary(q => (q.Message, q.N));
-        var events = connection.Query<EventLine>("SELECT id, message, type, at, node, details FROM events WHERE message IN @ids ORDER BY id", new { ids })
+        var events = connection.Query<EventLine>(
+            "SELECT id, message, type, at, node, details FROM events WHERE message IN @ids ORDER BY id", new { ids })
             .ToLookup(e => e.Message, e => e.ToEvent(nodeName));
         return [.. heads.Select(head => View(head, [.. recipients[head.Id]], queue, [.. events[head.Id]], nodeName, now, withEvents))];
     }
@@ -46,7 +51,8 @@ static class MessageQueries
     public static MessageContent? GetContent(DbConnection connection, TenantId tenant, long id)
     {
         var content = connection.ExecuteScalar<byte[]?>("""
-            SELECT coalesce(m.content, b.content) FROM messages m LEFT JOIN batches b ON b.id = m.batch WHERE m.id = @id AND m.tenant = @tenant
+            SELECT coalesce(m.content, b.content) FROM messages m LEFT JOIN batches b ON b.id = m.batch
+            WHERE m.id = @id AND m.tenant = @tenant
             """, new { id, tenant = tenant.Value });
         return content is null ? null : ContentCodec.Read(content);
     }
@@ -111,7 +117,8 @@ sealed class MessageHead
     public string? Sender { get; init; }
     public string? Subject { get; init; }
 
-    public Mailbox From => StoredAddress.ParseMailbox(Sender ?? throw new InvalidDataException($"Message {new MessageId(Id)} has no sender: the database is damaged."));
+    public Mailbox From => StoredAddress.ParseMailbox(
+        Sender ?? throw new InvalidDataException($"Message {new MessageId(Id)} has no sender: the database is damaged."));
 }
 
 /// <summary>A row of recipients.</summary>
@@ -144,7 +151,9 @@ sealed class RecipientLine
         ProviderId = last?.Outcome.ProviderId,
         Tries = row?.Tries ?? Tries,
         LastAttemptAt = last?.Event.At,
-        NextAttemptAt = row is { State: RecipientState.Queued or RecipientState.Unknown } ? DateTimeOffset.FromUnixTimeMilliseconds(row.Due) : null,
+        NextAttemptAt = row is { State: RecipientState.Queued or RecipientState.Unknown }
+            ? DateTimeOffset.FromUnixTimeMilliseconds(row.Due)
+            : null,
         Worker = row?.Node is not null ? nodeName : last?.Event.Worker,
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Updated),
     };

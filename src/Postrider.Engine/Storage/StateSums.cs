@@ -5,7 +5,8 @@ using Postrider.Queue;
 
 namespace Postrider.Storage;
 
-/// <summary>Adds the counters up. What waits for its time is counted in the queue, because nothing is written when the time comes.</summary>
+/// <summary>Adds the counters up. What waits for its time is counted in the queue, because nothing is written when the time
+/// comes.</summary>
 static class StateSums
 {
     /// <summary>The number under which all that ever came is counted, beside the numbers of <see cref="RecipientState"/>.</summary>
@@ -14,26 +15,30 @@ static class StateSums
     public static StateCounts Of(DbConnection connection, TenantId tenant, long now)
     {
         var scheduled = connection.ExecuteScalar<long?>(
-            "SELECT sum(recipients) FROM queue WHERE state = 1 AND wait = 1 AND tenant = @tenant AND due > @now", new { tenant = tenant.Value, now });
+            "SELECT sum(recipients) FROM queue WHERE state = 1 AND wait = 1 AND tenant = @tenant AND due > @now",
+            new { tenant = tenant.Value, now });
         return Sum(connection, tenant.Value, scheduled ?? 0);
     }
 
     public static BatchView? OfBatch(DbConnection connection, TenantId tenant, MessageId batch, long now)
     {
-        var count = connection.ExecuteScalar<int?>("SELECT count FROM batches WHERE id = @id AND tenant = @tenant", new { id = batch.Value, tenant = tenant.Value });
+        var count = connection.ExecuteScalar<int?>(
+            "SELECT count FROM batches WHERE id = @id AND tenant = @tenant", new { id = batch.Value, tenant = tenant.Value });
         if (count is not { } messages)
             return null;
         // Unary plus: by the range of ids, not by the index of all that is scheduled.
         var scheduled = connection.ExecuteScalar<long?>("""
             SELECT sum(recipients) FROM queue
-            WHERE message > @batch AND message <= @last AND +state = 1 AND +wait = 1 AND due > @now AND (SELECT m.batch FROM messages m WHERE m.id = queue.message) = @batch
+            WHERE message > @batch AND message <= @last AND +state = 1 AND +wait = 1 AND due > @now
+                AND (SELECT m.batch FROM messages m WHERE m.id = queue.message) = @batch
             """, new { batch = batch.Value, last = batch.Plus(messages).Value, now });
         return new BatchView(batch, messages, Sum(connection, batch.Value, scheduled ?? 0));
     }
 
     static StateCounts Sum(DbConnection connection, long scope, long scheduled)
     {
-        var sums = connection.Query<(int State, long Sum)>("SELECT state, sum(delta) FROM counters WHERE scope = @scope GROUP BY state", new { scope })
+        var sums = connection.Query<(int State, long Sum)>(
+            "SELECT state, sum(delta) FROM counters WHERE scope = @scope GROUP BY state", new { scope })
             .ToDictionary(s => s.State, s => s.Sum);
         long Of(RecipientState state) => sums.GetValueOrDefault((int)state);
         return new StateCounts

@@ -10,7 +10,8 @@ public sealed class StorageOptions
     [Range(0, long.MaxValue)]
     public long? MinFreeBytes { get; set; }
 
-    /// <summary>Size of a file beside the database that is deleted when the disk is full, so that the outcomes of running attempts still fit.
+    /// <summary>Size of a file beside the database that is deleted when the disk is full, so that the outcomes of running attempts still
+    /// fit.
     /// Default 64 MB; 0: none.</summary>
     [Range(0, 10L << 30)]
     public long BallastBytes { get; set; } = 64 << 20;

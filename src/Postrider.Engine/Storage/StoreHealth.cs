@@ -2,8 +2,10 @@ using Postrider.Messages;
 
 namespace Postrider.Storage;
 
-/// <summary>Whether the storage can still be trusted: a latch that closes once, at the first I/O error or sign of corruption, and never opens again.</summary>
-/// <remarks>A failed fsync must not be repeated: the kernel may have dropped the pages and report success the second time. Only a new start,
+/// <summary>Whether the storage can still be trusted: a latch that closes once, at the first I/O error or sign of corruption, and never
+/// opens again.</summary>
+/// <remarks>A failed fsync must not be repeated: the kernel may have dropped the pages and report success the second time. Only a new
+/// start,
 /// which reads back what really is on disk, can go on.</remarks>
 public sealed class StoreHealth : IDisposable
 {
@@ -24,8 +26,8 @@ public sealed class StoreHealth : IDisposable
     }
 
     internal static StoreUnavailableException Unavailable(Exception fault, bool mayHaveCommitted) =>
-        new($"The storage has failed and the store has stopped ({fault.Message}). Check the disk, then start again: the start reads back what is stored.",
-            fault, mayHaveCommitted);
+        new($"The storage has failed and the store has stopped ({fault.Message}). "
+            + "Check the disk, then start again: the start reads back what is stored.", fault, mayHaveCommitted);
 
     internal void Fail(Exception fault)
     {

@@ -24,12 +24,14 @@ static class StoredAddress
     public static Mailbox Mailbox(string? name, string address) => new(name, Parse(address));
 
     /// <summary>Reads a mailbox as it prints itself.</summary>
-    public static Mailbox ParseMailbox(string text) => Postrider.Mail.Addresses.Mailbox.TryParse(text, AnyAccepted, out var mailbox, out var fault)
+    public static Mailbox ParseMailbox(string text) =>
+        Postrider.Mail.Addresses.Mailbox.TryParse(text, AnyAccepted, out var mailbox, out var fault)
         ? mailbox
         : throw new InvalidDataException($"A stored mailbox is refused: {fault.Describe()}.");
 
     /// <summary>The form in which two spellings of one mailbox meet: all in lower case, the domain with A-labels.
-    /// RFC 5321 §2.4 lets hosts tell local parts apart by case; none that matters does, and a suppression must not be passed by a capital.</summary>
+    /// RFC 5321 §2.4 lets hosts tell local parts apart by case; none that matters does, and a suppression must not be passed by a
+    /// capital.</summary>
     public static string Normal(EmailAddress address) => address.ToAscii().ToLowerInvariant();
 
     /// <summary>Where the search index has an address of a tenant: any 63 bits will do, a hit is compared with the row.</summary>

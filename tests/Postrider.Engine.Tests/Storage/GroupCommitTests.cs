@@ -24,7 +24,7 @@ public sealed class GroupCommitTests : IDisposable
     public async Task What_waits_is_committed_together_transactional_first()
     {
         var first = _engine.Hold();
-        var waiting = new List<Task> { _engine.Add("bulk 1", bulk: true), _engine.Add("a"), _engine.Add("bulk 2", bulk: true), _engine.Add("b") };
+        Task[] waiting = [_engine.Add("bulk 1", bulk: true), _engine.Add("a"), _engine.Add("bulk 2", bulk: true), _engine.Add("b")];
         first.Release();
         await Task.WhenAll(waiting);
 

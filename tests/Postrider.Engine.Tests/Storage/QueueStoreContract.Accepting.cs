@@ -80,7 +80,8 @@ public abstract partial class QueueStoreContract
     {
         await Store.AcceptAsync(WithKey("key", "request", "answer"), default);
 
-        Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(WithKey("key", "other", "answer") with { Tenant = OtherTenant }, default));
+        Assert.IsType<AcceptResult.Accepted>(
+            await Store.AcceptAsync(WithKey("key", "other", "answer") with { Tenant = OtherTenant }, default));
     }
 
     [Fact]
@@ -144,7 +145,8 @@ public abstract partial class QueueStoreContract
     {
         var message = Message("a@example.org", "b@example.org", "c@example.org") with
         {
-            Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "not on the list"), new(2, RecipientState.Suppressed, HeldReason.None, "bounced before")],
+            Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "not on the list"),
+                new(2, RecipientState.Suppressed, HeldReason.None, "bounced before")],
         };
         await AcceptAsync(message);
 
@@ -170,7 +172,8 @@ public abstract partial class QueueStoreContract
     public async Task The_messages_of_a_batch_share_its_content()
     {
         var batch = new NewBatch { Id = _ids.Reserve(3), Count = 2, Content = Content("Sale") };
-        var messages = Enumerable.Range(0, 2).Select(i => Message($"r{i}@example.org") with { Id = batch.Id.Plus(i + 1), Content = null, Stream = MailStream.Bulk });
+        var messages = Enumerable.Range(0, 2)
+            .Select(i => Message($"r{i}@example.org") with { Id = batch.Id.Plus(i + 1), Content = null, Stream = MailStream.Bulk });
         await Store.AcceptAsync(Accept([.. messages]) with { Batch = batch }, default);
 
         var leases = await LeaseAsync(key: Main with { Stream = MailStream.Bulk });
@@ -186,7 +189,8 @@ public abstract partial class QueueStoreContract
     [Fact]
     public async Task A_message_without_any_content_is_refused()
     {
-        await Assert.ThrowsAsync<ArgumentException>(() => Store.AcceptAsync(Accept(Message("a@example.org") with { Content = null }), default));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            Store.AcceptAsync(Accept(Message("a@example.org") with { Content = null }), default));
     }
 
     [Fact]
@@ -261,6 +265,7 @@ public abstract partial class QueueStoreContract
 
     Acceptance WithKey(string key, string request, string answer) => Accept(Message("ann@example.org")) with
     {
-        Idempotency = new IdempotencyClaim(key, SHA256.HashData(Encoding.UTF8.GetBytes(request)), Encoding.UTF8.GetBytes(answer), Now + TimeSpan.FromHours(72)),
+        Idempotency = new IdempotencyClaim(
+            key, SHA256.HashData(Encoding.UTF8.GetBytes(request)), Encoding.UTF8.GetBytes(answer), Now + TimeSpan.FromHours(72)),
     };
 }

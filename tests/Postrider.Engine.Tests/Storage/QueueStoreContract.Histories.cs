@@ -6,8 +6,10 @@ namespace Postrider.Engine.Tests.Storage;
 
 public abstract partial class QueueStoreContract
 {
-    /// <summary>Random calls in random order. After each the rows must agree with each other (which is looked at when the test ends) and with what was promised:
-    /// no recipient is in two leases, none that ended is attempted, at most one envelope of an ordering key is under way, every one ends in the end.</summary>
+    /// <summary>Random calls in random order. After each the rows must agree with each other (which is looked at when the test ends) and
+    /// with what was promised:
+    /// no recipient is in two leases, none that ended is attempted, at most one envelope of an ordering key is under way, every one ends in
+    /// the end.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -40,7 +42,8 @@ public abstract partial class QueueStoreContract
                     var lease = Take(held, dice);
                     var record = RandomRecord(lease, dice);
                     Assert.Equal(RecordResult.Applied, await Store.RecordAsync(record));
-                    sent.UnionWith(record.Ends.Where(e => e.State == RecipientState.Sent).Select(e => new RecipientId(lease.Message.Id, e.N)));
+                    sent.UnionWith(record.Ends.Where(e => e.State == RecipientState.Sent)
+                        .Select(e => new RecipientId(lease.Message.Id, e.N)));
                     break;
                 case 8 when held.Count > 0:
                     await Store.ReleaseAsync([Take(held, dice)], Now + TimeSpan.FromSeconds(dice.Next(5)), WaitReason.Released, default);
@@ -66,7 +69,8 @@ public abstract partial class QueueStoreContract
                 Assert.Empty(await _under.OrphansAsync());
         }
         await FinishAsync(held, starts);
-        Assert.All(await Task.WhenAll(messages.Select(ViewAsync)), m => Assert.All(m.Recipients, r => Assert.True(r.State >= RecipientState.Held, $"{m.Id} {r.N} {r.State}")));
+        Assert.All(await Task.WhenAll(messages.Select(ViewAsync)), m =>
+            Assert.All(m.Recipients, r => Assert.True(r.State >= RecipientState.Held, $"{m.Id} {r.N} {r.State}")));
     }
 
     NewMessage RandomMessage(Dice dice, int step)
@@ -91,6 +95,8 @@ public abstract partial class QueueStoreContract
         Assert.All(all.Where(l => l.Envelope.OrderingKey is not null).GroupBy(l => l.Envelope.OrderingKey), g => Assert.Single(g));
     }
 
+    static readonly RecipientState[] Finals = [RecipientState.Sent, RecipientState.Bounced, RecipientState.Failed];
+
     AttemptRecord RandomRecord(Lease lease, Dice dice)
     {
         var ends = new List<RecipientEnd>();
@@ -99,7 +105,7 @@ public abstract partial class QueueStoreContract
         {
             var fate = dice.Next(7);
             if (fate >= 4)
-                ends.Add(new RecipientEnd(recipient.N, fate == 4 ? RecipientState.Sent : fate == 5 ? RecipientState.Bounced : RecipientState.Failed, Rejected, "ended"));
+                ends.Add(new RecipientEnd(recipient.N, Finals[fate - 4], Rejected, "ended"));
             else if (parts.TryGetValue(fate, out var part))
                 part.Add(recipient.N);
             else

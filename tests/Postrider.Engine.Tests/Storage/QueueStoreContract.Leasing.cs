@@ -1,3 +1,4 @@
+using System.Text;
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -191,7 +192,10 @@ public abstract partial class QueueStoreContract
     {
         await SuppressAsync("bad@example.org");
         var claim = WithKey("key", "request", "queued") with { Messages = [Message("bad@example.org")] };
-        var acceptance = claim with { Idempotency = claim.Idempotency! with { AnswerWithSuppressed = found => "suppressed "u8.ToArray().Concat(new[] { (byte)('0' + found[0].N) }).ToArray() } };
+        var acceptance = claim with
+        {
+            Idempotency = claim.Idempotency! with { AnswerWithSuppressed = found => Encoding.UTF8.GetBytes($"suppressed {found[0].N}") },
+        };
         await Store.AcceptAsync(acceptance, default);
 
         var replayed = Assert.IsType<AcceptResult.Replayed>(await Store.AcceptAsync(acceptance, default));

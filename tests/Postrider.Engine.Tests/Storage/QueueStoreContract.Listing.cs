@@ -61,10 +61,17 @@ public abstract partial class QueueStoreContract
     [Fact]
     public async Task Tags_metadata_subject_and_time_filter()
     {
-        var first = await AcceptAsync(Message("a@example.org") with { Tags = ["red"], Metadata = [new("order", "17")], Content = Content("Your ORDER 100%") });
+        var first = await AcceptAsync(
+            Message("a@example.org") with { Tags = ["red"], Metadata = [new("order", "17")], Content = Content("Your ORDER 100%") });
         _clock.Advance(TimeSpan.FromMinutes(1));
         var middle = Now;
-        var second = await AcceptAsync(Message("b@example.org") with { Tags = ["red", "blue"], Metadata = [new("a", "order"), new("17", "b")], Content = Content("Your invoice") });
+        var second = await AcceptAsync(
+            Message("b@example.org") with
+            {
+                Tags = ["red", "blue"],
+                Metadata = [new("a", "order"), new("17", "b")],
+                Content = Content("Your invoice"),
+            });
 
         Assert.Equal([second, first], Ids(await ListAsync(new MessageFilter { Tag = "red" })));
         Assert.Equal([second], Ids(await ListAsync(new MessageFilter { Tag = "blue" })));
@@ -146,7 +153,8 @@ public abstract partial class QueueStoreContract
     {
         var batch = new NewBatch { Id = _ids.Reserve(10), Count = 1 };
         for (var i = 1; i <= 3; i++)
-            await Store.AcceptAsync(Accept(Message($"r{i}@example.org") with { Id = batch.Id.Plus(i) }) with { Batch = batch with { Count = i } }, default);
+            await Store.AcceptAsync(
+                Accept(Message($"r{i}@example.org") with { Id = batch.Id.Plus(i) }) with { Batch = batch with { Count = i } }, default);
 
         var view = (await Reader.GetBatchAsync(Tenant, batch.Id, default))!;
 

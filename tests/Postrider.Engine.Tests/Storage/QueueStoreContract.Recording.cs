@@ -19,7 +19,8 @@ public abstract partial class QueueStoreContract
         var happened = Assert.Single((await ViewAsync(id)).Events);
 
         Assert.Equal((RecipientState.Sent, 1, 250, "2.0.0", "OK queued as 4XyZ", "relay", "4XyZ", "here"),
-            (recipient.State, recipient.Tries, recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason, recipient.Transport, recipient.ProviderId, recipient.Worker));
+            (recipient.State, recipient.Tries, recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason, recipient.Transport,
+                recipient.ProviderId, recipient.Worker));
         Assert.Null(recipient.NextAttemptAt);
         Assert.Equal((MailEventType.Attempt, "failed over from a to b", "here"), (happened.Type, happened.Remark, happened.Worker));
         Assert.Equal(("relay", TimeSpan.FromMilliseconds(12)), (happened.Attempt!.Transport, happened.Attempt.Duration));
@@ -44,11 +45,13 @@ public abstract partial class QueueStoreContract
         var view = await ViewAsync(id);
         Assert.Equal([RecipientState.Sent, RecipientState.Queued, RecipientState.Bounced], view.Recipients.Select(r => r.State));
         Assert.Equal([250, 450, 550], view.Recipients.Select(r => r.StatusCode));
-        Assert.Equal((WaitReason.Deferred, Now + TimeSpan.FromMinutes(10)), (view.Recipients[1].WaitReason, view.Recipients[1].NextAttemptAt));
+        Assert.Equal((WaitReason.Deferred, Now + TimeSpan.FromMinutes(10)),
+            (view.Recipients[1].WaitReason, view.Recipients[1].NextAttemptAt));
         _clock.Advance(TimeSpan.FromMinutes(10));
         var again = await LeaseOneAsync();
         Assert.Equal(1, Assert.Single(again.Recipients).N);
-        Assert.Equal((lease.Envelope.Id, 2, 2, 1, 1), (again.Envelope.Id, again.Envelope.Claim, again.Envelope.Tries, again.Envelope.Deferrals, again.Envelope.RecipientCount));
+        Assert.Equal((lease.Envelope.Id, 2, 2, 1, 1),
+            (again.Envelope.Id, again.Envelope.Claim, again.Envelope.Tries, again.Envelope.Deferrals, again.Envelope.RecipientCount));
         Assert.Equal("relay", again.Envelope.History.Last);
         Assert.Equal(3, again.Message.Recipients.Count);
     }
@@ -218,7 +221,8 @@ public abstract partial class QueueStoreContract
         var id = await AcceptAsync("a@example.org");
         await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
 
-        Assert.Equal((RecipientState.Unknown, WaitReason.Settling), ((await RecipientAsync(id)).State, (await RecipientAsync(id)).WaitReason));
+        Assert.Equal((RecipientState.Unknown, WaitReason.Settling),
+            ((await RecipientAsync(id)).State, (await RecipientAsync(id)).WaitReason));
         Assert.Equal(0, await Store.SettleAsync(Now, 10, default));
         Assert.Empty(await LeaseAsync());
         _clock.Advance(TimeSpan.FromSeconds(60));
@@ -226,7 +230,8 @@ public abstract partial class QueueStoreContract
 
         var lease = await LeaseOneAsync();
         Assert.True(lease.Envelope.History.PossibleDuplicate);
-        Assert.Contains((await ViewAsync(id)).Events, e => e.Type == MailEventType.Settled && e.Remark!.Contains("possible duplicate", StringComparison.Ordinal));
+        Assert.Contains((await ViewAsync(id)).Events, e =>
+            e.Type == MailEventType.Settled && e.Remark!.Contains("possible duplicate", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -238,7 +243,8 @@ public abstract partial class QueueStoreContract
 
         Assert.Equal(1, await Store.SettleAsync(Now, 10, default));
 
-        Assert.Equal((RecipientState.Held, HeldReason.Ambiguous), ((await RecipientAsync(id)).State, (await RecipientAsync(id)).HeldReason));
+        Assert.Equal((RecipientState.Held, HeldReason.Ambiguous),
+            ((await RecipientAsync(id)).State, (await RecipientAsync(id)).HeldReason));
         Assert.Equal(MailEventType.Ambiguous, (await ViewAsync(id)).Events[^1].Type);
     }
 

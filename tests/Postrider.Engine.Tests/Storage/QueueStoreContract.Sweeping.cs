@@ -27,7 +27,8 @@ public abstract partial class QueueStoreContract
         Assert.All(leases, l => Assert.Equal((2, 1, true), (l.Envelope.Claim, l.Envelope.Suspect, l.Envelope.History.PossibleDuplicate)));
         Assert.Equal(RecipientState.Scheduled, await StateAsync(waiting));
         var happened = Assert.Single((await ViewAsync(id)).Events);
-        Assert.Equal((MailEventType.Swept, true), (happened.Type, happened.Remark!.Contains("possible duplicate", StringComparison.Ordinal)));
+        Assert.Equal((MailEventType.Swept, true),
+            (happened.Type, happened.Remark!.Contains("possible duplicate", StringComparison.Ordinal)));
         Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(lost)));
     }
 
@@ -79,7 +80,8 @@ public abstract partial class QueueStoreContract
         Assert.Equal((poison, 3), (alone.Message.Id, alone.Envelope.Suspect));
         await SweepAsync(4);
 
-        Assert.Equal((RecipientState.Held, HeldReason.Poison), ((await RecipientAsync(poison)).State, (await RecipientAsync(poison)).HeldReason));
+        Assert.Equal((RecipientState.Held, HeldReason.Poison),
+            ((await RecipientAsync(poison)).State, (await RecipientAsync(poison)).HeldReason));
         Assert.Equal(RecipientState.Queued, await StateAsync(harmless));
     }
 
@@ -163,7 +165,8 @@ public abstract partial class QueueStoreContract
     [Fact]
     public async Task What_is_held_and_what_is_in_doubt_can_be_cancelled()
     {
-        var held = await AcceptAsync(Message("a@example.org") with { Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "no")] });
+        var held = await AcceptAsync(
+            Message("a@example.org") with { Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "no")] });
         var doubtful = await AcceptAsync("b@example.org");
         await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
 
@@ -209,7 +212,8 @@ public abstract partial class QueueStoreContract
     public async Task Expired_and_held_mail_can_be_sent_again_and_expires_anew()
     {
         var expired = await AcceptAsync("a@example.org");
-        var held = await AcceptAsync(Message("b@example.org") with { Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "no")] });
+        var held = await AcceptAsync(
+            Message("b@example.org") with { Stopped = [new(0, RecipientState.Held, HeldReason.NotAllowed, "no")] });
         _clock.Advance(Day);
         await Store.ExpireAsync(Now, 10, default);
 

@@ -15,7 +15,8 @@ public interface IStoreUnderTest : IAsyncDisposable
     /// <summary>Ends the store in order and opens it again on the same data.</summary>
     Task ReopenAsync();
 
-    /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open recipients.</summary>
+    /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open
+    /// recipients.</summary>
     Task<IReadOnlyList<string>> OrphansAsync();
 }
 
@@ -56,7 +57,8 @@ public abstract partial class QueueStoreContract : IAsyncLifetime
         Id = _ids.Next(),
         Stream = MailStream.Transactional,
         Route = "main",
-        Recipients = [.. to.Select((address, n) => new MessageRecipient(n, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(address))))],
+        Recipients = [.. to.Select((address, n) =>
+            new MessageRecipient(n, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(address))))],
         Content = Content("Hello"),
         ExpiresAt = Now + Day,
     };
@@ -86,7 +88,8 @@ public abstract partial class QueueStoreContract : IAsyncLifetime
     static readonly Reply Ok = new(250, "2.0.0", "OK queued as 4XyZ", "DATA");
 
     static Outcome Accepted => new(OutcomeKind.Accepted, OutcomeScope.Recipient, Ok, ProviderId: "4XyZ");
-    static Outcome Deferred => new(OutcomeKind.Deferred, OutcomeScope.Recipient, new Reply(450, "4.2.0", "Greylisted", "RCPT"), TimeSpan.FromMinutes(5));
+    static Outcome Deferred =>
+        new(OutcomeKind.Deferred, OutcomeScope.Recipient, new Reply(450, "4.2.0", "Greylisted", "RCPT"), TimeSpan.FromMinutes(5));
     static Outcome Rejected => new(OutcomeKind.Rejected, OutcomeScope.Recipient, new Reply(550, "5.1.1", "No such user", "RCPT"));
     static Outcome UnknownOutcome => new(OutcomeKind.Unknown, OutcomeScope.Recipient, new Reply(0, null, "No reply to the final dot", "."));
 

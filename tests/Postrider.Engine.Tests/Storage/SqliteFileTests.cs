@@ -97,7 +97,8 @@ public sealed class SqliteFileTests : IAsyncDisposable
     {
         await AcceptAsync("a@example.org");
 
-        Assert.Contains("-wal", Assert.Throws<StoreUnusableException>(() => OpenCopy(path => File.Delete(path + "-wal"))).Message, StringComparison.Ordinal);
+        Assert.Contains("-wal", Assert.Throws<StoreUnusableException>(() => OpenCopy(path => File.Delete(path + "-wal"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -180,7 +181,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
     [Fact]
     public async Task A_newer_schema_is_refused_with_the_remedy()
     {
-        await _under.Sqlite.WriteAsync(c => { c.Execute("INSERT INTO schema_version (version, name, applied_at) VALUES (1000, 'future', 0)"); });
+        await _under.Sqlite.WriteAsync<int>(c => c.Execute("INSERT INTO schema_version (version, name, applied_at) VALUES (1000, 'x', 0)"));
 
         Assert.Contains("newer", Assert.Throws<StoreUnusableException>(() => OpenCopy(_ => { })).Message, StringComparison.Ordinal);
     }
@@ -273,7 +274,8 @@ public sealed class SqliteFileTests : IAsyncDisposable
         return acceptance.Messages[0].Id;
     }
 
-    Task<MessageId[]> FillAsync(int messages) => Task.WhenAll(Enumerable.Range(0, messages).Select(i => AcceptAsync($"r{i}@example.org", new string('x', 3000))));
+    Task<MessageId[]> FillAsync(int messages) =>
+        Task.WhenAll(Enumerable.Range(0, messages).Select(i => AcceptAsync($"r{i}@example.org", new string('x', 3000))));
 
     Acceptance Acceptance(string to, string text = "Hello") => new()
     {

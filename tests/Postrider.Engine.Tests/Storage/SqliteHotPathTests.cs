@@ -58,7 +58,8 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
         await WatchRowsAsync();
 
         // One call is one transaction.
-        await _under.Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = [.. Enumerable.Range(0, 500).Select(i => Message($"r{i}@example.org"))] }, default);
+        var messages = Enumerable.Range(0, 500).Select(i => Message($"r{i}@example.org")).ToList();
+        await _under.Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
 
         Assert.Equal(["UPDATE counters", "UPDATE counters"], (await RowsAsync()).Where(IsShared));
     }
@@ -76,7 +77,7 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
         foreach (var sql in statements)
         {
             var plan = await PlanAsync(sql);
-            Assert.All(plan, step => Assert.False(step.StartsWith("SCAN", StringComparison.Ordinal) && !step.Contains("CONSTANT", StringComparison.Ordinal), $"{step}: {sql}"));
+            Assert.All(plan, step => Assert.False(step.StartsWith("SCAN ", StringComparison.Ordinal), $"{step}: {sql}"));
         }
         Assert.True(statements.Count > 25);
     }
@@ -116,7 +117,8 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
             await _under.Store.AcceptAsync(new Acceptance
             {
                 Tenant = TenantId.First,
-                Messages = [.. Enumerable.Range(batch * 1000, 1000).Select(i => Message($"r{i}@example.org") with { Tags = [$"t{i % 100}"] })],
+                Messages = [.. Enumerable.Range(batch * 1000, 1000)
+                    .Select(i => Message($"r{i}@example.org") with { Tags = [$"t{i % 100}"] })],
             }, default);
         }
         await UntilAsync(async () =>
@@ -166,31 +168,40 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
         await _under.Store.ExpireAsync(now, 100, default);
         Assert.Empty(await LeaseAsync(100));
         await _under.Store.DueKeysAsync(default);
-        return [.. _under.Sqlite.Session.Statements.Prepared.Concat(_under.Sqlite.QueueReader.Statements.Prepared).Select(s => s.TakeSteps())];
+        return [.. _under.Sqlite.Session.Statements.Prepared.Concat(_under.Sqlite.QueueReader.Statements.Prepared)
+            .Select(s => s.TakeSteps())];
     }
 
     async Task FillAsync(int count, string name, DateTimeOffset? sendAt = null)
     {
-        var messages = Enumerable.Range(0, count).Select(i => Message($"{name}{i}@example.org", sendAt is null ? Node : null) with { SendAt = sendAt }).ToList();
+        var messages = Enumerable.Range(0, count)
+            .Select(i => Message($"{name}{i}@example.org", sendAt is null ? Node : null) with { SendAt = sendAt }).ToList();
         await _under.Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
         if (sendAt is null)
-            await Task.WhenAll(messages.Select(m => _under.Store.RecordAsync(Sent(BornLeased.Of(Key, m, m.Content!, [], _clock.GetUtcNow())!))));
+            await Task.WhenAll(messages.Select(m =>
+                _under.Store.RecordAsync(Sent(BornLeased.Of(Key, m, m.Content!, [], _clock.GetUtcNow())!))));
     }
 
-    /// <summary>From here on every changed row of every table is noted. Hooks of SQLite do not see tables without rowid; triggers do.</summary>
+    /// <summary>From here on every changed row of every table is noted. Hooks of SQLite do not see tables without rowid; triggers
+    /// do.</summary>
     Task WatchRowsAsync() => _under.Sqlite.WriteAsync(c =>
     {
         c.Execute("CREATE TEMP TABLE changed (what TEXT)");
-        foreach (var table in c.Query<string>("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'").ToList())
+        foreach (var table in c.Query<string>("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+            .ToList())
         {
             foreach (var kind in (string[])["INSERT", "UPDATE", "DELETE"])
-                c.Execute($"CREATE TEMP TRIGGER {kind}_{table} AFTER {kind} ON main.{table} BEGIN INSERT INTO changed VALUES ('{kind} {table}'); END");
+                c.Execute($"""
+                    CREATE TEMP TRIGGER {kind}_{table} AFTER {kind} ON main.{table} BEGIN INSERT INTO changed VALUES ('{kind} {table}'); END
+                    """);
         }
     });
 
-    Task<List<string>> RowsAsync() => _under.Sqlite.WriteAsync(c => c.Query<string>("SELECT what FROM temp.changed ORDER BY what").AsList());
+    Task<List<string>> RowsAsync() =>
+        _under.Sqlite.WriteAsync(c => c.Query<string>("SELECT what FROM temp.changed ORDER BY what").AsList());
 
-    static bool IsShared(string row) => row.EndsWith("counters", StringComparison.Ordinal) || row.EndsWith("progress", StringComparison.Ordinal);
+    static bool IsShared(string row) =>
+        row.EndsWith("counters", StringComparison.Ordinal) || row.EndsWith("progress", StringComparison.Ordinal);
 
     Task<List<string>> PlanAsync(string sql) => _under.Sqlite.WriteAsync(c =>
     {
@@ -212,7 +223,8 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
         }
     }
 
-    Task<IReadOnlyList<Lease>> LeaseAsync(int permits) => _under.Store.LeaseAsync(Key, permits, Node, _clock.GetUtcNow(), alone: false, default);
+    Task<IReadOnlyList<Lease>> LeaseAsync(int permits) =>
+        _under.Store.LeaseAsync(Key, permits, Node, _clock.GetUtcNow(), alone: false, default);
 
     static Acceptance Accept(NewMessage message) => new() { Tenant = TenantId.First, Messages = [message] };
 

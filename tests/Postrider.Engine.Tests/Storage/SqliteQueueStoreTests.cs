@@ -43,7 +43,7 @@ sealed class SqliteUnderTest : IStoreUnderTest
         Sqlite = Open();
     }
 
-    public Task<IReadOnlyList<string>> OrphansAsync() => Sqlite.ReadAsync(connection => (IReadOnlyList<string>)[.. connection.Query<string>("""
+    public Task<IReadOnlyList<string>> OrphansAsync() => Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>("""
         SELECT 'recipient ' || message || '-' || n FROM recipients WHERE message NOT IN (SELECT id FROM messages)
         UNION ALL SELECT 'queue ' || message || '-' || n FROM queue WHERE message NOT IN (SELECT id FROM messages)
         UNION ALL SELECT 'event ' || id FROM events WHERE message NOT IN (SELECT id FROM messages)

@@ -11,9 +11,11 @@ static class SqliteMigrations
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
-    // The hot tables have no REFERENCES: the look-up of each parent costs 3–5 µs a mail and one writer inserts them all; the contract tests look for orphans.
+    // The hot tables have no REFERENCES: the look-up of each parent costs 3–5 µs a mail and one writer inserts them all; the contract tests
+    // look for orphans.
     const string FirstSchema = """
-        -- content comes last: what is read without it does not touch its overflow pages. sender, subject and content are NULL when they are the batch's.
+        -- content comes last: what is read without it does not touch its overflow pages. sender, subject and content are NULL when they
+        -- are the batch's.
         CREATE TABLE messages (
             id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, stream INTEGER NOT NULL, batch INTEGER, route TEXT NOT NULL,
             send_at INTEGER, expires INTEGER NOT NULL, on_ambiguous INTEGER NOT NULL, ordering_key TEXT,
@@ -24,8 +26,9 @@ static class SqliteMigrations
 
         -- state 1 is "open": what exactly it is doing is in the queue row that envelope names.
         CREATE TABLE recipients (
-            message INTEGER NOT NULL, n INTEGER NOT NULL, envelope INTEGER NOT NULL, kind INTEGER NOT NULL, address TEXT NOT NULL, name TEXT,
-            state INTEGER NOT NULL, held INTEGER NOT NULL, tries INTEGER NOT NULL, generation INTEGER NOT NULL, updated INTEGER NOT NULL,
+            message INTEGER NOT NULL, n INTEGER NOT NULL, envelope INTEGER NOT NULL, kind INTEGER NOT NULL, address TEXT NOT NULL,
+            name TEXT, state INTEGER NOT NULL, held INTEGER NOT NULL, tries INTEGER NOT NULL, generation INTEGER NOT NULL,
+            updated INTEGER NOT NULL,
             PRIMARY KEY (message, n)) WITHOUT ROWID, STRICT;
         -- Held and everything that ended otherwise than sent: rare, and what people look for.
         CREATE INDEX recipients_ended ON recipients (state, message) WHERE state IN (4, 12, 13, 14, 15, 16);
@@ -36,8 +39,8 @@ static class SqliteMigrations
             message INTEGER NOT NULL, n INTEGER NOT NULL, tenant INTEGER NOT NULL, route TEXT NOT NULL, stream INTEGER NOT NULL,
             gate INTEGER NOT NULL, due INTEGER NOT NULL, expires INTEGER NOT NULL, state INTEGER NOT NULL, phase INTEGER NOT NULL,
             wait INTEGER NOT NULL, claim INTEGER NOT NULL, node INTEGER, incarnation INTEGER, recipients INTEGER NOT NULL,
-            tries INTEGER NOT NULL, deferrals INTEGER NOT NULL, rounds INTEGER NOT NULL, suspect INTEGER NOT NULL, generation INTEGER NOT NULL,
-            on_ambiguous INTEGER NOT NULL, cancelled INTEGER NOT NULL, ordering_key TEXT, history BLOB,
+            tries INTEGER NOT NULL, deferrals INTEGER NOT NULL, rounds INTEGER NOT NULL, suspect INTEGER NOT NULL,
+            generation INTEGER NOT NULL, on_ambiguous INTEGER NOT NULL, cancelled INTEGER NOT NULL, ordering_key TEXT, history BLOB,
             PRIMARY KEY (message, n)) WITHOUT ROWID, STRICT;
         CREATE INDEX queue_due ON queue (route, stream, tenant, gate, due) WHERE state = 1;
         CREATE INDEX queue_expires ON queue (expires) WHERE state = 1;
@@ -57,7 +60,8 @@ static class SqliteMigrations
             PRIMARY KEY (tenant, key)) WITHOUT ROWID, STRICT;
         CREATE INDEX idempotency_keep_until ON idempotency (keep_until);
 
-        -- scope: a tenant's number or a batch's id (ids are above 2^40, tenants below 2^31). hour: since 1970; 0 for the open states, whose sum may fall.
+        -- scope: a tenant's number or a batch's id (ids are above 2^40, tenants below 2^31). hour: since 1970; 0 for the open states,
+        -- whose sum may fall.
         CREATE TABLE counters (
             scope INTEGER NOT NULL, state INTEGER NOT NULL, hour INTEGER NOT NULL, node INTEGER NOT NULL, delta INTEGER NOT NULL,
             PRIMARY KEY (scope, state, hour, node)) WITHOUT ROWID, STRICT;
@@ -70,8 +74,8 @@ static class SqliteMigrations
 
         -- stream: -1 for all streams.
         CREATE TABLE suppressions (
-            tenant INTEGER NOT NULL, address_hash BLOB NOT NULL, stream INTEGER NOT NULL, reason TEXT NOT NULL, message INTEGER, at INTEGER NOT NULL,
-            PRIMARY KEY (tenant, address_hash, stream)) WITHOUT ROWID, STRICT;
+            tenant INTEGER NOT NULL, address_hash BLOB NOT NULL, stream INTEGER NOT NULL, reason TEXT NOT NULL, message INTEGER,
+            at INTEGER NOT NULL, PRIMARY KEY (tenant, address_hash, stream)) WITHOUT ROWID, STRICT;
 
         -- How far background work has come, by name.
         CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
@@ -93,7 +97,8 @@ static class SqliteMigrations
     // pauses: tenant 0, stream -1 and the empty route mean all.
     const string InboxAndPauses = """
         CREATE TABLE inbox (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, message INTEGER NOT NULL, transport TEXT NOT NULL, at INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL, message INTEGER NOT NULL, transport TEXT NOT NULL,
+            at INTEGER NOT NULL,
             reverse_path TEXT, recipients TEXT NOT NULL, sender TEXT NOT NULL, subject TEXT NOT NULL, mime BLOB NOT NULL) STRICT;
         CREATE INDEX inbox_tenant ON inbox (tenant, id);
         CREATE INDEX inbox_message ON inbox (message, id);

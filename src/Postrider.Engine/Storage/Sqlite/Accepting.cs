@@ -28,7 +28,8 @@ static class Accepting
         return suppressed is null ? AcceptResult.Accepted.Instance : new AcceptResult.Accepted { Suppressed = suppressed };
     }
 
-    static void Insert(WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, long now, ref List<RecipientId>? suppressed)
+    static void Insert(
+        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, long now, ref List<RecipientId>? suppressed)
     {
         session.Messages.InsertMessage(message, acceptance);
         session.Search.Add(message.SearchHashes, message.Id);
@@ -68,10 +69,12 @@ static class Accepting
             return (RecipientState.Queued, HeldReason.None);
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(new TenantId(acceptance.Tenant), recipient.Mailbox, hash);
-        return (session.Suppressions.Contains(acceptance.Tenant, message.Stream, hash) ? RecipientState.Suppressed : RecipientState.Queued, HeldReason.None);
+        var isSuppressed = session.Suppressions.Contains(acceptance.Tenant, message.Stream, hash);
+        return (isSuppressed ? RecipientState.Suppressed : RecipientState.Queued, HeldReason.None);
     }
 
-    static void InsertEnvelope(WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, int n, int recipients, long now)
+    static void InsertEnvelope(
+        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, int n, int recipients, long now)
     {
         var scheduled = message.SendAt > now;
         var born = message.BornLeasedBy;
@@ -102,7 +105,8 @@ static class Accepting
 
     /// <summary>Says on the timeline why recipients were not even queued.</summary>
     static void NoteStopped(
-        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now, ref List<RecipientId>? suppressed)
+        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now,
+        ref List<RecipientId>? suppressed)
     {
         foreach (ref readonly var recipient in message.Recipients.AsSpan())
         {

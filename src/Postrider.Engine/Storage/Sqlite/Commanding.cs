@@ -95,7 +95,8 @@ static class Commanding
             session.Queue.Update(row);
         }
         session.Messages.Reschedule(message, sendAt, expires);
-        session.Events.Append(message, tenant, MailEventType.Rescheduled, now, null, [], $"To {Instant.From(sendAt):yyyy-MM-dd'T'HH:mm:ss'Z'}.");
+        session.Events.Append(
+            message, tenant, MailEventType.Rescheduled, now, null, [], $"To {Instant.From(sendAt):yyyy-MM-dd'T'HH:mm:ss'Z'}.");
         return true;
     }
 

@@ -5,7 +5,8 @@ namespace Postrider.Storage.Sqlite;
 /// <summary>Another process has the database open. Nothing was touched; the process ends with exit code 2.</summary>
 public sealed class StoreInUseException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The database cannot be used as it is: damaged, made by a newer version, or partly missing. Nothing was changed; the message names the remedy.</summary>
+/// <summary>The database cannot be used as it is: damaged, made by a newer version, or partly missing. Nothing was changed; the message
+/// names the remedy.</summary>
 public sealed class StoreUnusableException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
@@ -57,11 +58,14 @@ sealed class DatabaseLock : IDisposable
         if (!WasUsed)
             return;
         if (!File.Exists(databasePath) || new FileInfo(databasePath).Length == 0)
-            throw new StoreUnusableException($"The database {databasePath} is gone or empty, but was used before. Restore it from a backup; "
+            throw new StoreUnusableException(
+                $"The database {databasePath} is gone or empty, but was used before. Restore it from a backup; "
                 + $"to begin with an empty one, delete {databasePath}.lock as well.");
         if (EndedUncleanly && !File.Exists(databasePath + "-wal"))
-            throw new StoreUnusableException($"The database {databasePath} was not closed and its write-ahead log {databasePath}-wal is gone: "
-                + $"mail that was accepted is missing. Restore both from a backup; to go on with what is left, delete {databasePath}.lock.");
+            throw new StoreUnusableException(
+                $"The database {databasePath} was not closed and its write-ahead log {databasePath}-wal is gone: "
+                + "mail that was accepted is missing. Restore both from a backup; "
+                + $"to go on with what is left, delete {databasePath}.lock.");
     }
 
     /// <summary>From here on an end without <see cref="MarkClosed"/> is an unclean one. Called when database and log exist.</summary>

@@ -17,12 +17,14 @@ static class Ending
         RecipientState.Held => MailEventType.Held,
         RecipientState.Failed => MailEventType.Failed,
         RecipientState.Scheduled or RecipientState.Queued or RecipientState.Leased or RecipientState.Unknown or RecipientState.Sent
-            or RecipientState.Delivered or RecipientState.Bounced => throw new ArgumentOutOfRangeException(nameof(state), state, "Not reached without an attempt."),
+            or RecipientState.Delivered or RecipientState.Bounced =>
+                throw new ArgumentOutOfRangeException(nameof(state), state, "Not reached without an attempt."),
     };
 
     /// <summary>Ends all open recipients of a row in one state and deletes the row. Returns how many recipients.</summary>
     public static int End(
-        WriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None, MailEventType? type = null)
+        WriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None,
+        MailEventType? type = null)
     {
         var numbers = new List<int>();
         foreach (var recipient in session.Messages.Open(row))

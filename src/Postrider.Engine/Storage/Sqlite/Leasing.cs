@@ -10,7 +10,8 @@ readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed);
 readonly record struct Claimed(EnvelopeId Id, int Claim, Incarnation Owner)
 {
     public static Claimed Of(Lease lease) => new(lease.Envelope.Id, lease.Envelope.Claim, lease.Owner);
-    public static Claimed Of(QueueRow leased) => new(new EnvelopeId(new MessageId(leased.Message), leased.N), leased.Claim, leased.Owner!.Value);
+    public static Claimed Of(QueueRow leased) =>
+        new(new EnvelopeId(new MessageId(leased.Message), leased.N), leased.Claim, leased.Owner!.Value);
 }
 
 /// <summary>Takes due rows for a node, tests what must hold when an attempt starts, and gives leases back.</summary>
@@ -46,7 +47,8 @@ static class Leasing
             return;
         }
         session.Queue.Lease(row, owner);
-        session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Queued, RecipientState.Leased, row.Recipients);
+        session.Counters.Move(
+            row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Queued, RecipientState.Leased, row.Recipients);
         taken.Add(new Taken(row, suppressed));
     }
 
@@ -76,7 +78,8 @@ static class Leasing
                 Ending.End(session, row, RecipientState.Cancelled, now, null);
                 continue;
             }
-            session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Leased, RecipientState.Queued, row.Recipients);
+            session.Counters.Move(
+                row.Tenant, session.Messages.Find(row.Message)?.Batch, RecipientState.Leased, RecipientState.Queued, row.Recipients);
             (row.State, row.Owner, row.PastCommitPoint, row.Due, row.Wait) = (RecipientState.Queued, null, false, due, reason);
             session.Queue.Update(row);
         }

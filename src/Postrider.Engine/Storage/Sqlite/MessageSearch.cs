@@ -5,9 +5,11 @@ using Postrider.Queue;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>Lists messages by a filter: the most telling part of it yields candidates in the order of ids, the rest is tested on them.</summary>
+/// <summary>Lists messages by a filter: the most telling part of it yields candidates in the order of ids, the rest is tested on
+/// them.</summary>
 /// <remarks>A filter that finds little is cut after <see cref="Budget"/>, with the place where the search goes on.</remarks>
-sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilter filter, SearchIndex index, string nodeName, TimeProvider clock)
+sealed class MessageSearch(
+    DbConnection connection, TenantId tenant, MessageFilter filter, SearchIndex index, string nodeName, TimeProvider clock)
 {
     static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(400);
 
@@ -28,7 +30,8 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
         var found = new List<MessageView>();
         var exhausted = false;
         // As many as the page needs; where the filter throws most away, more each time.
-        for (var step = limit + 1; found.Count <= limit && !exhausted && clock.GetElapsedTime(started) < Budget; step = Math.Min(4 * step, LargestStep))
+        var step = limit + 1;
+        while (found.Count <= limit && !exhausted && clock.GetElapsedTime(started) < Budget)
         {
             var rows = NextRows(step);
             exhausted = rows.Count < step;
@@ -36,6 +39,7 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
                 found.Add(view);
             if (rows.Count > 0)
                 MoveOn(rows[^1].Id);
+            step = Math.Min(4 * step, LargestStep);
         }
         var more = found.Count > limit;
         if (more)
@@ -77,7 +81,8 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
             return ByHash(StoredAddress.SearchHash(tenant, tag), count);
         return filter.State switch
         {
-            RecipientState.Scheduled or RecipientState.Queued => ByRange("queue", "message", "tenant = @tenant AND state = 1", "TRUE", count),
+            RecipientState.Scheduled or RecipientState.Queued =>
+                ByRange("queue", "message", "tenant = @tenant AND state = 1", "TRUE", count),
             RecipientState.Leased => ByRange("queue", "message", "tenant = @tenant", "state = 2", count),
             RecipientState.Unknown => ByRange("queue", "message", "tenant = @tenant", "state = 3", count),
             RecipientState.Held => ByRange("recipients", "message", "TRUE", "state = 4", count),
@@ -106,7 +111,8 @@ sealed class MessageSearch(DbConnection connection, TenantId tenant, MessageFilt
         {
             if (run.High <= _above || run.Low >= _below)
                 continue;
-            if (found.Count >= count && (_ascending ? run.Low > found.ElementAt(count - 1) : run.High < found.Reverse().ElementAt(count - 1)))
+            if (found.Count >= count
+                && (_ascending ? run.Low > found.ElementAt(count - 1) : run.High < found.Reverse().ElementAt(count - 1)))
                 break;
             found.UnionWith(connection.Query<long>($"""
                 SELECT message FROM search WHERE bucket = @bucket AND hash = @hash AND message > @above AND message < @below

@@ -6,7 +6,8 @@ namespace Postrider.Storage.Sqlite;
 sealed class MessageTables(Statements statements)
 {
     readonly Statement _insertMessage = statements.Prepare("""
-        INSERT INTO messages (id, tenant, stream, batch, route, send_at, expires, on_ambiguous, ordering_key, sender, subject, tags, metadata, content)
+        INSERT INTO messages (id, tenant, stream, batch, route, send_at, expires, on_ambiguous, ordering_key, sender, subject, tags,
+            metadata, content)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
         """);
 
@@ -46,7 +47,8 @@ sealed class MessageTables(Statements statements)
     public void InsertMessage(PreparedMessage message, PreparedAcceptance of)
     {
         var fields = of.Fields;
-        var row = _insertMessage.With().Add(message.Id).Add(of.Tenant).Add((long)message.Stream).Add(of.Batch?.Id).AddText(fields[message.Route])
+        var row = _insertMessage.With().Add(message.Id).Add(of.Tenant).Add((long)message.Stream).Add(of.Batch?.Id)
+            .AddText(fields[message.Route])
             .Add(message.SendAt).Add(message.Expires).Add((long)message.OnAmbiguous);
         AddText(row, fields, message.OrderingKey);
         AddText(row, fields, message.Sender);
@@ -66,9 +68,11 @@ sealed class MessageTables(Statements statements)
         row.Run();
     }
 
-    public void InsertRecipient(long message, in PreparedRecipient recipient, int envelope, RecipientState state, HeldReason held, FieldWriter fields, long now)
+    public void InsertRecipient(
+        long message, in PreparedRecipient recipient, int envelope, RecipientState state, HeldReason held, FieldWriter fields, long now)
     {
-        var row = _insertRecipient.With().Add(message).Add(recipient.N).Add(envelope).Add((long)recipient.Kind).AddText(fields[recipient.Address]);
+        var row = _insertRecipient.With().Add(message).Add(recipient.N).Add(envelope).Add((long)recipient.Kind)
+            .AddText(fields[recipient.Address]);
         AddText(row, fields, recipient.Name);
         row.Add((long)state).Add((long)held).Add(now).Run();
     }
@@ -138,7 +142,8 @@ sealed class MessageTables(Statements statements)
 }
 
 /// <summary>What the writer needs of a message.</summary>
-sealed record MessageRow(long Id, int Tenant, MailStream Stream, long? Batch, string Route, long Expires, AmbiguityPolicy OnAmbiguous, string? OrderingKey);
+sealed record MessageRow(
+    long Id, int Tenant, MailStream Stream, long? Batch, string Route, long Expires, AmbiguityPolicy OnAmbiguous, string? OrderingKey);
 
 /// <summary>What the writer needs of a recipient. <see cref="RecipientState.Queued"/> stands for every open state.</summary>
 sealed record RecipientRow(int N, int Envelope, string Address, RecipientState State, int Tries, int Generation);

@@ -5,7 +5,8 @@ using Postrider.Queue;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>Reads the messages of leased rows, and which keys have work, on a connection of its own: 8 µs a mail that the writer does not spend.</summary>
+/// <summary>Reads the messages of leased rows, and which keys have work, on a connection of its own: 8 µs a mail that the writer does not
+/// spend.</summary>
 sealed class QueueReader : IDisposable
 {
     // A batch's content is decoded once for its thousands of messages; a few batches are under way at a time.
@@ -38,7 +39,7 @@ sealed class QueueReader : IDisposable
         _message = _statements.Prepare("SELECT batch, content FROM messages WHERE id = ?1");
         _batch = _statements.Prepare("SELECT content FROM batches WHERE id = ?1");
         _recipients = _statements.Prepare("SELECT n, envelope, kind, address, name, state FROM recipients WHERE message = ?1 ORDER BY n");
-        _nextKey = [_statements.Prepare(NextGate), _statements.Prepare(NextTenant), _statements.Prepare(NextStream), _statements.Prepare(NextRoute)];
+        _nextKey = [.. ((string[])[NextGate, NextTenant, NextStream, NextRoute]).Select(_statements.Prepare)];
     }
 
     /// <summary>For tests of plans.</summary>
@@ -73,7 +74,8 @@ sealed class QueueReader : IDisposable
             {
                 (route, stream, tenant, gate) = (found.Text(0), found.Long(1), found.Long(2), found.Long(3));
                 if (gate != (long)Gate.Ordering)
-                    keys.Add(new DueKey(new QueueKey(route, (MailStream)stream, new TenantId((int)tenant)), Instant.From(found.Long(4)), gate == (long)Gate.Alone));
+                    keys.Add(new DueKey(new QueueKey(route, (MailStream)stream, new TenantId((int)tenant)), Instant.From(found.Long(4)),
+                        gate == (long)Gate.Alone));
                 found.Reset();
             }
             return keys;
@@ -114,7 +116,8 @@ sealed class QueueReader : IDisposable
         {
             Envelope = row.ToEnvelope(),
             Owner = row.Owner!.Value,
-            Message = BornLeased.Message(new MessageId(row.Message), batch is { } id ? new MessageId(id) : null, content, all, row.Generation),
+            Message = BornLeased.Message(
+                new MessageId(row.Message), batch is { } id ? new MessageId(id) : null, content, all, row.Generation),
             Recipients = open,
             Suppressed = taken.Suppressed,
         };
@@ -124,7 +127,8 @@ sealed class QueueReader : IDisposable
     {
         _message.With().Add(message);
         if (!_message.Step())
-            throw new InvalidDataException($"Message {new MessageId(message)} has a queue row and no message row: the database is damaged.");
+            throw new InvalidDataException(
+                $"Message {new MessageId(message)} has a queue row and no message row: the database is damaged.");
         var batch = _message.LongOrNull(0);
         var own = _message.BlobOrNull(1);
         _message.Reset();
@@ -139,7 +143,9 @@ sealed class QueueReader : IDisposable
         _batch.Reset();
         if (_batches.Count == MaxCachedBatches)
             _batches.Clear();
-        return (batch, _batches[id] = ContentCodec.Read(stored ?? throw new InvalidDataException($"Batch {new MessageId(id)} has no content: the database is damaged.")));
+        if (stored is null)
+            throw new InvalidDataException($"Batch {new MessageId(id)} has no content: the database is damaged.");
+        return (batch, _batches[id] = ContentCodec.Read(stored));
     }
 
     public void Dispose()

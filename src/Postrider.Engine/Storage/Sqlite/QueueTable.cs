@@ -40,9 +40,12 @@ sealed class QueueTable(Statements statements)
         WHERE message = ?1 AND n = ?2
         """);
 
-    public const string SelectLeased = $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_leased WHERE state = 2 AND node = ?1 AND incarnation <> ?2";
-    public const string SelectSettled = $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_unknown WHERE state = 3 AND due <= ?1 ORDER BY due LIMIT ?2";
-    public const string SelectExpired = $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_expires WHERE state = 1 AND expires <= ?1 ORDER BY expires LIMIT ?2";
+    public const string SelectLeased =
+        $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_leased WHERE state = 2 AND node = ?1 AND incarnation <> ?2";
+    public const string SelectSettled =
+        $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_unknown WHERE state = 3 AND due <= ?1 ORDER BY due LIMIT ?2";
+    public const string SelectExpired =
+        $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_expires WHERE state = 1 AND expires <= ?1 ORDER BY expires LIMIT ?2";
 
     readonly Statement _leased = statements.Prepare(SelectLeased);
     readonly Statement _settled = statements.Prepare(SelectSettled);
@@ -50,7 +53,8 @@ sealed class QueueTable(Statements statements)
 
     readonly Statement _commitPoint = statements.Prepare("""
         UPDATE queue SET phase = 1, history = ?7
-        WHERE message = ?1 AND n = ?2 AND state = 2 AND phase = 0 AND claim = ?3 AND node = ?4 AND incarnation = ?5 AND cancelled = 0 AND expires > ?6
+        WHERE message = ?1 AND n = ?2 AND state = 2 AND phase = 0 AND claim = ?3 AND node = ?4 AND incarnation = ?5 AND cancelled = 0
+            AND expires > ?6
         """);
 
     public const string SelectOrdered = """
@@ -63,15 +67,16 @@ sealed class QueueTable(Statements statements)
     readonly Statement _setGate = statements.Prepare("UPDATE queue SET gate = ?3 WHERE message = ?1 AND n = ?2");
 
     public void Insert(QueueRow row) => _insert.With()
-        .Add(row.Message).Add(row.N).Add(row.Tenant).AddText(row.Route).Add((long)row.Stream).Add((long)row.Gate).Add(row.Due).Add(row.Expires)
-        .Add((long)row.State).Add(row.PastCommitPoint).Add((long)row.Wait).Add(row.Claim).Add(row.Owner?.Node).Add(row.Owner?.Number)
-        .Add(row.Recipients).Add(row.Tries).Add(row.Deferrals).Add(row.Rounds).Add(row.Suspect).Add(row.Generation)
+        .Add(row.Message).Add(row.N).Add(row.Tenant).AddText(row.Route).Add((long)row.Stream).Add((long)row.Gate).Add(row.Due)
+        .Add(row.Expires).Add((long)row.State).Add(row.PastCommitPoint).Add((long)row.Wait).Add(row.Claim)
+        .Add(row.Owner?.Node).Add(row.Owner?.Number).Add(row.Recipients).Add(row.Tries).Add(row.Deferrals).Add(row.Rounds)
+        .Add(row.Suspect).Add(row.Generation)
         .Add((long)row.OnAmbiguous).Add(row.Cancelled).AddText(row.OrderingKey).AddBlob(row.History).Run();
 
     public void Update(QueueRow row) => _update.With()
         .Add(row.Message).Add(row.N).Add((long)row.Gate).Add(row.Due).Add(row.Expires).Add((long)row.State).Add(row.PastCommitPoint)
-        .Add((long)row.Wait).Add(row.Claim).Add(row.Owner?.Node).Add(row.Owner?.Number).Add(row.Recipients).Add(row.Tries).Add(row.Deferrals)
-        .Add(row.Rounds).Add(row.Suspect).Add(row.Cancelled).AddBlob(row.History).Run();
+        .Add((long)row.Wait).Add(row.Claim).Add(row.Owner?.Node).Add(row.Owner?.Number).Add(row.Recipients).Add(row.Tries)
+        .Add(row.Deferrals).Add(row.Rounds).Add(row.Suspect).Add(row.Cancelled).AddBlob(row.History).Run();
 
     public QueueRow? Find(EnvelopeId id)
     {
@@ -105,12 +110,12 @@ sealed class QueueTable(Statements statements)
 
     /// <summary>False: the lease was lost, nothing was deleted.</summary>
     public bool DeleteClaimed(Lease lease) => _deleteClaimed.With()
-        .Add(lease.Envelope.Id.Message.Value).Add(lease.Envelope.Id.N).Add(lease.Envelope.Claim).Add(lease.Owner.Node).Add(lease.Owner.Number)
-        .RunCounting() == 1;
+        .Add(lease.Envelope.Id.Message.Value).Add(lease.Envelope.Id.N).Add(lease.Envelope.Claim).Add(lease.Owner.Node)
+        .Add(lease.Owner.Number).RunCounting() == 1;
 
     public bool PassCommitPoint(Lease lease, byte[]? history, long now) => _commitPoint.With()
-        .Add(lease.Envelope.Id.Message.Value).Add(lease.Envelope.Id.N).Add(lease.Envelope.Claim).Add(lease.Owner.Node).Add(lease.Owner.Number)
-        .Add(now).AddBlob(history).RunCounting() == 1;
+        .Add(lease.Envelope.Id.Message.Value).Add(lease.Envelope.Id.N).Add(lease.Envelope.Claim).Add(lease.Owner.Node)
+        .Add(lease.Owner.Number).Add(now).AddBlob(history).RunCounting() == 1;
 
     public void Delete(QueueRow row)
     {
@@ -118,7 +123,8 @@ sealed class QueueTable(Statements statements)
         Arrange(row.Tenant, row.OrderingKey);
     }
 
-    /// <summary>Restores the rule of ordering keys after rows of one came or went: one row in front, the first by id among those that are not
+    /// <summary>Restores the rule of ordering keys after rows of one came or went: one row in front, the first by id among those that are
+    /// not
     /// under way, the others behind it. Free when there is no key.</summary>
     public void Arrange(int tenant, string? orderingKey)
     {

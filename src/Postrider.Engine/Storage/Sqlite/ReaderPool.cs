@@ -4,7 +4,8 @@ using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>Query-only connections for cold reads. A read sees one moment, and is cut after 5 s: an old snapshot keeps the log from being reset.</summary>
+/// <summary>Query-only connections for cold reads. A read sees one moment, and is cut after 5 s: an old snapshot keeps the log from being
+/// reset.</summary>
 sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -75,7 +76,8 @@ sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
             }
             catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_INTERRUPT)
             {
-                throw new TimeoutException($"The search took longer than {Limit.TotalSeconds:0} s and was cut. Narrow it: a shorter time span, or an address.", e);
+                throw new TimeoutException(
+                    $"The search took longer than {Limit.TotalSeconds:0} s and was cut. Narrow it: a shorter time span, or an address.", e);
             }
             finally
             {

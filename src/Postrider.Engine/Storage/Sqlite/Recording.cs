@@ -34,7 +34,8 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
     public void Dispose() => details.Dispose();
 }
 
-/// <summary>Applies what an attempt came to. The usual one, all recipients ended, is one delete, an update a recipient, and the event.</summary>
+/// <summary>Applies what an attempt came to. The usual one, all recipients ended, is one delete, an update a recipient, and the
+/// event.</summary>
 static class Recording
 {
     public static RecordResult Run(WriteSession session, PreparedRecord prepared)
@@ -99,7 +100,8 @@ static class Recording
     /// <summary>Ends that no attempt explains, and all that wait for a person, have an event of their own.</summary>
     static void AppendWithoutAttempt(WriteSession session, AttemptRecord record, long now)
     {
-        var own = record.Ends.Where(e => e.State == RecipientState.Held || (e.Outcome is null && !e.State.IsAttempted)).ToLookup(e => (e.State, e.Reason));
+        var own = record.Ends.Where(e => e.State == RecipientState.Held || (e.Outcome is null && !e.State.IsAttempted))
+            .ToLookup(e => (e.State, e.Reason));
         if (own.Count == 0)
             return;
         var lease = record.Lease;
@@ -115,7 +117,8 @@ static class Recording
         if (record.Attempt.Transport is null)
             return RecordResult.Fenced;
         Append(session, prepared, MailEventType.LateEvidence);
-        if (session.Queue.Find(record.Lease.Envelope.Id) is { State: RecipientState.Unknown } row && row.Claim == record.Lease.Envelope.Claim)
+        if (session.Queue.Find(record.Lease.Envelope.Id) is { State: RecipientState.Unknown } row
+            && row.Claim == record.Lease.Envelope.Claim)
             Resolve(session, record, row, now);
         return RecordResult.Fenced;
     }
@@ -125,7 +128,8 @@ static class Recording
         var batch = session.Messages.Find(row.Message)?.Batch;
         foreach (var (n, outcome) in record.Attempt.Outcomes)
         {
-            if (outcome.Kind != OutcomeKind.Accepted || !session.Messages.End(row.Message, n, RecipientState.Sent, HeldReason.None, row.Tries, now))
+            if (outcome.Kind != OutcomeKind.Accepted
+                || !session.Messages.End(row.Message, n, RecipientState.Sent, HeldReason.None, row.Tries, now))
                 continue;
             row.Recipients--;
             session.Counters.Move(row.Tenant, batch, RecipientState.Unknown, RecipientState.Sent, 1);

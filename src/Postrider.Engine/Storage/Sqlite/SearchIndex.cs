@@ -11,8 +11,10 @@ readonly record struct SearchRun(long Bucket, long Low, long High);
 
 /// <summary>The index of addresses and tags, written in arrears: in sorted runs, so that inserts go to the end of the table.</summary>
 /// <remarks>
-/// An entry in random order dirties a page of its own, a quarter of all that SQLite does for a mail. So entries wait in memory, where searches
-/// find them too, until there are enough for a run; the run is written in pieces of about 1 ms. After a crash the waiting ones are made again from
+/// An entry in random order dirties a page of its own, a quarter of all that SQLite does for a mail. So entries wait in memory, where
+/// searches
+/// find them too, until there are enough for a run; the run is written in pieces of about 1 ms. After a crash the waiting ones are made
+/// again from
 /// the rows of messages from <c>progress('search.low')</c> on: the lowest id that waits, written when it changes.
 /// </remarks>
 sealed class SearchIndex
@@ -61,7 +63,8 @@ sealed class SearchIndex
             _setLow.With().Add(_newLow).Run();
     }
 
-    /// <summary>Returns true when a run is to be written: then <see cref="SortForFlush"/> off the writer, and <see cref="WritePiece"/> on it until it returns null.</summary>
+    /// <summary>Returns true when a run is to be written: then <see cref="SortForFlush"/> off the writer, and <see cref="WritePiece"/> on
+    /// it until it returns null.</summary>
     public bool AfterCommit()
     {
         _low = _newLow;
@@ -110,7 +113,8 @@ sealed class SearchIndex
         return null;
     }
 
-    /// <summary>The last piece is committed, or one could not be written: then the run is tried again when another one has gathered.</summary>
+    /// <summary>The last piece is committed, or one could not be written: then the run is tried again when another one has
+    /// gathered.</summary>
     public void FlushEnded(bool written)
     {
         lock (_lock)
@@ -175,7 +179,8 @@ sealed class SearchIndex
             SELECT m.tenant, r.message, r.address FROM recipients r JOIN messages m ON m.id = r.message WHERE r.message >= ?1
             """).With().Add(_low);
         while (recipients.Step())
-            _waiting.Add(new SearchEntry(StoredAddress.SearchHash(new(recipients.Int(0)), StoredAddress.Parse(recipients.Text(2))), recipients.Long(1)));
+            _waiting.Add(new SearchEntry(
+                StoredAddress.SearchHash(new(recipients.Int(0)), StoredAddress.Parse(recipients.Text(2))), recipients.Long(1)));
         var tagged = statements.Prepare("SELECT tenant, id, tags FROM messages WHERE id >= ?1 AND tags IS NOT NULL").With().Add(_low);
         while (tagged.Step())
         {

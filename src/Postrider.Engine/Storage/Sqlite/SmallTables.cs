@@ -11,7 +11,8 @@ sealed class EventTable
 
     public EventTable(Statements statements)
     {
-        _insert = statements.Prepare("INSERT INTO events (id, message, tenant, type, at, node, details) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        _insert = statements.Prepare(
+            "INSERT INTO events (id, message, tenant, type, at, node, details) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         _next = (statements.Prepare("SELECT max(id) FROM events").With().Scalar() ?? 0) + 1;
     }
 
@@ -27,7 +28,8 @@ sealed class EventTable
     }
 }
 
-/// <summary>Sums of recipients by scope and state, as deltas that each transaction adds up in memory and writes once: no row a mail.</summary>
+/// <summary>Sums of recipients by scope and state, as deltas that each transaction adds up in memory and writes once: no row a
+/// mail.</summary>
 sealed class CounterTable(Statements statements)
 {
     readonly Dictionary<(long Scope, int State), long> _deltas = [];
@@ -128,11 +130,13 @@ sealed class SuppressionTable
 /// <summary>Callers' keys and the answers they got.</summary>
 sealed class IdempotencyTable(Statements statements)
 {
-    readonly Statement _find = statements.Prepare("SELECT request_hash, answer, keep_until FROM idempotency WHERE tenant = ?1 AND key = ?2");
+    readonly Statement _find =
+        statements.Prepare("SELECT request_hash, answer, keep_until FROM idempotency WHERE tenant = ?1 AND key = ?2");
 
     readonly Statement _put = statements.Prepare("""
         INSERT INTO idempotency (tenant, key, request_hash, answer, keep_until) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT (tenant, key) DO UPDATE SET request_hash = excluded.request_hash, answer = excluded.answer, keep_until = excluded.keep_until
+        ON CONFLICT (tenant, key) DO UPDATE SET request_hash = excluded.request_hash, answer = excluded.answer,
+            keep_until = excluded.keep_until
         """);
 
     readonly Statement _purge = statements.Prepare("""
@@ -153,7 +157,8 @@ sealed class IdempotencyTable(Statements statements)
 
     /// <param name="answer">Kept instead of the claim's; null: the claim's.</param>
     public void Put(int tenant, Queue.IdempotencyClaim claim, ReadOnlyMemory<byte>? answer) => _put.With()
-        .Add(tenant).AddText(claim.Key).AddBlob(claim.RequestHash.Span).AddBlob((answer ?? claim.Answer).Span).Add(claim.KeepUntil.Ms).Run();
+        .Add(tenant).AddText(claim.Key).AddBlob(claim.RequestHash.Span).AddBlob((answer ?? claim.Answer).Span).Add(claim.KeepUntil.Ms)
+            .Run();
 
     public int Purge(long now, int limit) => _purge.With().Add(now).Add(limit).RunCounting();
 }

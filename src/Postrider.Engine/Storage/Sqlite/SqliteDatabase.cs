@@ -59,7 +59,8 @@ static class SqliteDatabase
         using var check = new Statement(connection.Handle!, "PRAGMA quick_check(1)");
         check.With();
         if (!check.Step() || check.Text(0) is not "ok" and var fault)
-            throw new StoreUnusableException($"The database {connection.DataSource} is damaged ({check.Text(0)}). Restore it from a backup, "
+            throw new StoreUnusableException(
+                $"The database {connection.DataSource} is damaged ({check.Text(0)}). Restore it from a backup, "
                 + "or save what can be read with: sqlite3 DATABASE .recover");
     }
 
@@ -67,11 +68,15 @@ static class SqliteDatabase
     public static void Migrate(SqliteConnection connection, IReadOnlyList<Migration> migrations, long now)
     {
         var db = connection.Handle!;
-        Execute(db, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT");
+        Execute(db, """
+            CREATE TABLE IF NOT EXISTS schema_version (
+                version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT
+            """);
         using var newest = new Statement(db, "SELECT max(version) FROM schema_version");
         var current = newest.With().Scalar() ?? 0;
         if (current > migrations.Count)
-            throw new StoreUnusableException($"The database {connection.DataSource} has schema version {current}, made by a newer Postrider; "
+            throw new StoreUnusableException(
+                $"The database {connection.DataSource} has schema version {current}, made by a newer Postrider; "
                 + $"this one knows up to {migrations.Count}. Use the newer program, or restore the backup from before the upgrade.");
         using var note = new Statement(db, "INSERT INTO schema_version (version, name, applied_at) VALUES (?1, ?2, ?3)");
         foreach (var migration in migrations)
@@ -87,7 +92,8 @@ static class SqliteDatabase
 
     static SqliteConnection Open(string path, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         raw.sqlite3_extended_result_codes(connection.Handle!, 1);
         return connection;
@@ -108,6 +114,8 @@ static class SqliteDatabase
         var set = read.Step() ? read.Text(0) : "nothing";
         if (set != value)
             throw new StoreUnusableException($"SQLite does not take the setting {pragma}={value}; it says {set}. "
-                + (pragma == "journal_mode" ? "The file system must support shared memory maps: use a local disk, not a network share." : "Use the bundled SQLite."));
+                + (pragma == "journal_mode"
+                    ? "The file system must support shared memory maps: use a local disk, not a network share."
+                    : "Use the bundled SQLite."));
     }
 }

@@ -12,7 +12,8 @@ sealed class SqliteFault(int code, string text) : Exception($"SQLite error {code
     public static SqliteFault Of(sqlite3 db, int code, string doing) =>
         new(Extended(db, code), $"{raw.sqlite3_errmsg(db).utf8_to_string()} ({doing})");
 
-    static int Extended(sqlite3 db, int code) => raw.sqlite3_extended_errcode(db) is not (raw.SQLITE_OK or raw.SQLITE_ROW or raw.SQLITE_DONE) and var extended ? extended : code;
+    static int Extended(sqlite3 db, int code) =>
+        raw.sqlite3_extended_errcode(db) is not (raw.SQLITE_OK or raw.SQLITE_ROW or raw.SQLITE_DONE) and var extended ? extended : code;
 
     public static FaultKind Judge(Exception error) => error switch
     {

@@ -14,7 +14,8 @@ public sealed partial class SqliteStore
         ReadAsync(connection => MessageQueries.GetContent(connection, tenant, id.Value), ct);
 
     public Task<bool> ExistsAsync(MessageId id, CancellationToken ct) =>
-        ReadAsync(connection => connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id = id.Value }) is not null, ct);
+        ReadAsync(
+            connection => connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id = id.Value }) is not null, ct);
 
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);

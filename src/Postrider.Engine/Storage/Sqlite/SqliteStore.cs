@@ -8,7 +8,8 @@ namespace Postrider.Storage.Sqlite;
 
 /// <summary>The store in one SQLite file, for one process.</summary>
 /// <remarks>
-/// Everything that is written goes through one writer with group commit (<see cref="WriteAsync"/> for other rooms' tables); everything that is
+/// Everything that is written goes through one writer with group commit (<see cref="WriteAsync"/> for other rooms' tables); everything that
+/// is
 /// read for people goes through query-only connections (<see cref="ReadAsync"/>). Other rooms add partial files beside this one.
 /// </remarks>
 public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDisposable
@@ -24,7 +25,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     int _disposed;
     readonly string _path;
 
-    SqliteStore(DatabaseLock databaseLock, SqliteConnection connection, string path, StorageOptions options, TimeProvider clock, ILogger log, Func<long>? freeBytes)
+    SqliteStore(DatabaseLock databaseLock, SqliteConnection connection, string path, StorageOptions options, TimeProvider clock,
+        ILogger log, Func<long>? freeBytes)
     {
         (_lock, _clock, _options, _path) = (databaseLock, clock, options, path);
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
@@ -37,13 +39,15 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     /// <summary>The latch that closes at the first storage error: the host watches it and stops with an exit code other than 0.</summary>
     public StoreHealth Health { get; } = new();
 
-    /// <summary>Opens the database, making it and bringing its schema up to date where needed. After an unclean end all pages are checked first.</summary>
+    /// <summary>Opens the database, making it and bringing its schema up to date where needed. After an unclean end all pages are checked
+    /// first.</summary>
     /// <exception cref="StoreInUseException">Another process has it open: exit code 2.</exception>
     /// <exception cref="StoreUnusableException">Damaged, incomplete, or made by a newer version.</exception>
     public static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log) =>
         Open(path, options, clock, log, freeBytes: null);
 
-    internal static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log, Func<long>? freeBytes)
+    internal static SqliteStore Open(
+        string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log, Func<long>? freeBytes)
     {
         path = Path.GetFullPath(path);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -67,7 +71,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
             connection?.Dispose();
             databaseLock.Dispose();
             if (e is SqliteFault or SqliteException or InvalidDataException)
-                throw new StoreUnusableException($"The database {path} cannot be opened: {e.Message}. If it is damaged, restore it from a backup.", e);
+                throw new StoreUnusableException(
+                    $"The database {path} cannot be opened: {e.Message}. If it is damaged, restore it from a backup.", e);
             throw;
         }
     }
@@ -89,13 +94,15 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         }
     }
 
-    public async Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
+    public async Task<IReadOnlyList<Lease>> LeaseAsync(
+        QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         Health.ThrowIfFailed();
         if (permits <= 0 || _disk.IsLow)
             return [];
-        var taken = await _writer.RunAsync(session => Leasing.Take(session, key, permits, owner, now.Ms, alone), key.Stream == MailStream.Bulk);
+        var taken = await _writer.RunAsync(
+            session => Leasing.Take(session, key, permits, owner, now.Ms, alone), key.Stream == MailStream.Bulk);
         if (taken.Count == 0)
             return [];
         try
@@ -106,7 +113,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         catch when (Health.Fault is null)
         {
             // Leased for nobody, they would wait for the next start.
-            await _writer.RunAsync(session => Done(() => Leasing.Release(session, taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1).Ms, WaitReason.Released)));
+            await _writer.RunAsync(session =>
+                Done(() => Leasing.Release(session, taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1).Ms, WaitReason.Released)));
             throw;
         }
     }
@@ -115,7 +123,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         _writer.RunAsync(session => Done(() => Leasing.Release(session, [.. leases.Select(Claimed.Of)], dueAt.Ms, reason)));
 
     public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) =>
-        _writer.RunAsync(session => Leasing.PassCommitPoint(session, lease, transport, now.Ms), lease.Envelope.Key.Stream == MailStream.Bulk);
+        _writer.RunAsync(
+            session => Leasing.PassCommitPoint(session, lease, transport, now.Ms), lease.Envelope.Key.Stream == MailStream.Bulk);
 
     public async Task<RecordResult> RecordAsync(AttemptRecord record)
     {
@@ -147,16 +156,20 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
         _writer.RunAsync(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms));
 
-    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
+    public Task<bool?> RescheduleAsync(
+        TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
         _writer.RunAsync(session => Commanding.Reschedule(session, tenant.Value, message.Value, sendAt.Ms, expiresAt.Ms));
 
-    /// <summary>A durable write of another room: runs on the writer's connection, inside its transaction, together with what else waits. On disk when the task completes.</summary>
-    /// <remarks>Keep it short (a few rows): the mail waits meanwhile. It may run twice when the first transaction is rolled back, so it must not change anything but the database.</remarks>
+    /// <summary>A durable write of another room: runs on the writer's connection, inside its transaction, together with what else waits. On
+    /// disk when the task completes.</summary>
+    /// <remarks>Keep it short (a few rows): the mail waits meanwhile. It may run twice when the first transaction is rolled back, so it
+    /// must not change anything but the database.</remarks>
     internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write) => _writer.RunAsync(session => write(session.Connection));
 
     internal Task WriteAsync(Action<SqliteConnection> write) => _writer.RunAsync(session => Done(() => write(session.Connection)));
 
-    /// <summary>A read for people: on a query-only connection, on the thread pool, of one moment, cut after 5 s with <see cref="TimeoutException"/>.</summary>
+    /// <summary>A read for people: on a query-only connection, on the thread pool, of one moment, cut after 5 s with
+    /// <see cref="TimeoutException"/>.</summary>
     internal Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken ct)
     {
         Health.ThrowIfFailed();
@@ -167,7 +180,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     internal WriteSession Session => _session;
     internal QueueReader QueueReader => _queueReader;
 
-    /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the store.</summary>
+    /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the
+    /// store.</summary>
     internal SqliteConnection OpenReader() => SqliteDatabase.OpenReader(_path);
 
     /// <summary>Finishes what waits, carries the log over and gives the lock up.</summary>

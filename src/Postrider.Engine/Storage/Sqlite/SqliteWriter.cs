@@ -31,7 +31,8 @@ sealed class SqliteWork<T>(Func<WriteSession, T> work, bool isBulk) : SqliteWork
 }
 
 /// <summary>The only connection that writes and the only one that checkpoints, on a thread of its own.</summary>
-/// <remarks>SQLite 3.50.4 can damage a database when one connection resets the write-ahead log while another one writes or checkpoints; with one of each there is no such moment.</remarks>
+/// <remarks>SQLite 3.50.4 can damage a database when one connection resets the write-ahead log while another one writes or checkpoints;
+/// with one of each there is no such moment.</remarks>
 sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
 {
     /// <summary>Pages of 8 KB in the log before they are carried over: 32 MB is the knee; more saves 4 % and stalls for 40 ms.</summary>
@@ -93,7 +94,8 @@ sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
         ? new StoreUnavailableException("The disk is full: nothing was stored. Free some space; it goes on when there is enough.", error)
         : error;
 
-    /// <summary>Waits for the work that is queued, then closes; the log is carried over and removed unless the storage has failed.</summary>
+    /// <summary>Waits for the work that is queued, then closes; the log is carried over and removed unless the storage has
+    /// failed.</summary>
     public void Dispose()
     {
         Stop();

@@ -4,7 +4,8 @@ using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>A prepared statement, used again and again by one thread: <see cref="With"/> starts it, <c>Add</c> binds the parameters in order.</summary>
+/// <summary>A prepared statement, used again and again by one thread: <see cref="With"/> starts it, <c>Add</c> binds the parameters in
+/// order.</summary>
 /// <remarks>Against <c>SqliteCommand</c> it saves 13–25 µs an accepted mail: no boxing, no strings, no garbage.</remarks>
 sealed class Statement : IDisposable
 {

@@ -4,7 +4,8 @@ using Postrider.Queue;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>What time and death do to the queue: dead leases return, doubt is settled, what is overdue ends. Reads open rows by their partial indexes only.</summary>
+/// <summary>What time and death do to the queue: dead leases return, doubt is settled, what is overdue ends. Reads open rows by their
+/// partial indexes only.</summary>
 static class Sweeping
 {
     public static int Sweep(WriteSession session, Incarnation owner, long now, long settleAt)
@@ -21,7 +22,8 @@ static class Sweeping
         var doubtful = row is { OnAmbiguous: AmbiguityPolicy.Hold, PastCommitPoint: true };
         if (row.Suspect >= QueueRow.SuspectLimit)
         {
-            Ending.End(session, row, RecipientState.Held, now, "The process died while it attempted this message alone.", HeldReason.Poison);
+            Ending.End(session, row, RecipientState.Held, now, "The process died while it attempted this message alone.",
+                HeldReason.Poison);
             return;
         }
         if (row.Cancelled && !doubtful)
@@ -45,7 +47,9 @@ static class Sweeping
             MarkPossibleDuplicate(row);
         session.Queue.Update(row);
         Note(session, row, RecipientState.Leased, MailEventType.Swept, now, node,
-            row.OnAmbiguous == AmbiguityPolicy.Retry ? "The process ended during the attempt; possible duplicate." : "The process ended during the attempt.");
+            row.OnAmbiguous == AmbiguityPolicy.Retry
+                ? "The process ended during the attempt; possible duplicate."
+                : "The process ended during the attempt.");
     }
 
     public static int Settle(WriteSession session, long now, int limit)
@@ -56,7 +60,8 @@ static class Sweeping
             if (row.Cancelled)
                 Ending.End(session, row, RecipientState.Cancelled, now, "Cancelled; an earlier attempt may have been accepted.");
             else if (row.OnAmbiguous == AmbiguityPolicy.Hold)
-                Ending.End(session, row, RecipientState.Held, now, "An attempt may have been accepted, and no evidence came.", HeldReason.Ambiguous, MailEventType.Ambiguous);
+                Ending.End(session, row, RecipientState.Held, now, "An attempt may have been accepted, and no evidence came.",
+                    HeldReason.Ambiguous, MailEventType.Ambiguous);
             else
                 QueueAgain(session, row, now);
         }

@@ -3,7 +3,8 @@ using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>The writer's connection with its prepared statements: what a piece of work may use while its transaction runs. Writer thread only.</summary>
+/// <summary>The writer's connection with its prepared statements: what a piece of work may use while its transaction runs. Writer thread
+/// only.</summary>
 sealed class WriteSession : IDisposable
 {
     readonly TimeProvider _clock;
