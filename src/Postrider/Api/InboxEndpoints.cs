@@ -39,7 +39,8 @@ static class InboxEndpoints
         new("recipient", "To this address."),
     ]);
 
-    static async Task<Results<JsonHttpResult<InboxAnswer>, ProblemResult>> ListAsync(HttpContext context, IInbox inbox, CancellationToken ct)
+    static async Task<Results<JsonHttpResult<InboxAnswer>, ProblemResult>> ListAsync(
+        HttpContext context, IInbox inbox, CancellationToken ct)
     {
         if (Read(context.Request.Query, out var problem) is not { } filter)
             return new ProblemResult(problem!);
@@ -60,7 +61,8 @@ static class InboxEndpoints
         return Json(Shape(mail) with { Text = content?.Text, Html = content?.Html, Source = source });
     }
 
-    static async Task<Results<FileContentHttpResult, ProblemResult>> GetSourceAsync(long id, HttpContext context, IInbox inbox, CancellationToken ct)
+    static async Task<Results<FileContentHttpResult, ProblemResult>> GetSourceAsync(
+        long id, HttpContext context, IInbox inbox, CancellationToken ct)
     {
         if (await inbox.GetAsync(context.Caller.Tenant, id, ct) is not { } mail)
             return Absent;

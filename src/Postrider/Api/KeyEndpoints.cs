@@ -71,7 +71,8 @@ static class KeyEndpoints
             StatusCodes.Status201Created);
     }
 
-    static async Task<Results<NoContent, ProblemResult>> RevokeKeyAsync(string id, HttpContext context, ApiKeys keys, CancellationToken ct) =>
+    static async Task<Results<NoContent, ProblemResult>> RevokeKeyAsync(
+        string id, HttpContext context, ApiKeys keys, CancellationToken ct) =>
         await keys.RevokeAsync(context.Caller.Tenant, id, ct) ? TypedResults.NoContent() : Absent;
 
     static async Task<JsonHttpResult<KeyListAnswer>> ListKeysAsync(HttpContext context, ApiKeys keys, CancellationToken ct)

@@ -40,7 +40,7 @@ static class ProblemCatalog
             "The body, an attachment or the message as it would travel is larger than the limit. Nothing was stored."),
         new("uri-too-long", 414, "Address too long", "validation_error", "The request line has more than 8 KB."),
         new("unsupported-media-type", 415, "Unsupported media type", "validation_error",
-            "Send application/json in UTF-8 (the batch call also takes application/x-ndjson), plain or with Content-Encoding gzip, deflate or br."),
+            "Send application/json in UTF-8 (the batch call also takes application/x-ndjson), plain or compressed by gzip, deflate or br."),
         new("unknown-field", 422, "Unknown field", "validation_error",
             "There is no such member or parameter. It is refused rather than ignored: a misspelt field would change what is sent."),
         new("invalid-field", 422, "Invalid field", "validation_error",

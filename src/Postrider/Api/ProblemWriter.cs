@@ -9,7 +9,8 @@ namespace Postrider.Api;
 /// <summary>Writes problems as RFC 9457 has them; under <c>/emails</c> with the members that Resend's SDKs read as well.</summary>
 static class ProblemWriter
 {
-    public static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    public static readonly JsonWriterOptions Readable =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {

@@ -17,7 +17,8 @@ static class SendEndpoints
     [
         "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
         "invalid-field", "not-available", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
-        "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "unverified-sender", "no-transport", "storage-low", "commit-unknown", "draining",
+        "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "unverified-sender", "no-transport",
+        "storage-low", "commit-unknown", "draining",
     ];
 
     public static void MapSending(this IEndpointRouteBuilder app)
@@ -27,13 +28,13 @@ static class SendEndpoints
             .Says("sendEmail", "Hands over one message. The answer comes when it is on disk, not when it is delivered.", Example, Refusals);
         app.MapPost("/emails/batch", (Delegate)SendBatchAsync).For(Access.Send).TakingMail()
             .Takes<IReadOnlyList<EmailShape>>(NdjsonSubmission.MediaType).Answers<BatchAnswer>(200)
-            .Says("sendBatch", "Up to 1,000 messages with a result each; as application/x-ndjson a stream of any length, answered line by line.",
+            .Says("sendBatch", "Up to 1,000 messages with a result each; as application/x-ndjson any number, answered line by line.",
                 $"[{Example}]",
                 [.. Refusals, "too-many-messages"]);
         app.MapPost("/emails/send", (Delegate)SendToDestinationsAsync).For(Access.Send).TakingMail()
             .Takes<DestinationsShape>().Answers<DestinationsAnswer>(202)
             .Says("sendToDestinations", "One content for many: a message for each destination, in one batch.",
-                """{"from":"news@example.com","destinations":[{"email":"ann@example.com","name":"Ann"}],"subject":"News","text":"It works."}""",
+                """{"from":"news@example.com","destinations":[{"email":"ann@example.com"}],"subject":"News","text":"It works."}""",
                 [.. Refusals, "too-many-messages"]);
     }
 

@@ -12,13 +12,15 @@ static class Banner
         var options = configuration.Get<PostriderOptions>();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         return Write(
-            [.. addresses.Select(ForClients)], Path.GetFullPath(ServerBuilder.StorePath(options)), app.Services.GetRequiredService<FirstKey>().Text,
+            [.. addresses.Select(ForClients)], Path.GetFullPath(ServerBuilder.StorePath(options)),
+            app.Services.GetRequiredService<FirstKey>().Text,
             [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
             hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"));
     }
 
     /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
-    internal static string Write(IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> transports, bool hasInbox)
+    internal static string Write(
+        IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> transports, bool hasInbox)
     {
         var address = addresses.Count > 0 ? addresses[0] : "http://127.0.0.1:8025";
         var key = firstKey ?? "$POSTRIDER_API_KEY";
@@ -29,7 +31,7 @@ static class Banner
             $"Postrider listens on {string.Join(" and ", addresses)}",
             $"  database    {database}",
             transports.Count == 0
-                ? "  transports  none: mail is refused with 503 until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@mail.example.com:587"
+                ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@mail.example.com:587"
                 : $"  transports  {string.Join(", ", transports)}",
         ];
         if (hasInbox)
@@ -49,7 +51,8 @@ static class Banner
     }
 
     static string ForClients(string address) =>
-        address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal);
+        address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal)
+            .Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal);
 }
 
 /// <summary>The API key that this start made, if any: printed once, kept nowhere.</summary>

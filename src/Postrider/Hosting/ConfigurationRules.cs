@@ -42,7 +42,8 @@ static class ConfigurationRules
                 configuration.Fault(
                     key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
             else if (!address.IsLoopback && !address.IsHttps)
-                configuration.Warn(key, $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
+                configuration.Warn(key,
+                    $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
     }
 
     static void JudgeSmtp(LoadedConfiguration configuration, string smtp)

@@ -46,7 +46,8 @@ sealed class ConfigurationSchema
 
     static IEnumerable<Setting> SettingsOf(ConfigurationSection section, string prefix, Type type)
     {
-        foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }))
+        foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.SetMethod is { IsPublic: true }))
         {
             var key = prefix.Length == 0 ? property.Name : $"{prefix}:{property.Name}";
             if (Setting.CanRead(property.PropertyType))

@@ -5,7 +5,8 @@ using Postrider.Providers.Capture;
 
 namespace Postrider.Hosting;
 
-/// <summary>Puts copies of mail that staging does not let out into the inbox, where people can look at it. A copy may be lost in a crash; the message is not.</summary>
+/// <summary>Puts copies of mail that staging does not let out into the inbox, where people can look at it. A copy may be lost in a crash,
+/// the message is not.</summary>
 sealed partial class HeldMail(IInbox inbox, TimeProvider clock, ILogger<HeldMail> logger) : BackgroundService
 {
     const string Transport = "held";
@@ -14,10 +15,12 @@ sealed partial class HeldMail(IInbox inbox, TimeProvider clock, ILogger<HeldMail
     // Beyond it copies are dropped: mail is accepted faster than the inbox is written, and nobody looks at so many.
     const int Capacity = 1_000;
 
-    readonly Channel<OutgoingEnvelope> _copies = Channel.CreateBounded<OutgoingEnvelope>(new BoundedChannelOptions(Capacity) { FullMode = BoundedChannelFullMode.DropWrite });
+    readonly Channel<OutgoingEnvelope> _copies =
+        Channel.CreateBounded<OutgoingEnvelope>(new BoundedChannelOptions(Capacity) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>Called after the commit; does not wait.</summary>
-    public void Add(TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all, IReadOnlyList<MessageRecipient> held) =>
+    public void Add(
+        TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all, IReadOnlyList<MessageRecipient> held) =>
         _copies.Writer.TryWrite(new OutgoingEnvelope
         {
             Tenant = tenant,

@@ -50,7 +50,8 @@ public static class Server
         Messages.StoreUnavailableException => (e.Message, ExitCodes.Storage),
         CertificateException or MasterKeyException or BootstrapKeyException => (e.Message, ExitCodes.Configuration),
         TransportSetupException setup => (string.Join(Environment.NewLine, setup.Faults), ExitCodes.Configuration),
-        IOException { InnerException: AddressInUseException } => ($"{e.Message} Give other addresses in POSTRIDER_URLS.", ExitCodes.Unavailable),
+        IOException { InnerException: AddressInUseException } =>
+            ($"{e.Message} Give other addresses in POSTRIDER_URLS.", ExitCodes.Unavailable),
         SocketException => ($"An address of POSTRIDER_URLS cannot be listened on: {e.Message}.", ExitCodes.Unavailable),
         UnauthorizedAccessException or IOException => ($"{e.Message} The data folder is set by POSTRIDER_DATA.", ExitCodes.Storage),
         _ => null,

@@ -48,7 +48,8 @@ static class ServerBuilder
         AddHttp(builder, options, configuration.Get<ServerOptions>());
         var drain = configuration.Get<DeliveryOptions>().DrainTimeout;
         // Above the drain, which ends by itself: what remains is for requests and for closing the storage.
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = drain + TimeSpan.FromSeconds(15));
+        var delay = configuration.Get<ServerOptions>().StopDelay;
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = delay + drain + TimeSpan.FromSeconds(15));
         change?.Invoke(services);
         var app = builder.Build();
         await PrepareAsync(app);
@@ -76,13 +77,15 @@ static class ServerBuilder
     static void AddEngine(IServiceCollection services, PostriderOptions options, Role roles)
     {
         services.AddSingleton(sp => SqliteStore.Open(
-            StorePath(options), sp.GetRequiredService<StorageOptions>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<ILogger<SqliteStore>>()));
+            StorePath(options), sp.GetRequiredService<StorageOptions>(), sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<ILogger<SqliteStore>>()));
         services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<SqliteStore>());
         services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<SqliteStore>());
         services.AddSingleton<IKeyStore, SqliteKeyStore>();
         services.AddSingleton<IInbox, SqliteInbox>();
         services.AddSingleton<IPauseStore, SqlitePauseStore>();
-        services.AddSingleton(sp => MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
+        services.AddSingleton(sp =>
+            MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
         services.AddSingleton<Sealer>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Tokens>();
@@ -99,6 +102,7 @@ static class ServerBuilder
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
         });
         services.AddSingleton<MessageChanges>();
+        services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();
         services.AddSingleton(sp =>
@@ -152,7 +156,8 @@ static class ServerBuilder
             stop.Set(ExitCodes.Storage);
             app.Lifetime.StopApplication();
         });
-        await services.GetRequiredService<MasterKey>().VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
+        await services.GetRequiredService<MasterKey>()
+            .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
         var options = services.GetRequiredService<PostriderOptions>();
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
         services.GetRequiredService<FirstKey>().Text = made;

@@ -22,4 +22,9 @@ public sealed class ServerOptions
     /// <summary>How long a client may take for the request headers. Default 30 seconds.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan HeadersTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a stopping process still answers, as not ready, before it stops listening. Default 0; behind a load balancer
+    /// a little more than the interval of its health checks.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan StopDelay { get; set; }
 }

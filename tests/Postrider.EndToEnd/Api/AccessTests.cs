@@ -15,6 +15,8 @@ namespace Postrider.EndToEnd.Api;
 /// <summary>Who may call what, and that nobody learns anything from a refusal.</summary>
 public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServer>
 {
+    const string Mail = """{"from":"a@example.com","to":"b@example.com","subject":"S"}""";
+
     static readonly TenantId Other = new(2);
 
     readonly TestServer _server = shared.Server;
@@ -35,12 +37,15 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
     public async Task Every_bad_key_gets_the_same_answer()
     {
         var revoked = await _server.NewKeyAsync(TenantId.First, Scopes.All);
-        Assert.True(await _server.Services.GetRequiredService<ApiKeys>().RevokeAsync(TenantId.First, revoked.Key.Id, CancellationToken.None));
+        Assert.True(await _server.Services.GetRequiredService<ApiKeys>()
+            .RevokeAsync(TenantId.First, revoked.Key.Id, CancellationToken.None));
         var good = await _server.NewKeyAsync(TenantId.First, Scopes.All);
         string?[] headers =
         [
-            null, "", " ", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer garbage", "Bearer pr_000000000000_00000000000000000000000000000000",
-            "Bearer " + revoked.Secret, "Bearer " + good.Secret + "x", "Bearer " + good.Secret[..^1], good.Secret, "Bearer " + new string('k', 5_000),
+            null, "", " ", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer garbage",
+            "Bearer pr_000000000000_00000000000000000000000000000000",
+            "Bearer " + revoked.Secret, "Bearer " + good.Secret + "x", "Bearer " + good.Secret[..^1], good.Secret,
+            "Bearer " + new string('k', 5_000),
         ];
         var answers = new List<string>();
         foreach (var header in headers)
@@ -103,9 +108,9 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
     public async Task Nothing_of_another_tenant_can_be_told_from_what_is_not_there()
     {
         using var other = await _server.NewClientAsync(Other, Scopes.All);
-        using var sent = await _server.Client.PostAsync("/emails", TestServer.Json("""{"from":"a@example.com","to":"b@example.com","subject":"S"}"""));
+        using var sent = await _server.Client.PostAsync("/emails", TestServer.Json(Mail));
         var email = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
-        using var batch = await _server.Client.PostAsync("/emails/batch", TestServer.Json("""[{"from":"a@example.com","to":"b@example.com","subject":"S"}]"""));
+        using var batch = await _server.Client.PostAsync("/emails/batch", TestServer.Json($"[{Mail}]"));
         var batchId = (string)JsonNode.Parse(await batch.Content.ReadAsStringAsync())!["batch_id"]!;
         await _server.GetEmailAsync(email, e => (string?)e["status"] == "complete");
         var inbox = (string)(await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email}"))!["data"]![0]!["id"]!;
@@ -137,7 +142,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal(
             calls.Select(c => c.Path.Replace("{0}", "{id}", StringComparison.Ordinal)).Distinct().Order(),
             _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-                .Select(e => e.RoutePattern.RawText!.Replace("{id:long}", "{id}", StringComparison.Ordinal)).Where(p => p.Contains("{id}")).Distinct().Order());
+                .Select(e => e.RoutePattern.RawText!.Replace("{id:long}", "{id}", StringComparison.Ordinal)).Where(p => p.Contains("{id}"))
+                    .Distinct().Order());
     }
 
     [Fact]
@@ -194,7 +200,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         var answer = JsonNode.Parse(await made.Content.ReadAsStringAsync())!;
         Assert.Equal("Bearer", (string?)answer["token_type"]);
-        var left = DateTimeOffset.Parse((string)answer["expires_at"]!, System.Globalization.CultureInfo.InvariantCulture) - TimeProvider.System.GetUtcNow();
+        var left = DateTimeOffset.Parse(
+            (string)answer["expires_at"]!, System.Globalization.CultureInfo.InvariantCulture) - TimeProvider.System.GetUtcNow();
         Assert.InRange(left, TimeSpan.FromMinutes(4.8), TimeSpan.FromMinutes(5));
         using var client = _server.NewClient((string)answer["token"]!);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/stats")).StatusCode);
@@ -243,7 +250,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
     {
         var method = endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods[0];
         var path = endpoint.RoutePattern.RawText!
-            .Replace("{id:long}", "1", StringComparison.Ordinal).Replace("{id}", "none", StringComparison.Ordinal).Replace("{name}", "none", StringComparison.Ordinal);
+            .Replace("{id:long}", "1", StringComparison.Ordinal).Replace("{id}", "none", StringComparison.Ordinal)
+                .Replace("{name}", "none", StringComparison.Ordinal);
         return new HttpRequestMessage(new HttpMethod(method), path) { Content = method is "GET" or "DELETE" ? null : TestServer.Json("5") };
     }
 
@@ -258,7 +266,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
 
     static async Task<string> SendWithKeyAsync(HttpClient client, string key)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails") { Content = TestServer.Json("""{"from":"a@example.com","to":"b@example.com","subject":"S"}""") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails") { Content = TestServer.Json(Mail) };
         request.Headers.Add("Idempotency-Key", key);
         using var response = await client.SendAsync(request);
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);

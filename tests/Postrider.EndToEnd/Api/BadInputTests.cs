@@ -166,9 +166,13 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
     [Fact]
     public async Task Too_many_or_too_long_headers_and_addresses_are_refused()
     {
-        Assert.StartsWith("HTTP/1.1 431", await RawHttp.SendAsync(_server.Address, "GET /emails HTTP/1.1\r\nHost: x\r\n" + string.Concat(Enumerable.Range(0, 101).Select(i => $"X-{i}: y\r\n")) + "\r\n"));
-        Assert.StartsWith("HTTP/1.1 431", await RawHttp.SendAsync(_server.Address, $"GET /emails HTTP/1.1\r\nHost: x\r\nX-Long: {new string('y', 40_000)}\r\n\r\n"));
-        Assert.StartsWith("HTTP/1.1 414", await RawHttp.SendAsync(_server.Address, $"GET /emails?{new string('q', 9_000)} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        Assert.StartsWith("HTTP/1.1 431",
+            await RawHttp.SendAsync(_server.Address, "GET /emails HTTP/1.1\r\nHost: x\r\n" + string.Concat(Enumerable.Range(0, 101).Select(i => $"X-{i}: y\r\n"))
+            + "\r\n"));
+        Assert.StartsWith("HTTP/1.1 431",
+            await RawHttp.SendAsync(_server.Address, $"GET /emails HTTP/1.1\r\nHost: x\r\nX-Long: {new string('y', 40_000)}\r\n\r\n"));
+        Assert.StartsWith("HTTP/1.1 414",
+            await RawHttp.SendAsync(_server.Address, $"GET /emails?{new string('q', 9_000)} HTTP/1.1\r\nHost: x\r\n\r\n"));
     }
 
     // Row 10 and the security checklist's request smuggling.
@@ -180,7 +184,8 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
     public async Task A_request_of_two_minds_is_refused(string request)
     {
         var answer = await RawHttp.SendAsync(_server.Address, request);
-        Assert.True(answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 401", StringComparison.Ordinal), answer);
+        Assert.True(answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal)
+            || answer.StartsWith("HTTP/1.1 401", StringComparison.Ordinal), answer);
         Assert.Equal(1, answer.Split("HTTP/1.1 ").Length - 1); // and nothing behind it is taken for a second one
     }
 
@@ -256,7 +261,8 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
 
     [Fact]
     public async Task CONNECT_is_refused() =>
-        Assert.Matches("^HTTP/1.1 405", await RawHttp.SendAsync(_server.Address, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n"));
+        Assert.Matches("^HTTP/1.1 405",
+            await RawHttp.SendAsync(_server.Address, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n"));
 
     [Fact]
     public async Task An_address_that_is_not_there_is_a_problem_too()
@@ -298,8 +304,10 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
 
     static string With(string member) => $"{{{Good},{member}}}";
     static string To(string address) => $$"""{"from":"a@example.com","to":"{{address}}","subject":"S","text":"T"}""";
-    static string Addresses(int count) => string.Join(',', Enumerable.Range(0, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"\"r{i}@example.com\"")));
-    static string Headers(int count) => string.Join(',', Enumerable.Range(0, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"\"X-{i}\":\"v\"")));
+    static string Addresses(int count) =>
+        string.Join(',', Enumerable.Range(0, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"\"r{i}@example.com\"")));
+    static string Headers(int count) =>
+        string.Join(',', Enumerable.Range(0, count).Select(i => string.Create(CultureInfo.InvariantCulture, $"\"X-{i}\":\"v\"")));
 
     static ByteArrayContent Compressed(byte[] bytes, string encoding)
     {

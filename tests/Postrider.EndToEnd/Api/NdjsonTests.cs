@@ -68,7 +68,10 @@ public sealed class NdjsonTests(SharedServer shared) : IClassFixture<SharedServe
     [Fact]
     public async Task A_key_that_leaves_no_room_for_the_number_is_refused()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails/batch") { Content = new StringContent(Mail("x"), Encoding.UTF8, "application/x-ndjson") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails/batch")
+        {
+            Content = new StringContent(Mail("x"), Encoding.UTF8, "application/x-ndjson"),
+        };
         request.Headers.Add("Idempotency-Key", new string('k', 241));
         using var response = await _server.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
@@ -78,14 +81,19 @@ public sealed class NdjsonTests(SharedServer shared) : IClassFixture<SharedServe
 
     async Task<List<JsonNode>> SendAsync(string body, string? key)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails/batch") { Content = new StringContent(body, Encoding.UTF8, "application/x-ndjson") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/emails/batch")
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/x-ndjson"),
+        };
         if (key is not null)
             request.Headers.Add("Idempotency-Key", key);
         using var response = await _server.Client.SendAsync(request);
         Assert.Equal("application/x-ndjson", response.Content.Headers.ContentType?.MediaType);
-        return [.. (await response.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)];
+        return [.. (await response.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => JsonNode.Parse(l)!)];
     }
 
-    static async Task<string> ReadLineAsync(StreamReader reader) => (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System))!;
+    static async Task<string> ReadLineAsync(StreamReader reader) =>
+        (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System))!;
     static async Task WriteAsync(NetworkStream stream, string text) => await stream.WriteAsync(Encoding.ASCII.GetBytes(text));
 }

@@ -44,7 +44,8 @@ static class RawHttp
         {
             while (true)
             {
-                using var patience = new CancellationTokenSource(answer.Length == 0 ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(500));
+                using var patience = new CancellationTokenSource(
+                    answer.Length == 0 ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(500));
                 var read = await stream.ReadAsync(buffer, patience.Token);
                 if (read == 0)
                     break;

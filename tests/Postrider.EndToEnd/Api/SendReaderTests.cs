@@ -29,7 +29,9 @@ public sealed class SendReaderTests
         Assert.Equal(("Hi", "T", "<b>H</b>"), (request.Subject, request.Text, request.Html));
         Assert.Equal([new("X-A", "1"), new("x-b", "2")], request.Headers);
         Assert.Equal("hello", Encoding.ASCII.GetString(request.Attachments[0].Bytes!.Value.Span));
-        Assert.Equal(("a.txt", "text/plain", "c1", "inline"), (request.Attachments[0].FileName, request.Attachments[0].ContentType, request.Attachments[0].ContentId, request.Attachments[0].Disposition));
+        Assert.Equal(("a.txt", "text/plain", "c1", "inline"),
+            (request.Attachments[0].FileName, request.Attachments[0].ContentType, request.Attachments[0].ContentId,
+            request.Attachments[0].Disposition));
         Assert.Equal("https://x.example/u", request.Attachments[1].Url);
         Assert.Equal(["one", "n:v"], request.Tags);
         Assert.Equal([new MetadataEntry("order", "42")], request.Metadata);
@@ -104,7 +106,8 @@ public sealed class SendReaderTests
     [InlineData("""{"subject":"\ud800"}""")]
     [InlineData("""{"to":"a@b.c",}""")]
     [InlineData("""{"to":/* */"a@b.c"}""")]
-    public void What_is_no_JSON_is_malformed(string json) => Assert.Equal("malformed-json", Parse<SubmissionRequest>(json, SendReader.Email).Problem!.Slug);
+    public void What_is_no_JSON_is_malformed(string json) =>
+        Assert.Equal("malformed-json", Parse<SubmissionRequest>(json, SendReader.Email).Problem!.Slug);
 
     [Fact]
     public void Bytes_that_are_no_UTF8_are_malformed() =>
@@ -132,7 +135,8 @@ public sealed class SendReaderTests
         var body = Parse<DestinationsRequest>(
             """{"from":"a@example.com","destinations":[{"email":"b@example.com","name":"B","data":null},"c@example.com"],"subject":"S","plainContent":"T"}""", SendReader.Send);
         Assert.Null(body.Problem);
-        Assert.Equal([new AddressText("b@example.com", "B", true), new AddressText("c@example.com")], body.Value!.Destinations.Select(d => d.Address));
+        Assert.Equal([new AddressText("b@example.com", "B", true), new AddressText("c@example.com")],
+            body.Value!.Destinations.Select(d => d.Address));
         Assert.Equal("T", body.Value.Content.Text);
     }
 
@@ -163,7 +167,8 @@ public sealed class SendReaderTests
     [InlineData("5")]
     [InlineData("""{"emails":5}""")]
     [InlineData("""{"emails":[],"more":1}""")]
-    public void A_batch_that_is_no_list_is_refused(string json) => Assert.NotNull(Parse<List<SubmissionEntry>>(json, SendReader.Batch).Problem);
+    public void A_batch_that_is_no_list_is_refused(string json) =>
+        Assert.NotNull(Parse<List<SubmissionEntry>>(json, SendReader.Batch).Problem);
 
     [Fact]
     public void Order_space_and_escapes_do_not_make_another_request()

@@ -46,12 +46,14 @@ public sealed class SendTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", (string)email["created_at"]!);
         Assert.All(email["recipients"]!.AsArray(), r =>
         {
-            Assert.Equal(("sent", "capture", 250, 1), ((string?)r!["status"], (string?)r["transport"], (int)r["status_code"]!, (int)r["tries"]!));
+            Assert.Equal(("sent", "capture", 250, 1),
+                ((string?)r!["status"], (string?)r["transport"], (int)r["status_code"]!, (int)r["tries"]!));
             Assert.Null(r["next_attempt_at"]);
             Assert.NotNull(r["worker"]);
         });
         var attempt = Assert.Single(email["attempts"]!.AsArray())!;
-        Assert.Equal(("capture", "accepted", 3), ((string?)attempt["transport"], (string?)attempt["outcome"], attempt["recipients"]!.AsArray().Count));
+        Assert.Equal(("capture", "accepted", 3),
+            ((string?)attempt["transport"], (string?)attempt["outcome"], attempt["recipients"]!.AsArray().Count));
 
         var inbox = (await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email["id"]}"))!["data"]!.AsArray();
         var source = await _server.Client.GetStringAsync($"/inbox/{inbox[0]!["id"]}.eml");
@@ -154,9 +156,11 @@ public sealed class SendTests(SharedServer shared) : IClassFixture<SharedServer>
     [Fact]
     public async Task More_than_a_thousand_in_one_call_are_refused()
     {
-        var answer = await PostAsync("/emails/batch", $"[{string.Join(',', Enumerable.Repeat(Mail, 1001))}]", HttpStatusCode.UnprocessableEntity);
+        var answer = await PostAsync(
+            "/emails/batch", $"[{string.Join(',', Enumerable.Repeat(Mail, 1001))}]", HttpStatusCode.UnprocessableEntity);
         Assert.Equal("/problems/too-many-messages", (string?)answer["type"]);
-        Assert.Equal(1000, (await PostAsync("/emails/batch", $"[{string.Join(',', Enumerable.Repeat(Mail, 1000))}]", HttpStatusCode.OK))["data"]!.AsArray().Count);
+        Assert.Equal(1000, (await PostAsync(
+            "/emails/batch", $"[{string.Join(',', Enumerable.Repeat(Mail, 1000))}]", HttpStatusCode.OK))["data"]!.AsArray().Count);
     }
 
     [Fact]
@@ -168,7 +172,8 @@ public sealed class SendTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal(["ann@example.com", "bob@example.com"], answer["emails"]!.AsArray().Select(e => (string?)e!["email"]));
         var first = await _server.GetEmailAsync((string)answer["emails"]![0]!["id"]!, e => (string?)e["status"] == "complete");
         Assert.Equal("""["Ann <ann@example.com>"]""", Plain(first["to"]));
-        Assert.Equal(((string)answer["batch_id"]!, "bulk", "T"), ((string)first["batch_id"]!, (string)first["stream"]!, (string)first["text"]!));
+        Assert.Equal(((string)answer["batch_id"]!, "bulk", "T"),
+            ((string)first["batch_id"]!, (string)first["stream"]!, (string)first["text"]!));
         Assert.Equal(2, (await _server.Client.GetFromJsonAsync<JsonNode>($"/emails?batch={answer["batch_id"]}"))!["data"]!.AsArray().Count);
     }
 

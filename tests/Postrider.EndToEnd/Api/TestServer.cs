@@ -79,7 +79,8 @@ public sealed class TestServer : IAsyncDisposable
     public async Task<NewApiKey> NewKeyAsync(TenantId tenant, Scopes scopes, DateTimeOffset? expiresAt = null)
     {
         var by = new Principal(tenant, "test", Scopes.All, null, IsToken: false);
-        var made = await Services.GetRequiredService<ApiKeys>().MakeAsync(by, new KeyRequest("test", KeyKind.Bearer, scopes, expiresAt), CancellationToken.None);
+        var made = await Services.GetRequiredService<ApiKeys>()
+            .MakeAsync(by, new KeyRequest("test", KeyKind.Bearer, scopes, expiresAt), CancellationToken.None);
         return made.Key!;
     }
 

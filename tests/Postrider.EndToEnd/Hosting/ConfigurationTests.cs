@@ -28,7 +28,9 @@ public sealed class ConfigurationTests : IDisposable
     public void The_command_line_wins_over_the_environment_and_that_over_the_file()
     {
         var file = Write("""{ "data": "from-file", "urls": "http://127.0.0.1:1", "Submission": { "MaxRecipients": 7 } }""");
-        var configuration = Load(file, ["--urls", "http://127.0.0.1:3"], ("POSTRIDER_URLS", "http://127.0.0.1:2"), ("POSTRIDER_SUBMISSION__MAX_RECIPIENTS", "8"));
+        var configuration = Load(
+            file, ["--urls", "http://127.0.0.1:3"], ("POSTRIDER_URLS", "http://127.0.0.1:2"),
+            ("POSTRIDER_SUBMISSION__MAX_RECIPIENTS", "8"));
         Assert.Empty(configuration.Faults);
         Assert.Equal("from-file", configuration.Get<PostriderOptions>().Data);
         Assert.Equal("http://127.0.0.1:3", configuration.Get<PostriderOptions>().Urls);
@@ -94,7 +96,8 @@ public sealed class ConfigurationTests : IDisposable
     {
         Assert.Equal(["environment POSTRIDER_DELIVERY__DRAIN_TIMEOUT: Delivery:DrainTimeout: must be a duration such as 90s, 10m or 00:01:30"],
             Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "90")).Faults);
-        Assert.Equal(TimeSpan.FromSeconds(90), Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "1.5m")).Get<DeliveryOptions>().DrainTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(90),
+            Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "1.5m")).Get<DeliveryOptions>().DrainTimeout);
     }
 
     [Fact]
@@ -102,7 +105,8 @@ public sealed class ConfigurationTests : IDisposable
     {
         var configuration = Load(null, [], ("POSTRIDER_URLS", "http://0.0.0.0:8025 https://0.0.0.0:8443 http://127.0.0.1:1"));
         Assert.Empty(configuration.Faults);
-        Assert.StartsWith("environment POSTRIDER_URLS: Urls: http://0.0.0.0:8025 takes keys and mail over the network in the clear", Assert.Single(configuration.Warnings));
+        Assert.StartsWith("environment POSTRIDER_URLS: Urls: http://0.0.0.0:8025 takes keys and mail over the network in the clear",
+            Assert.Single(configuration.Warnings));
     }
 
     [Fact]
@@ -116,7 +120,8 @@ public sealed class ConfigurationTests : IDisposable
 
     [Fact]
     public void A_short_API_key_is_refused() =>
-        Assert.Equal(["environment POSTRIDER_API_KEY: ApiKey: must have at least 24 characters"], Load(null, [], ("POSTRIDER_API_KEY", "short")).Faults);
+        Assert.Equal(["environment POSTRIDER_API_KEY: ApiKey: must have at least 24 characters"],
+            Load(null, [], ("POSTRIDER_API_KEY", "short")).Faults);
 
     [Fact]
     public void Nothing_that_is_shown_holds_a_secret()

@@ -60,12 +60,15 @@ public sealed class ServerCertificateTests : IDisposable
     {
         var path = Path.Combine(_folder, "broken.pem");
         File.WriteAllText(path, "nothing");
-        Assert.Contains(path, Assert.Throws<CertificateException>(() => ServerCertificate.Load(new PostriderOptions { Certificate = path }, _clock)).Message);
+        Assert.Contains(path,
+            Assert.Throws<CertificateException>(() => ServerCertificate.Load(new PostriderOptions { Certificate = path }, _clock)).Message);
 
         Load().Dispose();
         var expired = Path.Combine(_folder, "self-signed.pfx");
         _clock.Advance(TimeSpan.FromDays(900));
-        Assert.Contains("has expired", Assert.Throws<CertificateException>(() => ServerCertificate.Load(new PostriderOptions { Certificate = expired }, _clock)).Message);
+        Assert.Contains("has expired",
+            Assert.Throws<CertificateException>(() =>
+            ServerCertificate.Load(new PostriderOptions { Certificate = expired }, _clock)).Message);
     }
 
     X509Certificate2 Load() => ServerCertificate.Load(new PostriderOptions { Data = _folder }, _clock);

@@ -1,0 +1,170 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Postrider.Hosting;
+using Postrider.Storage.Sqlite;
+using Xunit;
+
+namespace Postrider.EndToEnd.Api;
+
+/// <summary>A server that cannot do all it should: it says so, never with a 500, and does the rest.</summary>
+public sealed class LifeTests
+{
+    const string Mail = """{"from":"a@example.com","to":"b@example.com","subject":"S","text":"T"}""";
+
+    [Fact]
+    public async Task In_production_without_a_transport_it_starts_and_says_what_to_set()
+    {
+        await using var server = await TestServer.StartAsync(("ENVIRONMENT", "Production"));
+        Assert.Equal(HttpStatusCode.OK, (await server.Stranger.GetAsync("/readyz")).StatusCode);
+        var problem = await RefusedAsync(server, "no-transport");
+        Assert.Contains("POSTRIDER_TRANSPORTS", (string?)problem["detail"]);
+    }
+
+    [Fact]
+    public async Task On_a_disk_that_is_nearly_full_mail_is_refused_and_the_rest_goes_on()
+    {
+        await using var server = await TestServer.StartAsync(("STORAGE__MIN_FREE_BYTES", "9000000000000000000"));
+        await RefusedAsync(server, "storage-low");
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/emails")).StatusCode);
+    }
+
+    [Fact]
+    public async Task While_it_stops_it_is_not_ready_and_takes_no_mail_but_still_answers()
+    {
+        await using var server = await TestServer.StartAsync(("SERVER__STOP_DELAY", "3s"));
+        server.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication(); // as SIGTERM does
+        var stopping = server.App.StopAsync();
+        using var ready = await server.Stranger.GetAsync("/readyz");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"not ready","reason":"draining"}"""), (ready.StatusCode, await ready.Content.ReadAsStringAsync()));
+        Assert.Equal(HttpStatusCode.OK, (await server.Stranger.GetAsync("/healthz")).StatusCode);
+        await RefusedAsync(server, "draining");
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/emails")).StatusCode);
+        await stopping;
+    }
+
+    [Fact]
+    public async Task When_the_storage_fails_it_refuses_and_stops_with_an_exit_code()
+    {
+        await using var server = await TestServer.StartAsync(("SERVER__STOP_DELAY", "3s"));
+        server.Services.GetRequiredService<SqliteStore>().Health.Fail(new IOException("the disk is gone"));
+        using var stopped = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while (server.Services.GetRequiredService<StopReason>().ExitCode == ExitCodes.Ok)
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, stopped.Token);
+        Assert.Equal(ExitCodes.Storage, server.Services.GetRequiredService<StopReason>().ExitCode);
+        Assert.True(server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Stranger.GetAsync("/readyz")).StatusCode);
+        using var response = await server.Client.GetAsync("/stats");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.NotNull(response.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task Without_the_role_api_only_health_is_answered()
+    {
+        await using var server = await TestServer.StartAsync(("ROLES", "worker"));
+        Assert.Equal(HttpStatusCode.OK, (await server.Stranger.GetAsync("/healthz")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await server.Stranger.GetAsync("/readyz")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync("/emails")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Without_the_role_worker_mail_waits()
+    {
+        await using var server = await TestServer.StartAsync(("ROLES", "api"));
+        using var sent = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        Assert.Equal(HttpStatusCode.Accepted, sent.StatusCode);
+        var id = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
+        Assert.Equal("queued", (string?)(await server.GetEmailAsync(id, _ => true))["recipients"]![0]!["status"]);
+    }
+
+    [Fact]
+    public async Task A_staging_system_keeps_what_may_not_leave_and_shows_it()
+    {
+        await using var server = await TestServer.StartAsync(("ALLOW_RECIPIENTS", "*@ours.example.com"));
+        using var sent = await server.Client.PostAsync("/emails", TestServer.Json("""{"from":"a@example.com","to":["me@ours.example.com","you@theirs.example.com"],"subject":"S"}"""));
+        var id = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
+        var email = await server.GetEmailAsync(id, e => (string?)e["recipients"]![0]!["status"] == "sent");
+        Assert.Equal(("held", "not_allowed"),
+            ((string?)email["recipients"]![1]!["status"], (string?)email["recipients"]![1]!["waiting_for"]));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        JsonArray held;
+        while ((held = (await server.Client.GetFromJsonAsync<JsonNode>(
+            "/inbox?recipient=you@theirs.example.com", patience.Token))!["data"]!.AsArray()).Count == 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);
+        Assert.Equal("held", (string?)held[0]!["transport"]);
+    }
+
+    [Fact]
+    public async Task A_pause_holds_mail_back_until_it_is_ended()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var paused = await server.Client.PostAsync("/pause", TestServer.Json("""{"stream":"bulk","reason":"wrong template"}"""));
+        Assert.Equal(HttpStatusCode.OK, paused.StatusCode);
+        using var bulk = await server.Client.PostAsync(
+            "/emails", TestServer.Json(Mail.Replace("}", ",\"stream\":\"bulk\"}", StringComparison.Ordinal)));
+        var waiting = (string)JsonNode.Parse(await bulk.Content.ReadAsStringAsync())!["id"]!;
+        using var other = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        await server.GetEmailAsync((string)JsonNode.Parse(await other.Content.ReadAsStringAsync())!["id"]!, e =>
+            (string?)e["status"] == "complete");
+        Assert.Equal("queued", (string?)(await server.GetEmailAsync(waiting, _ => true))["recipients"]![0]!["status"]);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.DeleteAsync("/pause")).StatusCode); // of everything there is none
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.DeleteAsync("/pause?stream=bulk")).StatusCode);
+        await server.GetEmailAsync(waiting, e => (string?)e["status"] == "complete");
+    }
+
+    [Fact]
+    public async Task A_paused_transport_is_passed_over()
+    {
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", "first=capture:// second=capture://"));
+        using var paused = await server.Client.PostAsync("/transports/first/pause", null);
+        Assert.Equal("paused", (string?)JsonNode.Parse(await paused.Content.ReadAsStringAsync())!["state"]);
+        using var sent = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        var email = await server.GetEmailAsync((string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!, e =>
+            (string?)e["status"] == "complete");
+        Assert.Equal("second", (string?)email["recipients"]![0]!["transport"]);
+        using var resumed = await server.Client.PostAsync("/transports/first/resume", null);
+        Assert.Equal("ok", (string?)JsonNode.Parse(await resumed.Content.ReadAsStringAsync())!["state"]);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_is_sent_again()
+    {
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", "sim://broken?fail=1"));
+        using var sent = await server.Client.PostAsync(
+            "/emails", TestServer.Json(Mail.Replace("}", ",\"expires_in\":1}", StringComparison.Ordinal)));
+        var id = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
+        var dead = await server.GetEmailAsync(id, e => (string?)e["status"] == "failed");
+        Assert.NotNull(dead["status_reason"]);
+        var state = (string)dead["recipients"]![0]!["status"]!;
+        Assert.Single((await server.Client.GetFromJsonAsync<JsonNode>($"/emails?state={state}"))!["data"]!.AsArray());
+        using var again = await server.Client.PostAsync($"/emails/{id}/retry", null);
+        Assert.Equal(1, (int)JsonNode.Parse(await again.Content.ReadAsStringAsync())!["count"]!);
+        Assert.Equal("incomplete", (string?)(await server.GetEmailAsync(id, _ => true))["status"]);
+    }
+
+    [Fact]
+    public async Task A_bug_is_answered_by_its_trace_id_and_nothing_else()
+    {
+        await using var server =
+            await TestServer.StartAsync(services =>
+            services.AddSingleton<Postrider.Queue.IMessageReader>(_ => throw new InvalidOperationException("secret-of-ours at /path")));
+        using var response = await server.Client.GetAsync("/emails");
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        Assert.NotNull((string?)JsonNode.Parse(text)!["trace_id"]);
+        Assert.DoesNotContain("secret-of-ours", text);
+        Assert.DoesNotContain("Exception", text);
+    }
+
+    static async Task<JsonNode> RefusedAsync(TestServer server, string slug)
+    {
+        using var response = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        var problem = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, $"/problems/{slug}"), (response.StatusCode, (string?)problem["type"]));
+        Assert.NotNull(response.Headers.RetryAfter);
+        return problem;
+    }
+}

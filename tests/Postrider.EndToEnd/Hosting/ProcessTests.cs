@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.Versioning;
+using System.Text;
+using System.Text.RegularExpressions;
+using Postrider.Hosting;
+using Xunit;
+
+namespace Postrider.EndToEnd.Hosting;
+
+/// <summary>The built executable: what it prints, and how it ends.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed class ProcessTests : IDisposable
+{
+    readonly string _folder = Directory.CreateTempSubdirectory("postrider-").FullName;
+    readonly List<Process> _started = [];
+
+    public void Dispose()
+    {
+        foreach (var process in _started)
+        {
+            if (!process.HasExited)
+                process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+        }
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task The_line_that_it_prints_sends_a_mail_and_the_next_shows_it()
+    {
+        var server = Start(("ASPNETCORE_ENVIRONMENT", "Development"));
+        var banner = await BannerAsync(server);
+        Assert.Contains("capture", banner);
+        Assert.Equal(2, Regex.Count(banner, "pr_[a-z0-9]{12}_[a-z0-9]{32}\"")); // in the lines to paste
+        Assert.Contains("\"status\":\"incomplete\"", await ShellAsync(Regex.Match(banner, @"curl[^\n]+emails[^\n]+\\\n[^\n]+").Value));
+        var inbox = Regex.Match(banner, @"curl[^\n]+/inbox[^\n]+").Value;
+        var shown = "";
+        for (var i = 0; i < 100 && !shown.Contains("ann@example.com", StringComparison.Ordinal); i++)
+            shown = await ShellAsync(inbox);
+        Assert.Contains("ann@example.com", shown);
+        Assert.Equal(ExitCodes.Ok, await StopAsync(server));
+
+        // The key was shown once: the next start knows it and does not say it.
+        var again = Start(("ASPNETCORE_ENVIRONMENT", "Development"));
+        Assert.DoesNotContain("pr_", await BannerAsync(again));
+        Assert.Equal(ExitCodes.Ok, await StopAsync(again));
+    }
+
+    [Fact]
+    public async Task A_second_process_on_the_same_database_is_refused_within_a_second()
+    {
+        await BannerAsync(Start());
+        var second = Start();
+        var begun = TimeProvider.System.GetTimestamp();
+        await second.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Refused, second.ExitCode);
+        Assert.Contains("in use by another process", await second.StandardError.ReadToEndAsync());
+        Assert.True(TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(3)); // most of it is the start of the runtime
+    }
+
+    [Fact]
+    public async Task A_faulty_configuration_is_refused_with_all_its_faults()
+    {
+        var server = Start(("POSTRIDER_TRANSPORTS", "smpt://mail.example.com second=smtp://host?ratee=5"),
+            ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "-1s"));
+        await server.WaitForExitAsync();
+        var errors = await server.StandardError.ReadToEndAsync();
+        Assert.Equal(ExitCodes.Configuration, server.ExitCode);
+        Assert.Contains("there is no provider 'smpt'", errors);
+        Assert.Contains("ratee", errors);
+        Assert.Contains("Delivery:DrainTimeout", errors);
+        Assert.DoesNotContain("   at ", errors);
+        Assert.Equal("", await server.StandardOutput.ReadToEndAsync());
+    }
+
+    [Theory]
+    [InlineData("c2hvcnQ=")]
+    [InlineData("nothing")]
+    public async Task A_master_key_of_the_wrong_length_is_refused(string key)
+    {
+        var server = Start(("POSTRIDER_MASTER_KEY", key));
+        await server.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Configuration, server.ExitCode);
+        Assert.Contains("32 bytes", await server.StandardError.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task Another_master_key_than_the_databases_is_refused()
+    {
+        var first = Start(("POSTRIDER_MASTER_KEY", Convert.ToBase64String(new byte[32])));
+        await BannerAsync(first);
+        await StopAsync(first);
+        var second = Start(("POSTRIDER_MASTER_KEY", Convert.ToBase64String(Encoding.ASCII.GetBytes("another key of thirty-two bytes!"))));
+        await second.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Configuration, second.ExitCode);
+        Assert.Contains("not the one this database was sealed with", await second.StandardError.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task A_master_key_file_that_others_may_read_is_refused()
+    {
+        var path = Path.Combine(_folder, "key");
+        await File.WriteAllTextAsync(path, Convert.ToBase64String(new byte[32]));
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        var server = Start(("POSTRIDER_MASTER_KEY_FILE", path));
+        await server.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Configuration, server.ExitCode);
+        Assert.Contains("chmod 600", await server.StandardError.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_is_named()
+    {
+        var banner = await BannerAsync(Start());
+        var address = Regex.Match(banner, "http://[0-9.:]+").Value;
+        var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(_folder, "other")));
+        await server.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Unavailable, server.ExitCode);
+        Assert.Contains("POSTRIDER_URLS", await server.StandardError.ReadToEndAsync());
+    }
+
+    [Fact]
+    public async Task Https_works_with_a_certificate_made_on_first_use()
+    {
+        var server = Start(("POSTRIDER_URLS", "https://127.0.0.1:0"), ("POSTRIDER_API_KEY", "a-key-of-at-least-24-characters"));
+        var address = Regex.Match(await BannerAsync(server), "https://[0-9.:]+").Value;
+        using var handler = new HttpClientHandler {
+            ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        using var client = new HttpClient(handler) { DefaultRequestVersion = HttpVersion.Version20 };
+        using var ready = await client.GetAsync(new Uri($"{address}/readyz"));
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(_folder, "data", "self-signed.pfx")));
+        Assert.Equal(ExitCodes.Ok, await StopAsync(server));
+    }
+
+    Process Start(params (string Name, string Value)[] variables)
+    {
+        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "postrider"))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _folder,
+        };
+        foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("POSTRIDER_", StringComparison.Ordinal)).ToList())
+            info.Environment.Remove(name);
+        info.Environment["POSTRIDER_URLS"] = "http://127.0.0.1:0";
+        info.Environment["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000";
+        info.Environment["POSTRIDER_STORAGE__BALLAST_BYTES"] = "0";
+        foreach (var (name, value) in variables)
+            info.Environment[name] = value;
+        var process = Process.Start(info)!;
+        _started.Add(process);
+        return process;
+    }
+
+    /// <summary>What it printed when it was ready; fails when it ended instead.</summary>
+    static async Task<string> BannerAsync(Process server)
+    {
+        var text = new StringBuilder();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!text.ToString().Contains("-d '{", StringComparison.Ordinal))
+        {
+            if (await server.StandardOutput.ReadLineAsync(patience.Token) is not { } line)
+                throw new InvalidOperationException($"It ended: {await server.StandardError.ReadToEndAsync(patience.Token)}");
+            text.Append(line).Append('\n');
+        }
+        // What follows the mail to send: the inbox to look at, and an empty line.
+        if (text.ToString().Contains("inbox", StringComparison.Ordinal))
+            for (var i = 0; i < 5; i++)
+                text.Append(await server.StandardOutput.ReadLineAsync(patience.Token)).Append('\n');
+        return text.ToString();
+    }
+
+    static async Task<int> StopAsync(Process server)
+    {
+        await ShellAsync(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"kill -TERM {server.Id}"));
+        await server.WaitForExitAsync();
+        return server.ExitCode;
+    }
+
+    static async Task<string> ShellAsync(string command)
+    {
+        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardOutput = true })!;
+        var output = await shell.StandardOutput.ReadToEndAsync();
+        await shell.WaitForExitAsync();
+        return output;
+    }
+}
