@@ -68,12 +68,13 @@ public sealed record Mailbox
     /// The mailbox as people write it, in Unicode; <see cref="TryParse(ReadOnlySpan{char}, out Mailbox?, out AddressFault)"/> reads it
     /// back.
     /// </summary>
-    public override string ToString()
-    {
-        if (Name is null)
-            return Address.ToString();
-        return MailboxReader.IsPlainPhrase(Name) ? $"{Name} <{Address}>" : $"{AddressSyntax.Quote(Name)} <{Address}>";
-    }
+    public override string ToString() => Written(Address.ToString());
+
+    /// <summary>As <see cref="ToString"/>, with the domain in ASCII: for peers that know no other.</summary>
+    public string ToStringWithAsciiDomain() => Written(Address.ToAscii());
+
+    string Written(string address) =>
+        Name is null ? address : MailboxReader.IsPlainPhrase(Name) ? $"{Name} <{address}>" : $"{AddressSyntax.Quote(Name)} <{address}>";
 }
 
 /// <summary>Reads lists of mailboxes, as they stand in To, Cc and Reply-To.</summary>

@@ -1,3 +1,4 @@
+using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
 using Postrider.Messages;
 using Postrider.Providers;
@@ -63,6 +64,15 @@ static class Vendors
             Attachments = [.. mime.Attachments.Where(a => a.FileName.Length <= 255)],
         };
     }
+
+    /// <summary>As <see cref="AnyContent"/>, for vendors that take a mailbox as one text: there, space around a name is none of it.</summary>
+    public static MessageContent AnyWrittenContent(ulong seed)
+    {
+        var content = AnyContent(seed);
+        return content with { From = Trimmed(content.From), ReplyTo = [.. content.ReplyTo.Select(Trimmed)] };
+    }
+
+    static Mailbox Trimmed(Mailbox mailbox) => new(mailbox.Name?.Trim(), mailbox.Address);
 
     /// <summary>Field by field, as a reader of the mail would see them.</summary>
     public static void AssertSame(MessageContent expected, MessageContent actual)

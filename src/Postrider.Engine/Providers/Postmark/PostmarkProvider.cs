@@ -1,0 +1,147 @@
+using System.Text.Json;
+using Postrider.Mail.Addresses;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+using Postrider.Providers.Http;
+
+namespace Postrider.Providers.Postmark;
+
+/// <summary>Where a transport of Postmark sends, and in which of its message streams.</summary>
+/// <param name="Transactional">Null: Postmark's own default, <c>outbound</c>.</param>
+/// <param name="Bulk">As <paramref name="Transactional"/>.</param>
+sealed record PostmarkOptions(string Token, VendorOptions Vendor, string? Transactional, string? Bulk);
+
+/// <summary>Sends through Postmark's API. Whatever waits goes together in one batch: each message in it is whole and has a result of its own.</summary>
+/// <remarks>Attachments with a content id are inline here and those without are not, whatever the message says: Postmark has no other word for it.</remarks>
+sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProvider clock) : CoalescingProvider<AddressedEntry>(options.Vendor.Limits, clock)
+{
+    static readonly object Together = new();
+
+    /// <summary>500 messages and 50 MB are the vendor's; a recipient needs a message of its own at most, and a smaller call that is lost costs less.</summary>
+    public static CallLimits MostInACall { get; } = new(Entries: 500, Recipients: 500, Bytes: 5_000_000);
+
+    public override ProviderCapabilities Capabilities { get; } = new()
+    {
+        MaxMessageBytes = 10_000_000,
+        MaxRecipients = 50,
+        Settle = VendorHttp.AnswerTimeout,
+        EmptyBody = false,
+    };
+
+    protected override AddressedEntry Prepare(OutgoingEnvelope envelope) => new(envelope, Together);
+
+    protected override async ValueTask<IReadOnlyList<IReadOnlyList<Outcome>?>> CallAsync(
+        IReadOnlyList<AddressedEntry> entries, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    {
+        var ledger = new CopyLedger(entries);
+        for (var isFirst = true; ledger.Left() is { Count: > 0 } copies; isFirst = false)
+        {
+            var results = PostmarkErrors.Read(await PostAsync(copies, commitPoint, ct), copies);
+            if (results is null && isFirst && entries.Count > 1)
+                return new IReadOnlyList<Outcome>?[entries.Count];
+            // A lone message in several copies, or a second round: one by one, so that it is known whom it is about.
+            results ??= await OneByOneAsync(copies, commitPoint, ct);
+            foreach (var (copy, outcomes) in copies.Zip(results))
+                ledger.Record(copy, outcomes);
+        }
+        return ledger.Results();
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    async ValueTask<IReadOnlyList<CopyOutcomes>> OneByOneAsync(
+        IReadOnlyList<AddressedCopy> copies, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    {
+        var results = new List<CopyOutcomes>();
+        foreach (var copy in copies)
+            results.AddRange(PostmarkErrors.Read(await PostAsync([copy], commitPoint, ct), [copy])!);
+        return results;
+    }
+
+    async ValueTask<VendorAnswer> PostAsync(IReadOnlyList<AddressedCopy> copies, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    {
+        var (path, body) = copies is [var only]
+            ? ("/email", JsonSerializer.SerializeToUtf8Bytes(Mail(only), PostmarkJson.Plain.PostmarkMail))
+            : ("/email/batch", JsonSerializer.SerializeToUtf8Bytes([.. copies.Select(Mail)], PostmarkJson.Plain.IReadOnlyListPostmarkMail));
+        var request = new VendorRequest(HttpMethod.Post, path, body) { Headers = [new("X-Postmark-Server-Token", options.Token), new("Accept", "application/json")] };
+        return await http.SendAsync(request, commitPoint, ct);
+    }
+
+    PostmarkMail Mail(AddressedCopy copy)
+    {
+        var content = copy.Envelope.Content;
+        return new PostmarkMail
+        {
+            From = content.From.ToStringWithAsciiDomain(),
+            To = List(copy.To.Select(recipient => recipient.Mailbox)),
+            Cc = List(copy.Cc.Select(recipient => recipient.Mailbox)),
+            Bcc = List(copy.Bcc.Select(recipient => recipient.Mailbox)),
+            ReplyTo = List(content.ReplyTo),
+            Subject = content.Subject,
+            TextBody = string.IsNullOrEmpty(content.Text) ? null : content.Text,
+            HtmlBody = string.IsNullOrEmpty(content.Html) ? null : content.Html,
+            // ASCII, because nobody says what becomes of other text.
+            Headers = content.Headers.Count == 0 ? null : [.. content.Headers.Select(header => new PostmarkHeader(header.Name, HeaderText.ToAscii(header.Value)))],
+            Attachments = content.Attachments.Count == 0 ? null : [.. content.Attachments.Select(Attachment)],
+            Metadata = new() { [CarriedId.Name] = copy.CarriedId },
+            MessageStream = copy.Envelope.Stream == MailStream.Bulk ? options.Bulk : options.Transactional,
+        };
+    }
+
+    static PostmarkAttachment Attachment(MimeAttachment attachment) => new(
+        attachment.FileName, Convert.ToBase64String(attachment.Content.Span), attachment.ContentType, attachment.ContentId is { } id ? $"cid:{id}" : null);
+
+    static string? List(IEnumerable<Mailbox> mailboxes) =>
+        string.Join(", ", mailboxes.Select(mailbox => mailbox.ToStringWithAsciiDomain())) is { Length: > 0 } list ? list : null;
+}
+
+/// <summary>Makes transports from <c>postmark://TOKEN@</c>, the token being that of a server.</summary>
+/// <remarks>
+/// Options beside those of <see cref="VendorOptions"/>: <c>message_stream=</c> and, for bulk mail, <c>bulk_stream=</c>, the ids of Postmark's message streams.
+/// <c>callback_key</c> is the password of the webhook's Basic authentication, or the value of its header <c>X-Callback-Key</c>.
+/// </remarks>
+public sealed class PostmarkProviderFactory(TimeProvider clock) : IProviderFactory
+{
+    const string TransactionalOption = "message_stream";
+    const string BulkOption = "bulk_stream";
+
+    public string Scheme => "postmark";
+
+    public IReadOnlyCollection<string> OptionNames { get; } = [.. VendorOptions.Names, TransactionalOption, BulkOption];
+
+    public IReadOnlyList<string> Check(TransportSettings settings)
+    {
+        var faults = new List<string>();
+        Read(settings, faults);
+        return faults;
+    }
+
+    public IProvider Create(TransportSettings settings)
+    {
+        var faults = new List<string>();
+        var options = Read(settings, faults);
+        if (faults.Count > 0)
+            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
+        return new PostmarkProvider(new VendorHttp(options.Vendor.Endpoint, clock), options, clock);
+    }
+
+    static PostmarkOptions Read(TransportSettings settings, List<string> faults)
+    {
+        var token = VendorOptions.Key(settings, "postmark://TOKEN@", faults);
+        if (settings.Host.Length > 0 || settings.Port is not null)
+            faults.Add("there is no host to name: postmark://TOKEN@, with endpoint= to point it elsewhere");
+        return new PostmarkOptions(
+            token, VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults), Stream(TransactionalOption), Stream(BulkOption));
+
+        string? Stream(string name)
+        {
+            if (settings.Options.TryGetValue(name, out var id) && (id.Length == 0 || id.AsSpan().ContainsAnyExceptInRange('!', '~')))
+                faults.Add($"option '{name}' is the id of a message stream, such as outbound");
+            return settings.Options.GetValueOrDefault(name);
+        }
+    }
+}

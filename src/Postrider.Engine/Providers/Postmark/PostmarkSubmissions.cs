@@ -1,0 +1,55 @@
+using System.Globalization;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+using Postrider.Providers.Http;
+
+namespace Postrider.Providers.Postmark;
+
+/// <summary>From a message in Postmark's shape to a submission. What is wrong with it is left to the submitter, who names it by its place.</summary>
+static class PostmarkSubmissions
+{
+    /// <param name="isTemplate">Whether the call is one of those with a template.</param>
+    public static DialectSubmission Of(PostmarkMail mail, bool isTemplate)
+    {
+        var request = new SubmissionRequest
+        {
+            From = string.IsNullOrWhiteSpace(mail.From) ? null : new AddressText(mail.From.Trim()),
+            To = AddressLists.Read(mail.To),
+            Cc = AddressLists.Read(mail.Cc),
+            Bcc = AddressLists.Read(mail.Bcc),
+            ReplyTo = AddressLists.Read(mail.ReplyTo),
+            Subject = isTemplate ? null : mail.Subject,
+            Text = isTemplate ? null : mail.TextBody,
+            Html = isTemplate ? null : mail.HtmlBody,
+            Headers = [.. (mail.Headers ?? []).Select(header => KeyValuePair.Create(header?.Name ?? "", HeaderText.Decode(header?.Value ?? "")))],
+            Attachments = [.. (mail.Attachments ?? []).Select(Attachment)],
+            Tags = string.IsNullOrEmpty(mail.Tag) ? [] : [mail.Tag],
+            Metadata = [.. (mail.Metadata ?? []).Select(entry => new MetadataEntry(entry.Key, entry.Value ?? ""))],
+            Stream = mail.MessageStream switch
+            {
+                "outbound" => "transactional",
+                "broadcast" or "broadcasts" => "bulk",
+                _ => null, // their own names say nothing to us
+            },
+        };
+        return new DialectSubmission(request)
+        {
+            Template = isTemplate
+                ? new DialectTemplate { Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture) ?? "", Data = mail.TemplateModel ?? default }
+                : null,
+        };
+    }
+
+    /// <summary>The address that a pointer such as <c>/cc/2</c> leads to, as it was written; empty when there is none.</summary>
+    public static string AddressAt(PostmarkMail mail, string pointer)
+    {
+        if (pointer.Split('/') is not ["", var list, var place, ..] || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+            return "";
+        var addresses = AddressLists.Read(list switch { "to" => mail.To, "cc" => mail.Cc, "bcc" => mail.Bcc, _ => mail.ReplyTo });
+        return index < addresses.Count ? addresses[index].Text : "";
+    }
+
+    static AttachmentText Attachment(PostmarkAttachment? attachment) => new(
+        attachment?.Name, attachment?.ContentType, attachment?.Content,
+        attachment?.ContentID is { Length: > 0 } id ? id.StartsWith("cid:", StringComparison.OrdinalIgnoreCase) ? id[4..] : id : null);
+}
