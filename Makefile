@@ -14,11 +14,10 @@ build: ## build everything, warnings are errors
 test: ## the fast tests; needs the .NET SDK alone and says what it skipped
 	scripts/test
 
-check: ## what CI runs: install what is missing, format, build, all tests, nothing skipped
+check: ## what CI runs: install what is missing, build, all tests, nothing skipped, format
 	scripts/prerequisites
-	dotnet restore Postrider.slnx
-	dotnet format Postrider.slnx --no-restore --verify-no-changes
 	POSTRIDER_CHECK=1 scripts/test
+	dotnet format Postrider.slnx --no-restore --verify-no-changes
 
 fmt: ## format the sources
 	dotnet format Postrider.slnx

@@ -214,20 +214,20 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
 
     NewMessage NewMessage(CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content,
         IReadOnlyList<MessageRecipient> recipients) => new()
-    {
-        Id = id,
-        Stream = entry.Stream,
-        Route = route.Name,
-        Recipients = recipients,
-        Content = content,
-        ExpiresAt = entry.ExpiresAt,
-        SendAt = entry.SendAt,
-        OnAmbiguous = entry.OnAmbiguous ?? route.OnAmbiguous ?? options.OnAmbiguous,
-        OrderingKey = entry.OrderingKey,
-        Tags = entry.Tags,
-        Metadata = entry.Metadata,
-        Stopped = _allowed.Everybody ? [] : Stopped(recipients),
-    };
+        {
+            Id = id,
+            Stream = entry.Stream,
+            Route = route.Name,
+            Recipients = recipients,
+            Content = content,
+            ExpiresAt = entry.ExpiresAt,
+            SendAt = entry.SendAt,
+            OnAmbiguous = entry.OnAmbiguous ?? route.OnAmbiguous ?? options.OnAmbiguous,
+            OrderingKey = entry.OrderingKey,
+            Tags = entry.Tags,
+            Metadata = entry.Metadata,
+            Stopped = _allowed.Everybody ? [] : Stopped(recipients),
+        };
 
     List<StoppedRecipient> Stopped(IReadOnlyList<MessageRecipient> recipients)
     {

@@ -28,7 +28,8 @@ sealed class JsonBody(ServerOptions options)
     static readonly Problem Malformed = ProblemCatalog.Make(
         "malformed-json", "The body is not one JSON value in UTF-8, or an object in it has the same member twice.");
     static readonly Problem Busy = ProblemCatalog.Make(
-        "busy", "Too many large requests are being read at once. Send it again in a moment.") with { RetryAfter = TimeSpan.FromSeconds(1) };
+        "busy", "Too many large requests are being read at once. Send it again in a moment.") with
+    { RetryAfter = TimeSpan.FromSeconds(1) };
 
     long _bodyBytes; // taken by bodies that are being read, small ones left out
 

@@ -71,8 +71,12 @@ static class PauseEndpoints
             foreach (var member in body.EnumerateObject())
                 switch (member.Name)
                 {
-                    case "stream": request = request with { Stream = Stream(
-                        faults.Text(member.Value, "/stream"), "/stream", faults) }; break;
+                    case "stream":
+                        request = request with
+                        {
+                            Stream = Stream(
+                        faults.Text(member.Value, "/stream"), "/stream", faults)
+                        }; break;
                     case "route": request = request with { Route = faults.Text(member.Value, "/route") }; break;
                     case "reason": request = request with { Reason = faults.Text(member.Value, "/reason") }; break;
                     default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;

@@ -141,12 +141,12 @@ static class SendEndpoints
 
     static Task AnswerAsync(
         HttpContext context, SubmissionResult result, Func<SubmissionReceipt, ReadOnlyMemory<byte>> write, int status) => result switch
-    {
-        SubmissionResult.Accepted(var receipt) => WriteAsync(context, write(receipt), status),
-        SubmissionResult.Replayed(var answer) => WriteAsync(context, answer, status, replayed: true),
-        SubmissionResult.Refused(var problem) => ProblemWriter.WriteAsync(context, problem),
-        _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
-    };
+        {
+            SubmissionResult.Accepted(var receipt) => WriteAsync(context, write(receipt), status),
+            SubmissionResult.Replayed(var answer) => WriteAsync(context, answer, status, replayed: true),
+            SubmissionResult.Refused(var problem) => ProblemWriter.WriteAsync(context, problem),
+            _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
+        };
 
     static async Task WriteAsync(HttpContext context, ReadOnlyMemory<byte> body, int status, bool replayed = false)
     {

@@ -53,14 +53,24 @@ public sealed class OpenApiTests(SharedServer shared) : IClassFixture<SharedServ
         var document = await DocumentAsync();
         var values = new Dictionary<string, string>
         {
-            ["from"] = "\"a@example.com\"", ["to"] = "[\"b@example.com\"]", ["cc"] = "\"c@example.com\"",
-                ["bcc"] = "{\"email\":\"d@example.com\"}",
-            ["reply_to"] = "\"r@example.com\"", ["subject"] = "\"S\"", ["text"] = "\"T\"", ["html"] = "\"H\"",
-                ["headers"] = "{\"X-A\":\"1\"}",
-            ["attachments"] = "[{\"filename\":\"a\",\"content\":\"\"}]", ["tags"] = "[\"t\"]", ["metadata"] = "{\"a\":\"b\"}",
-                ["send_at"] = "\"2001-01-01T00:00:00Z\"",
-            ["expires_in"] = "\"1h\"", ["stream"] = "\"bulk\"", ["route"] = "\"default\"", ["on_ambiguous"] = "\"hold\"",
-                ["ordering_key"] = "\"k\"",
+            ["from"] = "\"a@example.com\"",
+            ["to"] = "[\"b@example.com\"]",
+            ["cc"] = "\"c@example.com\"",
+            ["bcc"] = "{\"email\":\"d@example.com\"}",
+            ["reply_to"] = "\"r@example.com\"",
+            ["subject"] = "\"S\"",
+            ["text"] = "\"T\"",
+            ["html"] = "\"H\"",
+            ["headers"] = "{\"X-A\":\"1\"}",
+            ["attachments"] = "[{\"filename\":\"a\",\"content\":\"\"}]",
+            ["tags"] = "[\"t\"]",
+            ["metadata"] = "{\"a\":\"b\"}",
+            ["send_at"] = "\"2001-01-01T00:00:00Z\"",
+            ["expires_in"] = "\"1h\"",
+            ["stream"] = "\"bulk\"",
+            ["route"] = "\"default\"",
+            ["on_ambiguous"] = "\"hold\"",
+            ["ordering_key"] = "\"k\"",
         };
         var fields = document["components"]!["schemas"]!["EmailShape"]!["properties"]!.AsObject().Select(p => p.Key).ToHashSet();
         Assert.Equal(values.Keys.Append("scheduled_at").Order(), fields.Order());

@@ -43,7 +43,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var folder = Directory.CreateTempSubdirectory("postrider-chaos-").FullName;
         using var run = Process.Start(new ProcessStartInfo(Path.Combine(binaries, "Postrider.Chaos", configuration, "Postrider.Chaos"),
-            ["run", .. arguments, "--folder", folder, "--binary", Path.Combine(binaries, "Postrider", configuration, "postrider")]) { RedirectStandardOutput = true })!;
+            ["run", .. arguments, "--folder", folder, "--binary", Path.Combine(binaries, "Postrider", configuration, "postrider")])
+        { RedirectStandardOutput = true })!;
         var said = await run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await run.WaitForExitAsync(TestContext.Current.CancellationToken);
         output.WriteLine(said);

@@ -161,7 +161,8 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     {
         var input = new CommandInput(new Hashtable
         {
-            ["POSTRIDER_API_KEY"] = "a-secret-of-some-length-here", ["POSTRIDER_TRANSPORTS"] = "smtp://ann:hidden@mail.example.com",
+            ["POSTRIDER_API_KEY"] = "a-secret-of-some-length-here",
+            ["POSTRIDER_TRANSPORTS"] = "smtp://ann:hidden@mail.example.com",
         }, null);
         var run = await RunAsync(input, "config", "show");
         Assert.Contains("mail.example.com", run.Output, StringComparison.Ordinal);

@@ -126,8 +126,10 @@ public sealed class ProcessTests : IDisposable
     {
         var server = Start(("POSTRIDER_URLS", "https://127.0.0.1:0"), ("POSTRIDER_API_KEY", "a-key-of-at-least-24-characters"));
         var address = Regex.Match(await BannerAsync(server), "https://[0-9.:]+").Value;
-        using var handler = new HttpClientHandler {
-            ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        using var handler = new HttpClientHandler
+        {
+            ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator
+        };
         using var client = new HttpClient(handler) { DefaultRequestVersion = HttpVersion.Version20 };
         using var ready = await client.GetAsync(new Uri($"{address}/readyz"));
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);

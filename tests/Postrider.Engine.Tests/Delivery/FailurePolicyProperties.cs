@@ -5,8 +5,8 @@ using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
 using Xunit;
-using Outcome = Postrider.Messages.Outcome;
 using static Postrider.Engine.Tests.Delivery.Leases;
+using Outcome = Postrider.Messages.Outcome;
 
 namespace Postrider.Engine.Tests.Delivery;
 

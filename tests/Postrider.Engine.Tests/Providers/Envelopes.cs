@@ -43,7 +43,7 @@ static class Envelopes
         MessageRecipient[] all = [.. recipients.Select((text, n) => Recipient(text, n))];
         return new OutgoingEnvelope
         {
-            Message = MessageId.Create(At.ToUnixTimeMilliseconds(), Interlocked.Increment(ref s_counter) & 0xFFF, 1),
+            Message = MessageId.Create(At.ToUnixTimeMilliseconds(), Interlocked.Increment(ref _counter) & 0xFFF, 1),
             Tenant = TenantId.First,
             ReversePath = content.From.Address,
             Content = content,
@@ -61,5 +61,5 @@ static class Envelopes
         _ => new MessageRecipient(n, RecipientKind.To, Mailbox(text)),
     };
 
-    static int s_counter;
+    static int _counter;
 }

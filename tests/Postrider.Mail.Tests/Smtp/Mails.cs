@@ -15,9 +15,17 @@ static class Mails
     // Long enough for a busy machine, short enough not to hide a hang.
     public static readonly SmtpTimeouts Patient = new()
     {
-        Connect = TimeSpan.FromSeconds(20), Banner = TimeSpan.FromSeconds(20), Ehlo = TimeSpan.FromSeconds(20), StartTls = TimeSpan.FromSeconds(20),
-        Auth = TimeSpan.FromSeconds(20), Mail = TimeSpan.FromSeconds(20), Rcpt = TimeSpan.FromSeconds(20), Data = TimeSpan.FromSeconds(20),
-        DataBlock = TimeSpan.FromSeconds(20), FinalDot = TimeSpan.FromSeconds(20), Quit = TimeSpan.FromMilliseconds(200),
+        Connect = TimeSpan.FromSeconds(20),
+        Banner = TimeSpan.FromSeconds(20),
+        Ehlo = TimeSpan.FromSeconds(20),
+        StartTls = TimeSpan.FromSeconds(20),
+        Auth = TimeSpan.FromSeconds(20),
+        Mail = TimeSpan.FromSeconds(20),
+        Rcpt = TimeSpan.FromSeconds(20),
+        Data = TimeSpan.FromSeconds(20),
+        DataBlock = TimeSpan.FromSeconds(20),
+        FinalDot = TimeSpan.FromSeconds(20),
+        Quit = TimeSpan.FromMilliseconds(200),
     };
 
     public static ReadOnlySequence<byte> Content(string text = Text) => new(Encoding.Latin1.GetBytes(text));

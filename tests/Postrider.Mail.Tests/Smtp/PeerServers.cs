@@ -31,7 +31,9 @@ sealed class AiosmtpdServer : IAsyncDisposable
         var certificate = tls ? await PeerFiles.WriteCertificateAsync() : null;
         var start = new ProcessStartInfo(python, [Path.Combine(PeerFiles.Scripts, "smtp_server.py"), certificate ?? "-"])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         if (user is not null)
         {

@@ -15,7 +15,9 @@ public sealed class SmtpAuthenticationTests
 
     static SmtpEndpoint Local(SmtpSink sink) => new("localhost", sink.Port)
     {
-        Tls = SmtpTlsMode.StartTls, TrustedAuthority = TestCertificates.Authority, Credentials = Good,
+        Tls = SmtpTlsMode.StartTls,
+        TrustedAuthority = TestCertificates.Authority,
+        Credentials = Good,
     };
 
     public static TheoryData<string, SmtpAuthMechanism?> Mechanisms => new()

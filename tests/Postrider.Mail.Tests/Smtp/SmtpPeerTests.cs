@@ -45,7 +45,9 @@ public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<Postfix
         await using var server = await AiosmtpdServer.StartAsync(tls: true, "user", "pass");
         var endpoint = new SmtpEndpoint("localhost", server.Port)
         {
-            Tls = SmtpTlsMode.StartTls, TrustedAuthority = TestCertificates.Authority, Credentials = SmtpCredentials.WithPassword("user", "pass"),
+            Tls = SmtpTlsMode.StartTls,
+            TrustedAuthority = TestCertificates.Authority,
+            Credentials = SmtpCredentials.WithPassword("user", "pass"),
         };
 
         foreach (var mechanism in (SmtpAuthMechanism?[])[null, SmtpAuthMechanism.Login])

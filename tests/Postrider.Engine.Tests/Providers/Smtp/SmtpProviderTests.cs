@@ -191,7 +191,8 @@ public sealed class SmtpProviderTests
     {
         var good = Settings(25) with
         {
-            User = "u", Password = "p",
+            User = "u",
+            Password = "p",
             Options = new Dictionary<string, string> { ["tls"] = "none", ["auth"] = "login,insecure", ["helo"] = "me.test", ["messages"] = "20" },
         };
 
