@@ -19,6 +19,7 @@ sealed partial class DiskSpace
     long _lookedAt;      // timestamp
     volatile bool _low;
     bool _hasBallast;    // guarded by _lock
+    bool _released;      // guarded by _lock: what the ballast gave back is for outcomes until there is room for it again
 
     /// <param name="freeBytes">Free space in bytes; null: asked of the disk.</param>
     public DiskSpace(string databasePath, StorageOptions options, TimeProvider clock, ILogger log, Func<long>? freeBytes = null)
@@ -55,6 +56,7 @@ sealed partial class DiskSpace
                 return;
             File.Delete(_ballastPath);
             _hasBallast = false;
+            _released = true;
             LogBallastReleased(_log, _options.BallastBytes >> 20);
         }
     }
@@ -67,8 +69,9 @@ sealed partial class DiskSpace
         try
         {
             var free = _freeBytes();
-            _low = free < _options.EffectiveMinFreeBytes;
-            if (!_hasBallast && _options.BallastBytes > 0 && free >= _options.EffectiveMinFreeBytes + _options.BallastBytes)
+            var hasRoomForBallast = free >= _options.EffectiveMinFreeBytes + _options.BallastBytes;
+            _low = free < _options.EffectiveMinFreeBytes || (_released && !hasRoomForBallast);
+            if (!_hasBallast && _options.BallastBytes > 0 && hasRoomForBallast)
                 MakeBallast_NeedsLock();
             Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
         }
@@ -80,6 +83,7 @@ sealed partial class DiskSpace
 
     void MakeBallast_NeedsLock()
     {
+        _released = false;
         try
         {
             // Preallocation takes real blocks (posix_fallocate), so that deleting it gives them back.

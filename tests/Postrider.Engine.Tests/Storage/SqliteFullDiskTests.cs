@@ -48,9 +48,9 @@ public sealed class SqliteFullDiskTests
 
             Assert.Contains(null, tried);
             accepted.AddRange(tried.OfType<MessageId>());
-            Assert.False(File.Exists(Path.Combine(disk.Folder, "postrider.db.ballast")));
             foreach (var lease in leases)
                 Assert.Equal(RecordResult.Applied, await store.RecordAsync(Sent(lease)));
+            Assert.False(File.Exists(Path.Combine(disk.Folder, "postrider.db.ballast")));
             Assert.Null(store.Health.Fault);
             Assert.Empty(await store.LeaseAsync(Key, 50, Node, TimeProvider.System.GetUtcNow(), alone: false, default));
 

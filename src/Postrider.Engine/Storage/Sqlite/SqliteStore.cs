@@ -14,6 +14,8 @@ namespace Postrider.Storage.Sqlite;
 /// </remarks>
 public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDisposable
 {
+    const string NearlyFull = "The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).";
+
     readonly DatabaseLock _lock;
     readonly SqliteWriter _writer;
     readonly WriteSession _session;   // writer thread only, and tests
@@ -82,11 +84,14 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         ct.ThrowIfCancellationRequested();
         Health.ThrowIfFailed();
         if (_disk.IsLow)
-            throw new StorageLowException("The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).");
+            throw new StorageLowException(NearlyFull);
         using var prepared = new PreparedAcceptance(acceptance);
         try
         {
-            return await _writer.RunAsync(session => Accepting.Run(session, prepared), acceptance.Urgency == MailStream.Bulk);
+            // Asked again where it is written: what waited while the disk filled up must not take the room that outcomes need.
+            var result = await _writer.RunAsync(
+                session => _disk.IsLow ? null : Accepting.Run(session, prepared), acceptance.Urgency == MailStream.Bulk);
+            return result ?? throw new StorageLowException(NearlyFull);
         }
         catch (StoreUnavailableException full) when (full.InnerException is { } error && SqliteFault.Judge(error) == FaultKind.DiskFull)
         {
