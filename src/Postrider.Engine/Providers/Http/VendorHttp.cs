@@ -75,7 +75,13 @@ sealed class VendorHttp : IDisposable
         using var body = request.Body is { } bytes ? new RequestBody(bytes, request.ContentType, commitPoint) : null;
         using var message = new HttpRequestMessage(request.Method, AddressOf(request.Path)) { Content = body };
         foreach (var (name, value) in request.Headers)
-            message.Headers.Add(name, value);
+        {
+            // Add would take the commas in a signature's parameters for several values.
+            if (name == "Authorization")
+                message.Headers.Authorization = new AuthenticationHeaderValue(value.Split(' ')[0], value[(value.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
+            else
+                message.Headers.Add(name, value);
+        }
         using var timeout = new CancellationTokenSource(AnswerTimeout, _clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
         try

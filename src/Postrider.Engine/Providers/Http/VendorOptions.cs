@@ -17,13 +17,7 @@ sealed record VendorOptions(Uri Endpoint, CallLimits Limits)
     /// <param name="most">What the vendor takes at most in one call.</param>
     public static VendorOptions Read(TransportSettings settings, Uri endpoint, CallLimits most, List<string> faults)
     {
-        if (settings.Options.TryGetValue("endpoint", out var elsewhere))
-        {
-            if (Uri.TryCreate(elsewhere, UriKind.Absolute, out var uri) && uri is { Scheme: "http" or "https", Query: "", Fragment: "", UserInfo: "" })
-                endpoint = uri;
-            else
-                faults.Add("option 'endpoint' is a URL such as https://host/path, without user, query and fragment");
-        }
+        endpoint = At(settings, endpoint, faults);
         var limits = most with
         {
             Calls = Number("calls", 1, 1_000, most.Calls),
@@ -40,6 +34,17 @@ sealed record VendorOptions(Uri Endpoint, CallLimits Limits)
             faults.Add($"option '{name}' is a number from {least} to {most}");
             return otherwise;
         }
+    }
+
+    /// <summary>Where the vendor is: as the option says, or the vendor's own.</summary>
+    public static Uri At(TransportSettings settings, Uri otherwise, List<string> faults)
+    {
+        if (!settings.Options.TryGetValue("endpoint", out var elsewhere))
+            return otherwise;
+        if (Uri.TryCreate(elsewhere, UriKind.Absolute, out var uri) && uri is { Scheme: "http" or "https", Query: "", Fragment: "", UserInfo: "" })
+            return uri;
+        faults.Add("option 'endpoint' is a URL such as https://host/path, without user, query and fragment");
+        return otherwise;
     }
 
     /// <summary>The key in the user's place; a missing or impossible one is a fault.</summary>

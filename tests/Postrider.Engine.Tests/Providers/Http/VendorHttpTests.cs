@@ -205,14 +205,17 @@ public sealed class VendorHttpTests
         Assert.Equal(answer.RetryAfter, answer.WithoutShape("Vendor").RetryAfter);
     }
 
-    [Fact]
-    public async Task A_header_with_a_line_break_never_leaves()
+    [Theory]
+    [InlineData("X-Id", "a\r\nX-Evil: b")]
+    [InlineData("X-Id", "a\nb")]
+    [InlineData("Authorization", "Bearer a\r\nX-Evil: b")]
+    public async Task A_header_with_a_line_break_never_leaves(string name, string value)
     {
         await using var stub = HttpStub.Start(new HttpReply(200));
         using var http = new VendorHttp(stub.Url, TimeProvider.System);
 
         await Assert.ThrowsAsync<FormatException>(async () =>
-            await http.SendAsync(Small with { Headers = [new("X-Id", "a\r\nX-Evil: b")] }, null, CancellationToken.None));
+            await http.SendAsync(Small with { Headers = [new(name, value)] }, null, CancellationToken.None));
         Assert.Empty(stub.Calls);
     }
 }

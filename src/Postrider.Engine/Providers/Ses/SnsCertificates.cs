@@ -1,0 +1,46 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Postrider.Providers.Http;
+
+namespace Postrider.Providers.Ses;
+
+/// <summary>Fetches the certificates that SNS signs with, and keeps them: there are a few in the world, and each is used for months.</summary>
+/// <remarks>Called with addresses of Amazon's only (<see cref="SnsMessage.IsAmazons"/>).</remarks>
+public sealed class SnsCertificates(TimeProvider clock)
+{
+    /// <summary>More than that is not Amazon's few; the store of them starts afresh.</summary>
+    const int MaxKept = 50;
+
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    readonly ConcurrentDictionary<Uri, X509Certificate2> _kept = new();
+
+    /// <summary>Null when it cannot be had now.</summary>
+    public async ValueTask<X509Certificate2?> FetchAsync(Uri url, CancellationToken ct)
+    {
+        if (_kept.TryGetValue(url, out var known))
+            return known;
+        using var timeout = new CancellationTokenSource(Patience, clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
+        using var http = new VendorHttp(new Uri(url.GetLeftPart(UriPartial.Authority)), clock);
+        var answer = await http.SendAsync(new VendorRequest(HttpMethod.Get, url.PathAndQuery), null, cut.Token);
+        if (answer.Status != 200 || Read(answer.Body) is not { } certificate)
+            return null;
+        if (_kept.Count >= MaxKept)
+            _kept.Clear();
+        return _kept.GetOrAdd(url, certificate);
+    }
+
+    static X509Certificate2? Read(ReadOnlyMemory<byte> pem)
+    {
+        try
+        {
+            return X509CertificateLoader.LoadCertificate(pem.Span);
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Postrider.Providers.Ses;
+
+/// <summary>A message of Amazon SNS as it is posted to us: what it carries, and how its signature is checked.</summary>
+/// <remarks>A signature that stands proves only that some topic of anybody's sent it; whose, says <see cref="TopicArn"/>.</remarks>
+sealed partial record SnsMessage
+{
+    public required string Type { get; init; }
+    public required string MessageId { get; init; }
+    public required string TopicArn { get; init; }
+    public required string Message { get; init; }
+    public required string Timestamp { get; init; }
+    public required string SignatureVersion { get; init; }
+    public required string Signature { get; init; }
+    public required string SigningCertUrl { get; init; }
+    public string? Subject { get; init; }
+    public string? SubscribeUrl { get; init; }
+    public string? Token { get; init; }
+
+    /// <summary>Null when the body is not such a message; then it has no signature either (raw delivery must be off).</summary>
+    public static SnsMessage? Parse(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            var root = document.RootElement;
+            if (root.ValueKind != JsonValueKind.Object)
+                return null;
+            return Text("Type") is { } type && Text("MessageId") is { } id && Text("TopicArn") is { } topic && Text("Message") is { } message
+                && Text("Timestamp") is { } timestamp && Text("SignatureVersion") is { } version && Text("Signature") is { } signature && Text("SigningCertURL") is { } url
+                ? new SnsMessage
+                {
+                    Type = type,
+                    MessageId = id,
+                    TopicArn = topic,
+                    Message = message,
+                    Timestamp = timestamp,
+                    SignatureVersion = version,
+                    Signature = signature,
+                    SigningCertUrl = url,
+                    Subject = Text("Subject"),
+                    SubscribeUrl = Text("SubscribeURL"),
+                    Token = Text("Token"),
+                }
+                : null;
+
+            string? Text(string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public DateTimeOffset? SentAt =>
+        DateTimeOffset.TryParse(Timestamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+
+    /// <summary>Whether an address is Amazon's own: the only place that a certificate, or a confirmation, may come from. Nothing is fetched to find out.</summary>
+    public static bool IsAmazons(string? address, out Uri url)
+    {
+        url = null!;
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri))
+            return false;
+        url = uri;
+        return uri is { Scheme: "https", IsDefaultPort: true, UserInfo: "" } && AmazonHost().IsMatch(uri.Host);
+    }
+
+    /// <summary>The certificate's address; false for any that is not Amazon's.</summary>
+    public bool TryGetCertificateUrl(out Uri url) => IsAmazons(SigningCertUrl, out url) && url.AbsolutePath.EndsWith(".pem", StringComparison.Ordinal);
+
+    /// <summary>Version 1 is SHA-1, version 2 SHA-256; there is no other.</summary>
+    public bool IsSignedBy(X509Certificate2 certificate)
+    {
+        HashAlgorithmName? hash = SignatureVersion switch
+        {
+            "1" => HashAlgorithmName.SHA1,
+            "2" => HashAlgorithmName.SHA256,
+            _ => null,
+        };
+        var signature = new byte[Signature.Length];
+        if (hash is not { } algorithm || !Convert.TryFromBase64String(Signature, signature, out var length))
+            return false;
+        using var rsa = certificate.GetRSAPublicKey();
+        return rsa?.VerifyData(Encoding.UTF8.GetBytes(ToSign()), signature.AsSpan(0, length), algorithm, RSASignaturePadding.Pkcs1) == true;
+    }
+
+    /// <summary>Names and values on lines of their own, in the order of their names. Values as they are after JSON was read.</summary>
+    string ToSign()
+    {
+        (string Name, string? Value)[] parts = Type == "Notification"
+            ? [("Message", Message), ("MessageId", MessageId), ("Subject", Subject), ("Timestamp", Timestamp), ("TopicArn", TopicArn), ("Type", Type)]
+            : [("Message", Message), ("MessageId", MessageId), ("SubscribeURL", SubscribeUrl), ("Timestamp", Timestamp), ("Token", Token), ("TopicArn", TopicArn), ("Type", Type)];
+        var text = new StringBuilder();
+        foreach (var (name, value) in parts)
+        {
+            if (value is not null)
+                text.Append(name).Append('\n').Append(value).Append('\n');
+        }
+        return text.ToString();
+    }
+
+    [GeneratedRegex(@"^sns\.[a-zA-Z0-9\-]{3,}\.amazonaws\.com(\.cn)?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex AmazonHost();
+}
