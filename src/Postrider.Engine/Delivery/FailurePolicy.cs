@@ -1,4 +1,3 @@
-using System.Globalization;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
@@ -207,26 +206,6 @@ sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule S
 
 /// <summary>What becomes of the recipients of a lease: each is in exactly one of the two.</summary>
 sealed record Decision(IReadOnlyList<RecipientEnd> Ends, IReadOnlyList<Continuation> Continues);
-
-/// <summary>How an outcome reads to people.</summary>
-static class ReplyWords
-{
-    extension(Reply reply)
-    {
-        /// <summary>Code, enhanced code and text as far as there are any: "450 4.2.0 greylisted".</summary>
-        public string Words => string.Join(' ', Parts(reply));
-    }
-
-    static IEnumerable<string> Parts(Reply reply)
-    {
-        if (reply.Code != 0)
-            yield return reply.Code.ToString(CultureInfo.InvariantCulture);
-        if (reply.Enhanced is { } enhanced)
-            yield return enhanced;
-        if (reply.Text.Length > 0)
-            yield return reply.Text;
-    }
-}
 
 /// <summary>How a recipient goes on. Recipients with equal steps share an envelope.</summary>
 readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReason Reason, int Deferrals, int Rounds, HistoryChange Change)

@@ -43,4 +43,5 @@ public sealed record MailEvent(long Id, MessageId Message, MailEventType Type, D
 public sealed record AttemptDetails(string Transport, TimeSpan Duration, IReadOnlyList<AttemptOutcome> Outcomes);
 
 /// <summary>One recipient's outcome within an attempt.</summary>
-public readonly record struct AttemptOutcome(int N, Outcome Outcome);
+/// <param name="Verdict">What it led to, where the reply alone does not tell: "deferred 4 times: 450 …". Else null.</param>
+public readonly record struct AttemptOutcome(int N, Outcome Outcome, string? Verdict = null);

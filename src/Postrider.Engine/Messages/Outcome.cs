@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Postrider.Messages;
 
 /// <summary>What an attempt came to. One enum decides everything that follows; the policy that reads it is <c>Delivery/FailurePolicy.cs</c>.</summary>
@@ -38,4 +40,24 @@ public sealed record Outcome(OutcomeKind Kind, OutcomeScope Scope, Reply Reply, 
 {
     /// <summary>True unless the attempt may have been accepted: only then may another transport be tried.</summary>
     public bool KnownUnsent => Kind is not (OutcomeKind.Accepted or OutcomeKind.Unknown);
+}
+
+/// <summary>How a reply reads to people.</summary>
+public static class ReplyWords
+{
+    extension(Reply reply)
+    {
+        /// <summary>Code, enhanced code and text as far as there are any: "450 4.2.0 greylisted".</summary>
+        public string Words => string.Join(' ', Parts(reply));
+    }
+
+    static IEnumerable<string> Parts(Reply reply)
+    {
+        if (reply.Code != 0)
+            yield return reply.Code.ToString(CultureInfo.InvariantCulture);
+        if (reply.Enhanced is { } enhanced)
+            yield return enhanced;
+        if (reply.Text.Length > 0)
+            yield return reply.Text;
+    }
 }

@@ -15,7 +15,7 @@ static class EventCodec
     enum Parts : byte { None = 0, Remark = 1, Attempt = 2 }
 
     [Flags]
-    enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8 }
+    enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8, Verdict = 16 }
 
     public static void Write(FieldWriter to, IReadOnlyList<int> recipients, string? remark, AttemptDetails? attempt)
     {
@@ -31,8 +31,8 @@ static class EventCodec
         to.Text(attempt.Transport);
         to.Number((ulong)Math.Max(0, attempt.Duration.Ticks / TimeSpan.TicksPerMicrosecond));
         to.Number(attempt.Outcomes.Count);
-        foreach (var (n, outcome) in attempt.Outcomes)
-            WriteOutcome(to, n, outcome);
+        foreach (var (n, outcome, verdict) in attempt.Outcomes)
+            WriteOutcome(to, n, outcome, verdict);
     }
 
     public static EventDetails Read(ReadOnlyMemory<byte> data)
@@ -59,7 +59,7 @@ static class EventCodec
         return new AttemptDetails(transport, duration, outcomes);
     }
 
-    static void WriteOutcome(FieldWriter to, int n, Outcome outcome)
+    static void WriteOutcome(FieldWriter to, int n, Outcome outcome, string? verdict)
     {
         var reply = outcome.Reply;
         to.Number(n);
@@ -67,7 +67,8 @@ static class EventCodec
         to.Byte((byte)outcome.Scope);
         to.Number(Math.Max(0, reply.Code));
         to.Byte((byte)((reply.Enhanced is null ? 0 : ReplyParts.Enhanced) | (reply.Command is null ? 0 : ReplyParts.Command)
-            | (outcome.RetryAfter is null ? 0 : ReplyParts.RetryAfter) | (outcome.ProviderId is null ? 0 : ReplyParts.ProviderId)));
+            | (outcome.RetryAfter is null ? 0 : ReplyParts.RetryAfter) | (outcome.ProviderId is null ? 0 : ReplyParts.ProviderId)
+            | (verdict is null ? 0 : ReplyParts.Verdict)));
         to.Text(reply.Text);
         if (reply.Enhanced is not null)
             to.Text(reply.Enhanced);
@@ -77,6 +78,8 @@ static class EventCodec
             to.Number((ulong)Math.Max(0, retryAfter.Ticks / TimeSpan.TicksPerMillisecond));
         if (outcome.ProviderId is not null)
             to.Text(outcome.ProviderId);
+        if (verdict is not null)
+            to.Text(verdict);
     }
 
     static AttemptOutcome ReadOutcome(ref FieldReader from)
@@ -90,6 +93,7 @@ static class EventCodec
         var command = parts.HasFlag(ReplyParts.Command) ? from.Text() : null;
         TimeSpan? retryAfter = parts.HasFlag(ReplyParts.RetryAfter) ? TimeSpan.FromMilliseconds(from.Number()) : null;
         var providerId = parts.HasFlag(ReplyParts.ProviderId) ? from.Text() : null;
-        return new AttemptOutcome(n, new Outcome(kind, scope, new Reply(code, enhanced, text, command), retryAfter, providerId));
+        var verdict = parts.HasFlag(ReplyParts.Verdict) ? from.Text() : null;
+        return new AttemptOutcome(n, new Outcome(kind, scope, new Reply(code, enhanced, text, command), retryAfter, providerId), verdict);
     }
 }

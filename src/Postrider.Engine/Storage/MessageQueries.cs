@@ -92,15 +92,15 @@ static class MessageQueries
         var last = new Dictionary<int, LastAttempt>();
         foreach (var happened in events)
         {
-            foreach (var (n, outcome) in happened.Attempt?.Outcomes ?? [])
-                last[n] = new LastAttempt(happened, outcome);
+            foreach (var (n, outcome, verdict) in happened.Attempt?.Outcomes ?? [])
+                last[n] = new LastAttempt(happened, outcome, verdict);
         }
         return last;
     }
 }
 
 /// <summary>A recipient's outcome and the event it is part of.</summary>
-sealed record LastAttempt(MailEvent Event, Outcome Outcome);
+sealed record LastAttempt(MailEvent Event, Outcome Outcome, string? Verdict);
 
 /// <summary>A message row without its content.</summary>
 sealed class MessageHead
@@ -146,7 +146,7 @@ sealed class RecipientLine
         HeldReason = Held,
         StatusCode = last?.Outcome.Reply.Code is > 0 and var code ? code : null,
         EnhancedCode = last?.Outcome.Reply.Enhanced,
-        StatusReason = last?.Outcome.Reply.Text,
+        StatusReason = (State == RecipientState.Failed ? last?.Verdict : null) ?? last?.Outcome.Reply.Text,
         Transport = last?.Event.Attempt?.Transport,
         ProviderId = last?.Outcome.ProviderId,
         Tries = row?.Tries ?? Tries,

@@ -106,8 +106,17 @@ sealed class DeliveringNode : IAsyncDisposable
     public Task<StateCounts> CountAsync() => Store.CountAsync(TenantId.First, CancellationToken.None);
 
     /// <summary>Lets real work go on, and virtual time with it in small steps, until the condition holds.</summary>
-    public Task UntilAsync(Func<bool> condition, TimeSpan? within = null, TimeSpan? step = null) =>
-        Manual.AdvanceUntilAsync(condition, step ?? TimeSpan.FromMilliseconds(5), within ?? TimeSpan.FromMinutes(5));
+    public async Task UntilAsync(Func<bool> condition, TimeSpan? within = null, TimeSpan? step = null)
+    {
+        if (Clock is ManualClock manual)
+        {
+            await manual.AdvanceUntilAsync(condition, step ?? TimeSpan.FromMilliseconds(5), within ?? TimeSpan.FromMinutes(5));
+            return;
+        }
+        using var limit = new CancellationTokenSource(within ?? TimeSpan.FromSeconds(60), TimeProvider.System);
+        while (!condition())
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, limit.Token);
+    }
 
     public async Task UntilAsync(Func<Task<bool>> condition, TimeSpan? within = null, TimeSpan? step = null)
     {

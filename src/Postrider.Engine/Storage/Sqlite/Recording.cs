@@ -22,13 +22,25 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
             var numbers = new int[outcomes.Length];
             for (var i = 0; i < outcomes.Length; i++)
             {
-                outcomes[i] = new AttemptOutcome(attempt.Outcomes[i].N, attempt.Outcomes[i].Outcome);
-                numbers[i] = attempt.Outcomes[i].N;
+                var (n, outcome) = attempt.Outcomes[i];
+                outcomes[i] = new AttemptOutcome(n, outcome, VerdictOf(record.Ends, n, outcome));
+                numbers[i] = n;
             }
             EventCodec.Write(details, numbers, record.Remarks.Count == 0 ? null : string.Join("; ", record.Remarks),
                 new AttemptDetails(attempt.Transport, attempt.Duration, outcomes));
         }
         return new PreparedRecord(record, details);
+    }
+
+    /// <summary>Why it failed, where that is more than the remote's words.</summary>
+    static string? VerdictOf(IReadOnlyList<RecipientEnd> ends, int n, Outcome outcome)
+    {
+        foreach (var end in ends)
+        {
+            if (end.N == n)
+                return end.State == RecipientState.Failed && end.Reason != outcome.Reply.Words ? end.Reason : null;
+        }
+        return null;
     }
 
     public void Dispose() => details.Dispose();
