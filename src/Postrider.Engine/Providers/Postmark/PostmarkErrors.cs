@@ -51,7 +51,7 @@ static class PostmarkErrors
     {
         var (kind, scope, enhanced) = (status, result.ErrorCode) switch
         {
-            (>= 500, _) or (_, 100) => (OutcomeKind.Unreachable, OutcomeScope.Transport, (string?)null),
+            ( >= 500, _) or (_, 100) => (OutcomeKind.Unreachable, OutcomeScope.Transport, (string?)null),
             (429, _) or (_, 429) => (OutcomeKind.Throttled, OutcomeScope.Transport, null),
             (401, _) or (_, 10) => (OutcomeKind.Refused, OutcomeScope.Transport, null),
             (413, _) => (OutcomeKind.Unfit, OutcomeScope.Message, "5.3.4"),
