@@ -12,19 +12,7 @@ static class CallbackText
     extension(JsonElement item)
     {
         /// <summary>Null when there is no such member, or it is no text, or no text that can be (half a surrogate pair), or this is no object.</summary>
-        public string? Text(string name)
-        {
-            if (item.Member(name) is not { ValueKind: JsonValueKind.String } value)
-                return null;
-            try
-            {
-                return value.GetString();
-            }
-            catch (InvalidOperationException)
-            {
-                return null; // the parser checks the syntax only, not the UTF-8 within
-            }
-        }
+        public string? Text(string name) => item.Member(name) is { ValueKind: JsonValueKind.String } value ? TextOf(value) : null;
 
         /// <summary>Undefined when there is no such member, or this is no object.</summary>
         public JsonElement Member(string name) => item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out var value) ? value : default;
@@ -32,6 +20,19 @@ static class CallbackText
         /// <summary>A member in ISO 8601, in UTC where it names no zone; null when it is none.</summary>
         public DateTimeOffset? Instant(string name) => DateTimeOffset.TryParse(
             item.Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+    }
+
+    /// <summary>Of an element that is a text; null when it cannot be one: the parser checks the syntax, not the UTF-8 and surrogates within.</summary>
+    public static string? TextOf(JsonElement text)
+    {
+        try
+        {
+            return text.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     /// <summary>An SMTP reply out of a vendor's words; the code is 0 where they do not start with one. Null for no words.</summary>
