@@ -156,6 +156,8 @@ static class ServerBuilder
             stop.Set(ExitCodes.Storage);
             app.Lifetime.StopApplication();
         });
+        if (store.NewestAtStart is { } newest)
+            services.GetRequiredService<MessageIds>().ContinueAfter(newest);
         await services.GetRequiredService<MasterKey>()
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
         var options = services.GetRequiredService<PostriderOptions>();

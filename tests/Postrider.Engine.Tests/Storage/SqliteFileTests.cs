@@ -93,6 +93,20 @@ public sealed class SqliteFileTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Ids_continue_after_the_stored_ones_even_when_the_clock_was_set_back()
+    {
+        Assert.Null(_under.Sqlite.NewestAtStart);
+        var stored = await AcceptAsync("a@example.org");
+        await _under.ReopenAsync();
+        var ids = new MessageIds(new ManualClock(_clock.GetUtcNow() - TimeSpan.FromDays(1)));
+
+        ids.ContinueAfter(_under.Sqlite.NewestAtStart!.Value);
+
+        Assert.Equal(stored, _under.Sqlite.NewestAtStart);
+        Assert.True(ids.Next().Value > stored.Value);
+    }
+
+    [Fact]
     public async Task A_missing_log_after_an_unclean_end_is_not_passed_over()
     {
         await AcceptAsync("a@example.org");

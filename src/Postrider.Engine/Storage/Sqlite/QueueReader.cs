@@ -64,6 +64,21 @@ sealed class QueueReader : IDisposable
         }
     }
 
+    /// <summary>The highest id of a message, or set aside for one by its batch.</summary>
+    public long? Newest()
+    {
+        lock (_lock)
+        {
+            var message = _statements.Prepare("SELECT max(id) FROM messages").With().Scalar();
+            var batch = _statements.Prepare("SELECT id, count FROM batches WHERE id = (SELECT max(id) FROM batches)").With();
+            if (!batch.Step())
+                return message;
+            var last = new MessageId(batch.Long(0)).Plus(batch.Int(1)).Value;
+            batch.Reset();
+            return Math.Max(message ?? 0, last);
+        }
+    }
+
     public IReadOnlyList<DueKey> DueKeys()
     {
         lock (_lock)

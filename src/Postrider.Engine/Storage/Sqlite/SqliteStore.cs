@@ -34,12 +34,17 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
         _session = new WriteSession(connection, clock);
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
+        NewestAtStart = _queueReader.Newest() is { } newest ? new MessageId(newest) : null;
         _readers = new ReaderPool(path, clock);
         _writer = new SqliteWriter(_session, clock, Health, _disk, log);
     }
 
     /// <summary>The latch that closes at the first storage error: the host watches it and stops with an exit code other than 0.</summary>
     public StoreHealth Health { get; } = new();
+
+    /// <summary>The highest id that was given out before this start; null for an empty database. New ids continue after it: the clock may
+    /// have been set back.</summary>
+    public MessageId? NewestAtStart { get; }
 
     /// <summary>Opens the database, making it and bringing its schema up to date where needed. After an unclean end all pages are checked
     /// first.</summary>
