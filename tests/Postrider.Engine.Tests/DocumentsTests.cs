@@ -1,0 +1,44 @@
+using System.Text.RegularExpressions;
+using Postrider.Messages;
+using Xunit;
+
+namespace Postrider.Tests;
+
+/// <summary>What <c>docs/</c> says of the code is there.</summary>
+public sealed partial class DocumentsTests
+{
+    static readonly string Root = RepositoryRoot();
+
+    [Theory]
+    [InlineData("walk.md")]
+    [InlineData("states.md")]
+    public void Every_file_that_is_named_exists(string document)
+    {
+        var named = SourceFile().Matches(Read(document)).Select(m => m.Groups[1].Value).ToList();
+        Assert.NotEmpty(named);
+        Assert.DoesNotContain(named, file => !Exists(file));
+    }
+
+    [Fact]
+    public void Every_state_is_in_the_drawing_or_its_table() =>
+        Assert.All(
+            Enum.GetNames<RecipientState>(),
+            state => Assert.Contains($"`{state.ToLowerInvariant()}`", Read("states.md"), StringComparison.Ordinal));
+
+    // Paths are under the engine, or from the root; the dispatcher's parts are named without their room.
+    static bool Exists(string file) =>
+        new[] { "", "src/Postrider.Engine", "src/Postrider.Engine/Delivery" }.Any(folder => File.Exists(Path.Combine(Root, folder, file)));
+
+    static string Read(string document) => File.ReadAllText(Path.Combine(Root, "docs", document));
+
+    static string RepositoryRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "Postrider.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
+        return folder;
+    }
+
+    [GeneratedRegex(@"`([\w./]+\.cs)`")]
+    private static partial Regex SourceFile();
+}
