@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace Postrider;
 
-/// <summary>Where randomness comes from, as <see cref="TimeProvider"/> is where time comes from: a parameter, so that runs can be repeated.</summary>
+/// <summary>Where randomness comes from, as <see cref="TimeProvider"/> is where time comes from: a parameter,
+/// so that runs can be repeated.</summary>
 public abstract class Entropy
 {
     /// <summary>The operating system's generator: unpredictable, fit for keys and tokens.</summary>

@@ -3,7 +3,8 @@ using Postrider.Mail.Mime;
 
 namespace Postrider.Messages;
 
-/// <summary>What a message says, without its recipients: written once at accept, read at each attempt. A batch stores it once for all its messages.</summary>
+/// <summary>What a message says, without its recipients: written once at accept, read at each attempt.
+/// A batch stores it once for all its messages.</summary>
 public sealed record MessageContent
 {
     public required Mailbox From { get; init; }

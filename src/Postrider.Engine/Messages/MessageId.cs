@@ -13,13 +13,15 @@ public readonly record struct MessageId(long Value)
     const int NodeBits = 8;
     const int CounterBits = 12;
 
-    /// <summary>Distance between two ids of the same node made one after the other: a batch's row r has the id batch + (r + 1) × Stride.</summary>
+    /// <summary>Distance between two ids of the same node made one after the other:
+    /// a batch's row r has the id batch + (r + 1) × Stride.</summary>
     public const long Stride = 1L << NodeBits;
 
     public static MessageId Create(long unixMilliseconds, int counter, byte node) =>
         new((unixMilliseconds << (CounterBits + NodeBits)) | ((long)counter << NodeBits) | node);
 
-    /// <summary>When the id was made, to the millisecond. For rows of a large batch a little later than the batch: ids run ahead of the clock.</summary>
+    /// <summary>When the id was made, to the millisecond. For rows of a large batch a little later than the batch:
+    /// ids run ahead of the clock.</summary>
     public DateTimeOffset At => DateTimeOffset.FromUnixTimeMilliseconds(Value >> (CounterBits + NodeBits));
 
     /// <summary>The id <paramref name="rows"/> places further on, of the same node.</summary>
@@ -56,7 +58,8 @@ public readonly record struct MessageId(long Value)
         return (long)value >= 0 && id.ToGuid() == guid;
     }
 
-    // SplitMix64's finaliser (Steele, Lea, Flood 2014), its low 54 bits. No secret: ids are not credentials, every read is filtered by tenant.
+    // SplitMix64's finaliser (Steele, Lea, Flood 2014), its low 54 bits. No secret: ids are not credentials,
+    // every read is filtered by tenant.
     static ulong Check(ulong value)
     {
         value += 0x9E3779B97F4A7C15;
@@ -72,7 +75,8 @@ public readonly record struct RecipientId(MessageId Message, int N)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Message}-{N}");
 }
 
-/// <summary>The recipients of one message that travel together: the message's key and the lowest recipient number that was put in it.</summary>
+/// <summary>The recipients of one message that travel together: the message's key and the lowest recipient number that was put in
+/// it.</summary>
 public readonly record struct EnvelopeId(MessageId Message, int N)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Message}-{N}");
@@ -94,7 +98,8 @@ public sealed class MessageIds(TimeProvider clock, byte node = 0)
 
     public MessageId Next() => Reserve(1);
 
-    /// <summary>Takes <paramref name="count"/> ids in a row; the first is returned, the others are <see cref="MessageId.Plus"/> of it.</summary>
+    /// <summary>Takes <paramref name="count"/> ids in a row; the first is returned,
+    /// the others are <see cref="MessageId.Plus"/> of it.</summary>
     public MessageId Reserve(long count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Postrider.Messages;
 
-/// <summary>What an attempt came to. One enum decides everything that follows; the policy that reads it is <c>Delivery/FailurePolicy.cs</c>.</summary>
+/// <summary>What an attempt came to. One enum decides everything that follows;
+/// the policy that reads it is <c>Delivery/FailurePolicy.cs</c>.</summary>
 public enum OutcomeKind : byte
 {
     /// <summary>The provider took responsibility: its success shape was seen.</summary>
@@ -13,7 +14,8 @@ public enum OutcomeKind : byte
     Rejected = 2,
     /// <summary>This transport cannot carry it. Next transport at once; the circuit is not told.</summary>
     Unfit = 3,
-    /// <summary>Refused by the provider: sandbox, policy, authentication, quota, unverified sender domain. Next transport at once.</summary>
+    /// <summary>Refused by the provider: sandbox, policy, authentication, quota, unverified sender domain.
+    /// Next transport at once.</summary>
     Refused = 4,
     /// <summary>The provider says slower. Obeyed by the limiter, never counted against the message.</summary>
     Throttled = 5,

@@ -1,6 +1,7 @@
 namespace Postrider.Messages;
 
-/// <summary>A refusal as a value, from the room that refuses to the wire (RFC 9457). <see cref="Slug"/> is stable and becomes <c>/problems/{slug}</c>.</summary>
+/// <summary>A refusal as a value, from the room that refuses to the wire (RFC 9457).
+/// <see cref="Slug"/> is stable and becomes <c>/problems/{slug}</c>.</summary>
 public sealed record Problem(string Slug, int Status, string Title, string Detail)
 {
     public IReadOnlyList<ProblemError> Errors { get; init; } = [];

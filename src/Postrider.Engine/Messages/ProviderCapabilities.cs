@@ -17,7 +17,8 @@ public sealed record ProviderCapabilities
     /// <summary>It recognises a repetition by a key of ours, so an unknown outcome may be retried there at once.</summary>
     public bool Idempotent { get; init; }
 
-    /// <summary>How long an outcome that may have been an acceptance waits for evidence here; null: as the stream asks. HTTP providers: 120 s, their longest timeout.</summary>
+    /// <summary>How long an outcome that may have been an acceptance waits for evidence here; null: as the stream asks. HTTP providers:
+    /// 120 s, their longest timeout.</summary>
     public TimeSpan? Settle { get; init; }
 
     /// <summary>Most Reply-To addresses; null for any number.</summary>
@@ -42,7 +43,8 @@ public sealed record ProviderCapabilities
     public bool EmptyAttachments { get; init; } = true;
 
     /// <summary>A set of header names for <see cref="ReservedHeaders"/>.</summary>
-    public static IReadOnlySet<string> HeaderNames(params ReadOnlySpan<string> names) => FrozenSet.Create(StringComparer.OrdinalIgnoreCase, names);
+    public static IReadOnlySet<string> HeaderNames(params ReadOnlySpan<string> names) =>
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, names);
 
     /// <summary>The first thing in the content that it cannot carry, as the end of "cannot carry …"; null when it can carry all.</summary>
     public string? WhyUnfit(MessageContent content)

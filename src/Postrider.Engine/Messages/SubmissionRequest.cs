@@ -2,8 +2,10 @@ using System.Text.Json;
 
 namespace Postrider.Messages;
 
-/// <summary>A message as an entrance read it, before any check: every entrance (HTTP, SMTP, vendor dialects, schedules, command line) makes the same.</summary>
-/// <remarks>Absent and null are the same. The submitter checks it and names faults by JSON pointers built from these member names (<c>/to/0</c>).</remarks>
+/// <summary>A message as an entrance read it, before any check: every entrance (HTTP, SMTP, vendor dialects, schedules,
+/// command line) makes the same.</summary>
+/// <remarks>Absent and null are the same. The submitter checks it and names faults by JSON pointers built from these member names
+/// (<c>/to/0</c>).</remarks>
 public sealed record SubmissionRequest
 {
     public AddressText? From { get; init; }
@@ -24,7 +26,8 @@ public sealed record SubmissionRequest
     /// <summary>RFC 3339 with a zone, or null for now.</summary>
     public string? SendAt { get; init; }
 
-    /// <summary>How long from <see cref="SendAt"/> (or now) it may wait; as seconds, or text such as <c>24h</c>. Null: the default, 24 h.</summary>
+    /// <summary>How long from <see cref="SendAt"/> (or now) it may wait; as seconds, or text such as <c>24h</c>.
+    /// Null: the default, 24 h.</summary>
     public string? ExpiresIn { get; init; }
 
     /// <summary><c>transactional</c> or <c>bulk</c>; null: transactional for single messages, bulk for batches by destination.</summary>
@@ -43,7 +46,8 @@ public readonly record struct AddressText(string Text, string? Name = null, bool
 /// <summary>An attachment as written.</summary>
 /// <param name="Content">Base64 (RFC 4648 §4; white space is ignored), or null when the entrance has the bytes.</param>
 /// <param name="Bytes">The bytes when the entrance has them.</param>
-public sealed record AttachmentText(string? FileName, string? ContentType, string? Content, string? ContentId, ReadOnlyMemory<byte>? Bytes = null)
+public sealed record AttachmentText(string? FileName, string? ContentType, string? Content, string? ContentId,
+    ReadOnlyMemory<byte>? Bytes = null)
 {
     /// <summary>An URL to fetch from; refused unless that is switched on (<c>url-not-allowed</c>).</summary>
     public string? Url { get; init; }

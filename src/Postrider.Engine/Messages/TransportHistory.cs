@@ -11,13 +11,15 @@ public sealed record TransportHistory
     /// <summary>Failed on it in this round: not asked again before the next round.</summary>
     public IReadOnlyList<string> FailedThisRound { get; init; } = [];
 
-    /// <summary>The only transport that may be asked, because it alone can tell a repetition (vendor idempotency key); null when any may.</summary>
+    /// <summary>The only transport that may be asked, because it alone can tell a repetition (vendor idempotency key); null when any
+    /// may.</summary>
     public string? PinnedTo { get; init; }
 
     /// <summary>An earlier attempt may have been accepted and was never resolved: shown as "possible duplicate".</summary>
     public bool PossibleDuplicate { get; init; }
 
-    /// <summary>The transport that a sticky route stays with, and that waits for the outcome while <see cref="RecipientState.Unknown"/>; null before the first attempt.</summary>
+    /// <summary>The transport that a sticky route stays with, and that waits for the outcome while <see cref="RecipientState.Unknown"/>;
+    /// null before the first attempt.</summary>
     public string? Last { get; init; }
 
     public bool Excludes(string transport) =>

@@ -28,10 +28,12 @@ public readonly record struct MessageStatus(string Word, string? Reason)
     static string? Count(IReadOnlyList<RecipientView> recipients)
     {
         var parts = recipients
-            .Where(r => r.State is not (RecipientState.Scheduled or RecipientState.Queued or RecipientState.Leased or RecipientState.Sent or RecipientState.Delivered))
+            .Where(r => r.State is not (RecipientState.Scheduled or RecipientState.Queued or RecipientState.Leased
+                or RecipientState.Sent or RecipientState.Delivered))
             .GroupBy(r => r.State)
             .OrderByDescending(g => g.Count()).ThenBy(g => g.Key)
-            .Select(g => string.Create(CultureInfo.InvariantCulture, $"{g.Count()} of {recipients.Count} {g.Key.ToString().ToLowerInvariant()}"))
+            .Select(g =>
+                string.Create(CultureInfo.InvariantCulture, $"{g.Count()} of {recipients.Count} {g.Key.ToString().ToLowerInvariant()}"))
             .ToList();
         return parts.Count == 0 ? null : string.Join(", ", parts);
     }

@@ -4,7 +4,8 @@ namespace Postrider.Routing;
 
 /// <summary>When a circuit opens and for how long.</summary>
 /// <param name="Failures">So many failures within <paramref name="Window"/>, no success among them, open it.</param>
-/// <param name="Break">How long it stays open at first; doubled at each opening that follows soon, up to <see cref="Circuit.LongestBreak"/>.</param>
+/// <param name="Break">How long it stays open at first; doubled at each opening that follows soon,
+/// up to <see cref="Circuit.LongestBreak"/>.</param>
 public readonly record struct CircuitOptions(int Failures, TimeSpan Window, TimeSpan Break);
 
 public enum CircuitPosition : byte
@@ -63,16 +64,19 @@ readonly record struct CircuitStep(CircuitState State, CircuitChange? Change);
 
 /// <summary>A circuit breaker as pure functions of the state and the time: closed, open, half-open with exactly one probe.</summary>
 /// <remarks>
-/// It opens on <see cref="CircuitOptions.Failures"/> failures in a row within the window (a dead transport), when at least half of twice as many results
-/// in the window failed (a half-dead one), and at once when the account is refused. Failures scattered among successes do not open it: at 1,000 a second
-/// ten failures in 30 s would be one in 3,000. Only the probe's result counts while half-open, none while open: late answers say how it was before.
+/// It opens on <see cref="CircuitOptions.Failures"/> failures in a row within the window (a dead transport), when at least half of twice as
+/// many results in the window failed (a half-dead one), and at once when the account is refused. Failures scattered among successes do not
+/// open it: at 1,000 a second ten failures in 30 s would be one in 3,000. Only the probe's result counts while half-open, none while open:
+/// late answers say how it was before.
 /// </remarks>
 static class Circuit
 {
-    /// <summary>Longest break after failures, in breaks: 1 min for the default of 5 s, so a recovered transport waits no longer than that.</summary>
+    /// <summary>Longest break after failures, in breaks: 1 min for the default of 5 s,
+    /// so a recovered transport waits no longer than that.</summary>
     const int LongestBreak = 12;
 
-    /// <summary>First and longest break after the account was refused: 1 min and 10 min by default. Repeated wrong passwords get accounts locked.</summary>
+    /// <summary>First and longest break after the account was refused: 1 min and 10 min by default.
+    /// Repeated wrong passwords get accounts locked.</summary>
     const int FirstAccountBreak = 12;
     const int LongestAccountBreak = 120;
 
@@ -85,7 +89,8 @@ static class Circuit
                 return CircuitEntry.Free;
             case CircuitPosition.Open when now >= state.Until:
                 var half = state with { Position = CircuitPosition.HalfOpen, ProbeOut = true };
-                step = new CircuitStep(half, new CircuitChange(CircuitPosition.Open, CircuitPosition.HalfOpen, TimeSpan.Zero, "the break is over: one probe"));
+                step = new CircuitStep(half,
+                    new CircuitChange(CircuitPosition.Open, CircuitPosition.HalfOpen, TimeSpan.Zero, "the break is over: one probe"));
                 return CircuitEntry.Probe;
             case CircuitPosition.HalfOpen when !state.ProbeOut:
                 step = new CircuitStep(state with { ProbeOut = true }, null);
@@ -99,7 +104,8 @@ static class Circuit
     public static CircuitState ReturnProbe(in CircuitState state) => state with { ProbeOut = false };
 
     /// <param name="probe">The result is that of the probe.</param>
-    public static CircuitStep Report(in CircuitState state, CircuitOptions options, TimeSpan now, CircuitEvidence evidence, bool probe) => state.Position switch
+    public static CircuitStep Report(in CircuitState state, CircuitOptions options, TimeSpan now, CircuitEvidence evidence, bool probe) =>
+        state.Position switch
     {
         CircuitPosition.Closed => ReportClosed(state, options, now, evidence),
         CircuitPosition.HalfOpen when probe => evidence switch

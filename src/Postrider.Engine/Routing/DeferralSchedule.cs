@@ -2,14 +2,16 @@ using Postrider.Messages;
 
 namespace Postrider.Routing;
 
-/// <summary>When a deferred recipient is tried again: one delay per deferral; when they are used up, the next deferral is the end.</summary>
+/// <summary>When a deferred recipient is tried again: one delay per deferral; when they are used up,
+/// the next deferral is the end.</summary>
 /// <remarks>
-/// Written as the delays themselves (<c>10m,10m,10m</c>), <c>none</c>, <c>immediate:3</c>, <c>constant:3,10m</c> or <c>exponential:8,1m</c>;
-/// with another cap than 1 h <c>exponential:8,1m,4h</c>.
+/// Written as the delays themselves (<c>10m,10m,10m</c>), <c>none</c>, <c>immediate:3</c>, <c>constant:3,10m</c> or
+/// <c>exponential:8,1m</c>; with another cap than 1 h <c>exponential:8,1m,4h</c>.
 /// </remarks>
 public sealed class DeferralSchedule
 {
-    public const string Expected = "is delays such as 10m,10m,10m, or none, immediate:3, constant:3,10m, exponential:8,1m or exponential:8,1m,4h, with at most 100 tries";
+    public const string Expected = "is delays such as 10m,10m,10m, or none, immediate:3, constant:3,10m, exponential:8,1m"
+        + " or exponential:8,1m,4h, with at most 100 tries";
 
     const int MostTries = 100;
 
@@ -29,7 +31,8 @@ public sealed class DeferralSchedule
 
     public static DeferralSchedule Fixed(IReadOnlyList<TimeSpan> delays) => new([.. delays], spread: false);
 
-    /// <summary>Doubles from <paramref name="first"/> to <paramref name="longest"/>, each ± 20 % so that what was deferred together does not come back together.</summary>
+    /// <summary>Doubles from <paramref name="first"/> to <paramref name="longest"/>,
+    /// each ± 20 % so that what was deferred together does not come back together.</summary>
     public static DeferralSchedule Exponential(int times, TimeSpan first, TimeSpan longest)
     {
         var delays = new TimeSpan[times];

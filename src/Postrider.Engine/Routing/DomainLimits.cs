@@ -6,11 +6,12 @@ namespace Postrider.Routing;
 /// <param name="Domain">Lower-case A-labels, or <c>*</c> for every domain that is not named.</param>
 /// <param name="Concurrency">Attempts at a time; null: no limit.</param>
 /// <param name="Rate">Recipients per span; null: no limit.</param>
-/// <param name="Backoff">First pause after the domain answered 421 (RFC 5321 §3.8: it closes the channel), doubled while it goes on; null: none.</param>
+/// <param name="Backoff">First pause after the domain answered 421 (RFC 5321 §3.8: it closes the channel),
+/// doubled while it goes on; null: none.</param>
 public sealed record DomainLimit(string Domain, int? Concurrency, Rate? Rate, TimeSpan? Backoff)
 {
-    public const string Expected = "is domain:concurrency,rate,back-off for each domain, separated by ';', with '-' or nothing for no limit and '*' for all others,"
-        + " such as gmail.com:5,20/s,5m;yahoo.com:2;*:20";
+    public const string Expected = "is domain:concurrency,rate,back-off for each domain, separated by ';', with '-' or nothing for no limit"
+        + " and '*' for all others, such as gmail.com:5,20/s,5m;yahoo.com:2;*:20";
 
     public static bool TryParse(string text, out IReadOnlyList<DomainLimit> limits)
     {
@@ -44,7 +45,8 @@ public sealed record DomainLimit(string Domain, int? Concurrency, Rate? Rate, Ti
     }
 
     static bool IsDomain(string text) =>
-        text.Length is > 0 and <= 255 && text[0] != '.' && text[^1] != '.' && text.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '-' or '.');
+        text.Length is > 0 and <= 255 && text[0] != '.' && text[^1] != '.'
+            && text.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '-' or '.');
 }
 
 /// <summary>How one recipient domain stands at a transport.</summary>
@@ -74,7 +76,8 @@ sealed class DomainLimits
                 _named.Add(limit.Domain, limit);
     }
 
-    /// <summary>When an envelope with recipients of these domains may start: zero or less is now. Null: when one of a domain's attempts ends.</summary>
+    /// <summary>When an envelope with recipients of these domains may start: zero or less is now. Null:
+    /// when one of a domain's attempts ends.</summary>
     public TimeSpan? Earliest(IReadOnlyList<string> domains, TimeSpan now)
     {
         var earliest = TimeSpan.Zero;
@@ -132,7 +135,8 @@ sealed class DomainLimits
     void Sweep(TimeSpan now)
     {
         foreach (var (domain, state) in _states.ToList())
-            if (state.Attempts == 0 && state.Limiter.Arrival <= now && state.Limiter.NotBefore <= now && state.Limiter.Backoff == TimeSpan.Zero)
+            if (state.Attempts == 0 && state.Limiter.Arrival <= now && state.Limiter.NotBefore <= now
+                && state.Limiter.Backoff == TimeSpan.Zero)
                 _states.Remove(domain);
         _sweepAt = Math.Max(FirstSweep, 2 * _states.Count);
     }

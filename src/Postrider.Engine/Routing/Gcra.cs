@@ -6,7 +6,8 @@ namespace Postrider.Routing;
 public readonly record struct Rate(int Count, TimeSpan Per, int Burst)
 {
     /// <summary>A tenth of the count at once, at least 1: in any window of one span at most 110 % of what was asked for leaves.
-    /// More would make a provider that counts in fixed windows throttle us, less would make a daily allowance a mail every few minutes.</summary>
+    /// More would make a provider that counts in fixed windows throttle us,
+    /// less would make a daily allowance a mail every few minutes.</summary>
     public Rate(int count, TimeSpan per) : this(count, per, Math.Max(1, count / 10)) { }
 
     /// <summary>Rounded up: never faster than asked.</summary>
@@ -25,10 +26,10 @@ readonly record struct GcraState(TimeSpan Arrival, TimeSpan NotBefore, TimeSpan 
 /// <summary>The generic cell rate algorithm (ITU-T I.371) over recipients, as pure functions of the state and the time.</summary>
 /// <remarks>
 /// All instants are on a steady timeline: time since any fixed origin that no clock adjustment moves.
-/// An envelope may hold more recipients than there is room for: it goes, and those after it pay (debt). So in any window of length w at most
-/// w / interval + burst − 1 + (recipients of the largest envelope) leave, and with single recipients at most w / interval + burst.
-/// Permits are reserved before it is known whether there is work for them. A reservation is no charge, it only makes room scarcer for the next one:
-/// charging and paying back would let a burst through twice when the time between had refilled it anyway.
+/// An envelope may hold more recipients than there is room for: it goes, and those after it pay (debt). So in any window of length w at
+/// most w / interval + burst − 1 + (recipients of the largest envelope) leave, and with single recipients at most w / interval + burst.
+/// Permits are reserved before it is known whether there is work for them. A reservation is no charge, it only makes room scarcer for the
+/// next one: charging and paying back would let a burst through twice when the time between had refilled it anyway.
 /// </remarks>
 static class Gcra
 {
@@ -56,7 +57,8 @@ static class Gcra
     public static GcraState Charge(in GcraState state, Rate? rate, TimeSpan now, int recipients) =>
         rate is not { } limit ? state : state with { Arrival = (state.Arrival > now ? state.Arrival : now) + recipients * limit.Interval };
 
-    /// <summary>The provider said slower. Without a time of its own the wait starts at 1 s and doubles to 1 min, once per round and not once per answer in flight.</summary>
+    /// <summary>The provider said slower. Without a time of its own the wait starts at 1 s and doubles to 1 min,
+    /// once per round and not once per answer in flight.</summary>
     public static GcraState Throttle(in GcraState state, TimeSpan now, TimeSpan? retryAfter) =>
         Throttle(state, now, retryAfter, ShortestRetryAfter, LongestBackoff);
 

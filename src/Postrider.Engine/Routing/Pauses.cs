@@ -25,7 +25,8 @@ public interface IPauseStore
     Task RemoveAsync(PauseScope scope, CancellationToken ct);
 }
 
-/// <summary>What is paused: while a scope covers a piece of work, no permit is asked for it. Mail goes on being accepted. Thread-safe.</summary>
+/// <summary>What is paused: while a scope covers a piece of work, no permit is asked for it.
+/// Mail goes on being accepted. Thread-safe.</summary>
 /// <param name="store">Null: pauses last as long as the process.</param>
 public sealed class Pauses(IPauseStore? store = null)
 {

@@ -2,8 +2,10 @@ using Postrider.Messages;
 
 namespace Postrider.Routing;
 
-/// <summary>Leave of a transport to start one attempt now. It holds a slot until it is disposed, which is when the outcome is committed.</summary>
-/// <remarks>Order of calls: <see cref="Charge"/> and <see cref="Report"/> once per try, then <see cref="Dispose"/>. Without a charge nothing was used.</remarks>
+/// <summary>Leave of a transport to start one attempt now. It holds a slot until it is disposed,
+/// which is when the outcome is committed.</summary>
+/// <remarks>Order of calls: <see cref="Charge"/> and <see cref="Report"/> once per try, then <see cref="Dispose"/>.
+/// Without a charge nothing was used.</remarks>
 public sealed class Permit : IDisposable
 {
     internal Permit(Transport transport, MailStream stream) => (Transport, Stream) = (transport, stream);
@@ -27,7 +29,8 @@ public sealed class Permit : IDisposable
     /// under way for a recipient's domain): send nothing.</summary>
     /// <param name="recipients">How many travel in this try.</param>
     /// <param name="senderDomain">Of the From address, lower case; null: not looked at.</param>
-    /// <param name="recipientDomains">Of each recipient, in the order of the outcomes; needed only where <see cref="TransportOptions.Domains"/> are set.</param>
+    /// <param name="recipientDomains">Of each recipient, in the order of the outcomes; needed only where
+    /// <see cref="TransportOptions.Domains"/> are set.</param>
     public TimeSpan? Charge(int recipients, string? senderDomain = null, IReadOnlyList<string>? recipientDomains = null) =>
         Transport.Charge(this, recipients, senderDomain, recipientDomains);
 

@@ -24,7 +24,8 @@ public sealed record RouteSettings
     public required string Name { get; init; }
     public RouteStrategy Strategy { get; init; }
 
-    /// <summary>Go on to the next transport when one is rate limited, or throttled by its provider, for longer than this. Null: wait for it however long. Default 1 s.</summary>
+    /// <summary>Go on to the next transport when one is rate limited, or throttled by its provider, for longer than this. Null:
+    /// wait for it however long. Default 1 s.</summary>
     public TimeSpan? SpillAfter { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>After deferrals by the recipient's side.</summary>
@@ -36,8 +37,8 @@ public sealed record RouteSettings
 
 /// <summary>A choice of transports: gives the permits that they can give now, in the order of its strategy.</summary>
 /// <remarks>
-/// A healthy transport whose slots are all taken is waited for under priority and sticky, because a slot comes free soon; the balancing strategies take another.
-/// A paused, stalled or broken one is passed over by all. Thread-safe.
+/// A healthy transport whose slots are all taken is waited for under priority and sticky, because a slot comes free soon; the balancing
+/// strategies take another. A paused, stalled or broken one is passed over by all. Thread-safe.
 /// </remarks>
 public sealed class Route
 {
@@ -69,7 +70,8 @@ public sealed class Route
     /// <summary>In order of preference.</summary>
     public IReadOnlyList<Transport> Transports { get; }
 
-    /// <summary>As many permits as can be had now, at most <paramref name="want"/>; the caller disposes each. Empty: see <see cref="WhyNot(MailStream)"/>.</summary>
+    /// <summary>As many permits as can be had now, at most <paramref name="want"/>; the caller disposes each. Empty:
+    /// see <see cref="WhyNot(MailStream)"/>.</summary>
     public IReadOnlyList<Permit> Take(MailStream stream, int want)
     {
         if (want == 1)
@@ -80,7 +82,8 @@ public sealed class Route
         return permits;
     }
 
-    /// <summary>A permit of a transport that may carry this envelope; null: see <see cref="WhyNot(in EnvelopeNeeds, MailStream)"/>.</summary>
+    /// <summary>A permit of a transport that may carry this envelope; null: see
+    /// <see cref="WhyNot(in EnvelopeNeeds, MailStream)"/>.</summary>
     public Permit? TakeFor(in EnvelopeNeeds needs, MailStream stream) => TakeOne(needs, stream);
 
     /// <summary>Whether a permit that was taken before the envelope was known is good for it.</summary>
@@ -182,14 +185,16 @@ public sealed class Route
         return null;
     }
 
-    /// <summary>Of those not passed over, the one that would have most with its weight added; the first of equals. -1: none is left.</summary>
+    /// <summary>Of those not passed over, the one that would have most with its weight added;
+    /// the first of equals. -1: none is left.</summary>
     int BestCredit(ReadOnlySpan<bool> passed)
     {
         var best = -1;
         lock (_lock)
         {
             for (var i = 0; i < passed.Length; i++)
-                if (!passed[i] && (best < 0 || _credits[i] + Transports[i].Options.Weight > _credits[best] + Transports[best].Options.Weight))
+                if (!passed[i]
+                    && (best < 0 || _credits[i] + Transports[i].Options.Weight > _credits[best] + Transports[best].Options.Weight))
                     best = i;
         }
         return best;
@@ -209,5 +214,6 @@ public sealed class Route
         }
     }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} ({Settings.Strategy}: {string.Join(", ", Transports.Select(t => t.Name))})");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Name} ({Settings.Strategy}: {string.Join(", ", Transports.Select(t => t.Name))})");
 }

@@ -68,7 +68,8 @@ public sealed class RouteTable
         return Default;
     }
 
-    /// <summary>Builds the table; every fault is added to <paramref name="faults"/> in words that name the setting, and the faulty part is left out.</summary>
+    /// <summary>Builds the table; every fault is added to <paramref name="faults"/> in words that name the setting,
+    /// and the faulty part is left out.</summary>
     public static RouteTable Build(RoutingOptions options, IReadOnlyList<Transport> transports, ICollection<string> faults)
     {
         var retry = ReadRetry("Retry", options.Retry, DeferralSchedule.Default, faults);
@@ -77,7 +78,8 @@ public sealed class RouteTable
             if (BuildRoute(name, route, retry, transports, faults) is { } built)
                 routes[name] = built;
         if (transports.Count > 0 && !options.Routes.ContainsKey(RouteSettings.DefaultName))
-            routes[RouteSettings.DefaultName] = new Route(new RouteSettings { Name = RouteSettings.DefaultName, Retry = retry }, transports);
+            routes[RouteSettings.DefaultName] = new Route(new RouteSettings { Name = RouteSettings.DefaultName, Retry = retry },
+                transports);
         var rules = new List<RouteRule>();
         foreach (var (index, rule) in options.Rules.Index())
             if (BuildRule($"Rules:{index}", rule, options, faults) is { } built)
@@ -85,7 +87,8 @@ public sealed class RouteTable
         return new RouteTable(transports, routes, rules);
     }
 
-    static Route? BuildRoute(string name, RouteOptions options, DeferralSchedule retry, IReadOnlyList<Transport> transports, ICollection<string> faults)
+    static Route? BuildRoute(string name, RouteOptions options, DeferralSchedule retry, IReadOnlyList<Transport> transports,
+        ICollection<string> faults)
     {
         var place = $"Routes:{name}";
         var before = faults.Count;
@@ -110,12 +113,18 @@ public sealed class RouteTable
             spill = after;
         else if (options.Spill is not null)
             faults.Add($"{place}:Spill {Durations.Expected}, or off; not '{options.Spill}'");
-        AmbiguityPolicy? policy = options.OnAmbiguous switch { "retry" => AmbiguityPolicy.Retry, "hold" => AmbiguityPolicy.Hold, _ => null };
+        AmbiguityPolicy? policy = options.OnAmbiguous switch
+        {
+            "retry" => AmbiguityPolicy.Retry,
+            "hold" => AmbiguityPolicy.Hold,
+            _ => null,
+        };
         if (policy is null && options.OnAmbiguous is not null)
             faults.Add($"{place}:OnAmbiguous is retry or hold; not '{options.OnAmbiguous}'");
         if (faults.Count > before)
             return null;
-        return new Route(new RouteSettings { Name = name, Strategy = strategy!.Value, SpillAfter = spill, Retry = retry, OnAmbiguous = policy }, chosen);
+        return new Route(
+            new RouteSettings { Name = name, Strategy = strategy!.Value, SpillAfter = spill, Retry = retry, OnAmbiguous = policy }, chosen);
     }
 
     static DeferralSchedule ReadRetry(string place, string? text, DeferralSchedule fallback, ICollection<string> faults)
@@ -126,7 +135,8 @@ public sealed class RouteTable
         return schedule ?? fallback;
     }
 
-    static IReadOnlyList<Transport> ChooseTransports(string place, string? names, IReadOnlyList<Transport> transports, ICollection<string> faults)
+    static IReadOnlyList<Transport> ChooseTransports(string place, string? names, IReadOnlyList<Transport> transports,
+        ICollection<string> faults)
     {
         if (string.IsNullOrWhiteSpace(names))
         {
@@ -139,7 +149,8 @@ public sealed class RouteTable
         {
             var transport = transports.FirstOrDefault(transport => transport.Name == name);
             if (transport is null)
-                faults.Add($"{place}:Transports names '{name}', which is not configured; there are: {string.Join(", ", transports.Select(t => t.Name))}");
+                faults.Add($"{place}:Transports names '{name}', which is not configured; there are: "
+                    + string.Join(", ", transports.Select(t => t.Name)));
             else if (chosen.Contains(transport))
                 faults.Add($"{place}:Transports names '{name}' twice");
             else
@@ -159,7 +170,8 @@ public sealed class RouteTable
         if (stream is null && options.Stream is not null)
             faults.Add($"{place}:Stream is transactional or bulk; not '{options.Stream}'");
         if (options is { Stream: null, Tag: null, SenderDomain: null, RecipientDomain: null })
-            faults.Add($"{place} matches everything; give Stream, Tag, SenderDomain or RecipientDomain, or configure Routes:default instead");
+            faults.Add(
+                $"{place} matches everything; give Stream, Tag, SenderDomain or RecipientDomain, or configure Routes:default instead");
         return faults.Count > before ? null : new RouteRule(options.Route!)
         {
             Stream = stream,

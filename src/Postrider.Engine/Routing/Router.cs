@@ -17,13 +17,15 @@ public sealed class Router
     public RouteTable Table => _table;
     public Pauses Pauses { get; }
 
-    /// <summary>Capacity may have come at a transport, a pause changed, or the table was replaced: ask again. Raised often, outside of locks; be quick.</summary>
+    /// <summary>Capacity may have come at a transport, a pause changed, or the table was replaced: ask again. Raised often,
+    /// outside of locks; be quick.</summary>
     public event Action? CapacityCame;
 
     /// <summary>Of every transport of the table.</summary>
     public event Action<TransportChange>? TransportChanged;
 
-    /// <summary>Puts another table in force. Transports that are in both keep their state; permits of those that are gone stay valid until disposed.</summary>
+    /// <summary>Puts another table in force. Transports that are in both keep their state;
+    /// permits of those that are gone stay valid until disposed.</summary>
     public void Replace(RouteTable table)
     {
         lock (_lock)

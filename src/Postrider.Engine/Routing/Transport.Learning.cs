@@ -26,7 +26,8 @@ public sealed partial class Transport
             var evidence = CircuitEvidence.None;
             for (var i = 0; i < outcomes.Count; i++)
             {
-                var of = Learn_NeedsLock(outcomes[i], permit.SenderDomain, permit.RecipientDomains is { } domains && i < domains.Count ? domains[i] : null, now);
+                var of = Learn_NeedsLock(outcomes[i], permit.SenderDomain, permit.RecipientDomains is { } domains && i < domains.Count
+                    ? domains[i] : null, now);
                 evidence = of > evidence ? of : evidence;
             }
             if (Options.Circuit is { } options)

@@ -2,10 +2,12 @@ using Postrider.Messages;
 
 namespace Postrider.Routing;
 
-/// <summary>One named transport on this node: gives permits as its circuit, limiter and slots allow, and learns from what they report.</summary>
+/// <summary>One named transport on this node: gives permits as its circuit, limiter and slots allow,
+/// and learns from what they report.</summary>
 /// <remarks>
 /// It reads its clock itself, as time elapsed: a wall clock that is set must neither empty the limiter nor keep a circuit open.
-/// Instants that it tells are on the wall clock of that moment. It has no timers: what changes with time alone (break over, limiter, stall) is told as
+/// Instants that it tells are on the wall clock of that moment. It has no timers:
+/// what changes with time alone (break over, limiter, stall) is told as
 /// <see cref="WaitInfo.Until"/>; what changes by an event raises <see cref="CapacityCame"/>. Thread-safe.
 /// </remarks>
 public sealed partial class Transport
@@ -48,7 +50,8 @@ public sealed partial class Transport
     public TransportOptions Options { get; }
     public ProviderCapabilities Capabilities { get; }
 
-    /// <summary>Something happened that may let work start: a slot was freed, the circuit closed, a stall ended, it was resumed. Raised outside of the lock, often.</summary>
+    /// <summary>Something happened that may let work start: a slot was freed, the circuit closed, a stall ended, it was resumed.
+    /// Raised outside of the lock, often.</summary>
     public event Action<Transport>? CapacityCame;
 
     /// <summary>Raised outside of the lock, soon after.</summary>
@@ -111,7 +114,8 @@ public sealed partial class Transport
 
     public void Resume() => SetPaused(false);
 
-    /// <summary>An operator says that it works again: circuit closed; stall, waits that the provider asked for and refused sender domains forgotten.</summary>
+    /// <summary>An operator says that it works again: circuit closed; stall,
+    /// waits that the provider asked for and refused sender domains forgotten.</summary>
     public void Reset()
     {
         lock (_lock)
@@ -151,7 +155,8 @@ public sealed partial class Transport
             if (permit.Trying)
                 throw new InvalidOperationException("A try is reported before the next one is charged.");
             var now = Now;
-            var maySend = !_paused && !IsStalled_NeedsLock(now) && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
+            var maySend = !_paused && !IsStalled_NeedsLock(now)
+                && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
             if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
                 return null;
             // The first try has its place reserved, but others may have gone into debt or been throttled since.
@@ -222,7 +227,8 @@ public sealed partial class Transport
                 Tries = _tries,
                 Outcomes = Enum.GetValues<OutcomeKind>().ToDictionary(kind => kind, kind => _outcomes[(int)kind]),
                 LastErrors = [.. _errors.Reverse()],
-                RefusedSenderDomains = _refusedDomains.Where(entry => entry.Value > now).ToDictionary(entry => entry.Key, entry => Wall(entry.Value, now)),
+                RefusedSenderDomains = _refusedDomains.Where(entry => entry.Value > now)
+                    .ToDictionary(entry => entry.Key, entry => Wall(entry.Value, now)),
             };
         }
         Tell(capacity: false);
@@ -287,12 +293,14 @@ public sealed partial class Transport
         if (!_stallTold)
         {
             _stallTold = true;
-            Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Stalled, _clock.GetUtcNow(), "an attempt is not answered and nothing completed since it began"));
+            Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Stalled, _clock.GetUtcNow(),
+                "an attempt is not answered and nothing completed since it began"));
         }
         return true;
     }
 
-    bool IsRefused_NeedsLock(string domain, TimeSpan now, out TimeSpan until) => _refusedDomains.TryGetValue(domain, out until) && until > now;
+    bool IsRefused_NeedsLock(string domain, TimeSpan now, out TimeSpan until) =>
+        _refusedDomains.TryGetValue(domain, out until) && until > now;
 
     void Complete_NeedsLock(Permit permit)
     {

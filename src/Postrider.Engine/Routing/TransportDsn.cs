@@ -4,10 +4,11 @@ using Postrider.Messages;
 
 namespace Postrider.Routing;
 
-/// <summary>Reads and writes transports in their short form: <c>name=scheme://user:password@host:port?option=value</c>, separated by white space.</summary>
+/// <summary>Reads and writes transports in their short form: <c>name=scheme://user:password@host:port?option=value</c>,
+/// separated by white space.</summary>
 /// <remarks>
-/// Names that are not given are the scheme, then <c>scheme-2</c>, <c>scheme-3</c>. User, password and option values are percent-encoded (RFC 3986 §2.1) where
-/// they hold a reserved character; <c>+</c> is a plus. Faults never repeat what may be a secret.
+/// Names that are not given are the scheme, then <c>scheme-2</c>, <c>scheme-3</c>. User, password and option values are percent-encoded
+/// (RFC 3986 §2.1) where they hold a reserved character; <c>+</c> is a plus. Faults never repeat what may be a secret.
 /// </remarks>
 public static class TransportDsn
 {
@@ -29,7 +30,8 @@ public static class TransportDsn
         var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (settings, named) in parsed)
             if (named && !taken.Add(settings.Name))
-                faults.Add(new TransportFault(settings.Name, null, "there are two transports of this name; put another name in front: other=scheme://…"));
+                faults.Add(new TransportFault(settings.Name, null,
+                    "there are two transports of this name; put another name in front: other=scheme://…"));
         var result = new List<TransportSettings>();
         var given = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (settings, named) in parsed)
@@ -54,9 +56,11 @@ public static class TransportDsn
         var name = named ? dsn[..equals] : null;
         var scheme = schemeEnd < 0 ? "" : dsn[(equals + 1)..schemeEnd];
         if (name is not null && !IsName(name))
-            return Fail($"the name in front of '=' consists of a-z, 0-9, '-', '_' and '.', starts with a letter or digit and has at most {MaxNameLength} characters");
+            return Fail("the name in front of '=' consists of a-z, 0-9, '-', '_' and '.', starts with a letter or digit"
+                + $" and has at most {MaxNameLength} characters");
         if (!IsScheme(scheme))
-            return Fail("is written name=scheme://user:password@host:port?option=value, with the name optional and the scheme in lower case");
+            return Fail(
+                "is written name=scheme://user:password@host:port?option=value, with the name optional and the scheme in lower case");
         place = name ?? $"{place} ({scheme})";
         var rest = dsn.AsSpan(schemeEnd + 3);
         if (rest.Contains('#'))
@@ -96,20 +100,23 @@ public static class TransportDsn
             if (ushort.TryParse(hostAndPort[(portColon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0)
                 settings = settings with { Port = port };
             else
-                faults.Add(new TransportFault(place, null, "the port is a number from 1 to 65535; a ':', '/' or '@' inside user or password must be percent-encoded"));
+                faults.Add(new TransportFault(place, null,
+                    "the port is a number from 1 to 65535; a ':', '/' or '@' inside user or password must be percent-encoded"));
             hostAndPort = hostAndPort[..portColon];
         }
         if (hostAndPort is ['[', .. var literal, ']'])
             hostAndPort = literal;
         else if (hostAndPort.IndexOfAny("/:[]") >= 0)
-            faults.Add(new TransportFault(place, null, "the host is a name, an IPv4 address or an IPv6 address in brackets, with no path behind it"));
+            faults.Add(new TransportFault(place, null,
+                "the host is a name, an IPv4 address or an IPv6 address in brackets, with no path behind it"));
         return settings with { Host = Decode(hostAndPort, "the host") ?? "" };
 
         string? Decode(ReadOnlySpan<char> text, string what)
         {
             if (TryDecode(text, out var decoded))
                 return decoded;
-            faults.Add(new TransportFault(place, null, $"{what} is not percent-encoded text (a '%' is written %25) or holds a control character"));
+            faults.Add(
+                new TransportFault(place, null, $"{what} is not percent-encoded text (a '%' is written %25) or holds a control character"));
             return null;
         }
     }
@@ -129,7 +136,8 @@ public static class TransportDsn
             else if (equals < 0 || equals == pair.Length - 1)
                 faults.Add(new TransportFault(place, name, "has no value"));
             else if (!TryDecode(pair[(equals + 1)..], out var value))
-                faults.Add(new TransportFault(place, name, "is not percent-encoded text (a '%' is written %25) or holds a control character"));
+                faults.Add(
+                    new TransportFault(place, name, "is not percent-encoded text (a '%' is written %25) or holds a control character"));
             else if (!options.TryAdd(name, value))
                 faults.Add(new TransportFault(place, name, "is given twice"));
         }
@@ -167,7 +175,8 @@ public static class TransportDsn
 
     /// <summary>Whether an option's value must never be shown, by its name: <c>callback_key</c>, <c>token</c>.</summary>
     public static bool IsSecret(string option) =>
-        option.Contains("key") || option.Contains("secret") || option.Contains("token") || option.Contains("pass") || option.Contains("cred");
+        option.Contains("key") || option.Contains("secret") || option.Contains("token") || option.Contains("pass")
+            || option.Contains("cred");
 
     // Kept as people write them: 14/s, 10,30s,5s, gmail.com:5, 10s+60s.
     static string EscapeValue(string value) => new StringBuilder(Uri.EscapeDataString(value))
@@ -185,7 +194,8 @@ public static class TransportDsn
                 bytes.Add(utf8[i]);
                 continue;
             }
-            if (i + 2 >= utf8.Length || !byte.TryParse(utf8.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var escaped))
+            if (i + 2 >= utf8.Length
+                || !byte.TryParse(utf8.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var escaped))
                 return false;
             bytes.Add(escaped);
             i += 2;
@@ -205,5 +215,6 @@ public static class TransportDsn
         text is [(>= 'a' and <= 'z') or (>= '0' and <= '9'), ..] && text.Length <= MaxNameLength
         && text.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '-' or '_' or '.');
 
-    static bool IsScheme(string text) => text is [>= 'a' and <= 'z', ..] && text.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '+' or '-');
+    static bool IsScheme(string text) =>
+        text is [>= 'a' and <= 'z', ..] && text.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '+' or '-');
 }

@@ -9,23 +9,27 @@ public sealed record TransportOptions
     public required string Name { get; init; }
     public required string Scheme { get; init; }
 
-    /// <summary><c>rate=14/s</c> (also <c>/m /h /d</c>): recipients, not messages. <c>rate=14/s,5</c> names the burst too. Null: no limit of our own.</summary>
+    /// <summary><c>rate=14/s</c> (also <c>/m /h /d</c>): recipients, not messages. <c>rate=14/s,5</c> names the burst too. Null:
+    /// no limit of our own.</summary>
     public Rate? Rate { get; init; }
 
     /// <summary><c>concurrency=20</c>: attempts between permit and committed outcome; 1 to 10,000.
     /// Default 20 (Postfix default_destination_concurrency_limit).</summary>
     public int Concurrency { get; init; } = 20;
 
-    /// <summary><c>timeout=90s</c>: of one try. Null: what the provider's protocol asks for (RFC 5321 §4.5.3.2 for SMTP); shorter makes unknown outcomes.</summary>
+    /// <summary><c>timeout=90s</c>: of one try. Null: what the provider's protocol asks for (RFC 5321 §4.5.3.2 for SMTP);
+    /// shorter makes unknown outcomes.</summary>
     public TimeSpan? Timeout { get; init; }
 
-    /// <summary><c>retry=constant:2,1s</c>: tries again within the attempt. Default none: the next transport is a better second try.</summary>
+    /// <summary><c>retry=constant:2,1s</c>: tries again within the attempt. Default none:
+    /// the next transport is a better second try.</summary>
     public AttemptRetry Retry { get; init; } = AttemptRetry.None;
 
     /// <summary><c>circuit=10,30s,5s</c>: failures, window, break; the default. <c>off</c>: null.</summary>
     public CircuitOptions? Circuit { get; init; } = new CircuitOptions(10, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5));
 
-    /// <summary><c>stall=30s</c>: an attempt unanswered for so long, and nothing completed since it began, stops new work. <c>off</c>: null.</summary>
+    /// <summary><c>stall=30s</c>: an attempt unanswered for so long, and nothing completed since it began,
+    /// stops new work. <c>off</c>: null.</summary>
     public TimeSpan? Stall { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary><c>weight=1</c>: its share in a weighted route; 1 to 1,000.</summary>
@@ -34,13 +38,16 @@ public sealed record TransportOptions
     /// <summary><c>domains=gmail.com:5,20/s,5m;*:20</c>: limits per recipient domain, with <c>smtp</c> only.</summary>
     public IReadOnlyList<DomainLimit> Domains { get; init; } = [];
 
-    /// <summary>The names that <see cref="From(TransportSettings, ICollection{TransportFault}, IReadOnlyCollection{string}?)"/> reads.</summary>
+    /// <summary>The names that <see cref="From(TransportSettings, ICollection{TransportFault}, IReadOnlyCollection{string}?)"/>
+    /// reads.</summary>
     public static IReadOnlyCollection<string> Names { get; } =
         ["rate", "concurrency", "timeout", "retry", "circuit", "stall", "weight", "domains"];
 
     /// <summary>Reads the common options; a faulty one is named and keeps its default.</summary>
-    /// <param name="providerOptions">The names that the provider itself understands; every other name is a fault. Null: they are not checked.</param>
-    public static TransportOptions From(TransportSettings settings, ICollection<TransportFault> faults, IReadOnlyCollection<string>? providerOptions = null)
+    /// <param name="providerOptions">The names that the provider itself understands; every other name is a fault. Null:
+    /// they are not checked.</param>
+    public static TransportOptions From(TransportSettings settings, ICollection<TransportFault> faults,
+        IReadOnlyCollection<string>? providerOptions = null)
     {
         var options = new TransportOptions { Name = settings.Name, Scheme = settings.Scheme };
         foreach (var (name, value) in settings.Options)
@@ -53,7 +60,8 @@ public sealed record TransportOptions
                     faults.Add(new TransportFault(settings.Name, name, $"{expected}; not '{value}'"));
             }
             else if (providerOptions?.Contains(name) == false)
-                faults.Add(new TransportFault(settings.Name, name, $"is not known to {settings.Scheme}; known are {string.Join(", ", Names.Concat(providerOptions).Order())}"));
+                faults.Add(new TransportFault(settings.Name, name,
+                    $"is not known to {settings.Scheme}; known are {string.Join(", ", Names.Concat(providerOptions).Order())}"));
         }
         if (options.Domains.Count > 0 && settings.Scheme != "smtp")
             faults.Add(new TransportFault(settings.Name, "domains", "is for smtp only: other providers keep such limits themselves"));
@@ -73,9 +81,11 @@ public sealed record TransportOptions
             "retry" => (AttemptRetry.TryParse(value, out var retry) ? this with { Retry = retry } : null, AttemptRetry.Expected),
             "circuit" => (TryCircuit(value, out var circuit) ? this with { Circuit = circuit } : null,
                 "is failures,window,break, such as 10,30s,5s, or off"),
-            "stall" => (value == "off" ? this with { Stall = null } : TryPositive(value, out var stall) ? this with { Stall = stall } : null,
+            "stall" =>
+                (value == "off" ? this with { Stall = null } : TryPositive(value, out var stall) ? this with { Stall = stall } : null,
                 Durations.Expected + ", or off"),
-            "weight" => (RoutingSyntax.TryNumber(value, 1, 1_000, out var weight) ? this with { Weight = weight } : null, "is a number from 1 to 1000"),
+            "weight" => (RoutingSyntax.TryNumber(value, 1, 1_000, out var weight)
+                ? this with { Weight = weight } : null, "is a number from 1 to 1000"),
             "domains" => (DomainLimit.TryParse(value, out var domains) ? this with { Domains = domains } : null, DomainLimit.Expected),
             _ => (this, ""),
         };
@@ -113,7 +123,8 @@ public readonly record struct AttemptRetry(AttemptRetryKind Kind, int Count, Tim
         retry = None;
         if (text == "none")
             return true;
-        if (text.Split(':') is not [var kind, var rest] || rest.Split(',') is not [var tries, ..] parts || !RoutingSyntax.TryNumber(tries, 1, 10, out var count))
+        if (text.Split(':') is not [var kind, var rest] || rest.Split(',') is not [var tries, ..] parts
+            || !RoutingSyntax.TryNumber(tries, 1, 10, out var count))
             return false;
         var delay = TimeSpan.Zero;
         if (parts.Length > 2 || (parts.Length == 2 && (!Durations.TryParse(parts[1], out delay) || delay > TimeSpan.FromMinutes(1))))
@@ -152,7 +163,8 @@ static class RoutingSyntax
         var slash = text.IndexOf('/');
         if (slash < 0 || !TryNumber(text.AsSpan(0, slash), 1, 1_000_000, out var count))
             return false;
-        TimeSpan? per = text.AsSpan(slash + 1, (comma < 0 ? text.Length : comma) - Math.Min(slash + 1, comma < 0 ? text.Length : comma)) switch
+        var end = comma < 0 ? text.Length : comma;
+        TimeSpan? per = text.AsSpan(slash + 1, end - Math.Min(slash + 1, end)) switch
         {
             "s" => TimeSpan.FromSeconds(1),
             "m" => TimeSpan.FromMinutes(1),

@@ -40,8 +40,12 @@ public sealed record TransportStatus
 /// <summary>A result that speaks against the transport.</summary>
 public readonly record struct TransportError(DateTimeOffset At, OutcomeKind Kind, OutcomeScope Scope, Reply Reply);
 
-public enum TransportChangeKind : byte { Paused, Resumed, CircuitOpened, CircuitHalfOpen, CircuitClosed, Stalled, Recovered, SenderDomainRefused }
+public enum TransportChangeKind : byte
+{
+    Paused, Resumed, CircuitOpened, CircuitHalfOpen, CircuitClosed, Stalled, Recovered, SenderDomainRefused,
+}
 
 /// <summary>A transport that changed in a way people want to know of.</summary>
 /// <param name="Until">When it is tried again; null where that is not known.</param>
-public sealed record TransportChange(string Transport, TransportChangeKind Kind, DateTimeOffset At, string Reason, DateTimeOffset? Until = null);
+public sealed record TransportChange(string Transport, TransportChangeKind Kind, DateTimeOffset At, string Reason,
+    DateTimeOffset? Until = null);

@@ -43,7 +43,8 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
         WaitCause.None => WaitReason.None,
         WaitCause.Paused => WaitReason.Paused,
         WaitCause.RateLimited or WaitCause.Throttled or WaitCause.Busy or WaitCause.DomainLimited => WaitReason.TransportThrottled,
-        WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible => WaitReason.TransportsUnavailable,
+        WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible =>
+            WaitReason.TransportsUnavailable,
     };
 
     /// <summary>As shown in <c>waiting_for</c>; empty when nothing is waited for.</summary>
@@ -79,7 +80,8 @@ public readonly record struct EnvelopeNeeds
     /// <summary>Of the From address, lower-case A-labels; null: not looked at.</summary>
     public string? SenderDomain { get; init; }
 
-    /// <summary>The domain of each recipient, lower-case A-labels, where <see cref="Route.HasDomainLimits"/>; null: not looked at.</summary>
+    /// <summary>The domain of each recipient, lower-case A-labels, where <see cref="Route.HasDomainLimits"/>;
+    /// null: not looked at.</summary>
     public IReadOnlyList<string>? RecipientDomains { get; init; }
 
     /// <summary>Estimate of the message's size.</summary>

@@ -13,13 +13,15 @@ public readonly record struct RescheduleResult(bool? Done, Problem? Problem = nu
 public readonly record struct BatchChange(int Messages, int Recipients);
 
 /// <summary>Changes messages that were handed over, and wakes the dispatcher where that makes work due.</summary>
-public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock, SubmissionOptions options)
+public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock,
+    SubmissionOptions options)
 {
     /// <summary>Messages of a batch changed at once: each is a transaction's part of its own, and they share their commits.</summary>
     const int AtOnce = 100;
 
     /// <summary>Recipients cancelled at once; null where there is no such message of this tenant.</summary>
-    public Task<int?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct) => store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
+        store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
 
     /// <summary>Recipients sent again; null where there is no such message of this tenant.</summary>
     public async Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct)
@@ -55,10 +57,12 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
 
     /// <summary>Sends what failed, expired, bounced or is held again. Null where there is no such batch of this tenant.</summary>
     public Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
-        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced), RetryAsync, ct);
+        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced),
+            RetryAsync, ct);
 
     async Task<BatchChange?> ChangeBatchAsync(
-        TenantId tenant, MessageId batch, Func<MessageView, bool> concerns, Func<TenantId, MessageId, CancellationToken, Task<int?>> change, CancellationToken ct)
+        TenantId tenant, MessageId batch, Func<MessageView, bool> concerns, Func<TenantId, MessageId, CancellationToken, Task<int?>> change,
+            CancellationToken ct)
     {
         if (await reader.GetBatchAsync(tenant, batch, ct) is null)
             return null;

@@ -12,7 +12,8 @@ public sealed record SubmissionContext(TenantId Tenant, string? IdempotencyKey, 
     public Func<SubmissionReceipt, ReadOnlyMemory<byte>>? Answer { get; init; }
 }
 
-/// <summary>One element of a call with many messages: a request, or the fault that the entrance already found in it. Exactly one is set.</summary>
+/// <summary>One element of a call with many messages: a request, or the fault that the entrance already found in it.
+/// Exactly one is set.</summary>
 public readonly record struct SubmissionEntry
 {
     public SubmissionEntry(SubmissionRequest request) => Request = request;

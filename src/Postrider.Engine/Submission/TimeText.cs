@@ -7,8 +7,8 @@ namespace Postrider.Submission;
 public static class TimeText
 {
     /// <summary>Reads an instant (RFC 3339 §5.6): date, time to the second or finer, and a zone (<c>Z</c> or an offset), as
-    /// <c>2026-03-01T09:30:00+01:00</c>. Finer than 100 ns is cut. False also for dates that no calendar has, and for a time without zone: it would mean another instant to
-    /// everybody.</summary>
+    /// <c>2026-03-01T09:30:00+01:00</c>. Finer than 100 ns is cut. False also for dates that no calendar has, and for a time without zone:
+    /// it would mean another instant to everybody.</summary>
     public static bool TryParseInstant(ReadOnlySpan<char> text, out DateTimeOffset instant)
     {
         instant = default;

@@ -81,7 +81,8 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
         }
         // CVE-2011-0411: bytes behind the 220 were not encrypted, and would be taken for the server's words after the handshake.
         if (channel.HasUnreadBytes)
-            throw Failed(SmtpPhase.StartTls, SmtpFailureKind.Protocol, "clear text behind the answer to STARTTLS: somebody injects replies");
+            throw Failed(SmtpPhase.StartTls, SmtpFailureKind.Protocol,
+                "clear text behind the answer to STARTTLS: somebody injects replies");
         await EncryptAsync(SmtpPhase.StartTls);
         return true;
     }

@@ -40,7 +40,8 @@ public sealed class CircuitTests
         Assert.Equal(CircuitEntry.Free, Enter());
         Report(CircuitEvidence.Failure);
         Assert.Equal(CircuitEntry.Refused, Enter());
-        Assert.Equal(new CircuitChange(CircuitPosition.Closed, CircuitPosition.Open, TimeSpan.FromSeconds(5), "10 failures in a row"), _change);
+        Assert.Equal(new CircuitChange(CircuitPosition.Closed, CircuitPosition.Open, TimeSpan.FromSeconds(5), "10 failures in a row"),
+            _change);
     }
 
     [Fact]
@@ -204,7 +205,8 @@ public sealed class CircuitTests
     public void It_counts_as_a_plain_list_of_results_would()
     {
         // The window slides by tenths, so the model is asked at instants that are whole tenths apart.
-        var histories = Gen.ListOf(from tenths in Gen.Choose(0, 6) from failed in Gen.Elements(true, true, true, false) select (tenths, failed), 80);
+        var histories = Gen.ListOf(
+            from tenths in Gen.Choose(0, 6) from failed in Gen.Elements(true, true, true, false) select (tenths, failed), 80);
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(1_000), Prop.ForAll(histories.ToArbitrary(), history =>
         {
             var window = default(CircuitWindow);
@@ -245,7 +247,8 @@ public sealed class CircuitTests
                 else
                 {
                     var probe = probes > 0 && act == 3;
-                    state = Circuit.Report(state, Options, now, act == 5 ? CircuitEvidence.AccountRefused : CircuitEvidence.Answered, probe).State;
+                    var evidence = act == 5 ? CircuitEvidence.AccountRefused : CircuitEvidence.Answered;
+                    state = Circuit.Report(state, Options, now, evidence, probe).State;
                     probes -= probe ? 1 : 0;
                 }
                 if (probes > 1 || (state.Position == CircuitPosition.HalfOpen && state.ProbeOut != (probes == 1)))

@@ -31,7 +31,8 @@ public sealed class DomainLimitsTests
         permit.Dispose();
     }
 
-    static Outcome Says(int code, OutcomeKind kind = OutcomeKind.Deferred) => new(kind, OutcomeScope.Recipient, new Reply(code, null, "", "RCPT"));
+    static Outcome Says(int code, OutcomeKind kind = OutcomeKind.Deferred) =>
+        new(kind, OutcomeScope.Recipient, new Reply(code, null, "", "RCPT"));
 
     [Fact]
     public void Attempts_at_a_time_are_limited_per_domain()

@@ -25,7 +25,8 @@ public sealed class GcraTests
     static Gen<Case> Cases(int mostRecipients, bool throttles) =>
         from rate in Rates
         from steps in Gen.ListOf(
-            from milliseconds in Gen.Frequency((3, Gen.Constant(0)), (3, Gen.Choose(1, 50)), (2, Gen.Choose(50, 2_000)), (1, Gen.Choose(2_000, 200_000)))
+            from milliseconds in Gen.Frequency((3, Gen.Constant(0)), (3, Gen.Choose(1, 50)), (2, Gen.Choose(50, 2_000)),
+                (1, Gen.Choose(2_000, 200_000)))
             from act in throttles ? Gen.Choose(0, 4) : Gen.Choose(0, 3)
             from recipients in Gen.Choose(1, mostRecipients)
             select new Step(milliseconds, (Act)act, recipients), 60)
@@ -90,7 +91,8 @@ public sealed class GcraTests
     public void No_window_sees_more_than_the_rate_and_the_burst() => Holds(Cases(1, throttles: false), c => KeepsBound(c, 1));
 
     [Fact]
-    public void Envelopes_of_many_recipients_go_into_debt_by_at_most_one_of_them() => Holds(Cases(50, throttles: true), c => KeepsBound(c, 50));
+    public void Envelopes_of_many_recipients_go_into_debt_by_at_most_one_of_them() =>
+        Holds(Cases(50, throttles: true), c => KeepsBound(c, 50));
 
     [Fact]
     public void Whoever_waits_until_the_instant_told_is_let_through() => Holds(Cases(50, throttles: true), c =>

@@ -27,7 +27,8 @@ public abstract class PauseStoreContract : IAsyncDisposable
 
     public static TheoryData<int?, MailStream?, string?> Scopes => new()
     {
-        { null, null, null }, { 1, null, null }, { null, MailStream.Transactional, null }, { null, MailStream.Bulk, "news" }, { 7, MailStream.Bulk, "news" },
+        { null, null, null }, { 1, null, null }, { null, MailStream.Transactional, null }, { null, MailStream.Bulk, "news" },
+        { 7, MailStream.Bulk, "news" },
     };
 
     [Theory]

@@ -12,7 +12,8 @@ public sealed class RouteTests
 {
     readonly ManualClock _clock = new();
 
-    static Route Route(RouteStrategy strategy, params Transport[] transports) => new(new RouteSettings { Name = "r", Strategy = strategy }, transports);
+    static Route Route(RouteStrategy strategy, params Transport[] transports) =>
+        new(new RouteSettings { Name = "r", Strategy = strategy }, transports);
 
     Transport New(string name, string options = "concurrency=100") => _clock.Transport(options, name);
 
@@ -146,7 +147,8 @@ public sealed class RouteTests
     [Fact]
     public void Weighted_mixes_evenly_by_weight() =>
         // The sequence that nginx's documentation of the algorithm gives for 5, 1, 1.
-        Assert.Equal("aabacaaaabacaa", Names(Route(RouteStrategy.Weighted, New("a", "weight=5"), New("b", "weight=1"), New("c", "weight=1")), 14));
+        Assert.Equal("aabacaaaabacaa",
+            Names(Route(RouteStrategy.Weighted, New("a", "weight=5"), New("b", "weight=1"), New("c", "weight=1")), 14));
 
     [Fact]
     public void Weighted_gives_no_flood_to_a_transport_that_comes_back()
@@ -219,7 +221,8 @@ public sealed class RouteTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(choices.ToArbitrary(), choice =>
         {
             Transport[] transports = [InTrouble("a", choice.a), InTrouble("b", choice.b)];
-            var route = new Route(new RouteSettings { Name = "r", Strategy = strategy, SpillAfter = choice.spill ? TimeSpan.FromSeconds(1) : null }, transports);
+            TimeSpan? spill = choice.spill ? TimeSpan.FromSeconds(1) : null;
+            var route = new Route(new RouteSettings { Name = "r", Strategy = strategy, SpillAfter = spill }, transports);
             var wait = route.WhyNot(MailStream.Bulk);
             using var permit = route.TakeFor(default, MailStream.Bulk);
             return (permit is not null) == (wait.Cause == WaitCause.None);

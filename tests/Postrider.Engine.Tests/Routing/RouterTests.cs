@@ -13,7 +13,8 @@ public sealed class RouterTests
     RouteTable Build(RoutingOptions options, params string[] transports) =>
         RouteTable.Build(options, [.. transports.Select(name => _clock.Transport(name: name))], _faults);
 
-    static RouteRequest Request(string? route = null, MailStream stream = MailStream.Transactional, string[]? tags = null, string sender = "shop.example", params string[] recipients) =>
+    static RouteRequest Request(string? route = null, MailStream stream = MailStream.Transactional, string[]? tags = null,
+        string sender = "shop.example", params string[] recipients) =>
         new(route, stream, tags ?? [], sender, recipients);
 
     [Fact]
@@ -34,7 +35,8 @@ public sealed class RouterTests
     {
         var table = Build(new RoutingOptions
         {
-            Routes = { ["news"] = new RouteOptions { Transports = "c, a", Strategy = "round_robin", Retry = "constant:2,5m", Spill = "off", OnAmbiguous = "hold" } },
+            Routes = { ["news"] = new RouteOptions { Transports = "c, a", Strategy = "round_robin", Retry = "constant:2,5m", Spill = "off",
+                OnAmbiguous = "hold" } },
         }, "a", "b", "c");
         Assert.Empty(_faults);
         var route = table.Find("news")!;
@@ -76,13 +78,15 @@ public sealed class RouterTests
         Build(new RoutingOptions
         {
             Retry = "soon",
-            Routes = { ["News"] = new() { Transports = "a x a", Strategy = "random", Retry = "2", Spill = "maybe", OnAmbiguous = "guess" } },
+            Routes = { ["News"] = new() { Transports = "a x a", Strategy = "random", Retry = "2", Spill = "maybe",
+                OnAmbiguous = "guess" } },
             Rules = { new() { Route = "absent", Stream = "fast" }, new() { Route = "default" } },
         }, "a");
         string[] expected =
         [
             "Retry is delays", "Routes:News: the name", "Routes:News:Transports names 'x', which is not configured; there are: a",
-            "Routes:News:Transports names 'a' twice", "Routes:News:Strategy is", "Routes:News:Retry is", "Routes:News:Spill is", "Routes:News:OnAmbiguous is",
+            "Routes:News:Transports names 'a' twice", "Routes:News:Strategy is", "Routes:News:Retry is", "Routes:News:Spill is",
+            "Routes:News:OnAmbiguous is",
             "Rules:0:Route names a configured route; not 'absent'", "Rules:0:Stream is", "Rules:1 matches everything",
         ];
         Assert.Equal(expected.Length, _faults.Count);

@@ -35,7 +35,8 @@ public sealed class TransportDsnTests
 
     [Fact]
     public void Names_that_are_not_given_count_up_and_leave_out_those_that_are() =>
-        Assert.Equal(["smtp", "smtp-3", "smtp-2", "smtp-4", "sim"], Parse("smtp://a smtp://b smtp-2=smtp://c smtp://d sim://e").Select(settings => settings.Name));
+        Assert.Equal(["smtp", "smtp-3", "smtp-2", "smtp-4", "sim"],
+            Parse("smtp://a smtp://b smtp-2=smtp://c smtp://d sim://e").Select(settings => settings.Name));
 
     [Theory]
     [InlineData(null)]
@@ -124,7 +125,8 @@ public sealed class TransportDsnTests
     [Fact]
     public void What_is_written_reads_back_the_same()
     {
-        var texts = ArbMap.Default.GeneratorFor<string>().Select(text => new string([.. (text ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c))]));
+        var texts = ArbMap.Default.GeneratorFor<string>().Select(
+            text => new string([.. (text ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c))]));
         var settings =
             from name in Gen.Elements("a", "backup-2", "x.y_z")
             from host in Gen.Elements("", "host", "::1", "mg.example.com", "bücher.example")
@@ -154,7 +156,8 @@ public sealed class TransportDsnTests
     [Fact]
     public void No_text_makes_it_throw() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(3_000), Prop.ForAll(
-            Gen.ListOf(Gen.Elements("smtp", "://", "a", "=", "@", ":", "?", "&", "%4", "%41", "%", "[", "]", "/", " ", "#", "é", "\0", "x")).Select(parts => string.Concat(parts)).ToArbitrary(),
+            Gen.ListOf(Gen.Elements("smtp", "://", "a", "=", "@", ":", "?", "&", "%4", "%41", "%", "[", "]", "/", " ", "#", "é", "\0", "x"))
+                .Select(parts => string.Concat(parts)).ToArbitrary(),
             text =>
             {
                 var faults = new List<TransportFault>();

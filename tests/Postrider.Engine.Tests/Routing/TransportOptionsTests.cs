@@ -107,7 +107,8 @@ public sealed class TransportOptionsTests
         Assert.Equal(("a", option.Split('=')[0]), (fault.Transport, fault.Option));
         Assert.Contains(" is ", fault.ToString());
         Assert.Contains($"not '{option[(option.IndexOf('=') + 1)..]}'", fault.Words);
-        Assert.Equal(new TransportOptions { Name = "a", Scheme = "smtp" }, options with { Domains = new TransportOptions { Name = "", Scheme = "" }.Domains });
+        Assert.Equal(new TransportOptions { Name = "a", Scheme = "smtp" },
+            options with { Domains = new TransportOptions { Name = "", Scheme = "" }.Domains });
     }
 
     [Fact]
@@ -204,5 +205,6 @@ public sealed class DeferralScheduleTests
     [InlineData(0.0, 48)]
     [InlineData(0.5, 60)]
     [InlineData(0.9999999, 72)]
-    public void Growing_delays_are_spread(double jitter, double expected) => Assert.Equal(expected, Seconds("exponential:1,1m", jitter).Single(), 0.001);
+    public void Growing_delays_are_spread(double jitter, double expected) =>
+        Assert.Equal(expected, Seconds("exponential:1,1m", jitter).Single(), 0.001);
 }

@@ -11,7 +11,8 @@ static class Transports
     public static readonly ProviderCapabilities Anything = new() { SmtpUtf8 = true };
 
     /// <param name="options">As in a DSN: <c>concurrency=2&amp;rate=14/s</c>.</param>
-    public static Transport Transport(this ManualClock clock, string options = "", string name = "a", ProviderCapabilities? capabilities = null)
+    public static Transport Transport(this ManualClock clock, string options = "", string name = "a",
+        ProviderCapabilities? capabilities = null)
     {
         var faults = new List<TransportFault>();
         var settings = TransportDsn.ParseAll($"{name}=smtp://localhost?{options}", faults);
@@ -24,7 +25,8 @@ static class Transports
         new(kind, scope, new Reply(0, null, "as told"), retryAfter);
 
     /// <summary>One whole attempt: taken, charged, reported, its slot freed.</summary>
-    public static void Attempt(this Transport transport, OutcomeKind kind, OutcomeScope scope = OutcomeScope.Recipient, TimeSpan? retryAfter = null, string? senderDomain = null)
+    public static void Attempt(this Transport transport, OutcomeKind kind, OutcomeScope scope = OutcomeScope.Recipient,
+        TimeSpan? retryAfter = null, string? senderDomain = null)
     {
         using var permit = transport.TryTake(MailStream.Transactional);
         Assert.NotNull(permit);
@@ -38,5 +40,6 @@ static class Transports
             transport.Attempt(kind);
     }
 
-    public static void OpenCircuit(this Transport transport) => transport.Attempts(transport.Options.Circuit!.Value.Failures, OutcomeKind.Unreachable);
+    public static void OpenCircuit(this Transport transport) =>
+        transport.Attempts(transport.Options.Circuit!.Value.Failures, OutcomeKind.Unreachable);
 }

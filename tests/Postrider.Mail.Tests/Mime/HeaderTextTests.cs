@@ -16,7 +16,8 @@ public sealed class HeaderTextTests
     [InlineData("=?utf-8?B?x", "=?utf-8?B?x")]
     [InlineData("=?utf-8?Q?x?=y", "=?utf-8?Q?x?=y")]                      // not set off by white space
     [InlineData(" =?utf-8?Q?x?= ", " x ")]
-    public void Encoded_words_are_decoded_where_they_stand_alone(string text, string expected) => Assert.Equal(expected, HeaderText.Decode(text));
+    public void Encoded_words_are_decoded_where_they_stand_alone(string text, string expected) =>
+        Assert.Equal(expected, HeaderText.Decode(text));
 
     [Fact]
     public void Any_text_goes_through_one_line_of_ASCII_and_back()

@@ -218,7 +218,8 @@ public sealed class MessageWriterTests
 
     [Fact]
     public void Half_a_surrogate_pair_in_a_body_becomes_a_replacement_character() =>
-        Assert.Equal("a=EF=BF=BDb and more of the same\r\n", Output.Halves(MessageMaker.Simple(text: "a\ud800b and more of the same")).Body);
+        Assert.Equal("a=EF=BF=BDb and more of the same\r\n",
+            Output.Halves(MessageMaker.Simple(text: "a\ud800b and more of the same")).Body);
 
     [Theory]
     [InlineData("a b.pdf", " name=\"a b.pdf\"\r\n", " filename=\"a b.pdf\"\r\n")]

@@ -170,7 +170,8 @@ static class PeerFiles
     /// <summary>The server's certificate and its key as PEM, in a new file.</summary>
     public static async Task<string> WriteCertificateAsync(string? folder = null)
     {
-        using var key = System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions.GetECDsaPrivateKey(TestCertificates.Server)!;
+        using var key = System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions.GetECDsaPrivateKey(
+            TestCertificates.Server)!;
         var path = Path.Combine(folder ?? Path.GetTempPath(), $"postrider-{Path.GetRandomFileName()}.pem");
         await File.WriteAllTextAsync(path, key.ExportPkcs8PrivateKeyPem() + "\n" + TestCertificates.Server.ExportCertificatePem() + "\n");
         return path;

@@ -70,7 +70,8 @@ public sealed class SmtpAuthenticationTests
         var failure = await Mails.FailToConnectAsync(
             Local(sink) with { Credentials = SmtpCredentials.WithPassword("üser", "wrong") with { Mechanism = mechanism } });
 
-        Assert.Equal((SmtpPhase.Auth, SmtpFailureKind.AuthRefused, "535 5.7.8 bad credentials"), (failure.Phase, failure.Kind, failure.Reply.ToString()));
+        Assert.Equal((SmtpPhase.Auth, SmtpFailureKind.AuthRefused, "535 5.7.8 bad credentials"),
+            (failure.Phase, failure.Kind, failure.Reply.ToString()));
     }
 
     [Fact]

@@ -67,7 +67,8 @@ public sealed class SmtpConnectionTests
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public async Task When_every_recipient_is_refused_nothing_is_sent_and_the_next_message_goes_over_the_same_connection(bool pipelining, bool chunking)
+    public async Task When_every_recipient_is_refused_nothing_is_sent_and_the_next_message_goes_over_the_same_connection(
+        bool pipelining, bool chunking)
     {
         await using var sink = SmtpSink.Start(new() { Pipelining = pipelining, Chunking = chunking });
         await using var connection = await Mails.ConnectAsync(Mails.At(sink));
@@ -93,7 +94,8 @@ public sealed class SmtpConnectionTests
         });
         await using var connection = await Mails.ConnectAsync(Mails.At(sink));
 
-        var refused = await connection.SendAsync(new SmtpEnvelope(EmailAddress.Parse("bad@from.test"), Mails.To("a@to.test", "b@to.test").Recipients));
+        var refused = await connection.SendAsync(
+            new SmtpEnvelope(EmailAddress.Parse("bad@from.test"), Mails.To("a@to.test", "b@to.test").Recipients));
         var accepted = await connection.SendAsync(Mails.To("a@to.test"));
 
         Assert.Equal([Refused, Refused], refused.States);
@@ -268,7 +270,8 @@ public sealed class SmtpConnectionTests
         Assert.Equal([Accepted], (await toModern.SendAsync(Mails.To("üser@tö.test"), "gr\u00fc\u00dfe\r\n")).States);
         Assert.Equal([Accepted], (await toOld.SendAsync(Mails.To("user@tö.test"))).States);
         Assert.Equal(SmtpFailureKind.SmtpUtf8Unavailable, (await toOld.SendAsync(Mails.To("üser@tö.test"))).Failure?.Kind);
-        Assert.Equal(SmtpFailureKind.EightBitUnavailable, (await toOld.SendAsync(Mails.To("user@to.test"), "gr\u00fc\u00dfe\r\n")).Failure?.Kind);
+        Assert.Equal(SmtpFailureKind.EightBitUnavailable,
+            (await toOld.SendAsync(Mails.To("user@to.test"), "gr\u00fc\u00dfe\r\n")).Failure?.Kind);
 
         Assert.Equal(["üser@xn--t-1ga.test"], Assert.Single(modern.Messages).Recipients);
         Assert.Equal("SIZE=7 BODY=8BITMIME SMTPUTF8", modern.Messages[0].MailParameters);
@@ -315,7 +318,8 @@ public sealed class SmtpConnectionTests
         await using var sink = SmtpSink.Start();
         await using var connection = await Mails.ConnectAsync(Mails.At(sink));
 
-        var result = await connection.SendAsync(Mails.To("a@to.test", "bounce@to.test"), Mails.Content(), _ => ValueTask.FromResult(false), CancellationToken.None);
+        var result = await connection.SendAsync(Mails.To("a@to.test", "bounce@to.test"), Mails.Content(), _ => ValueTask.FromResult(false),
+            CancellationToken.None);
 
         Assert.Equal([Unresolved, Refused], result.States);
         Assert.Equal((SmtpFailureKind.CommitRefused, true), (result.Failure!.Kind, result.Failure.KnownUnsent));
@@ -344,7 +348,8 @@ public sealed class SmtpConnectionTests
         await using var connection = await Mails.ConnectAsync(Mails.At(sink));
 
         await Assert.ThrowsAsync<TimeoutException>(async () =>
-            await connection.SendAsync(Mails.To("a@to.test"), Mails.Content(), _ => throw new TimeoutException("store lost"), CancellationToken.None));
+            await connection.SendAsync(Mails.To("a@to.test"), Mails.Content(), _ => throw new TimeoutException("store lost"),
+                CancellationToken.None));
 
         Assert.False(connection.IsUsable);
         await connection.DisposeAsync();
@@ -362,7 +367,8 @@ public sealed class SmtpConnectionTests
 
         Assert.Equal([Refused, Refused, Refused, Refused], result.States);
         Assert.Equal([550, 421, 421, 421], result.Recipients.Select(r => r.Reply!.Value.Code));
-        Assert.Equal((SmtpFailureKind.ServiceClosing, true, SmtpPhase.Rcpt), (result.Failure!.Kind, result.Failure.KnownUnsent, result.Failure.Phase));
+        Assert.Equal((SmtpFailureKind.ServiceClosing, true, SmtpPhase.Rcpt),
+            (result.Failure!.Kind, result.Failure.KnownUnsent, result.Failure.Phase));
         Assert.False(connection.IsUsable);
         Assert.Equal(0, sink.Count);
     }

@@ -25,7 +25,8 @@ public sealed class SmtpFaultTests
         ThreeHundred,
     }
 
-    static readonly SmtpPhase[] Steps = [SmtpPhase.Banner, SmtpPhase.Ehlo, SmtpPhase.Mail, SmtpPhase.Rcpt, SmtpPhase.Data, SmtpPhase.Content, SmtpPhase.FinalDot];
+    static readonly SmtpPhase[] Steps = [SmtpPhase.Banner, SmtpPhase.Ehlo, SmtpPhase.Mail, SmtpPhase.Rcpt, SmtpPhase.Data,
+        SmtpPhase.Content, SmtpPhase.FinalDot];
 
     public static TheoryData<SmtpPhase, Misdeed> Faults
     {
@@ -37,7 +38,8 @@ public sealed class SmtpFaultTests
                 foreach (var misdeed in Enum.GetValues<Misdeed>())
                 {
                     // Nothing but a broken connection can come between 354 and the dot; and 3xx is what DATA is answered with.
-                    if (step == SmtpPhase.Content && misdeed is not (Misdeed.HangUp or Misdeed.Reset or Misdeed.Silence or Misdeed.Cancelled))
+                    if (step == SmtpPhase.Content
+                        && misdeed is not (Misdeed.HangUp or Misdeed.Reset or Misdeed.Silence or Misdeed.Cancelled))
                         continue;
                     if (step == SmtpPhase.Data && misdeed == Misdeed.ThreeHundred)
                         continue;
@@ -112,7 +114,8 @@ public sealed class SmtpFaultTests
     }
 
     /// <summary>An honest server up to the step, and then not.</summary>
-    static async Task PlayAsync(ScriptedConnection c, SmtpPhase step, Misdeed misdeed, TaskCompletionSource reached, CancellationTokenSource cancel)
+    static async Task PlayAsync(ScriptedConnection c, SmtpPhase step, Misdeed misdeed, TaskCompletionSource reached,
+        CancellationTokenSource cancel)
     {
         foreach (var (phase, command, answer) in Honest)
         {

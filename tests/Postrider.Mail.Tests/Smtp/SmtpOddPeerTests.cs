@@ -69,7 +69,8 @@ public sealed class SmtpOddPeerTests
         Assert.Equal([Accepted, Accepted], (await connection.SendAsync(Mails.To("a@to.test", "b@to.test"))).States);
     }
 
-    static readonly (string, string)[] Steps = [("MAIL", "250 ok\r\n"), ("RCPT", "250 ok\r\n"), ("RCPT", "251 ok\r\n"), ("DATA", "354 go\r\n")];
+    static readonly (string, string)[] Steps = [("MAIL", "250 ok\r\n"), ("RCPT", "250 ok\r\n"), ("RCPT", "251 ok\r\n"),
+        ("DATA", "354 go\r\n")];
 
     [Theory]
     [InlineData("250 ok\r\n550 no\r\n354 go\r\n")]
@@ -151,7 +152,8 @@ public sealed class SmtpOddPeerTests
     [InlineData("250 ok\r\n250 ok\r\n354 go\r\n421 4.3.2 shutting down\r\n", SmtpFailureKind.ServiceClosing, Refused)]
     [InlineData("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", SmtpFailureKind.Protocol, Unresolved)]
     [InlineData("250 ok\r\n354 go\r\n", SmtpFailureKind.Protocol, Unresolved)]
-    public async Task Answers_out_of_step_end_the_connection_before_anything_is_sent(string answers, SmtpFailureKind kind, SmtpRecipientState state)
+    public async Task Answers_out_of_step_end_the_connection_before_anything_is_sent(string answers, SmtpFailureKind kind,
+        SmtpRecipientState state)
     {
         ScriptedConnection? seen = null;
         await using var peer = ScriptedPeer.Start(async c =>
@@ -237,7 +239,8 @@ public sealed class SmtpOddPeerTests
 
         var result = await connection.SendAsync(Mails.To("a@to.test"), content);
 
-        Assert.Equal((SmtpFailureKind.ConnectionClosed, true, SmtpPhase.Content), (result.Failure!.Kind, result.Failure.KnownUnsent, result.Failure.Phase));
+        Assert.Equal((SmtpFailureKind.ConnectionClosed, true, SmtpPhase.Content),
+            (result.Failure!.Kind, result.Failure.KnownUnsent, result.Failure.Phase));
         Assert.Equal((Refused, "552 5.3.4 too much"), (result.States[0], result.Recipients[0].Reply.ToString()));
     }
 
@@ -271,7 +274,8 @@ public sealed class SmtpOddPeerTests
         await using var peer = ScriptedPeer.Start(async c =>
         {
             await c.GreetAsync();
-            await c.OnAsync("MAIL", Encoding.Latin1.GetString(Encoding.UTF8.GetBytes("550 5.1.0 a\rb\u0000c\u001b[31md\u2028e\u0085f\r\n")));
+            await c.OnAsync("MAIL",
+                Encoding.Latin1.GetString(Encoding.UTF8.GetBytes("550 5.1.0 a\rb\u0000c\u001b[31md\u2028e\u0085f\r\n")));
         });
         await using var connection = await Mails.ConnectAsync(Mails.At(peer));
 

@@ -11,7 +11,8 @@ namespace Postrider.Mail.Tests.Smtp;
 public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<PostfixServer>
 {
     /// <summary>Bodies whose lines start with, end in and consist of dots, and the line ends that smuggle.</summary>
-    public static TheoryData<string> Bodies => [".\r\n", "..\r\n...\r\n", ".a\r\n.\r\n.b", "a\n.\nb", "a\r.\rb", "a\r\n.\nMAIL FROM:<evil@to.test>\r\n", "x\r\n\r\n\r\n", "a\r\r\nb"];
+    public static TheoryData<string> Bodies => [".\r\n", "..\r\n...\r\n", ".a\r\n.\r\n.b", "a\n.\nb", "a\r.\rb",
+        "a\r\n.\nMAIL FROM:<evil@to.test>\r\n", "x\r\n\r\n\r\n", "a\r\r\nb"];
 
     static string Canonical(string body)
     {
@@ -52,7 +53,8 @@ public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<Postfix
 
         foreach (var mechanism in (SmtpAuthMechanism?[])[null, SmtpAuthMechanism.Login])
         {
-            await using var connection = await Mails.ConnectAsync(endpoint with { Credentials = endpoint.Credentials with { Mechanism = mechanism } });
+            await using var connection = await Mails.ConnectAsync(
+                endpoint with { Credentials = endpoint.Credentials with { Mechanism = mechanism } });
             Assert.Equal([Accepted], (await connection.SendAsync(Mails.To("üser@to.test"), "Subject: \u00c3\u00bc\r\n\r\n")).States);
             var message = await server.ReadAsync();
             Assert.Equal((true, "user", "üser@to.test"), (message.Tls, message.User, message.To[0]));
@@ -70,7 +72,8 @@ public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<Postfix
         await postfix.RequireAsync();
         var before = postfix.Behind.Count;
         await using var connection = await Mails.ConnectAsync(new SmtpEndpoint("127.0.0.1", postfix.Port));
-        Assert.True(connection.Extensions is { Pipelining: true, Chunking: true, SmtpUtf8: true, EightBitMime: true, MaxMessageBytes: 20_000_000 });
+        Assert.True(
+            connection.Extensions is { Pipelining: true, Chunking: true, SmtpUtf8: true, EightBitMime: true, MaxMessageBytes: 20_000_000 });
 
         string[] bodies = [.. Bodies.Select(row => row.Data), string.Concat(Enumerable.Repeat(".0123456789\r\n", 10_000))];
         for (var i = 0; i < bodies.Length; i++)
@@ -83,11 +86,13 @@ public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<Postfix
         var arrived = (await postfix.Behind.WaitForAsync(before + 2 * bodies.Length, TimeSpan.FromSeconds(30))).Skip(before).ToList();
         for (var i = 0; i < bodies.Length; i++)
         {
-            var same = arrived.Where(m => m.Recipients[0] == $"postfix+{i}@to.test").Select(m => m.Text[(m.Text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+            var same = arrived.Where(m => m.Recipients[0] == $"postfix+{i}@to.test").Select(
+                m => m.Text[(m.Text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
             Assert.Equal([Canonical(bodies[i]), Canonical(bodies[i])], same);
         }
 
-        static string Whole(string body) => "From: sender@from.test\r\nDate: Sat, 21 Nov 2026 21:05:57 +0000\r\nMessage-ID: <1@from.test>\r\n\r\n" + body;
+        static string Whole(string body) =>
+            "From: sender@from.test\r\nDate: Sat, 21 Nov 2026 21:05:57 +0000\r\nMessage-ID: <1@from.test>\r\n\r\n" + body;
     }
 
     [Fact]

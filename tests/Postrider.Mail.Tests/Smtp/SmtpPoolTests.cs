@@ -211,7 +211,8 @@ public sealed class SmtpPoolTests
                 return null;
             },
         });
-        await using var pool = PoolFor(Mails.At(sink), new() { IdleLimit = TimeSpan.FromSeconds(30), AgeLimit = TimeSpan.FromSeconds(70) }, clock);
+        await using var pool = PoolFor(Mails.At(sink), new() { IdleLimit = TimeSpan.FromSeconds(30), AgeLimit = TimeSpan.FromSeconds(70) },
+            clock);
 
         await SendAsync(pool);
         for (var i = 0; i < 2; i++)

@@ -14,11 +14,13 @@ public sealed class SmtpReplyParserTests
         { "250\r\n", 250, null, "" },
         { "250 \r\n", 250, null, "" },
         { "354 End data with <CR><LF>.<CR><LF>\r\n", 354, null, "End data with <CR><LF>.<CR><LF>" },
-        { "550 5.1.1 <a@b>: Recipient address rejected: User unknown\r\n", 550, "5.1.1", "<a@b>: Recipient address rejected: User unknown" },
+        { "550 5.1.1 <a@b>: Recipient address rejected: User unknown\r\n", 550, "5.1.1",
+            "<a@b>: Recipient address rejected: User unknown" },
         { "550 5.7.606 Access denied, banned sending IP\r\n", 550, "5.7.606", "Access denied, banned sending IP" },
         { "550-5.1.1 The email account that you tried to reach does not exist.\r\n550 5.1.1 Learn more - gsmtp\r\n", 550, "5.1.1",
             "The email account that you tried to reach does not exist.\nLearn more - gsmtp" },
-        { "550-5.7.1 [1.2.3.4] Our system has detected\r\n550-5.7.1 that\r\n550 5.7.26 see\r\n", 550, "5.7.26", "[1.2.3.4] Our system has detected\nthat\nsee" },
+        { "550-5.7.1 [1.2.3.4] Our system has detected\r\n550-5.7.1 that\r\n550 5.7.26 see\r\n", 550, "5.7.26",
+            "[1.2.3.4] Our system has detected\nthat\nsee" },
         { "250-mx.test\r\n250-SIZE 1000\r\n250 PIPELINING\r\n", 250, null, "mx.test\nSIZE 1000\nPIPELINING" },
         { "250-\r\n250 \r\n", 250, null, "\n" },
         { "421 4.7.0 bye\n", 421, "4.7.0", "bye" },
@@ -57,7 +59,8 @@ public sealed class SmtpReplyParserTests
 
     [Theory]
     [MemberData(nameof(Replies))]
-    public void A_reply_split_over_two_segments_is_the_same_reply_and_what_follows_is_left(string text, int code, string? enhanced, string expected)
+    public void A_reply_split_over_two_segments_is_the_same_reply_and_what_follows_is_left(string text, int code, string? enhanced,
+        string expected)
     {
         var bytes = Encoding.UTF8.GetBytes(text + "250 next\r\n");
         var length = Encoding.UTF8.GetByteCount(text);
@@ -122,7 +125,8 @@ public sealed class SmtpReplyParserTests
 
         Assert.Equal(SmtpReplyStatus.Complete, SmtpReplyParser.Parse(Encoding.ASCII.GetBytes(lines + "250 last\r\n"), out _, out _));
         Assert.Equal(SmtpReplyStatus.TooLarge, SmtpReplyParser.Parse(Encoding.ASCII.GetBytes(lines + "250-more\r\n"), out _, out _));
-        Assert.Equal(SmtpReplyStatus.TooLarge, SmtpReplyParser.Parse(Encoding.ASCII.GetBytes(lines + "250-more\r\n250 last\r\n"), out _, out _));
+        Assert.Equal(SmtpReplyStatus.TooLarge,
+            SmtpReplyParser.Parse(Encoding.ASCII.GetBytes(lines + "250-more\r\n250 last\r\n"), out _, out _));
     }
 
     [Fact]

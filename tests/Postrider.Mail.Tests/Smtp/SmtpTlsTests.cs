@@ -9,7 +9,8 @@ namespace Postrider.Mail.Tests.Smtp;
 
 public sealed class SmtpTlsTests
 {
-    static SmtpEndpoint Local(SmtpSink sink, SmtpTlsMode tls) => new("localhost", sink.Port) { Tls = tls, TrustedAuthority = TestCertificates.Authority };
+    static SmtpEndpoint Local(SmtpSink sink, SmtpTlsMode tls) =>
+        new("localhost", sink.Port) { Tls = tls, TrustedAuthority = TestCertificates.Authority };
 
     [Theory]
     [InlineData(SmtpSinkTls.StartTls, SmtpTlsMode.StartTls)]
@@ -49,7 +50,8 @@ public sealed class SmtpTlsTests
         using var other = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
         await using var sink = SmtpSink.Start(new() { Tls = SmtpSinkTls.StartTls, Certificate = other });
 
-        var failure = await Mails.FailToConnectAsync(new SmtpEndpoint("localhost", sink.Port) { Tls = SmtpTlsMode.StartTls, TrustedAuthority = other });
+        var failure = await Mails.FailToConnectAsync(
+            new SmtpEndpoint("localhost", sink.Port) { Tls = SmtpTlsMode.StartTls, TrustedAuthority = other });
 
         Assert.Equal(SmtpFailureKind.TlsFailed, failure.Kind);
         Assert.Contains("not for localhost", failure.Text, StringComparison.Ordinal);
@@ -103,7 +105,8 @@ public sealed class SmtpTlsTests
             await c.OnAsync("STARTTLS", answer);
         });
 
-        var opening = await SmtpConnection.OpenAsync(Mails.At(peer) with { Tls = mode }, Mails.Patient, TimeProvider.System, CancellationToken.None);
+        var opening = await SmtpConnection.OpenAsync(Mails.At(peer) with { Tls = mode }, Mails.Patient, TimeProvider.System,
+            CancellationToken.None);
 
         Assert.Equal(kind, opening.Failure?.Kind);
         if (opening.Connection is { } connection)

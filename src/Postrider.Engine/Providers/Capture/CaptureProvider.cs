@@ -51,7 +51,8 @@ sealed class CaptureProvider(string transport, int keep, IInbox inbox, TimeProvi
     static Outcome Kept(long id)
     {
         var text = id.ToString(CultureInfo.InvariantCulture);
-        return new Outcome(OutcomeKind.Accepted, OutcomeScope.Message, new Reply(250, "2.0.0", $"kept in the inbox as {text}"), ProviderId: text);
+        return new Outcome(OutcomeKind.Accepted, OutcomeScope.Message, new Reply(250, "2.0.0", $"kept in the inbox as {text}"),
+            ProviderId: text);
     }
 
     static Outcome Failed(OutcomeKind kind, string words) => new(kind, OutcomeScope.Transport, new Reply(0, null, words));
@@ -69,12 +70,14 @@ public sealed class CaptureProviderFactory(IInbox inbox, TimeProvider clock) : I
     public IReadOnlyList<string> Check(TransportSettings settings) =>
         KeepOf(settings) is null ? [$"option 'keep' is a number from 1 to {MostKept}; not '{settings.Options["keep"]}'"] : [];
 
-    public IProvider Create(TransportSettings settings) => new CaptureProvider(settings.Name, KeepOf(settings) ?? DefaultKeep, inbox, clock);
+    public IProvider Create(TransportSettings settings) =>
+        new CaptureProvider(settings.Name, KeepOf(settings) ?? DefaultKeep, inbox, clock);
 
     static int? KeepOf(TransportSettings settings)
     {
         if (!settings.Options.TryGetValue("keep", out var text))
             return DefaultKeep;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) && keep is >= 1 and <= MostKept ? keep : null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var keep) && keep is >= 1 and <= MostKept
+            ? keep : null;
     }
 }

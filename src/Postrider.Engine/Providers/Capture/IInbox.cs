@@ -5,7 +5,8 @@ namespace Postrider.Providers.Capture;
 /// <summary>Keeps captured mail so that people can look at it: <c>GET /inbox</c>, the dashboard.</summary>
 public interface IInbox
 {
-    /// <summary>On disk when the task completes; returns the mail's id, ascending. Of all tenants together only the newest <paramref name="keep"/> stay.</summary>
+    /// <summary>On disk when the task completes; returns the mail's id, ascending.
+    /// Of all tenants together only the newest <paramref name="keep"/> stay.</summary>
     Task<long> AddAsync(NewCapturedMail mail, int keep, CancellationToken ct);
 
     /// <summary>Newest first, without the bytes.</summary>

@@ -46,7 +46,8 @@ sealed record SimulatedOptions
     public double Defer { get; init; }
     public double Bounce { get; init; }
 
-    /// <summary><c>outage=</c>: unreachable from <see cref="OutageStart"/> after it was made for <see cref="OutageLength"/>, again each <see cref="OutagePeriod"/> when there is one.</summary>
+    /// <summary><c>outage=</c>: unreachable from <see cref="OutageStart"/> after it was made for <see cref="OutageLength"/>, again each
+    /// <see cref="OutagePeriod"/> when there is one.</summary>
     public TimeSpan OutageStart { get; init; }
     public TimeSpan OutageLength { get; init; }
     public TimeSpan? OutagePeriod { get; init; }
@@ -98,7 +99,8 @@ sealed record SimulatedOptions
     SimulatedOptions? ReadLatency(string text)
     {
         var parts = text.Split('-');
-        return parts.Length <= 2 && Durations.TryParse(parts[0], out var shortest) && Durations.TryParse(parts[^1], out var longest) && shortest <= longest
+        return parts.Length <= 2 && Durations.TryParse(parts[0], out var shortest) && Durations.TryParse(parts[^1], out var longest)
+            && shortest <= longest
             ? this with { ShortestLatency = shortest, LongestLatency = longest }
             : null;
     }
@@ -106,7 +108,8 @@ sealed record SimulatedOptions
     SimulatedOptions? ReadThrottle(string[] parts) => parts switch
     {
         [var share] when Share(share) is { } value => this with { Throttle = value },
-        [var share, var wait] when Share(share) is { } value && Durations.TryParse(wait, out var span) => this with { Throttle = value, RetryAfter = span },
+        [var share, var wait] when Share(share) is { } value && Durations.TryParse(wait, out var span) =>
+            this with { Throttle = value, RetryAfter = span },
         _ => null,
     };
 
@@ -123,5 +126,6 @@ sealed record SimulatedOptions
     }
 
     static double? Share(string text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1 ? share : null;
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1
+            ? share : null;
 }

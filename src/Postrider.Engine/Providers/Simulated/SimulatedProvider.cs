@@ -3,7 +3,8 @@ using Postrider.Messages;
 
 namespace Postrider.Providers.Simulated;
 
-/// <summary><c>sim://NAME?…</c>: behaves like a provider with faults; nothing leaves. One seed and one order of calls give one sequence of outcomes.</summary>
+/// <summary><c>sim://NAME?…</c>: behaves like a provider with faults; nothing leaves.
+/// One seed and one order of calls give one sequence of outcomes.</summary>
 sealed class SimulatedProvider(SimulatedOptions options, TimeProvider clock, Entropy entropy) : IProvider
 {
     readonly long _madeAt = clock.GetTimestamp();
@@ -28,7 +29,8 @@ sealed class SimulatedProvider(SimulatedOptions options, TimeProvider clock, Ent
         try
         {
             if (envelope.CommitPoint is { } commitPoint && !await commitPoint(ct))
-                return All(envelope, OutcomeKind.Unreachable, OutcomeScope.Message, 0, null, "nothing was sent: the commit point was refused");
+                return All(envelope, OutcomeKind.Unreachable, OutcomeScope.Message, 0, null,
+                    "nothing was sent: the commit point was refused");
         }
         catch (OperationCanceledException)
         {
@@ -86,7 +88,8 @@ sealed class SimulatedProvider(SimulatedOptions options, TimeProvider clock, Ent
         if (fate - options.Defer < 0)
             return New(OutcomeKind.Deferred, OutcomeScope.Recipient, 450, "4.2.0", "simulated: try again later");
         var id = string.Create(CultureInfo.InvariantCulture, $"sim-{++_accepted}");
-        return new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", $"simulated: accepted as {id}"), ProviderId: id);
+        return new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", $"simulated: accepted as {id}"),
+            ProviderId: id);
     }
 
     static Outcome[] All(OutgoingEnvelope envelope, OutcomeKind kind, OutcomeScope scope, int code, string? enhanced, string text) =>

@@ -105,7 +105,8 @@ static class SmtpOutcomes
             var end = text.IndexOfAny(' ', '\n');
             return (end < 0 ? text : text[..end]).ToString();
         }
-        var isOneWord = text.StartsWith("Ok ", StringComparison.OrdinalIgnoreCase) && text.Length > 10 && text[3..].IndexOfAny(' ', '\n') < 0;
+        var isOneWord = text.StartsWith("Ok ", StringComparison.OrdinalIgnoreCase) && text.Length > 10
+            && text[3..].IndexOfAny(' ', '\n') < 0;
         return isOneWord ? text[3..].ToString() : null;
     }
 }

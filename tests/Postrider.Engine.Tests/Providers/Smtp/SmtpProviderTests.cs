@@ -19,7 +19,8 @@ public sealed class SmtpProviderTests
         await using var provider = ProviderAt(sink.Port);
 
         var outcomes = await provider.SendAsync(
-            Envelope([(RecipientKind.To, "fine@to.test"), (RecipientKind.Cc, "defer@to.test"), (RecipientKind.Bcc, "bounce@to.test"), (RecipientKind.Bcc, "full@to.test")]),
+            Envelope([(RecipientKind.To, "fine@to.test"), (RecipientKind.Cc, "defer@to.test"), (RecipientKind.Bcc, "bounce@to.test"),
+                (RecipientKind.Bcc, "full@to.test")]),
             CancellationToken.None);
 
         Assert.Equal([Accepted, Deferred, Rejected, Deferred], outcomes.Select(o => o.Kind));
@@ -42,7 +43,8 @@ public sealed class SmtpProviderTests
         await provider.SendAsync(envelope, CancellationToken.None);
 
         Assert.Equal(sink.Messages[0].Content, sink.Messages[1].Content);
-        Assert.Contains($"\r\nMessage-ID: <{envelope.Message}@from.test>\r\n", "\r\n" + sink.Messages[0].Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains($"\r\nMessage-ID: <{envelope.Message}@from.test>\r\n", "\r\n" + sink.Messages[0].Text,
+            StringComparison.OrdinalIgnoreCase);
         Assert.Contains($"ENVID={envelope.Message}", sink.Messages[0].MailParameters, StringComparison.Ordinal);
     }
 
@@ -121,7 +123,8 @@ public sealed class SmtpProviderTests
 
         var outcome = Assert.Single(await provider.SendAsync(Envelope([(RecipientKind.To, "a@to.test")]), CancellationToken.None));
 
-        Assert.Equal((Unreachable, OutcomeScope.Transport, "CONNECT", 0), (outcome.Kind, outcome.Scope, outcome.Reply.Command, outcome.Reply.Code));
+        Assert.Equal((Unreachable, OutcomeScope.Transport, "CONNECT", 0),
+            (outcome.Kind, outcome.Scope, outcome.Reply.Command, outcome.Reply.Code));
         Assert.Contains($"127.0.0.1:{sink.Port}", outcome.Reply.Text, StringComparison.Ordinal);
     }
 
@@ -135,7 +138,8 @@ public sealed class SmtpProviderTests
         var refused = Assert.Single(await wrong.SendAsync(Envelope([(RecipientKind.To, "a@to.test")]), CancellationToken.None));
         var accepted = Assert.Single(await right.SendAsync(Envelope([(RecipientKind.To, "a@to.test")]), CancellationToken.None));
 
-        Assert.Equal((Refused, OutcomeScope.Transport, 535, "AUTH"), (refused.Kind, refused.Scope, refused.Reply.Code, refused.Reply.Command));
+        Assert.Equal((Refused, OutcomeScope.Transport, 535, "AUTH"),
+            (refused.Kind, refused.Scope, refused.Reply.Code, refused.Reply.Command));
         Assert.Equal(Accepted, accepted.Kind);
     }
 
@@ -193,7 +197,8 @@ public sealed class SmtpProviderTests
         {
             User = "u",
             Password = "p",
-            Options = new Dictionary<string, string> { ["tls"] = "none", ["auth"] = "login,insecure", ["helo"] = "me.test", ["messages"] = "20" },
+            Options = new Dictionary<string, string>
+                { ["tls"] = "none", ["auth"] = "login,insecure", ["helo"] = "me.test", ["messages"] = "20" },
         };
 
         Assert.Empty(Factory.Check(good));
@@ -209,13 +214,19 @@ public sealed class SmtpProviderTests
 
     static OutgoingEnvelope Envelope((RecipientKind Kind, string Address)[] recipients)
     {
-        MessageRecipient[] all = [.. recipients.Select((r, i) => new MessageRecipient(i, r.Kind, new Mailbox(null, EmailAddress.Parse(r.Address))))];
+        MessageRecipient[] all = [.. recipients.Select(
+            (r, i) => new MessageRecipient(i, r.Kind, new Mailbox(null, EmailAddress.Parse(r.Address))))];
         return new OutgoingEnvelope
         {
             Message = MessageId.Create(1_790_000_000_000, 7, 1),
             Tenant = TenantId.First,
             ReversePath = EmailAddress.Parse("bounces@from.test"),
-            Content = new MessageContent { From = new Mailbox("Sender", EmailAddress.Parse("sender@from.test")), Subject = "Hello", Text = "Hello.\n.\n" },
+            Content = new MessageContent
+            {
+                From = new Mailbox("Sender", EmailAddress.Parse("sender@from.test")),
+                Subject = "Hello",
+                Text = "Hello.\n.\n",
+            },
             Recipients = all,
             AllRecipients = all,
             Stream = MailStream.Transactional,

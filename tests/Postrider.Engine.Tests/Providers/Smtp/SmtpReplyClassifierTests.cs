@@ -102,7 +102,8 @@ public sealed class SmtpReplyClassifierTests
 
         // Mailboxes.
         { Rcpt, "550 5.2.1 mailbox disabled", Rejected, Recipient },
-        { Rcpt, "550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents ReceivingRatePerm", Deferred, Recipient },
+        { Rcpt, "550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents ReceivingRatePerm", Deferred,
+            Recipient },
         { Rcpt, "552 5.2.2 mailbox full", Rejected, Message },
         { Rcpt, "554 5.2.2 over quota", Rejected, Message },
         { Rcpt, "552 5.2.2 The email account is over quota. OverQuotaPerm", Rejected, Recipient },
