@@ -8,7 +8,7 @@ namespace Postrider.Benchmarks.WholeSystem;
 sealed record Metric(string Title, string Unit, string Key, string? Rival = null, double? MinimumRatio = null, double? Minimum = null,
     double? Maximum = null)
 {
-    // architecture budgets, first stage for the end-to-end rate.
+    // The budgets; for the end-to-end rate the first stage of it.
     public static readonly IReadOnlyList<Metric> All =
     [
         new("end to end, 128 connections", "messages/s", "postrider.end-to-end.128", "postfix.end-to-end.128", MinimumRatio: 7),

@@ -4,7 +4,7 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-// The rules, in prose (architecture §3, "Outcomes of an attempt"):
+// The rules, in prose (docs/states.md, "What an attempt leads to"):
 //  - A refusal by the recipient's side uses up the schedule. A refusal of the address is final, and so is a refusal of the message anywhere.
 //  - Everything that is a provider's or our own fault goes to the next transport at once. When every transport of the route failed on it,
 //    the envelope backs off and all of them are asked again, until it expires. Only a refusal by every single one ends it, as failed.

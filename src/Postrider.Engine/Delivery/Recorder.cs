@@ -87,7 +87,7 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
 
     void Log(AttemptRecord record, RecipientEnd end)
     {
-        // What was sent is in the store and in the counters; a line for each would cost more than writing it (hot-path facts §7).
+        // What was sent is in the store and in the counters; a line for each would cost more than writing it.
         var level = end.State switch
         {
             RecipientState.Sent => LogLevel.Debug,

@@ -58,7 +58,7 @@ public sealed record NewMessage
 
     /// <summary>Born leased: the hand-over has a permit, so the queue row is inserted as leased by this node and no lease statement is
     /// needed.
-    /// Only where <see cref="IsOneEnvelope"/>. See <c>docs/decisions</c> and architecture: conditions are the hand-over's.</summary>
+    /// Only where <see cref="IsOneEnvelope"/>. The other conditions are the hand-over's.</summary>
     public Incarnation? BornLeasedBy { get; init; }
 }
 

@@ -32,7 +32,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             endpoints.Where(e => e.Metadata.GetMetadata<Access>()!.IsOpen).Select(e => e.RoutePattern.RawText!).Order());
     }
 
-    // Row 35: one answer, byte for byte.
+    // One answer, byte for byte.
     [Fact]
     public async Task Every_bad_key_gets_the_same_answer()
     {
@@ -83,7 +83,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal((false, "revoked"), ((bool)status!["valid"]!, (string)status["reason"]!));
     }
 
-    // Row 36: each key with one scope against each route.
+    // Each key with one scope against each route.
     [Fact]
     public async Task A_scope_opens_what_it_is_for_and_nothing_else()
     {
@@ -103,7 +103,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         }
     }
 
-    // Rows 33 and 37, and the security checklist's first: another tenant's id is answered as one that never was.
+    // Another tenant's id is answered as one that never was.
     [Fact]
     public async Task Nothing_of_another_tenant_can_be_told_from_what_is_not_there()
     {
@@ -155,7 +155,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.NotEqual(first, second);
     }
 
-    // Rows 39 and 41: what claims to be a token and is none.
+    // What claims to be a token and is none.
     [Fact]
     public async Task Forged_tokens_are_refused()
     {

@@ -7,7 +7,7 @@ using static Postrider.Engine.Tests.Delivery.Leases;
 
 namespace Postrider.Engine.Tests.Delivery;
 
-/// <summary>The outcome table of the architecture, a row per outcome, scope and stage.</summary>
+/// <summary>The outcome table of <c>docs/states.md</c>, a row per outcome, scope and stage.</summary>
 public sealed class FailurePolicyTests
 {
     static readonly TimeSpan Settle = TimeSpan.FromSeconds(60);

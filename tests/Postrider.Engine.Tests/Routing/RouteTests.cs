@@ -247,7 +247,7 @@ public sealed class RouteTests
     [Fact]
     public void A_flapping_first_transport_costs_little_of_the_throughput()
     {
-        // reliability §2 row 17: 2 s up, 2 s down; 100 mails a second for 10 minutes, each retried on the second when the first fails.
+        // A relay that flaps: 2 s up, 2 s down; 100 mails a second for 10 minutes, each retried on the second when the first fails.
         var (a, b) = (New("a"), New("b"));
         var route = Route(RouteStrategy.Priority, a, b);
         var (failures, sent) = (0, 0);

@@ -16,7 +16,7 @@ sealed record VendorRequest(HttpMethod Method, string Path, ReadOnlyMemory<byte>
 /// <remarks>It repeats nothing and follows nothing: what becomes of a failed call is decided by those who know what it was.</remarks>
 sealed class VendorHttp : IDisposable
 {
-    /// <summary>How long an answer may take. Shorter only makes more outcomes that nobody knows (reliability: 60 to 120 s for HTTP).</summary>
+    /// <summary>How long an answer may take. Shorter only makes more outcomes that nobody knows (usual for HTTP: 60 to 120 s).</summary>
     public static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(120);
 
     static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
