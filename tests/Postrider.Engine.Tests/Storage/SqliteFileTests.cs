@@ -58,7 +58,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
         await Assert.ThrowsAsync<SqliteException>(() => _under.Sqlite.ReadAsync(c => c.Execute("DELETE FROM messages"), default));
 
     [Fact]
-    public async Task A_read_that_takes_too_largeis_cut()
+    public async Task A_read_that_takes_too_long_is_cut()
     {
         using var started = new ManualResetEventSlim();
         var endless = _under.Sqlite.ReadAsync(c =>
