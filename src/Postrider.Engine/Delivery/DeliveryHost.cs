@@ -21,7 +21,10 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         var keeping = keeper.RunAsync(ended.Token);
         try
         {
-            await dispatcher.RunAsync();
+            var delivering = dispatcher.RunAsync();
+            // A fault of either stops the host: mail that nobody settles or expires any more would wait for ever.
+            await await Task.WhenAny(delivering, keeping);
+            await delivering;
         }
         finally
         {

@@ -23,6 +23,12 @@ public sealed partial class Dispatcher
         if (route.TakeFor(needs, key.Stream) is not { } permit)
             return null;
         Interlocked.Increment(ref _inFlight);
+        if (!_open)
+        {
+            // A drain that began meanwhile may have seen nothing in flight.
+            Return(permit);
+            return null;
+        }
         return new Reservation(this, permit, route);
     }
 

@@ -91,8 +91,13 @@ public sealed partial class Dispatcher
                 return other;
             if (hand.Count == 0 || route.HasAnyFor(needs))
                 return null;
-            // No transport of the route may ever carry it: the attempt at one of them says so, on the timeline, without touching the network.
-            fitting = Math.Max(0, hand.FindIndex(permit => !lease.Envelope.History.Excludes(permit.Transport.Name)));
+            // No transport of the route may ever carry it: the attempt at one that was not asked yet says so, on the timeline, without touching
+            // the network. Where all were asked, the lane decides without an attempt.
+            var history = lease.Envelope.History;
+            fitting = hand.FindIndex(permit => !history.Excludes(permit.Transport.Name));
+            if (fitting < 0 && !route.Transports.All(transport => history.Excludes(transport.Name)))
+                return route.TakeFor(new EnvelopeNeeds { History = history }, lease.Envelope.Key.Stream);
+            fitting = Math.Max(0, fitting);
         }
         var chosen = hand[fitting];
         hand.RemoveAt(fitting);
@@ -122,6 +127,8 @@ public sealed partial class Dispatcher
             {
                 using var leave = next;
                 var end = await _lanes.Of(leave.Transport).AttemptAsync(lease, leave, route, Stop);
+                if (end == AttemptEnd.Lost)
+                    await _now.CancelAsync(); // the store is gone for good: attempts that run on only become duplicates
                 if (end is AttemptEnd.Recorded or AttemptEnd.Lost)
                     return;
                 next = _open && end == AttemptEnd.NotStarted ? route.TakeFor(NeedsOf(lease, route), lease.Envelope.Key.Stream) : null;

@@ -90,6 +90,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             timer.Change(_wakeAt is { } at ? Until(at) : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             await _signal.WaitAsync();
         }
+        await _poll; // the store may be closed after this
     }
 
     /// <summary>Rows were queued without a signal (settled, swept): the store is asked what is due.</summary>
@@ -178,6 +179,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
             {
                 _due.Park(state);
+                // It may have been resumed in between, and nobody would tell again.
+                if (!_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
+                    _due.Unpark();
                 continue;
             }
             if (state.Hand.Count >= Math.Min(state.Want, _options.MaxLease))
@@ -186,7 +190,10 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             {
                 _due.PutBack(state, first: true);
                 // What changes by time alone; what changes by an event raises it.
-                if (route.WhyNot(group.Stream).Remaining is { } remaining)
+                var wait = route.WhyNot(group.Stream);
+                if (wait.Cause == WaitCause.None)
+                    Wake(); // its time came between the two questions
+                else if (wait.Remaining is { } remaining)
                     WakeAt(_time.Now + remaining);
                 break;
             }
@@ -195,6 +202,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             state.Hand.Add(permit);
             _due.PutBack(state, first: false);
         }
+        if (served.Count > 0)
+            _due.EndTurn(group);
         foreach (var state in served)
         {
             var hand = state.Hand;
@@ -221,6 +230,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             Volatile.Write(ref _restUntil, (_time.Now + StoreRest).UtcTicks);
             PollSoon();
             LogStoreAway(e.Message, StoreRest);
+            if (e is StoreUnavailableException { IsForGood: true })
+                await _now.CancelAsync();
         }
         catch (Exception e)
         {

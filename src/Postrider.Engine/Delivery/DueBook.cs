@@ -11,9 +11,12 @@ namespace Postrider.Delivery;
 /// </remarks>
 sealed class DueBook
 {
+    /// <summary>Stale entries of <see cref="_later"/> that are not worth a sweep.</summary>
+    const int MostStale = 64;
+
     readonly Lock _lock = new();
     readonly Dictionary<QueueKey, DueKeyState> _keys = [];
-    readonly List<DueGroup> _groups = [];                                   // transactional before bulk
+    readonly List<DueGroup> _groups = [];                                   // transactional before bulk; among equals the one served last is last
     readonly PriorityQueue<DueKeyState, DateTimeOffset> _later = new();     // entries whose LaterAt differs from their priority are stale
     readonly List<DueKeyState> _parked = [];
     readonly HashSet<QueueKey> _suspects = [];
@@ -115,6 +118,16 @@ sealed class DueBook
             return [.. _groups.Where(group => group.Ready.Count > 0)];
     }
 
+    /// <summary>The group has had permits: other routes of its stream, which may use the same transports, come first the next time.</summary>
+    public void EndTurn(DueGroup group)
+    {
+        lock (_lock)
+        {
+            _groups.Remove(group);
+            PutLast_NeedsLock(group);
+        }
+    }
+
     /// <summary>Takes the key whose turn it is out of the rotation of tenants; null when none is ready.</summary>
     public DueKeyState? Take(DueGroup group)
     {
@@ -169,6 +182,7 @@ sealed class DueBook
             }
             _parked.Clear();
         }
+        Changed?.Invoke();
     }
 
     /// <summary>A lease for the key begins: it stays out of the rotation until <see cref="EndLease"/>.</summary>
@@ -191,7 +205,7 @@ sealed class DueBook
         {
             state.IsLeasing = false;
             var exhausted = leased < asked;
-            state.Ask = exhausted ? DueKeyState.FirstAsk : Math.Max(state.Ask, asked) * 2;
+            state.Ask = exhausted ? DueKeyState.FirstAsk : Math.Min(Math.Max(state.Ask, asked) * 2, DueKeyState.MostAsked);
             if (exhausted)
                 state.Hint = 0;
             if (!exhausted || state.Version != version)
@@ -203,6 +217,16 @@ sealed class DueBook
             var others = state.HasOthersLater;
             state.HasOthersLater = false;
             return others;
+        }
+    }
+
+    /// <summary>For tests: times kept in mind, stale ones included.</summary>
+    internal int TimesKept
+    {
+        get
+        {
+            lock (_lock)
+                return _later.Count;
         }
     }
 
@@ -221,8 +245,7 @@ sealed class DueBook
         if (group is null)
         {
             group = new DueGroup(key.Route, key.Stream);
-            _groups.Add(group);
-            _groups.Sort((a, b) => a.Stream.CompareTo(b.Stream));
+            PutLast_NeedsLock(group);
         }
         return _keys[key] = new DueKeyState(key, group);
     }
@@ -242,7 +265,26 @@ sealed class DueBook
                 return;
             state.LaterAt = dueAt;
             _later.Enqueue(state, dueAt);
+            // A time that an earlier one replaced stays behind until it comes: for a mail scheduled for next month that is one for every retry until then.
+            if (_later.Count > 2 * _keys.Count + MostStale)
+                ForgetStale_NeedsLock();
         }
+    }
+
+    void ForgetStale_NeedsLock()
+    {
+        _later.Clear();
+        foreach (var state in _keys.Values)
+        {
+            if (state.LaterAt != DateTimeOffset.MaxValue)
+                _later.Enqueue(state, state.LaterAt);
+        }
+    }
+
+    void PutLast_NeedsLock(DueGroup group)
+    {
+        var behind = _groups.FindIndex(other => other.Stream > group.Stream);
+        _groups.Insert(behind < 0 ? _groups.Count : behind, group);
     }
 
     static void MarkDue_NeedsLock(DueKeyState state)
@@ -269,6 +311,9 @@ sealed class DueKeyState(QueueKey key, DueGroup group)
 {
     /// <summary>Permits asked for when nothing is known of how much is due; doubles while there is more.</summary>
     public const int FirstAsk = 4;
+
+    /// <summary>No node has so many permits.</summary>
+    public const int MostAsked = 1 << 20;
 
     public QueueKey Key => key;
     public DueGroup Group => group;

@@ -210,7 +210,7 @@ enum AttemptEnd : byte
     NotStarted,
     /// <summary>Nothing was sent, because the commit point was refused: cancelled, suppressed, expired or fenced meanwhile.</summary>
     Withdrawn,
-    /// <summary>The node stops and the store did not take the outcome: the row stays leased for the sweep.</summary>
+    /// <summary>The node stops, or the store has failed for good, and it did not take the outcome: the row stays leased for the sweep.</summary>
     Lost,
 }
 

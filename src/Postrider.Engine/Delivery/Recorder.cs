@@ -11,7 +11,7 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
     static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
-    /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, and the row stays leased for the sweep.</summary>
+    /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, or never will, and the row stays leased for the sweep.</summary>
     public async Task<RecordResult?> RecordAsync(AttemptRecord record, CancellationToken stopNow)
     {
         var result = RecordResult.Fenced;
@@ -44,6 +44,8 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
             {
                 metrics.WaitedForStore();
                 LogStoreAway(first, wait, e.Message);
+                if (e.IsForGood)
+                    return false;
             }
             try
             {

@@ -6,6 +6,9 @@ public sealed class StoreUnavailableException(string message, Exception? inner =
     : Exception(message, inner)
 {
     public bool MayHaveCommitted { get; } = mayHaveCommitted;
+
+    /// <summary>It does not come back while this process lives: what waits for it waits for nothing.</summary>
+    public bool IsForGood { get; init; }
 }
 
 /// <summary>Too little free disk to accept: nothing was stored. Leasing stops too,

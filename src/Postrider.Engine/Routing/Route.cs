@@ -107,6 +107,7 @@ public sealed class Route
     public WaitInfo WhyNot(in EnvelopeNeeds needs, MailStream stream)
     {
         var soonest = new WaitInfo(WaitCause.NotEligible, null, null, null);
+        var (until, remaining) = (soonest.Until, soonest.Remaining);
         for (var i = 0; i < Transports.Count; i++)
         {
             var transport = Transports[(FirstToAsk + i) % Transports.Count];
@@ -117,10 +118,13 @@ public sealed class Route
                 return wait;
             if (soonest.Transport is null || Expected(wait) < Expected(soonest))
                 soonest = wait;
+            if (wait.Remaining is { } span && !(span >= remaining))
+                (until, remaining) = (wait.Until, span);
             if (!GoesOn(wait))
                 break;
         }
-        return soonest;
+        // The others' times count too: one whose slots are taken is waited for, and meanwhile the limit of the next may let it go.
+        return soonest with { Until = until, Remaining = remaining };
     }
 
     // A slot comes free soon, though nobody knows when; a remaining time says only when the transport will be given up as stalled.

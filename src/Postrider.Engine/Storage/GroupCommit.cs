@@ -60,7 +60,7 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
         lock (_gate)
         {
             if (_stopping)
-                throw new StoreUnavailableException("The store is closed: the process is stopping.");
+                throw new StoreUnavailableException("The store is closed: the process is stopping.") { IsForGood = true };
             if (work.IsBulk)
                 _bulk.Enqueue(work);
             else

@@ -11,6 +11,9 @@ public static class ExitCodes
     /// <summary>An address to listen on is taken, or no server answers (EX_UNAVAILABLE).</summary>
     public const int Unavailable = 69;
 
+    /// <summary>A part of the process failed by a fault of ours, which the log tells (EX_SOFTWARE); start it again.</summary>
+    public const int Internal = 70;
+
     /// <summary>The storage failed and the process stopped for it (EX_IOERR); start it again, it checks the database then.</summary>
     public const int Storage = 74;
 

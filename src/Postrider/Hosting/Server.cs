@@ -39,7 +39,16 @@ public static class Server
         await output.WriteAsync(Banner.Of(app, configuration));
         await output.FlushAsync();
         await app.WaitForShutdownAsync();
-        return app.Services.GetRequiredService<StopReason>().ExitCode;
+        return ExitCodeOf(app.Services);
+    }
+
+    /// <summary>The host stops for a background service that failed as if it had been asked to; who started us must hear that it was not.</summary>
+    internal static int ExitCodeOf(IServiceProvider services)
+    {
+        var reason = services.GetRequiredService<StopReason>();
+        if (services.GetServices<IHostedService>().OfType<BackgroundService>().Any(service => service.ExecuteTask is { IsFaulted: true }))
+            reason.Set(ExitCodes.Internal);
+        return reason.ExitCode;
     }
 
     /// <summary>What an operator can do something about; null for anything else, which is a bug and shown as one.</summary>

@@ -49,7 +49,12 @@ static class ServerBuilder
         var drain = configuration.Get<DeliveryOptions>().DrainTimeout;
         // Above the drain, which ends by itself: what remains is for requests and for closing the storage.
         var delay = configuration.Get<ServerOptions>().StopDelay;
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = delay + drain + TimeSpan.FromSeconds(15));
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = delay + drain + TimeSpan.FromSeconds(15);
+            // One after the other, a client that is slow with its request would use up the time of the drain, and what is under way would be cut.
+            host.ServicesStopConcurrently = true;
+        });
         change?.Invoke(services);
         var app = builder.Build();
         await PrepareAsync(app);

@@ -50,6 +50,7 @@ sealed class DeliveringNode : IAsyncDisposable
         Dispatcher = new Dispatcher(
             new DispatcherParts(Queue, Router, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System, NullLogger<Dispatcher>.Instance), Owner);
         _keeper = new Keeper(Queue, Dispatcher, time, Clock, Options, NullLogger<Keeper>.Instance);
+        Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, NullLogger<DeliveryHost>.Instance);
         Ids = new MessageIds(Clock);
         Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock, new SubmissionOptions { AllowSingleLabelDomains = true }) { Router = Router };
     }
@@ -64,6 +65,9 @@ sealed class DeliveringNode : IAsyncDisposable
     public DeliveryMetrics Metrics { get; } = new();
     public Router Router { get; }
     public Dispatcher Dispatcher { get; }
+
+    /// <summary>What the process runs in place of <see cref="StartAsync()"/>.</summary>
+    public DeliveryHost Host { get; }
     public MessageIds Ids { get; }
     public Submitter Submitter { get; }
 

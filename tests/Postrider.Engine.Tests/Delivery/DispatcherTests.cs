@@ -360,4 +360,45 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         var id = await node.SubmitAsync(DeliveringNode.Mail with { ExpiresIn = "1h" });
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Expired, within: TimeSpan.FromMinutes(61), step: TimeSpan.FromSeconds(5));
     }
+
+    [Fact]
+    public async Task A_route_with_a_little_mail_does_not_wait_for_one_with_much_at_the_same_transport()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?concurrency=1", routing: options =>
+        {
+            options.Routes["much"] = new RouteOptions { Transports = "a" };
+            options.Routes["little"] = new RouteOptions { Transports = "a" };
+        });
+        node.Transport("a").Pause();
+        for (var i = 0; i < 100; i++)
+            await node.SubmitAsync(DeliveringNode.Mail with { To = [new AddressText($"much{i}@example.com")], Route = "much" });
+        for (var i = 0; i < 3; i++)
+            await node.SubmitAsync(DeliveringNode.Mail with { To = [new AddressText($"little{i}@example.com")], Route = "little" });
+        node.Transport("a").Resume();
+        await node.UntilAsync(() => node["a"].Taken.Count() == 103);
+        Assert.InRange(node["a"].Taken.ToList().FindLastIndex(address => address.StartsWith("little", StringComparison.Ordinal)), 0, 8);
+    }
+
+    [Fact]
+    public async Task A_store_that_failed_for_good_ends_the_drain_at_once_and_cuts_what_runs()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x");
+        node["a"].NeverAnswer();
+        await node.SubmitAsync("silent@example.com");
+        await node.UntilAsync(() => node["a"].Asked.Count == 1);
+        var answer = new TaskCompletionSource();
+        node["a"].Answer = async (envelope, _) =>
+        {
+            await answer.Task;
+            return ScriptedProvider.All(envelope, ScriptedProvider.Accepted);
+        };
+        await node.SubmitAsync("answered@example.com");
+        await node.UntilAsync(() => node["a"].Asked.Count == 2);
+        node.Queue.IsGone = true;
+        answer.SetResult();
+        var before = node.Clock.GetUtcNow();
+        var drained = node.DrainAsync();
+        await drained.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+        Assert.Equal(before, node.Clock.GetUtcNow()); // nobody's patience was needed
+    }
 }

@@ -161,4 +161,60 @@ public sealed class DueBookTests
         _book.Unpark();
         Assert.Equal(Key(), Take(Key()).Key);
     }
+
+    [Fact]
+    public void Permits_asked_for_stay_a_number_however_long_there_is_more()
+    {
+        _book.Merge([new DueKey(Key(), Now)], Now);
+        for (var leases = 0; leases < 100; leases++)
+        {
+            Assert.InRange(_book.Get(Key()).Want, 1, DueKeyState.MostAsked);
+            Lease(Key(), asked: 1, leased: 1);
+        }
+    }
+
+    [Fact]
+    public void When_pauses_change_the_dispatcher_is_told_after_the_keys_are_back()
+    {
+        _book.Add(Key(), Now, Now);
+        _book.Park(Take(Key()));
+        var ready = -1;
+        _book.Changed += () => ready = _book.Ready().Count;
+        _book.Unpark();
+        Assert.Equal(1, ready);
+    }
+
+    [Fact]
+    public void Routes_of_one_stream_take_turns_and_transactional_stays_first()
+    {
+        foreach (var route in (string[])["a", "b"])
+        {
+            _book.Add(Key(stream: MailStream.Bulk, route: route), Now, Now);
+            _book.Add(Key(route: route), Now, Now);
+        }
+        string Order() => string.Join(' ', _book.Ready().Select(group => $"{group.Route}{(int)group.Stream}"));
+        Assert.Equal("a0 b0 a1 b1", Order());
+        _book.EndTurn(_book.Ready()[2]);
+        _book.EndTurn(_book.Ready()[0]);
+        Assert.Equal("b0 a0 b1 a1", Order());
+        _book.EndTurn(_book.Ready()[0]);
+        Assert.Equal("a0 b0 b1 a1", Order());
+    }
+
+    [Fact]
+    public void Times_that_were_replaced_do_not_pile_up()
+    {
+        var nextMonth = Now.AddDays(30);
+        _book.Add(Key(), nextMonth, Now);
+        for (var second = 1; second <= 10_000; second++)
+        {
+            var now = Now.AddSeconds(second);
+            _book.Add(Key(), now, now.AddSeconds(-1));
+            _book.Ripen(now);
+            Lease(Key(), asked: 4, leased: 1);
+            _book.Merge([new DueKey(Key(), nextMonth)], now); // as the poll says
+        }
+        Assert.InRange(_book.TimesKept, 1, 200);
+        Assert.Equal(nextMonth, _book.NextDueAt);
+    }
 }

@@ -1,5 +1,6 @@
 using Postrider.Delivery;
 using Postrider.Messages;
+using Postrider.Providers;
 using Postrider.Queue;
 using Postrider.Routing;
 using Xunit;
@@ -180,5 +181,29 @@ public sealed class LaneTests
         await node.UntilAsync(async () => (await node.StatesAsync(id)).All(s => s == RecipientState.Sent));
         Assert.Equal([20, 20, 10], node["a"].Asked.Select(s => s.Recipients.Count));
         Assert.Equal(50, node["a"].Taken.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task What_the_only_transport_that_can_carry_it_refuses_fails_and_is_not_offered_there_again()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x small=limited://y", factories: [new SmallProviderFactory()]);
+        node["a"].AnswerAll(new Outcome(OutcomeKind.Refused, OutcomeScope.Recipient, new Reply(550, "5.7.1", "relaying denied", "RCPT")));
+        var id = await node.SubmitAsync(DeliveringNode.Mail with { Text = new string('x', 20_000) });
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Failed);
+        Assert.Single(node["a"].Asked);
+        Assert.Equal(["a", "small"], await TransportsOf(node, id));
+    }
+
+    /// <summary>Takes 10 KB at most.</summary>
+    sealed class SmallProviderFactory : IProviderFactory
+    {
+        public string Scheme => "limited";
+        public IReadOnlyCollection<string> OptionNames => [];
+        public IReadOnlyList<string> Check(TransportSettings settings) => [];
+
+        public IProvider Create(TransportSettings settings) => new ScriptedProvider(settings.Name, TimeProvider.System)
+        {
+            Capabilities = new ProviderCapabilities { SmtpUtf8 = true, MaxMessageBytes = 10_000 },
+        };
     }
 }

@@ -19,7 +19,13 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
 
     public bool IsAway { get => _away; set => _away = value; }
 
-    T Here<T>(T task) => _away ? throw new StoreUnavailableException("the store is away") : task;
+    /// <summary>It has failed and does not come back.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>What <see cref="SettleAsync"/> throws.</summary>
+    public Exception? SettlingFault { get; set; }
+
+    T Here<T>(T task) => IsGone ? throw new StoreUnavailableException("the store has failed") { IsForGood = true } : _away ? throw new StoreUnavailableException("the store is away") : task;
 
     public Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct) => Here(store).AcceptAsync(acceptance, ct);
 
@@ -48,7 +54,8 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
     }
 
     public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) => Here(store).SweepAsync(owner, now, settleAt, ct);
-    public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).SettleAsync(now, limit, ct);
+    public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        SettlingFault is { } fault ? Task.FromException<int>(fault) : Here(store).SettleAsync(now, limit, ct);
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).PurgeIdempotencyAsync(now, limit, ct);
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).ExpireAsync(now, limit, ct);
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) => Here(store).DueKeysAsync(ct);

@@ -274,4 +274,18 @@ public sealed class RouteTests
         Assert.Equal(60_000, sent);
         Assert.InRange(failures, 10, 1_000);
     }
+
+    [Fact]
+    public void The_wait_ends_with_the_first_of_those_asked_that_time_alone_frees()
+    {
+        var route = Route(RouteStrategy.RoundRobin, New("a", "concurrency=1&stall=30s"), New("b", "rate=10/s&concurrency=100"));
+        var permits = route.Take(MailStream.Transactional, 100);
+        foreach (var permit in permits)
+            permit.Charge(1);
+        var wait = route.WhyNot(MailStream.Transactional);
+        Assert.Equal(("a", WaitCause.Busy), (wait.Transport, wait.Cause));
+        Assert.InRange(wait.Remaining!.Value, TimeSpan.Zero, TimeSpan.FromMilliseconds(100));
+        _clock.Advance(wait.Remaining.Value);
+        Assert.Equal("b", route.TakeFor(default, MailStream.Transactional)?.Transport.Name);
+    }
 }
