@@ -72,22 +72,13 @@ sealed class JsonBody(ServerOptions options)
             while (true)
             {
                 var read = await reader.ReadAsync();
-                var length = read.Buffer.Length;
-                if (length > limit)
-                    return new(null, TooLarge(limit));
-                if (length - counted > MaxSmallBytes)
-                {
-                    var taken = Interlocked.Add(ref _bodyBytes, length - counted);
-                    counted = length;
-                    if (taken > options.MaxBodyMemoryBytes)
-                        return new(null, Busy);
-                }
-                if (!read.IsCompleted)
+                var refusal = read.Buffer.Length > limit ? TooLarge(limit) : Count(read.Buffer.Length, ref counted);
+                if (refusal is null && !read.IsCompleted)
                 {
                     reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                     continue;
                 }
-                var result = Parse(read.Buffer, shape, hashAs);
+                var result = refusal is null ? Parse(read.Buffer, shape, hashAs) : new(null, refusal);
                 reader.AdvanceTo(read.Buffer.End);
                 return result;
             }
@@ -97,6 +88,16 @@ sealed class JsonBody(ServerOptions options)
             if (counted > 0)
                 Interlocked.Add(ref _bodyBytes, -counted);
         }
+    }
+
+    /// <summary>Counts a body that has grown by more than a small one's size. Not null: all bodies together take too much memory now.</summary>
+    Problem? Count(long length, ref long counted)
+    {
+        if (length - counted <= MaxSmallBytes)
+            return null;
+        var taken = Interlocked.Add(ref _bodyBytes, length - counted);
+        counted = length;
+        return taken > options.MaxBodyMemoryBytes ? Busy : null;
     }
 
     public static Problem TooLarge(long limit) => ProblemCatalog.Make("too-large", $"The body is larger than {limit:N0} bytes.");

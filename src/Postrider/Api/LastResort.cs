@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Postrider.Messages;
 using Postrider.Submission;
 
@@ -13,9 +14,16 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
         {
             await next(context);
         }
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException)
+        {
+            // The client is gone: nobody to answer, and nothing of ours went wrong.
+        }
         catch (Exception e) when (!context.Response.HasStarted)
         {
             context.Response.Clear();
+            // What is left of a broken request cannot be told from the next one.
+            if (e is BadHttpRequestException && context.Request.Protocol == HttpProtocol.Http11)
+                context.Response.Headers.Connection = "close";
             await ProblemWriter.WriteAsync(context, Explain(context, e));
             return;
         }

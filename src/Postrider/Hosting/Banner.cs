@@ -31,7 +31,7 @@ static class Banner
             $"Postrider listens on {string.Join(" and ", addresses)}",
             $"  database    {database}",
             transports.Count == 0
-                ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@mail.example.com:587"
+                ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@example.com:587"
                 : $"  transports  {string.Join(", ", transports)}",
         ];
         if (hasInbox)

@@ -18,6 +18,9 @@ static class ConfigurationRules
         foreach (var role in Split(options.Roles).Where(r => !Roles.TryParse(r, out _)))
             configuration.Fault(nameof(options.Roles), $"names \"{role}\"; the roles are {string.Join(", ", Roles.Names)}");
         JudgeStore(configuration, options);
+        var server = configuration.Get<ServerOptions>();
+        if (server.MaxBodyMemoryBytes < server.MaxSendBytes)
+            configuration.Fault("Server:MaxBodyMemoryBytes", "must not be less than Server:MaxSendBytes, or the largest body could never be read");
         foreach (var fault in TransportSetup.Check(configuration.Routing, Rooms.ProvidersForChecking, TimeProvider.System))
             configuration.Fault(nameof(RoutingOptions.Transports), fault);
         AllowedRecipients.Parse(configuration.Submission.AllowRecipients, out var patterns);

@@ -20,7 +20,8 @@ sealed partial class HeldMail(IInbox inbox, TimeProvider clock, ILogger<HeldMail
 
     /// <summary>Called after the commit; does not wait.</summary>
     public void Add(
-        TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all, IReadOnlyList<MessageRecipient> held) =>
+        TenantId tenant, MessageId message, MessageContent content, IReadOnlyList<MessageRecipient> all,
+        IReadOnlyList<MessageRecipient> held) =>
         _copies.Writer.TryWrite(new OutgoingEnvelope
         {
             Tenant = tenant,

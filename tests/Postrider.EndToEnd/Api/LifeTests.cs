@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Postrider.Hosting;
 using Postrider.Storage.Sqlite;
 using Xunit;
@@ -43,6 +46,104 @@ public sealed class LifeTests
         await RefusedAsync(server, "draining");
         Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/emails")).StatusCode);
         await stopping;
+    }
+
+    [Fact]
+    public async Task A_stream_ends_with_the_process_and_says_at_which_line()
+    {
+        await using var server = await TestServer.StartAsync(("SERVER__STOP_DELAY", "2s"));
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(server.Address.Host, server.Address.Port);
+        await using var stream = socket.GetStream();
+        using var reader = new StreamReader(stream);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /emails/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestServer.Key}\r\nContent-Type: application/x-ndjson\r\n"
+            + $"Transfer-Encoding: chunked\r\n\r\n{Mail.Length + 1:X}\r\n{Mail}\n\r\n"));
+        await LineWithAsync(reader, "\"line\":1,\"id\"");
+        server.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+        var last = await LineWithAsync(reader, "\"line\":2");
+        Assert.Contains("/problems/draining", last);
+    }
+
+    [Fact]
+    public async Task Large_bodies_wait_for_each_other_and_small_ones_do_not()
+    {
+        await using var server = await TestServer.StartAsync(("SERVER__MAX_SEND_BYTES", "8000000"), ("SERVER__MAX_BODY_MEMORY_BYTES", "8000000"));
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(server.Address.Host, server.Address.Port);
+        await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /emails HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestServer.Key}\r\nContent-Type: application/json\r\n"
+            + $"Content-Length: 8000000\r\n\r\n{new string(' ', 7_000_000)}"));
+        var large = Mail.Replace("\"T\"", $"\"{new string('x', 6_000_000)}\"", StringComparison.Ordinal);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while (true)
+        {
+            // Until the slow one's bytes have come in, there is room.
+            using var response = await server.Client.PostAsync("/emails", TestServer.Json(large), patience.Token);
+            if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
+            {
+                Assert.Contains("/problems/busy", await response.Content.ReadAsStringAsync(patience.Token));
+                break;
+            }
+        }
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Client.PostAsync("/emails", TestServer.Json(Mail))).StatusCode);
+        slow.Close();
+        while ((await server.Client.PostAsync("/emails", TestServer.Json(large), patience.Token)).StatusCode != HttpStatusCode.Accepted)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 5000\r\n\r\n{", false)]
+    [InlineData("Content-Length: 5000\r\n\r\n{", true)]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\n{", false)]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\n{", true)]
+    public async Task A_client_that_breaks_off_leaves_nothing_in_the_log(string start, bool reset)
+    {
+        var log = new LogCollector();
+        await using (var server = await TestServer.StartAsync(services => services.AddSingleton<ILoggerProvider>(log)))
+        {
+            using var socket = new TcpClient();
+            await socket.ConnectAsync(server.Address.Host, server.Address.Port);
+            await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST /emails HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TestServer.Key}\r\nContent-Type: application/json\r\n{start}"));
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            if (reset)
+                socket.LingerState = new LingerOption(true, 0);
+            socket.Close();
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+        Assert.Empty(log.Lines);
+    }
+
+    [Fact]
+    public async Task Nothing_secret_is_logged()
+    {
+        var log = new LogCollector(LogLevel.Trace);
+        await using (var server = await TestServer.StartAsync(
+            services => services.AddSingleton<ILoggerProvider>(log).Configure<LoggerFilterOptions>(o => o.MinLevel = LogLevel.Trace),
+            ("TRANSPORTS", "smtp://USERCANARY:PASSCANARY@127.0.0.1:9 sim://x?fail=0.5"),
+            ("API_KEY", "KEYCANARY-KEYCANARY-KEYCANARY"), ("MASTER_KEY", Convert.ToBase64String("MASTERCANARY-MASTERCANARY-CANARY"u8))))
+        {
+            using var client = server.NewClient("KEYCANARY-KEYCANARY-KEYCANARY");
+            using var sent = await client.PostAsync("/emails", TestServer.Json(Mail.Replace("\"T\"", "\"BODYCANARY\"", StringComparison.Ordinal)));
+            Assert.Equal(HttpStatusCode.Accepted, sent.StatusCode);
+            using var guess = server.NewClient("GUESSCANARY-GUESSCANARY-GUESSCANARY");
+            Assert.Equal(HttpStatusCode.Unauthorized, (await guess.GetAsync("/emails")).StatusCode);
+            using var token = await client.PostAsync("/tokens", null);
+            var secret = (string)JsonNode.Parse(await token.Content.ReadAsStringAsync())!["token"]!;
+            Assert.DoesNotContain(log.Lines, l => l.Contains(secret, StringComparison.Ordinal));
+        }
+        Assert.NotEmpty(log.Lines);
+        Assert.DoesNotContain(log.Lines, l => l.Contains("CANARY", StringComparison.Ordinal));
+    }
+
+    static async Task<string> LineWithAsync(StreamReader reader, string text)
+    {
+        string line;
+        do
+            line = (await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System))!;
+        while (!line.Contains(text, StringComparison.Ordinal));
+        return line;
     }
 
     [Fact]

@@ -119,6 +119,18 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Settings_that_do_not_fit_each_other_are_refused()
+    {
+        var faults = Load(null, ["--Server:MaxSendBytes", "2000000", "--Server:MaxBodyMemoryBytes", "1000000", "--certificate-key", "k.pem"]).Faults;
+        Assert.Equal(
+        [
+            "command line --Server:MaxBodyMemoryBytes: Server:MaxBodyMemoryBytes: must not be less than Server:MaxSendBytes, "
+                + "or the largest body could never be read",
+            "command line --certificate-key: CertificateKey: is given without Certificate",
+        ], faults);
+    }
+
+    [Fact]
     public void A_short_API_key_is_refused() =>
         Assert.Equal(["environment POSTRIDER_API_KEY: ApiKey: must have at least 24 characters"],
             Load(null, [], ("POSTRIDER_API_KEY", "short")).Faults);
