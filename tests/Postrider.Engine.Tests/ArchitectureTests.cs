@@ -64,6 +64,7 @@ public sealed class ArchitectureTests
     {
         var uses = RoomUse.Read(typeof(ArchitectureTests).Assembly.Location);
         Assert.Contains(new RoomUse("SampleUser", "SampleRoom", "Caller.Call"), uses);
+        Assert.Contains(new RoomUse("SampleUser", "SampleRoom", "Caller.CallAfterJumpTable"), uses);
         Assert.Contains(uses, use =>
             use is { From: "SampleUser", To: "SampleRoom" } && use.Where.Contains("CallLater", StringComparison.Ordinal));
     }

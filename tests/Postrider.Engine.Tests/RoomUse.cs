@@ -118,7 +118,8 @@ sealed class RoomUseReader(PEReader file) : ISignatureTypeProvider<Types, object
                 See(MetadataTokens.EntityHandle(il.ReadInt32()));
                 break;
             case OperandType.InlineSwitch:
-                il.Offset += il.ReadInt32() * sizeof(int);
+                var targets = il.ReadInt32();
+                il.Offset += targets * sizeof(int);
                 break;
             case OperandType.InlineI8 or OperandType.InlineR:
                 il.Offset += 8;
