@@ -90,7 +90,7 @@ sealed class JsonBody(ServerOptions options)
         }
     }
 
-    /// <summary>Counts a body that has grown by more than a small one's size. Not null: all bodies together take too much memory now.</summary>
+    /// <summary>Counts a body that has grown by more than a small one's size. Not null: all together take too much memory now.</summary>
     Problem? Count(long length, ref long counted)
     {
         if (length - counted <= MaxSmallBytes)

@@ -20,7 +20,8 @@ static class ConfigurationRules
         JudgeStore(configuration, options);
         var server = configuration.Get<ServerOptions>();
         if (server.MaxBodyMemoryBytes < server.MaxSendBytes)
-            configuration.Fault("Server:MaxBodyMemoryBytes", "must not be less than Server:MaxSendBytes, or the largest body could never be read");
+            configuration.Fault(
+                "Server:MaxBodyMemoryBytes", "must not be less than Server:MaxSendBytes, or the largest body could never be read");
         foreach (var fault in TransportSetup.Check(configuration.Routing, Rooms.ProvidersForChecking, TimeProvider.System))
             configuration.Fault(nameof(RoutingOptions.Transports), fault);
         AllowedRecipients.Parse(configuration.Submission.AllowRecipients, out var patterns);

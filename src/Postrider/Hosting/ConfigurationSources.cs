@@ -54,7 +54,7 @@ static class ConfigurationSources
                     $"environment {name}");
     }
 
-    /// <summary>Switches of the test mode are no settings while it is on; without it they are unknown settings, and refused as such.</summary>
+    /// <summary>Switches of the test mode are no settings while it is on; without it they are unknown, and refused as such.</summary>
     static bool IsTestSwitch(string name, IDictionary variables) =>
         name.StartsWith(TestMode, StringComparison.Ordinal) && variables[TestMode] as string == "1";
 

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Postrider.EndToEnd.Api;
 
-/// <summary>The table of bad inputs over HTTP, row by row: each is answered as the table says, and nothing is stored.</summary>
+/// <summary>Bad input over HTTP: each kind has its own answer, and nothing is stored.</summary>
 public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedServer>
 {
     const string Good = """ "from":"a@example.com","to":"b@example.com","subject":"S","text":"T" """;
@@ -19,48 +19,48 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
     {
         var rows = new TheoryData<string, string, int, string>
         {
-            { "1 malformed", "{", 400, "malformed-json" },
-            { "1 truncated", """{"from":"a@example.com","to""", 400, "malformed-json" },
-            { "2 duplicate key", """{"to":"a@example.com","to":"b@example.com"}""", 400, "malformed-json" },
-            { "4 unknown property", With(""" "colour":"red" """), 422, "unknown-field" },
-            { "5 number as string", With(""" "expires_in":"3600" """), 422, "invalid-field" },
-            { "5 NaN", With(""" "expires_in":"NaN" """), 422, "invalid-field" },
-            { "5 1e400", With(""" "expires_in":1e400"""), 422, "invalid-field" },
-            { "5 -0", With(""" "expires_in":-0"""), 422, "invalid-field" },
-            { "12 no recipients", """{"from":"a@example.com","subject":"S"}""", 422, "no-recipients" },
-            { "12 empty to", """{"from":"a@example.com","to":[],"subject":"S"}""", 422, "no-recipients" },
-            { "13 1,001 recipients", $$"""{"from":"a@example.com","subject":"S","to":[{{Addresses(1001)}}]}""", 422, "too-many-recipients" },
-            { "14 a@b", To("a@b"), 422, "invalid-address" },
-            { "14 @x.com", To("@x.com"), 422, "invalid-address" },
-            { "14 a@", To("a@"), 422, "invalid-address" },
-            { "14 a b@x.com", To("a b@x.com"), 422, "invalid-address" },
-            { "14 a@x..com", To("a@x..com"), 422, "invalid-address" },
-            { "15 CR LF in a quoted local part", To("""\"a\r\nRCPT TO:<e@evil.example>\"@x.com"""), 422, "invalid-address" },
-            { "16 local part 65", To(new string('a', 65) + "@example.com"), 422, "invalid-address" },
-            { "16 domain 256", To("a@" + string.Join('.', Enumerable.Repeat(new string('d', 63), 4)) + ".com"), 422, "invalid-address" },
-            { "17 IPv4 literal", To("user@[127.0.0.1]"), 422, "invalid-address" },
-            { "17 IPv6 literal", To("user@[IPv6:::1]"), 422, "invalid-address" },
-            { "17 localhost", To("user@localhost"), 422, "invalid-address" },
-            { "19 CR LF in the subject", """{"from":"a@example.com","to":"b@example.com","subject":"Hi\r\nBcc: v@evil.example"}""", 422, "header-injection" },
-            { "22 200 headers", With($$""" "headers":{ {{Headers(200)}} }"""), 422, "too-many-headers" },
-            { "22 a header of 100 KB", With($$""" "headers":{"X-A":"{{new string('x', 100_000)}}"}"""), 422, "too-many-headers" },
-            { "24 bad base64", With(""" "attachments":[{"filename":"a.txt","content":"%%%"}]"""), 422, "invalid-attachment" },
-            { "24 over the limit", With($$""" "attachments":[{"filename":"a.bin","content":"{{new string('A', 36_000_000)}}"}]"""), 413, "too-large" },
-            { "27 attachment by URL", With(""" "attachments":[{"filename":"a","path":"http://169.254.169.254/"}]"""), 422, "url-not-allowed" },
-            { "28 HTML of 20 MB", With($$""" "html":"{{new string('x', 20_000_000)}}" """), 413, "too-large" },
-            { "29 beyond a year", With(""" "send_at":"2199-01-01T00:00:00Z" """), 422, "invalid-time" },
-            { "29 no zone", With(""" "send_at":"2027-01-01T00:00:00" """), 422, "invalid-time" },
-            { "29 no such day", With(""" "send_at":"2027-02-30T00:00:00Z" """), 422, "invalid-time" },
-            { "30 negative", With(""" "expires_in":-5"""), 422, "invalid-field" },
-            { "30 beyond the limit", With(""" "expires_in":"400d" """), 422, "invalid-field" },
-            { "38 tenant_id", With(""" "tenant_id":2"""), 422, "unknown-field" },
+            { "malformed", "{", 400, "malformed-json" },
+            { "truncated", """{"from":"a@example.com","to""", 400, "malformed-json" },
+            { "duplicate key", """{"to":"a@example.com","to":"b@example.com"}""", 400, "malformed-json" },
+            { "unknown property", With(""" "colour":"red" """), 422, "unknown-field" },
+            { "number as string", With(""" "expires_in":"3600" """), 422, "invalid-field" },
+            { "NaN", With(""" "expires_in":"NaN" """), 422, "invalid-field" },
+            { "1e400", With(""" "expires_in":1e400"""), 422, "invalid-field" },
+            { "-0", With(""" "expires_in":-0"""), 422, "invalid-field" },
+            { "no recipients", """{"from":"a@example.com","subject":"S"}""", 422, "no-recipients" },
+            { "empty to", """{"from":"a@example.com","to":[],"subject":"S"}""", 422, "no-recipients" },
+            { "1,001 recipients", $$"""{"from":"a@example.com","subject":"S","to":[{{Addresses(1001)}}]}""", 422, "too-many-recipients" },
+            { "a@b", To("a@b"), 422, "invalid-address" },
+            { "@x.com", To("@x.com"), 422, "invalid-address" },
+            { "a@", To("a@"), 422, "invalid-address" },
+            { "a b@x.com", To("a b@x.com"), 422, "invalid-address" },
+            { "a@x..com", To("a@x..com"), 422, "invalid-address" },
+            { "CR LF in a quoted local part", To("""\"a\r\nRCPT TO:<e@evil.example>\"@x.com"""), 422, "invalid-address" },
+            { "local part 65", To(new string('a', 65) + "@example.com"), 422, "invalid-address" },
+            { "domain 256", To("a@" + string.Join('.', Enumerable.Repeat(new string('d', 63), 4)) + ".com"), 422, "invalid-address" },
+            { "IPv4 literal", To("user@[127.0.0.1]"), 422, "invalid-address" },
+            { "IPv6 literal", To("user@[IPv6:::1]"), 422, "invalid-address" },
+            { "localhost", To("user@localhost"), 422, "invalid-address" },
+            { "CR LF in the subject", """{"from":"a@example.com","to":"b@example.com","subject":"Hi\r\nBcc: v@evil.example"}""", 422, "header-injection" },
+            { "200 headers", With($$""" "headers":{ {{Headers(200)}} }"""), 422, "too-many-headers" },
+            { "a header of 100 KB", With($$""" "headers":{"X-A":"{{new string('x', 100_000)}}"}"""), 422, "too-many-headers" },
+            { "bad base64", With(""" "attachments":[{"filename":"a.txt","content":"%%%"}]"""), 422, "invalid-attachment" },
+            { "over the limit", With($$""" "attachments":[{"filename":"a.bin","content":"{{new string('A', 36_000_000)}}"}]"""), 413, "too-large" },
+            { "attachment by URL", With(""" "attachments":[{"filename":"a","path":"http://169.254.169.254/"}]"""), 422, "url-not-allowed" },
+            { "HTML of 20 MB", With($$""" "html":"{{new string('x', 20_000_000)}}" """), 413, "too-large" },
+            { "beyond a year", With(""" "send_at":"2199-01-01T00:00:00Z" """), 422, "invalid-time" },
+            { "no zone", With(""" "send_at":"2027-01-01T00:00:00" """), 422, "invalid-time" },
+            { "no such day", With(""" "send_at":"2027-02-30T00:00:00Z" """), 422, "invalid-time" },
+            { "negative", With(""" "expires_in":-5"""), 422, "invalid-field" },
+            { "beyond the limit", With(""" "expires_in":"400d" """), 422, "invalid-field" },
+            { "tenant_id", With(""" "tenant_id":2"""), 422, "unknown-field" },
             { "a field that this version does not know yet", With(""" "template":"welcome" """), 422, "not-available" },
             { "a route that is not there", With(""" "route":"nowhere" """), 422, "invalid-field" },
         };
         foreach (var name in (string[])["X: y", "Bcc", "Received", "DKIM-Signature", ""])
-            rows.Add($"20 header {name}", With($$""" "headers":{"{{name}}":"v"}"""), 422, "forbidden-header");
+            rows.Add($"header {name}", With($$""" "headers":{"{{name}}":"v"}"""), 422, "forbidden-header");
         foreach (var value in (string[])[@"a\rb", @"a\nb", @"a\u0000b", @"a\u2028b", @"a\r\n b"])
-            rows.Add($"21 header value {value}", With($$""" "headers":{"X-A":"{{value}}"}"""), 422, "header-injection");
+            rows.Add($"header value {value}", With($$""" "headers":{"X-A":"{{value}}"}"""), 422, "header-injection");
         return rows;
     }
 
