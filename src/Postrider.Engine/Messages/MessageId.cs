@@ -82,6 +82,7 @@ public readonly record struct EnvelopeId(MessageId Message, int N)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Message}-{N}");
 }
 
+/// <summary>Whose mail it is: everything that is stored or read belongs to exactly one.</summary>
 public readonly record struct TenantId(int Value)
 {
     /// <summary>The tenant that exists from the start.</summary>

@@ -3,6 +3,7 @@ namespace Postrider.Messages;
 /// <summary>How urgent a message is: transactional mail is kept ahead of bulk mail everywhere.</summary>
 public enum MailStream : byte { Transactional = 0, Bulk = 1 }
 
+/// <summary>The header field that names a recipient; one of Bcc is named in none.</summary>
 public enum RecipientKind : byte { To = 0, Cc = 1, Bcc = 2 }
 
 /// <summary>Where a recipient is. <c>docs/states.md</c> draws the transitions. The numbers are stored.</summary>
@@ -67,6 +68,7 @@ public enum WaitReason : byte
 /// <summary>Why a recipient is <see cref="RecipientState.Held"/>.</summary>
 public enum HeldReason : byte { None = 0, Ambiguous = 1, Poison = 2, NotAllowed = 3 }
 
+/// <summary>What states have in common.</summary>
 public static class RecipientStates
 {
     extension(RecipientState state)

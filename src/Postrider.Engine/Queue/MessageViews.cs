@@ -99,10 +99,12 @@ public sealed record MessageFilter
     public int Limit { get; init; } = 20;
 }
 
+/// <summary>A part of a list, newest first.</summary>
 /// <param name="ContinueBefore">Where the search goes on; null when there is nothing more. May be set with fewer rows than asked when a
 /// window was searched without end.</param>
 public sealed record MessagePage(IReadOnlyList<MessageView> Messages, MessageId? ContinueBefore);
 
+/// <summary>Messages that were handed over together, as their recipients are now.</summary>
 public sealed record BatchView(MessageId Id, int Count, StateCounts Counts)
 {
     public DateTimeOffset CreatedAt => Id.At;

@@ -8,6 +8,7 @@ namespace Postrider.Routing;
 /// up to <see cref="Circuit.LongestBreak"/>.</param>
 public readonly record struct CircuitOptions(int Failures, TimeSpan Window, TimeSpan Break);
 
+/// <summary>What a circuit lets through.</summary>
 public enum CircuitPosition : byte
 {
     /// <summary>Work flows.</summary>

@@ -107,6 +107,7 @@ public sealed record TransportOptions
     }
 }
 
+/// <summary>How the delays between tries of one attempt grow.</summary>
 public enum AttemptRetryKind : byte { None = 0, Immediate = 1, Constant = 2, Exponential = 3 }
 
 /// <summary>Further tries within one attempt, only after outcomes known unsent for the whole call.</summary>

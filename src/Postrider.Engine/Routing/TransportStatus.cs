@@ -40,6 +40,7 @@ public sealed record TransportStatus
 /// <summary>A result that speaks against the transport.</summary>
 public readonly record struct TransportError(DateTimeOffset At, OutcomeKind Kind, OutcomeScope Scope, Reply Reply);
 
+/// <summary>What happened to a transport that people and other rooms want to hear of.</summary>
 public enum TransportChangeKind : byte
 {
     Paused, Resumed, CircuitOpened, CircuitHalfOpen, CircuitClosed, Stalled, Recovered, SenderDomainRefused,

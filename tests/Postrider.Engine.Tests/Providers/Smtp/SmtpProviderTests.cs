@@ -6,7 +6,7 @@ using Postrider.Testing;
 using Xunit;
 using static Postrider.Messages.OutcomeKind;
 
-namespace Postrider.Tests.Providers.Smtp;
+namespace Postrider.Engine.Tests.Providers.Smtp;
 
 public sealed class SmtpProviderTests
 {

@@ -9,7 +9,7 @@ using static Postrider.Mail.Smtp.SmtpPhase;
 using static Postrider.Messages.OutcomeKind;
 using static Postrider.Messages.OutcomeScope;
 
-namespace Postrider.Tests.Providers.Smtp;
+namespace Postrider.Engine.Tests.Providers.Smtp;
 
 public sealed class SmtpReplyClassifierTests
 {
