@@ -67,7 +67,7 @@ public sealed partial class Dispatcher
         var stuck = _open ? leases.FindAll(lease => IsStuck(lease, route)) : [];
         foreach (var lease in stuck)
         {
-            var decision = FailurePolicy.EndRound(lease, _time.Now, _jitter());
+            var decision = EndRound(lease, route);
             var record = new AttemptRecord { Lease = lease, Attempt = new Attempt { StartedAt = _time.Now, Outcomes = [] }, Ends = decision.Ends, Continues = decision.Continues };
             await _recorder.RecordAsync(record, _now.Token);
         }
@@ -76,10 +76,20 @@ public sealed partial class Dispatcher
             await ReleaseAsync(leases, route, state);
     }
 
-    // Without this, mail that failed at a relay which is back would wait for another that stays away, one probe at a time.
-    static bool IsStuck(Lease lease, Route route) => lease.Envelope.History is { PinnedTo: null, FailedThisRound.Count: > 0 }
+    Decision EndRound(Lease lease, Route route) =>
+        lease.Envelope.History.PinnedTo is { } pinned && route.Transports.FirstOrDefault(transport => transport.Name == pinned) is { } only
+            ? FailurePolicy.EndPin(lease, pinned, _lanes.Of(only).PatienceOf(route, lease.Envelope.Key.Stream), _time.Now)
+            : FailurePolicy.EndRound(lease, _time.Now, _jitter());
+
+    // Without this, mail that failed at a relay which is back would wait for another that stays away, one probe at a time; and mail that only one
+    // provider may be asked about would wait for that one until it expires. Under hold it does: no other may have it anyway.
+    static bool IsStuck(Lease lease, Route route) => HasOtherWays(lease.Envelope)
         && route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream).Cause
             is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.SenderDomainRefused;
+
+    static bool HasOtherWays(QueuedEnvelope envelope) => envelope.History.PinnedTo is null
+        ? envelope.History.FailedThisRound.Count > 0
+        : envelope.OnAmbiguous == AmbiguityPolicy.Retry;
 
     static Permit? Place(Lease lease, List<Permit> hand, Route route)
     {

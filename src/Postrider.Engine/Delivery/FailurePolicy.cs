@@ -45,6 +45,10 @@ static class FailurePolicy
     public static Decision EndRound(Lease lease, DateTimeOffset now, double jitter) =>
         ContinueAll(lease, Step.NextRound(lease.Envelope, now, jitter, WaitReason.TransportsUnavailable, refused: false));
 
+    /// <summary>The one provider that could have told a repetition does not work now: from here on it is as any other unknown outcome.</summary>
+    public static Decision EndPin(Lease lease, string pinned, RoutePatience route, DateTimeOffset now) =>
+        ContinueAll(lease, Step.Settle(lease.Envelope, now, route, pinned));
+
     /// <summary>The next state of each recipient of the lease. Recipients without an outcome were not attempted: they go on as they were.</summary>
     public static Decision Next(Lease lease, AttemptFacts attempt, IReadOnlyList<RecipientOutcome> outcomes, DateTimeOffset now, double jitter)
     {

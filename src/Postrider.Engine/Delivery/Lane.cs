@@ -162,7 +162,7 @@ sealed partial class Lane
         };
     }
 
-    RoutePatience PatienceOf(Route route, MailStream stream) => new(
+    public RoutePatience PatienceOf(Route route, MailStream stream) => new(
         [.. route.Transports.Select(t => t.Name)],
         route.Settings.Retry,
         route.Settings.SpillAfter,

@@ -119,6 +119,19 @@ public sealed class LaneTests
     }
 
     [Fact]
+    public async Task Where_the_provider_that_knows_a_repetition_is_gone_another_takes_over_when_the_doubt_has_settled()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?circuit=1,30s,2h b=script://y");
+        node["a"].Capabilities = node["a"].Capabilities with { Idempotent = true };
+        node["a"].AnswerAll(ScriptedProvider.NoAnswer);
+        var began = node.Clock.GetUtcNow();
+        var id = await node.SubmitAsync("ann@example.com");
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, step: TimeSpan.FromMilliseconds(50));
+        Assert.Equal(["a", "b"], await TransportsOf(node, id));
+        Assert.True(node["b"].Asked.Single().At - began >= node.Options.SettleTransactional);
+    }
+
+    [Fact]
     public async Task Under_hold_a_mail_cancelled_before_its_commit_point_is_not_sent_and_nobody_is_to_blame()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x b=script://y");

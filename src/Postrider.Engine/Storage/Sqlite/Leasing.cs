@@ -17,20 +17,28 @@ readonly record struct Claimed(EnvelopeId Id, int Claim, Incarnation Owner)
 /// <summary>Takes due rows for a node, tests what must hold when an attempt starts, and gives leases back.</summary>
 static class Leasing
 {
-    public static List<Taken> Take(WriteSession session, QueueKey key, int permits, Incarnation owner, long now, bool alone)
+    /// <summary>Rows that one transaction ends at most: after days of standstill a million may have expired, and all other mail waits meanwhile.</summary>
+    const int MostEnded = 500;
+
+    /// <returns>What was taken; and whether there is more to look at, because so many had to be ended.</returns>
+    public static (List<Taken> Taken, bool HasMore) Take(
+        WriteSession session, QueueKey key, int permits, Incarnation owner, long now, bool alone)
     {
         var taken = new List<Taken>();
         var (gate, wanted) = alone ? (Gate.Alone, 1) : (Gate.Open, permits);
-        while (taken.Count < wanted)
+        for (var looked = 0; taken.Count < wanted;)
         {
+            if (looked - taken.Count >= MostEnded)
+                return (taken, true);
             var due = session.Queue.Due(key, gate, now, wanted - taken.Count);
             if (due.Count == 0)
                 break;
             // A row that is not taken is ended, so every round leaves fewer.
             foreach (var row in due)
                 TakeOrEnd(session, row, owner, now, taken);
+            looked += due.Count;
         }
-        return taken;
+        return (taken, false);
     }
 
     static void TakeOrEnd(WriteSession session, QueueRow row, Incarnation owner, long now, List<Taken> taken)

@@ -111,8 +111,14 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         Health.ThrowIfFailed();
         if (permits <= 0 || _disk.IsLow)
             return [];
-        var taken = await _writer.RunAsync(
-            session => Leasing.Take(session, key, permits, owner, now.Ms, alone), key.Stream == MailStream.Bulk);
+        List<Taken> taken;
+        bool hasMore;
+        do
+        {
+            (taken, hasMore) = await _writer.RunAsync(
+                session => Leasing.Take(session, key, permits, owner, now.Ms, alone), key.Stream == MailStream.Bulk);
+        }
+        while (taken.Count == 0 && hasMore);
         if (taken.Count == 0)
             return [];
         try
