@@ -7,7 +7,8 @@ using System.Text;
 namespace Postrider.Testing;
 
 /// <summary>A request as an <see cref="HttpStub"/> read it.</summary>
-public sealed record HttpCall(string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body, int Connection)
+public sealed record HttpCall(string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[] Body,
+    int Connection)
 {
     public string Text => Encoding.UTF8.GetString(Body);
 
@@ -34,7 +35,8 @@ public sealed record HttpReply(int Status, string Body = "", string ContentType 
     public HttpReply With(string name, string value) => this with { Headers = [.. Headers, new(name, value)] };
 }
 
-/// <summary>A small real HTTP/1.1 server on loopback that records requests and answers as a test says, also in ways no honest server does.</summary>
+/// <summary>A small real HTTP/1.1 server on loopback that records requests and answers as a test says, also in ways no honest server
+/// does.</summary>
 public sealed class HttpStub : IAsyncDisposable
 {
     readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -155,7 +157,8 @@ public sealed class HttpStub : IAsyncDisposable
     static byte[] Write(HttpReply reply)
     {
         var body = Encoding.UTF8.GetBytes(reply.Body);
-        var head = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {reply.Status} Stub\r\nContent-Length: {body.Length}\r\n"));
+        var head = new StringBuilder(string.Create(CultureInfo.InvariantCulture,
+            $"HTTP/1.1 {reply.Status} Stub\r\nContent-Length: {body.Length}\r\n"));
         if (body.Length > 0)
             head.Append(CultureInfo.InvariantCulture, $"Content-Type: {reply.ContentType}\r\n");
         foreach (var (name, value) in reply.Headers)

@@ -1,9 +1,11 @@
+using System.Globalization;
 using Postrider.Messages;
 
 namespace Postrider.Providers;
 
 /// <summary>Our id as it travels in a vendor's metadata and comes back with its callbacks.</summary>
-/// <remarks>A recipient's id where the vendor's entry is for one recipient, else the message's: the callback names the address beside it.</remarks>
+/// <remarks>A recipient's id where the vendor's entry is for one recipient, else the message's: the callback names the address beside
+/// it.</remarks>
 public static class CarriedId
 {
     /// <summary>The name of it at every vendor.</summary>
@@ -23,7 +25,7 @@ public static class CarriedId
         if (text.Length == UuidLength)
             return true;
         if (text[UuidLength] != '-' || text.Length > UuidLength + 8
-            || !int.TryParse(text[(UuidLength + 1)..], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number))
+            || !int.TryParse(text[(UuidLength + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             return false;
         n = number;
         return true;

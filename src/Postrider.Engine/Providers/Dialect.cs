@@ -4,11 +4,12 @@ using Postrider.Messages;
 
 namespace Postrider.Providers;
 
-/// <summary>A vendor's send API as an entrance of ours: pure functions from the vendor's requests to submissions, and from our results to the vendor's answers.</summary>
+/// <summary>A vendor's send API as an entrance of ours: pure functions from the vendor's requests to submissions, and from our results to
+/// the vendor's answers.</summary>
 /// <remarks>
-/// The executable mounts it: reads the body, asks <see cref="ReadCredential"/>, authenticates, asks <see cref="Verify"/> where the call is signed, then
-/// <see cref="Read"/>; submits what came of it and lets <see cref="DialectReading.Submit.Answer"/> write the answer. Whatever goes wrong on the way is told by
-/// <see cref="Refuse"/> in the vendor's own shape, so the vendor's SDK understands it.
+/// The executable mounts it: reads the body, asks <see cref="ReadCredential"/>, authenticates, asks <see cref="Verify"/> where the call is
+/// signed, then <see cref="Read"/>; submits what came of it and lets <see cref="DialectReading.Submit.Answer"/> write the answer. Whatever
+/// goes wrong on the way is told by <see cref="Refuse"/> in the vendor's own shape, so the vendor's SDK understands it.
 /// </remarks>
 public interface IDialect
 {
@@ -32,7 +33,8 @@ public interface IDialect
     DialectAnswer Refuse(Problem problem);
 }
 
-/// <param name="Key">The API key itself, or, where <paramref name="IsSigned"/>, the public id of the key that the call is signed with.</param>
+/// <param name="Key">The API key itself, or, where <paramref name="IsSigned"/>, the public id of the key that the call is signed
+/// with.</param>
 public sealed record DialectCredential(string Key, bool IsSigned = false);
 
 /// <summary>What a call to a dialect asks for.</summary>
@@ -60,7 +62,8 @@ public abstract record DialectReading
 }
 
 /// <summary>One message out of a call.</summary>
-/// <param name="Request">Where <see cref="Mime"/> is set it says only the envelope: From the MAIL FROM (null: as the MIME says), To the recipients (empty: as the MIME says).</param>
+/// <param name="Request">Where <see cref="Mime"/> is set it says only the envelope: From the MAIL FROM (null: as the MIME says), To the
+/// recipients (empty: as the MIME says).</param>
 public sealed record DialectSubmission(SubmissionRequest Request)
 {
     /// <summary>To be filled in before the message has a content; null when it has one.</summary>

@@ -50,7 +50,8 @@ public sealed record FeedbackEvent
     /// <summary>What the recipient's server said; null when the vendor does not tell.</summary>
     public Reply? Reply { get; init; }
 
-    /// <summary>That the address is on the vendor's own list of those it does not mail, as the vendor puts it; null when that is not the reason.</summary>
+    /// <summary>That the address is on the vendor's own list of those it does not mail, as the vendor puts it; null when that is not the
+    /// reason.</summary>
     public string? Suppressed { get; init; }
 
     /// <summary>Clicked.</summary>
@@ -74,7 +75,8 @@ public abstract record FeedbackReading
         public int Unreadable { get; init; }
     }
 
-    /// <summary>Genuine, and asks to be confirmed by a GET of this address, which is the vendor's own. Nothing is to be followed from there.</summary>
+    /// <summary>Genuine, and asks to be confirmed by a GET of this address, which is the vendor's own. Nothing is to be followed from
+    /// there.</summary>
     public sealed record Confirmation(Uri Url) : FeedbackReading;
 
     /// <summary>Not genuine, or not to be read now.</summary>

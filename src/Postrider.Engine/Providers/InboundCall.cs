@@ -1,6 +1,7 @@
 namespace Postrider.Providers;
 
-/// <summary>An HTTP request as it reached us: a call to a vendor's API that we stand in for, or a vendor's callback. Read as bytes before anything is parsed.</summary>
+/// <summary>An HTTP request as it reached us: a call to a vendor's API that we stand in for, or a vendor's callback. Read as bytes before
+/// anything is parsed.</summary>
 public sealed record InboundCall
 {
     public required string Method { get; init; }

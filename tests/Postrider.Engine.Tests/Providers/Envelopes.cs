@@ -10,12 +10,15 @@ static class Envelopes
     public static readonly DateTimeOffset At = new(2026, 3, 1, 9, 30, 0, TimeSpan.Zero);
 
     public static Mailbox Mailbox(string text) =>
-        Postrider.Mail.Addresses.Mailbox.TryParse(text, out var mailbox, out var fault) ? mailbox : throw new FormatException($"{text}: {fault}");
+        Postrider.Mail.Addresses.Mailbox.TryParse(text, out var mailbox, out var fault)
+            ? mailbox
+            : throw new FormatException($"{text}: {fault}");
 
     /// <summary>One To, one Cc, one Bcc; the attempt is for all of them.</summary>
     public static OutgoingEnvelope New(int toRecipients = 1, string from = "Shop <shop@example.com>")
     {
-        List<MessageRecipient> all = [.. Enumerable.Range(0, toRecipients).Select(n => new MessageRecipient(n, RecipientKind.To, Mailbox($"Ann <ann{n}@example.net>")))];
+        List<MessageRecipient> all = [.. Enumerable.Range(0, toRecipients)
+            .Select(n => new MessageRecipient(n, RecipientKind.To, Mailbox($"Ann <ann{n}@example.net>")))];
         all.Add(new MessageRecipient(all.Count, RecipientKind.Cc, Mailbox("Cy <cy@example.net>")));
         all.Add(new MessageRecipient(all.Count, RecipientKind.Bcc, Mailbox("Secret <bo@example.net>")));
         var sender = Mailbox(from);
@@ -32,10 +35,16 @@ static class Envelopes
         };
     }
 
-    /// <summary>A message of its own id to these addresses, written <c>a@to.test</c>, <c>cc:a@to.test</c> or <c>bcc:a@to.test</c>.</summary>
+    /// <summary>A message of its own id to these addresses, written <c>a@to.test</c>, <c>cc:a@to.test</c> or
+    /// <c>bcc:a@to.test</c>.</summary>
     public static OutgoingEnvelope To(params string[] recipients) => With(Content, recipients);
 
-    public static MessageContent Content { get; } = new() { From = Mailbox("Sender <sender@from.test>"), Subject = "Hello", Text = "Hello.\n" };
+    public static MessageContent Content { get; } = new()
+    {
+        From = Mailbox("Sender <sender@from.test>"),
+        Subject = "Hello",
+        Text = "Hello.\n"
+    };
 
     /// <inheritdoc cref="To"/>
     public static OutgoingEnvelope With(MessageContent content, params string[] recipients)

@@ -11,13 +11,14 @@ namespace Postrider.Engine.Tests.Providers;
 static class Vendors
 {
     /// <summary>A transport of a vendor, pointed at a stub.</summary>
-    public static TransportSettings Settings(string scheme, HttpStub stub, string user = "KEY", params (string Name, string Value)[] options) => new()
-    {
-        Name = scheme,
-        Scheme = scheme,
-        User = user,
-        Options = options.Append(("endpoint", stub.Url.ToString())).ToDictionary(o => o.Item1, o => o.Item2),
-    };
+    public static TransportSettings Settings(string scheme, HttpStub stub, string user = "KEY",
+        params (string Name, string Value)[] options) => new()
+        {
+            Name = scheme,
+            Scheme = scheme,
+            User = user,
+            Options = options.Append(("endpoint", stub.Url.ToString())).ToDictionary(o => o.Item1, o => o.Item2),
+        };
 
     /// <summary>The request as the executable hands it on.</summary>
     public static InboundCall Inbound(HttpCall call) => new()
@@ -38,15 +39,21 @@ static class Vendors
         Body = System.Text.Encoding.UTF8.GetBytes(body),
     };
 
-    public static HttpReply Reply(DialectAnswer answer) => new(answer.Status, System.Text.Encoding.UTF8.GetString(answer.Body.Span), answer.ContentType ?? "text/plain") { Headers = answer.Headers };
+    public static HttpReply Reply(DialectAnswer answer) =>
+        new(answer.Status, System.Text.Encoding.UTF8.GetString(answer.Body.Span), answer.ContentType
+            ?? "text/plain")
+        { Headers = answer.Headers };
 
     /// <summary>Accepts what is submitted, with ids in order, and tells what it was.</summary>
-    public static (DialectAnswer Answer, IReadOnlyList<DialectSubmission> Submissions) Accept(IDialect dialect, InboundCall call) => dialect.Read(call) switch
-    {
-        DialectReading.Submit submit => (submit.Answer(new DialectReceipt(null, [.. submit.Submissions.Select((_, n) => new DialectItem(MessageId.Create(1, n, 0), null))])), submit.Submissions),
-        DialectReading.Answered answered => (answered.Answer, []),
-        _ => throw new InvalidOperationException("a reading that is not known here"),
-    };
+    public static (DialectAnswer Answer, IReadOnlyList<DialectSubmission> Submissions) Accept(IDialect dialect, InboundCall call) =>
+        dialect.Read(call) switch
+        {
+            DialectReading.Submit submit =>
+                (submit.Answer(new DialectReceipt(null,
+                    [.. submit.Submissions.Select((_, n) => new DialectItem(MessageId.Create(1, n, 0), null))])), submit.Submissions),
+            DialectReading.Answered answered => (answered.Answer, []),
+            _ => throw new InvalidOperationException("a reading that is not known here"),
+        };
 
     /// <summary>Content of every shape that can be submitted, from a seed.</summary>
     public static MessageContent AnyContent(ulong seed)
@@ -65,7 +72,8 @@ static class Vendors
         };
     }
 
-    /// <summary>As <see cref="AnyContent"/>, for vendors that take a mailbox as one text: there, space around a name is none of it.</summary>
+    /// <summary>As <see cref="AnyContent"/>, for vendors that take a mailbox as one text: there, space around a name is none of
+    /// it.</summary>
     public static MessageContent AnyWrittenContent(ulong seed)
     {
         var content = AnyContent(seed);
@@ -87,6 +95,7 @@ static class Vendors
         Assert.Equal(expected.Attachments.Select(Parts), actual.Attachments.Select(Parts));
 
         static string? Name(string? name) => string.IsNullOrWhiteSpace(name) ? null : name;
-        static (string, string, string?, bool, string) Parts(MimeAttachment a) => (a.FileName, a.ContentType, a.ContentId, a.Inline, Convert.ToBase64String(a.Content.Span));
+        static (string, string, string?, bool, string) Parts(MimeAttachment a) =>
+            (a.FileName, a.ContentType, a.ContentId, a.Inline, Convert.ToBase64String(a.Content.Span));
     }
 }

@@ -8,7 +8,8 @@ namespace Postrider.Providers.Http;
 /// <param name="Bytes">About the size of one call.</param>
 readonly record struct CallLimits(int Entries, int Recipients, long Bytes)
 {
-    /// <summary>Every recipient of a call whose answer is lost is a possible duplicate, so a call is kept smaller than vendors allow.</summary>
+    /// <summary>Every recipient of a call whose answer is lost is a possible duplicate, so a call is kept smaller than vendors
+    /// allow.</summary>
     public const int DefaultRecipients = 100;
 
     /// <summary>Calls in flight for entries that could share one.</summary>
@@ -27,10 +28,12 @@ abstract class CallEntry(OutgoingEnvelope envelope)
     public abstract long Bytes { get; }
 }
 
-/// <summary>Sends through a vendor that takes several messages in one call: what arrives while its calls are under way goes together in the next.</summary>
+/// <summary>Sends through a vendor that takes several messages in one call: what arrives while its calls are under way goes together in the
+/// next.</summary>
 /// <remarks>
-/// No timer: the running calls are the window, so a lone message leaves at once. Every envelope gets the outcomes of its own recipients, also when the
-/// vendor takes only part of a call; and when it refuses a whole call for the sake of one entry, the innocent are sent again without it.
+/// No timer: the running calls are the window, so a lone message leaves at once. Every envelope gets the outcomes of its own recipients,
+/// also when the vendor takes only part of a call; and when it refuses a whole call for the sake of one entry, the innocent are sent again
+/// without it.
 /// Under <c>hold</c> an envelope is always alone in its call, because its commit point is its own.
 /// </remarks>
 abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock) : IProvider where TEntry : CallEntry
@@ -48,7 +51,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
     /// <summary>Makes an envelope ready. It fits <see cref="Capabilities"/>.</summary>
     protected abstract TEntry Prepare(OutgoingEnvelope envelope);
 
-    /// <summary>One call. For each entry the outcomes of its recipients, in order; or null where the vendor took nothing for another entry's sake.</summary>
+    /// <summary>One call. For each entry the outcomes of its recipients, in order; or null where the vendor took nothing for another
+    /// entry's sake.</summary>
     /// <remarks>Null for all of them when the vendor does not say which is to blame. A lone entry always has outcomes.</remarks>
     protected abstract ValueTask<IReadOnlyList<IReadOnlyList<Outcome>?>> CallAsync(
         IReadOnlyList<TEntry> entries, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct);
@@ -56,7 +60,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
-            return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
+            return Outcomes.ForAll(envelope,
+                new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
         var entry = Prepare(envelope);
         if (envelope.CommitPoint is not null)
             return await AloneAsync(entry, ct);
@@ -87,9 +92,11 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
     {
         // One commit point for the attempt, also when it takes several calls.
         var isCommitted = false;
-        return (await CallAsync([entry], CommitAsync, ct))[0] ?? throw new InvalidOperationException("A lone entry was answered with no outcome.");
+        return (await CallAsync([entry], CommitAsync, ct))[0]
+            ?? throw new InvalidOperationException("A lone entry was answered with no outcome.");
 
-        async ValueTask<bool> CommitAsync(CancellationToken inCall) => isCommitted = isCommitted || await entry.Envelope.CommitPoint!(inCall);
+        async ValueTask<bool> CommitAsync(CancellationToken inCall) =>
+            isCommitted = isCommitted || await entry.Envelope.CommitPoint!(inCall);
     }
 
     /// <summary>Until a call takes it along, or it gives up waiting, which leaves it unsent.</summary>
@@ -97,7 +104,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
     {
         using var patience = new CancellationTokenSource(LongestWait, clock);
         using var givenUp = waiter.Ct.UnsafeRegister(_ => GiveUp("given up before it was sent"), null);
-        using var tooLong = patience.Token.UnsafeRegister(_ => GiveUp($"all calls under way are unanswered for {LongestWait.TotalSeconds:0} s"), null);
+        using var tooLong = patience.Token.UnsafeRegister(
+            _ => GiveUp($"all calls under way are unanswered for {LongestWait.TotalSeconds:0} s"), null);
         return await waiter.Result.Task;
 
         void GiveUp(string words)

@@ -45,12 +45,21 @@ sealed class VendorAnswer
     string? Words { get; }
 
     /// <summary>The first value of a header, or null.</summary>
-    public string? Header(string name) => _headers is not null && _headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+    public string? Header(string name) =>
+        _headers is not null && _headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 
     /// <summary>An outcome in the vendor's own words.</summary>
     /// <param name="enhanced">The RFC 3463 code that says the same, or null.</param>
     public Outcome ToOutcome(OutcomeKind kind, OutcomeScope scope, string words, string? enhanced = null) =>
         new(kind, scope, new Reply(Status, enhanced, OneLine(words), Method), RetryAfter);
+
+    /// <param name="id">Under which the vendor knows it.</param>
+    public Outcome ToAccepted(string vendor, string id) =>
+        ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by {vendor} as {id}", "2.0.0") with { ProviderId = id };
+
+    /// <param name="otherwise">How long to wait where there is no Retry-After; null when nobody says.</param>
+    public Outcome ToThrottled(string words, TimeSpan? otherwise) =>
+        ToOutcome(OutcomeKind.Throttled, OutcomeScope.Transport, words) with { RetryAfter = RetryAfter ?? otherwise };
 
     /// <summary>What HTTP itself says where the vendor's own shape was not seen: of a success, of a refusal, of a fault.</summary>
     /// <param name="vendor">Its name, for the words.</param>
@@ -69,12 +78,14 @@ sealed class VendorAnswer
         var said = $"{vendor} answered {Status}: {Excerpt()}";
         return Status switch
         {
-            >= 300 and < 400 => ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, $"{vendor} answered {Status}, a redirect: the endpoint is wrong"),
+            >= 300 and < 400 =>
+                ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, $"{vendor} answered {Status}, a redirect: the endpoint is wrong"),
             408 => ToOutcome(OutcomeKind.Unreachable, OutcomeScope.Transport, said),
             413 => ToOutcome(OutcomeKind.Unfit, OutcomeScope.Message, said, "5.3.4"),
             429 => ToOutcome(OutcomeKind.Throttled, OutcomeScope.Transport, said),
             >= 400 and < 500 => ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, said),
-            _ => ToOutcome(OutcomeKind.Unknown, OutcomeScope.Transport, $"{said}; that is no answer of {vendor}'s, it may have been accepted"),
+            _ => ToOutcome(
+                OutcomeKind.Unknown, OutcomeScope.Transport, $"{said}; that is no answer of {vendor}'s, it may have been accepted"),
         };
     }
 
@@ -106,7 +117,9 @@ static class RetryAfterReader
         if (text.Length > 0 && text.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0)
             return text.Length > 9 ? Longest : Cut(TimeSpan.FromSeconds(int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)));
         // A date counts from the sender's own clock where it told it.
-        return DateTimeOffset.TryParseExact(text, "r", CultureInfo.InvariantCulture, DateTimeStyles.None, out var at) ? Cut(at - (headers.Date ?? now)) : null;
+        return DateTimeOffset.TryParseExact(text, "r", CultureInfo.InvariantCulture, DateTimeStyles.None, out var at)
+            ? Cut(at - (headers.Date ?? now))
+            : null;
     }
 
     static TimeSpan Cut(TimeSpan span) => span < TimeSpan.Zero ? TimeSpan.Zero : span > Longest ? Longest : span;

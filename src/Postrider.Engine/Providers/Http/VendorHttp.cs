@@ -12,7 +12,8 @@ sealed record VendorRequest(HttpMethod Method, string Path, ReadOnlyMemory<byte>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 }
 
-/// <summary>The HTTP client of one transport. It knows of each call whether it was answered, was surely not taken, or may have been accepted.</summary>
+/// <summary>The HTTP client of one transport. It knows of each call whether it was answered, was surely not taken, or may have been
+/// accepted.</summary>
 /// <remarks>It repeats nothing and follows nothing: what becomes of a failed call is decided by those who know what it was.</remarks>
 sealed class VendorHttp : IDisposable
 {
@@ -21,7 +22,8 @@ sealed class VendorHttp : IDisposable
 
     static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
-    // Vendors close idle connections after a minute or more. A call that meets the closing of its connection may have been accepted, so we are first.
+    // Vendors close idle connections after a minute or more. A call that meets the closing of its connection may have been accepted, so we
+    // are first.
     static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(30);
 
     // Names are looked up again this often: vendors move their addresses.
@@ -59,7 +61,8 @@ sealed class VendorHttp : IDisposable
             DefaultRequestVersion = HttpVersion.Version20,
             DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
-        _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Postrider", typeof(VendorHttp).Assembly.GetName().Version?.ToString(3)));
+        var version = typeof(VendorHttp).Assembly.GetName().Version?.ToString(3);
+        _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Postrider", version));
     }
 
     /// <summary>Where a path of the API is.</summary>
@@ -68,7 +71,8 @@ sealed class VendorHttp : IDisposable
     /// <inheritdoc cref="AddressOf(string)"/>
     public static Uri AddressOf(Uri endpoint, string path) => new(endpoint.GetLeftPart(UriPartial.Path).TrimEnd('/') + path);
 
-    /// <param name="commitPoint">Policy <c>hold</c>: asked once the connection stands and before the body leaves; false withdraws the call. Null when there is none.</param>
+    /// <param name="commitPoint">Policy <c>hold</c>: asked once the connection stands and before the body leaves; false withdraws the call.
+    /// Null when there is none.</param>
     public async ValueTask<VendorAnswer> SendAsync(
         VendorRequest request, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
     {
@@ -77,8 +81,8 @@ sealed class VendorHttp : IDisposable
         foreach (var (name, value) in request.Headers)
         {
             // Add would take the commas in a signature's parameters for several values.
-            if (name == "Authorization")
-                message.Headers.Authorization = new AuthenticationHeaderValue(value.Split(' ')[0], value[(value.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
+            if (name == "Authorization" && value.Split(' ', 2) is [var scheme, var parameter])
+                message.Headers.Authorization = new AuthenticationHeaderValue(scheme, parameter);
             else
                 message.Headers.Add(name, value);
         }
@@ -87,14 +91,15 @@ sealed class VendorHttp : IDisposable
         try
         {
             using var response = await _client.SendAsync(message, HttpCompletionOption.ResponseContentRead, cut.Token);
-            return new VendorAnswer(request.Method.Method, (int)response.StatusCode, response.Headers, await response.Content.ReadAsByteArrayAsync(cut.Token))
+            var content = await response.Content.ReadAsByteArrayAsync(cut.Token);
+            return new VendorAnswer(request.Method.Method, (int)response.StatusCode, response.Headers, content)
             {
                 RetryAfter = RetryAfterReader.Read(response.Headers, _clock.GetUtcNow()),
             };
         }
         catch (HttpRequestException fault)
         {
-            return Failed(fault.HttpRequestError.IsBeforeSending, fault.InnerException is { } inner ? $"{fault.Message} {inner.Message}" : fault.Message);
+            return Failed(fault.HttpRequestError.IsBeforeSending, $"{fault.Message} {fault.InnerException?.Message}".TrimEnd());
         }
         catch (OperationCanceledException)
         {

@@ -5,9 +5,9 @@ namespace Postrider.Providers.Http;
 
 /// <summary>The DSN options that all HTTP vendors share.</summary>
 /// <remarks>
-/// <c>endpoint=https://host/path</c> points the vendor elsewhere · <c>calls=4</c> calls in flight for messages that could share one; what comes while all
-/// are under way goes together in the next · <c>coalesce=100</c> recipients in one call, each a possible duplicate if its answer is lost; 1 sends every
-/// message alone · <c>callback_key=</c> the secret that proves its callbacks.
+/// <c>endpoint=https://host/path</c> points the vendor elsewhere · <c>calls=4</c> calls in flight for messages that could share one; what
+/// comes while all are under way goes together in the next · <c>coalesce=100</c> recipients in one call, each a possible duplicate if its
+/// answer is lost; 1 sends every message alone · <c>callback_key=</c> the secret that proves its callbacks.
 /// </remarks>
 sealed record VendorOptions(Uri Endpoint, CallLimits Limits)
 {
@@ -41,7 +41,8 @@ sealed record VendorOptions(Uri Endpoint, CallLimits Limits)
     {
         if (!settings.Options.TryGetValue("endpoint", out var elsewhere))
             return otherwise;
-        if (Uri.TryCreate(elsewhere, UriKind.Absolute, out var uri) && uri is { Scheme: "http" or "https", Query: "", Fragment: "", UserInfo: "" })
+        if (Uri.TryCreate(elsewhere, UriKind.Absolute, out var uri)
+            && uri is { Scheme: "http" or "https", Query: "", Fragment: "", UserInfo: "" })
             return uri;
         faults.Add("option 'endpoint' is a URL such as https://host/path, without user, query and fragment");
         return otherwise;

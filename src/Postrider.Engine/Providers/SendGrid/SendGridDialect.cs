@@ -4,7 +4,8 @@ using Postrider.Messages;
 
 namespace Postrider.Providers.SendGrid;
 
-/// <summary>SendGrid's <c>POST /v3/mail/send</c> as an entrance: each personalization becomes a message of its own, and all of them are accepted or none.</summary>
+/// <summary>SendGrid's <c>POST /v3/mail/send</c> as an entrance: each personalization becomes a message of its own, and all of them are
+/// accepted or none.</summary>
 public sealed class SendGridDialect : IDialect
 {
     const string SendPath = "/v3/mail/send";
@@ -19,7 +20,8 @@ public sealed class SendGridDialect : IDialect
     public bool Serves(string path) => path is SendPath or ScopesPath;
 
     public DialectCredential? ReadCredential(InboundCall call) =>
-        call.Header("Authorization") is { } header && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) && header.AsSpan(Bearer.Length).Trim() is { Length: > 0 } key
+        call.Header("Authorization") is { } header && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            && header.AsSpan(Bearer.Length).Trim() is { Length: > 0 } key
             ? new DialectCredential(key.ToString())
             : null;
 
@@ -37,7 +39,8 @@ public sealed class SendGridDialect : IDialect
         }
         catch (JsonException fault)
         {
-            return Refused(400, FieldOf(fault.Path) is { Length: > 0 } field ? new SendGridError("Invalid type.", field) : new SendGridError("Bad Request", null));
+            var field = FieldOf(fault.Path);
+            return Refused(400, field.Length > 0 ? new SendGridError("Invalid type.", field) : new SendGridError("Bad Request", null));
         }
         if (mail is null)
             return Refused(400, new SendGridError("Bad Request", null));
@@ -45,7 +48,11 @@ public sealed class SendGridDialect : IDialect
         if (faults.Count > 0)
             return Refused(400, [.. faults]);
         var isSandbox = mail.MailSettings?.SandboxMode?.Enable == true;
-        return new DialectReading.Submit(SendGridSubmissions.Of(mail), receipt => Answer(mail, receipt, isSandbox)) { AllOrNothing = true, DryRun = isSandbox };
+        return new DialectReading.Submit(SendGridSubmissions.Of(mail), receipt => Answer(mail, receipt, isSandbox))
+        {
+            AllOrNothing = true,
+            DryRun = isSandbox,
+        };
     }
 
     public DialectAnswer Refuse(Problem problem) => Errors(StatusOf(problem), problem.Status switch
@@ -57,7 +64,8 @@ public sealed class SendGridDialect : IDialect
 
     DialectAnswer Answer(SendGridMail mail, DialectReceipt receipt, bool isSandbox)
     {
-        var refused = receipt.Items.Index().Where(item => item.Item.Problem is not null).Select(item => (item.Index, Problem: item.Item.Problem!)).ToList();
+        var refused = receipt.Items.Index().Where(item => item.Item.Problem is not null)
+            .Select(item => (item.Index, Problem: item.Item.Problem!)).ToList();
         if (refused.Count > 0)
         {
             var first = refused[0].Problem;
@@ -93,7 +101,8 @@ public sealed class SendGridDialect : IDialect
     }
 
     /// <summary>From a JSON path such as <c>$.personalizations[0].to</c> to SendGrid's way of writing it.</summary>
-    static string FieldOf(string? path) => (path ?? "").TrimStart('$', '.').Replace("[", ".", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal).TrimStart('.');
+    static string FieldOf(string? path) =>
+        (path ?? "").Replace("[", ".", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal).TrimStart('$', '.');
 
     static int StatusOf(Problem problem) => problem.Status switch
     {
@@ -105,7 +114,10 @@ public sealed class SendGridDialect : IDialect
 
     static DialectAnswer Errors(int status, IReadOnlyList<SendGridError> errors, TimeSpan? retryAfter)
     {
-        var answer = DialectAnswer.Json(status, JsonSerializer.SerializeToUtf8Bytes(new SendGridErrorBody(errors), SendGridJson.Plain.SendGridErrorBody));
-        return retryAfter is { } wait ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : answer;
+        var answer = DialectAnswer.Json(status,
+            JsonSerializer.SerializeToUtf8Bytes(new SendGridErrorBody(errors), SendGridJson.Plain.SendGridErrorBody));
+        return retryAfter is { } wait
+            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
+            : answer;
     }
 }

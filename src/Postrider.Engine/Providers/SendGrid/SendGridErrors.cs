@@ -5,10 +5,12 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.SendGrid;
 
-/// <summary>From SendGrid's answers to outcomes. SendGrid takes a call whole or not at all, and names what is wrong by the path of the field.</summary>
+/// <summary>From SendGrid's answers to outcomes. SendGrid takes a call whole or not at all, and names what is wrong by the path of the
+/// field.</summary>
 static class SendGridErrors
 {
-    /// <summary>For each entry its outcomes, or null where it was refused for another's sake only (<see cref="CoalescingProvider{TEntry}"/>).</summary>
+    /// <summary>For each entry its outcomes, or null where it was refused for another's sake only
+    /// (<see cref="CoalescingProvider{TEntry}"/>).</summary>
     public static IReadOnlyList<IReadOnlyList<Outcome>?> Read(VendorAnswer answer, IReadOnlyList<SendGridEntry> entries, DateTimeOffset now)
     {
         if (Errors(answer) is not { } errors)
@@ -32,7 +34,8 @@ static class SendGridErrors
         return results;
     }
 
-    /// <summary>For a lone entry: outcomes by recipient number. Who has none was not at fault, and is to be sent again without those who were.</summary>
+    /// <summary>For a lone entry: outcomes by recipient number. Who has none was not at fault, and is to be sent again without those who
+    /// were.</summary>
     public static IReadOnlyDictionary<int, Outcome> ReadAlone(VendorAnswer answer, SendGridEntry entry, DateTimeOffset now)
     {
         SendGridEntry[] entries = [entry];
@@ -40,19 +43,23 @@ static class SendGridErrors
             return ForAll(entry, WithoutErrors(answer));
         var general = errors.FirstOrDefault(error => answer.Status != 400 || PlaceOf(error, entries)?.Recipient is null);
         if (general is not null)
-            return ForAll(entry, PlaceOf(general, entries) is null || answer.Status != 400 ? General(answer, general, now) : OfField(answer, general));
+        {
+            var isOfField = answer.Status == 400 && PlaceOf(general, entries) is not null;
+            return ForAll(entry, isOfField ? OfField(answer, general) : General(answer, general, now));
+        }
         var outcomes = new Dictionary<int, Outcome>();
         foreach (var error in errors)
             outcomes.TryAdd(PlaceOf(error, entries)!.Value.Recipient!.N, OfRecipient(answer, error));
         return outcomes;
     }
 
-    static Dictionary<int, Outcome> ForAll(SendGridEntry entry, Outcome outcome) => entry.Envelope.Recipients.ToDictionary(recipient => recipient.N, _ => outcome);
+    static Dictionary<int, Outcome> ForAll(SendGridEntry entry, Outcome outcome) =>
+        entry.Envelope.Recipients.ToDictionary(recipient => recipient.N, _ => outcome);
 
     /// <summary>Accepted, or what HTTP alone says.</summary>
     static Outcome WithoutErrors(VendorAnswer answer) =>
         answer.Status == 202 && answer.Header("X-Message-Id") is { Length: > 0 } id
-            ? answer.ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by SendGrid as {id}", "2.0.0") with { ProviderId = id }
+            ? answer.ToAccepted("SendGrid", id)
             : answer.WithoutShape("SendGrid");
 
     /// <summary>What is wrong with the call as a whole: account, sender, or a field that all share.</summary>
@@ -64,8 +71,7 @@ static class SendGridErrors
             400 => OfField(answer, error),
             403 when IsAboutSender(error) => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.SenderDomain, words, "5.7.1"),
             413 => answer.ToOutcome(OutcomeKind.Unfit, OutcomeScope.Message, words, "5.3.4"),
-            429 => answer.ToOutcome(OutcomeKind.Throttled, OutcomeScope.Transport, words) is var throttled
-                ? throttled with { RetryAfter = throttled.RetryAfter ?? UntilReset(answer, now) } : throttled,
+            429 => answer.ToThrottled(words, UntilReset(answer, now)),
             // 401 credentials or credits, 403 scope or account, 404, 405 and 415 a wrong base URL.
             >= 400 and < 500 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, words),
             >= 500 => answer.ToOutcome(OutcomeKind.Unreachable, OutcomeScope.Transport, words),
@@ -79,7 +85,8 @@ static class SendGridErrors
         var field = error.Field ?? "";
         var carriesNot = field.StartsWith("attachments", StringComparison.Ordinal) || field.StartsWith("headers", StringComparison.Ordinal)
             || field.Contains(".headers", StringComparison.Ordinal)
-            || error.Message?.Contains("size", StringComparison.OrdinalIgnoreCase) == true || error.Message?.Contains("exceed", StringComparison.OrdinalIgnoreCase) == true;
+            || error.Message!.Contains("size", StringComparison.OrdinalIgnoreCase)
+            || error.Message.Contains("exceed", StringComparison.OrdinalIgnoreCase);
         return carriesNot
             ? answer.ToOutcome(OutcomeKind.Unfit, OutcomeScope.Message, Words(error))
             : answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Message, Words(error), "5.6.0");
@@ -110,7 +117,8 @@ static class SendGridErrors
 
     /// <summary>Seconds until the rate limit starts afresh; null when it does not say.</summary>
     static TimeSpan? UntilReset(VendorAnswer answer, DateTimeOffset now) =>
-        long.TryParse(answer.Header("X-RateLimit-Reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at < 253_402_300_800
+        long.TryParse(answer.Header("X-RateLimit-Reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var at)
+            && at < 253_402_300_800
             ? DateTimeOffset.FromUnixTimeSeconds(at) is var reset && reset > now ? reset - now : TimeSpan.Zero
             : null;
 
@@ -135,9 +143,9 @@ static class SendGridErrors
             return null;
         var recipients = list switch
         {
-            "to" => copy.Lists[0],
-            "cc" => copy.Lists[1],
-            "bcc" => copy.Lists[2],
+            "to" => copy.Shown.To,
+            "cc" => copy.Shown.Cc,
+            "bcc" => copy.Shown.Bcc,
             _ => [],
         };
         return index < recipients.Count ? recipients[index] : null;

@@ -1,15 +1,15 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Postrider.Messages;
+using Postrider.Providers.Http;
 
 namespace Postrider.Providers.SendGrid;
 
 /// <summary>Reads SendGrid's event webhook: an array of events, signed when the account has that switched on.</summary>
 /// <remarks>
-/// The signature has no time limit of its own, because retries run for a day and nobody says that they are signed afresh; repetitions are told by
-/// <c>sg_event_id</c>. Without a <c>callback_key</c> the secret path of the callback is all the proof there is.
+/// The signature has no time limit of its own, because retries run for a day and nobody says that they are signed afresh; repetitions are
+/// told by <c>sg_event_id</c>. Without a <c>callback_key</c> the secret path of the callback is all the proof there is.
 /// </remarks>
 public sealed class SendGridFeedback : IFeedbackReader
 {
@@ -29,7 +29,9 @@ public sealed class SendGridFeedback : IFeedbackReader
         try
         {
             using var body = JsonDocument.Parse(call.Body);
-            return body.RootElement.ValueKind == JsonValueKind.Array ? Read(body.RootElement) : new FeedbackReading.Refused(400, "not an array of events");
+            return body.RootElement.ValueKind == JsonValueKind.Array
+                ? Read(body.RootElement)
+                : new FeedbackReading.Refused(400, "not an array of events");
         }
         catch (JsonException)
         {
@@ -90,24 +92,26 @@ public sealed class SendGridFeedback : IFeedbackReader
     /// <summary>Null when it has no kind, no key or no time.</summary>
     static FeedbackEvent? Event(JsonElement item)
     {
-        if (item.ValueKind != JsonValueKind.Object || Text(item, "event") is not { } type || Text(item, "sg_event_id") is not { } key
-            || !item.TryGetProperty("timestamp", out var time) || !TryInstant(time, out var at))
+        if (item.Text("event") is not { } type || item.Text("sg_event_id") is not { } key
+            || !TryInstant(item.Member("timestamp"), out var at))
             return null;
         return new FeedbackEvent
         {
             Kind = KindOf(type, item),
             Type = type,
             Key = key,
-            CarriedId = Text(item, CarriedId.Name),
-            ProviderId = Text(item, "sg_message_id") is { } id ? id.Split('.')[0] : null,
-            Address = Text(item, "email"),
+            CarriedId = item.Text(CarriedId.Name),
+            ProviderId = item.Text("sg_message_id") is { } id ? id.Split('.')[0] : null,
+            Address = item.Text("email"),
             At = at,
-            Reply = ReplyOf(item),
-            Suppressed = type == "dropped" && Text(item, "reason") is "Bounced Address" or "Unsubscribed Address" or "Spam Reporting Address" ? Text(item, "reason") : null,
-            Url = Text(item, "url"),
-            UserAgent = Text(item, "useragent"),
-            Ip = Text(item, "ip"),
-            IsMachine = item.TryGetProperty("sg_machine_open", out var machine) && machine.ValueKind == JsonValueKind.True,
+            Reply = CallbackText.ReplyOf(item.Text("reason") ?? item.Text("response"), enhanced: item.Text("status")),
+            Suppressed = type == "dropped"
+                && item.Text("reason") is ("Bounced Address" or "Unsubscribed Address" or "Spam Reporting Address") and { } list
+                ? list : null,
+            Url = item.Text("url"),
+            UserAgent = item.Text("useragent"),
+            Ip = item.Text("ip"),
+            IsMachine = item.Member("sg_machine_open").ValueKind == JsonValueKind.True,
         };
     }
 
@@ -116,9 +120,10 @@ public sealed class SendGridFeedback : IFeedbackReader
         "processed" => FeedbackKind.Accepted,
         "delivered" => FeedbackKind.Delivered,
         "deferred" => FeedbackKind.Deferred,
-        "bounce" when Text(item, "type") == "blocked" => Text(item, "bounce_classification") is "Reputation" or "Content" ? FeedbackKind.Blocked : FeedbackKind.BouncedSoft,
+        "bounce" when item.Text("type") == "blocked" =>
+            item.Text("bounce_classification") is "Reputation" or "Content" ? FeedbackKind.Blocked : FeedbackKind.BouncedSoft,
         "bounce" => FeedbackKind.BouncedHard,
-        "dropped" when Text(item, "reason") == "Invalid" => FeedbackKind.BouncedHard,
+        "dropped" when item.Text("reason") == "Invalid" => FeedbackKind.BouncedHard,
         "dropped" => FeedbackKind.Rejected,
         "spamreport" => FeedbackKind.Complained,
         "open" => FeedbackKind.Opened,
@@ -128,15 +133,6 @@ public sealed class SendGridFeedback : IFeedbackReader
         _ => FeedbackKind.Other,
     };
 
-    static Reply? ReplyOf(JsonElement item)
-    {
-        if ((Text(item, "reason") ?? Text(item, "response")) is not { } words)
-            return null;
-        var line = words.Length <= 1_000 ? words : words[..1_000];
-        var code = line.Length >= 3 && int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 200 and < 600 ? number : 0;
-        return new Reply(code, Text(item, "status"), line.ReplaceLineEndings(" "));
-    }
-
     static bool TryInstant(JsonElement time, out DateTimeOffset at)
     {
         at = default;
@@ -145,7 +141,4 @@ public sealed class SendGridFeedback : IFeedbackReader
         at = DateTimeOffset.FromUnixTimeSeconds(seconds);
         return true;
     }
-
-    static string? Text(JsonElement item, string name) =>
-        item.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

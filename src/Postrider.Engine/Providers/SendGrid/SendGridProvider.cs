@@ -4,8 +4,10 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.SendGrid;
 
-/// <summary>Sends through SendGrid's v3 API. Messages of a batch that say the same travel together as personalizations of one call.</summary>
-sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options, TimeProvider clock) : CoalescingProvider<SendGridEntry>(options.Limits, clock)
+/// <summary>Sends through SendGrid's v3 API. Messages of a batch that say the same travel together as personalizations of one
+/// call.</summary>
+sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options, TimeProvider clock)
+    : CoalescingProvider<SendGridEntry>(options.Limits, clock)
 {
     /// <summary>Of a whole request (API reference, "Limitations").</summary>
     const long MaxRequestBytes = 30_000_000;
@@ -22,8 +24,7 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
         EmptyBody = false,
         EmptySubject = false,
         EmptyAttachments = false,
-        ReservedHeaders = ProviderCapabilities.HeaderNames(
-            "x-sg-id", "x-sg-eid", "received", "dkim-signature", "Content-Type", "Content-Transfer-Encoding", "To", "From", "Subject", "Reply-To", "CC", "BCC"),
+        ReservedHeaders = SendGridRules.ReservedHeaders,
     };
 
     protected override SendGridEntry Prepare(OutgoingEnvelope envelope) => SendGridEntry.Of(envelope);
@@ -55,10 +56,11 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
         return ValueTask.CompletedTask;
     }
 
-    async ValueTask<VendorAnswer> PostAsync(IReadOnlyList<SendGridEntry> entries, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    ValueTask<VendorAnswer> PostAsync(
+        IReadOnlyList<SendGridEntry> entries, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
     {
-        var request = new VendorRequest(HttpMethod.Post, "/v3/mail/send", Body(entries)) { Headers = [new("Authorization", $"Bearer {key}")] };
-        return await http.SendAsync(request, commitPoint, ct);
+        var request = new VendorRequest(HttpMethod.Post, "/v3/mail/send", Body(entries));
+        return http.SendAsync(request with { Headers = [new("Authorization", $"Bearer {key}")] }, commitPoint, ct);
     }
 
     /// <summary>The shared object with the personalizations put in front.</summary>
@@ -85,7 +87,8 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
 }
 
 /// <summary>Makes transports from <c>sendgrid://KEY@</c>.</summary>
-/// <remarks>Options beside those of <see cref="VendorOptions"/>: <c>region=eu</c> for subusers in the EU. <c>callback_key</c> is the verification key of the signed event webhook.</remarks>
+/// <remarks>Options beside those of <see cref="VendorOptions"/>: <c>region=eu</c> for subusers in the EU. <c>callback_key</c> is the
+/// verification key of the signed event webhook.</remarks>
 public sealed class SendGridProviderFactory(TimeProvider clock) : IProviderFactory
 {
     public string Scheme => "sendgrid";

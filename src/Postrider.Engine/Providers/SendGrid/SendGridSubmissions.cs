@@ -1,12 +1,15 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Postrider.Mail.Mime;
 using Postrider.Messages;
+using Postrider.Providers.Http;
 
 namespace Postrider.Providers.SendGrid;
 
-/// <summary>From a mail in SendGrid's shape, already found good by <see cref="SendGridRules"/>, to submissions: one for each personalization.</summary>
+/// <summary>From a mail in SendGrid's shape, already found good by <see cref="SendGridRules"/>, to submissions: one for each
+/// personalization.</summary>
 static class SendGridSubmissions
 {
     public static IReadOnlyList<DialectSubmission> Of(SendGridMail mail)
@@ -16,7 +19,8 @@ static class SendGridSubmissions
         return [.. mail.Personalizations!.Select(personalization => Submission(mail, personalization, text, html, attachments))];
     }
 
-    static DialectSubmission Submission(SendGridMail mail, SendGridPersonalization personalization, string? text, string? html, IReadOnlyList<AttachmentText> attachments)
+    static DialectSubmission Submission(
+        SendGridMail mail, SendGridPersonalization personalization, string? text, string? html, IReadOnlyList<AttachmentText> attachments)
     {
         var subject = personalization.Subject is { Length: > 0 } own ? own : mail.Subject;
         var request = new SubmissionRequest
@@ -29,10 +33,12 @@ static class SendGridSubmissions
             Subject = Substitute(subject, personalization.Substitutions),
             Text = Substitute(text, personalization.Substitutions),
             Html = Substitute(html, personalization.Substitutions),
-            Headers = [.. Merge(mail.Headers, personalization.Headers).Select(header => KeyValuePair.Create(header.Key, HeaderText.Decode(header.Value)))],
+            Headers = [.. Merge(mail.Headers, personalization.Headers)
+                .Select(header => KeyValuePair.Create(header.Key, HeaderText.Decode(header.Value!)))],
             Attachments = attachments,
             Tags = mail.Categories ?? [],
-            Metadata = [.. Merge(mail.CustomArgs, personalization.CustomArgs).Select(argument => new MetadataEntry(argument.Key, TextOf(argument.Value)))],
+            Metadata = [.. Merge(mail.CustomArgs, personalization.CustomArgs)
+                .Select(argument => new MetadataEntry(argument.Key, TextOf(argument.Value)))],
             SendAt = (personalization.SendAt ?? mail.SendAt) is { } at and > 0 and < 253_402_300_800
                 ? DateTimeOffset.FromUnixTimeSeconds(at).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
                 : null,
@@ -44,7 +50,8 @@ static class SendGridSubmissions
         };
     }
 
-    /// <summary>text/plain and text/html are the bodies; other kinds (an invitation as text/calendar) travel as attachments. AMP has no place with us.</summary>
+    /// <summary>text/plain and text/html are the bodies; other kinds (an invitation as text/calendar) travel as attachments. AMP has no
+    /// place with us.</summary>
     static (string? Text, string? Html, IReadOnlyList<AttachmentText> Further) Contents(SendGridMail mail)
     {
         string? text = null, html = null;
@@ -57,7 +64,10 @@ static class SendGridSubmissions
             else if (type == "text/html" && html is null)
                 html = content.Value;
             else if (type is not ("text/plain" or "text/html" or "text/x-amp-html"))
-                further.Add(new AttachmentText(type == "text/calendar" ? "invite.ics" : "part", content.Type, null, null, System.Text.Encoding.UTF8.GetBytes(content.Value!)));
+            {
+                var name = type == "text/calendar" ? "invite.ics" : "part";
+                further.Add(new AttachmentText(name, content.Type, null, null, Encoding.UTF8.GetBytes(content.Value!)));
+            }
         }
         return (text, html, further);
     }
@@ -68,16 +78,18 @@ static class SendGridSubmissions
             Disposition = attachment.Disposition is "inline" ? "inline" : "attachment",
         };
 
-    static AddressText Address(SendGridAddress address) => new((address.Email ?? "").Trim(), address.Name, IsAddressOnly: true);
+    static AddressText Address(SendGridAddress? address) => new((address?.Email ?? "").Trim(), address?.Name, IsAddressOnly: true);
 
     static AddressText[] Addresses(IReadOnlyList<SendGridAddress>? addresses) => [.. (addresses ?? []).Select(Address)];
 
     /// <summary>Letter by letter, in one go: what a value brings in is not looked through again.</summary>
-    static string? Substitute(string? text, Dictionary<string, string>? substitutions)
+    static string? Substitute(string? text, Dictionary<string, string?>? substitutions)
     {
-        if (text is null || substitutions?.Keys.Where(key => key.Length > 0).OrderByDescending(key => key.Length).Select(Regex.Escape).ToList() is not { Count: > 0 } keys)
+        if (text is null || substitutions is null)
             return text;
-        return Regex.Replace(text, string.Join('|', keys), match => substitutions[match.Value], RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+        var keys = substitutions.Keys.Where(key => key.Length > 0).OrderByDescending(key => key.Length).Select(Regex.Escape).ToList();
+        const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
+        return keys.Count == 0 ? text : Regex.Replace(text, string.Join('|', keys), match => substitutions[match.Value] ?? "", Options);
     }
 
     /// <summary>Those of the personalization win, in the place where the others had them.</summary>
@@ -89,5 +101,6 @@ static class SendGridSubmissions
         return merged;
     }
 
-    static string TextOf(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+    /// <summary>Text that is none (half a surrogate pair) stays as it was written.</summary>
+    static string TextOf(JsonElement value) => CallbackText.TextOf(value) ?? value.GetRawText();
 }

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace Postrider.Providers.SendGrid;
 
-/// <summary>The body of <c>POST /v3/mail/send</c>, as far as we write or read it. What is not here is ignored, as SendGrid's own options are many.</summary>
+/// <summary>The body of <c>POST /v3/mail/send</c>, as far as we write or read it. What is not here is ignored, as SendGrid's own options
+/// are many.</summary>
 sealed record SendGridMail
 {
     public IReadOnlyList<SendGridPersonalization>? Personalizations { get; init; }
@@ -19,7 +20,7 @@ sealed record SendGridMail
 
     /// <summary><c>d-…</c> is a dynamic template.</summary>
     public string? TemplateId { get; init; }
-    public Dictionary<string, string>? Headers { get; init; }
+    public Dictionary<string, string?>? Headers { get; init; }
 
     /// <summary>At most 10.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
@@ -41,10 +42,10 @@ sealed record SendGridPersonalization
     public IReadOnlyList<SendGridAddress>? Cc { get; init; }
     public IReadOnlyList<SendGridAddress>? Bcc { get; init; }
     public string? Subject { get; init; }
-    public Dictionary<string, string>? Headers { get; init; }
+    public Dictionary<string, string?>? Headers { get; init; }
 
     /// <summary>Replaced in subject and contents, letter by letter.</summary>
-    public Dictionary<string, string>? Substitutions { get; init; }
+    public Dictionary<string, string?>? Substitutions { get; init; }
     public JsonElement? DynamicTemplateData { get; init; }
     public Dictionary<string, JsonElement>? CustomArgs { get; init; }
     public long? SendAt { get; init; }
@@ -93,5 +94,6 @@ sealed record SendGridError(string? Message, string? Field)
 sealed partial class SendGridJson : JsonSerializerContext
 {
     /// <summary>Writes other scripts as they are: half the size, and the bodies go to an API, not into a page.</summary>
-    public static SendGridJson Plain => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static SendGridJson Plain =>
+        field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Postrider.Messages;
 
 namespace Postrider.Providers.Ses;
 
-/// <summary>SES's v2 API as an entrance: SendEmail (simple, raw, template), SendBulkEmail and GetAccount, signed with a key of ours.</summary>
+/// <summary>SES's v2 API as an entrance: SendEmail (simple, raw, template), SendBulkEmail and GetAccount, signed with a key of
+/// ours.</summary>
 public sealed class SesDialect : IDialect
 {
     const string SendPath = "/v2/email/outbound-emails";
@@ -13,6 +15,12 @@ public sealed class SesDialect : IDialect
 
     /// <summary>The same over all attempts of one call, in every AWS SDK.</summary>
     const string InvocationHeader = "amz-sdk-invocation-id";
+
+    /// <summary>We have no quota of SES's kind; -1 is its way to say so.</summary>
+    static ReadOnlySpan<byte> Account => """
+        {"SendingEnabled":true,"ProductionAccessEnabled":true,"EnforcementStatus":"HEALTHY",
+         "SendQuota":{"Max24HourSend":-1,"MaxSendRate":1000,"SentLast24Hours":0}}
+        """u8;
 
     const string Malformed = "signature-malformed";
     const string Mismatch = "signature-mismatch";
@@ -30,20 +38,22 @@ public sealed class SesDialect : IDialect
         {
             SigV4Fault.None => null,
             SigV4Fault.Missing or SigV4Fault.Malformed => new Problem(Malformed, 403, "Malformed signature",
-                "The Authorization header is not a complete AWS4-HMAC-SHA256 signature: host, x-amz-date and every x-amz header must be signed."),
+                "Authorization is no complete AWS4-HMAC-SHA256 signature: host, x-amz-date and all x-amz headers must be signed."),
             SigV4Fault.Expired => new Problem(Expired, 403, "Signature expired",
-                string.Create(CultureInfo.InvariantCulture, $"Signature expired: {call.Header(SigV4.DateHeader)} is not within 15 minutes of {now:yyyyMMdd'T'HHmmss'Z'}.")),
-            SigV4Fault.TokenRefused => new Problem(Malformed, 403, "Session token", "Keys of this server have no session token: leave out x-amz-security-token."),
+                string.Create(CultureInfo.InvariantCulture,
+                    $"Signature expired: {call.Header(SigV4.DateHeader)} is not within 15 minutes of {now:yyyyMMdd'T'HHmmss'Z'}.")),
+            SigV4Fault.TokenRefused =>
+                new Problem(Malformed, 403, "Session token", "Keys of this server have no session token: leave out x-amz-security-token."),
             SigV4Fault.Mismatch => new Problem(Mismatch, 403, "Signature mismatch",
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."),
+                "The request signature we calculated does not match the signature you provided. "
+                + "Check your AWS Secret Access Key and signing method."),
         };
 
     public DialectReading Read(InboundCall call) => (call.Method, call.Path) switch
     {
         ("POST", SendPath) => Send(call),
         ("POST", BulkPath) => Bulk(call),
-        ("GET", AccountPath) => new DialectReading.Answered(DialectAnswer.Json(200,
-            """{"SendingEnabled":true,"ProductionAccessEnabled":true,"EnforcementStatus":"HEALTHY","SendQuota":{"Max24HourSend":-1,"MaxSendRate":1000,"SentLast24Hours":0}}"""u8.ToArray())),
+        ("GET", AccountPath) => new DialectReading.Answered(DialectAnswer.Json(200, Account.ToArray())),
         _ => new DialectReading.Answered(Error(404, "UnknownOperationException", $"There is no {call.Method} {call.Path} here.")),
     };
 
@@ -62,8 +72,10 @@ public sealed class SesDialect : IDialect
             { Status: >= 500 } => (problem.Status == 503 ? 503 : 500, "InternalServiceErrorException"),
             _ => (400, "BadRequestException"),
         };
-        var answer = Error(status, type, problem.Errors is [var first, ..] && problem.Errors.Count > 1 ? $"{first.Detail} ({first.Pointer})" : problem.Detail);
-        return problem.RetryAfter is { } wait ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : answer;
+        var answer = Error(status, type, problem.Detail);
+        return problem.RetryAfter is { } wait
+            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
+            : answer;
     }
 
     DialectReading Send(InboundCall call)
@@ -74,7 +86,8 @@ public sealed class SesDialect : IDialect
             return BadRequest(words);
         return new DialectReading.Submit([submission], receipt => receipt.Items[0].Problem is { } problem
             ? Refuse(problem)
-            : DialectAnswer.Json(200, JsonSerializer.SerializeToUtf8Bytes(new SesSent(receipt.Items[0].Id?.ToString()), SesJson.Plain.SesSent)))
+            : DialectAnswer.Json(200,
+                JsonSerializer.SerializeToUtf8Bytes(new SesSent(receipt.Items[0].Id?.ToString()), SesJson.Plain.SesSent)))
         {
             IdempotencyKey = call.Header(InvocationHeader),
         };
@@ -110,7 +123,7 @@ public sealed class SesDialect : IDialect
         _ => "INVALID_PARAMETER",
     };
 
-    static T? Parse<T>(InboundCall call, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, out DialectReading fault) where T : class
+    static T? Parse<T>(InboundCall call, JsonTypeInfo<T> type, out DialectReading fault) where T : class
     {
         fault = BadRequest("The body is not a JSON object.");
         try
@@ -128,6 +141,7 @@ public sealed class SesDialect : IDialect
     static DialectReading.Answered BadRequest(string words) => new(Error(400, "BadRequestException", words));
 
     static DialectAnswer Error(int status, string type, string message) =>
-        DialectAnswer.Json(status, JsonSerializer.SerializeToUtf8Bytes(new SesErrorBody { Type = type, Message = message }, SesJson.Plain.SesErrorBody))
+        DialectAnswer.Json(status,
+            JsonSerializer.SerializeToUtf8Bytes(new SesErrorBody { Type = type, Message = message }, SesJson.Plain.SesErrorBody))
             .With("x-amzn-errortype", type);
 }

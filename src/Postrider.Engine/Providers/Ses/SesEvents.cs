@@ -1,10 +1,12 @@
-using System.Globalization;
 using System.Text.Json;
 using Postrider.Messages;
+using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Ses;
 
-/// <summary>The events of SES inside a notification: event publishing (<c>eventType</c>) and the older feedback notifications (<c>notificationType</c>).</summary>
+/// <summary>
+/// The events of SES inside a notification: of event publishing (<c>eventType</c>) and of the older feedback (<c>notificationType</c>).
+/// </summary>
 static class SesEvents
 {
     public static FeedbackReading.Events Read(SnsMessage message)
@@ -12,27 +14,29 @@ static class SesEvents
         try
         {
             using var document = JsonDocument.Parse(message.Message);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement, message) : new FeedbackReading.Events([]) { Unreadable = 1 };
+            return Read(document.RootElement, message);
         }
         catch (JsonException)
         {
             // "Successfully validated SNS topic for Amazon SES event publishing." comes as plain text, once.
-            return new FeedbackReading.Events([]) { Unreadable = message.Message.StartsWith("Successfully validated", StringComparison.Ordinal) ? 0 : 1 };
+            var isGreeting = message.Message.StartsWith("Successfully validated", StringComparison.Ordinal);
+            return new FeedbackReading.Events([]) { Unreadable = isGreeting ? 0 : 1 };
         }
     }
 
     static FeedbackReading.Events Read(JsonElement root, SnsMessage message)
     {
-        if ((Text(root, "eventType") ?? Text(root, "notificationType")) is not { } type || Member(root, "mail") is not { } mail)
+        if ((root.Text("eventType") ?? root.Text("notificationType")) is not { } type
+            || root.Member("mail") is not { ValueKind: JsonValueKind.Object } mail)
             return new FeedbackReading.Events([]) { Unreadable = 1 };
-        var detail = Member(root, type switch
+        var detail = root.Member(type switch
         {
             "Rendering Failure" => "failure",
             "DeliveryDelay" => "deliveryDelay",
             _ => type.ToLowerInvariant(),
-        }) ?? default;
+        });
         var (kind, recipients) = KindOf(type, detail, mail);
-        var occasion = Text(detail, "feedbackId") ?? message.MessageId;
+        var occasion = detail.Text("feedbackId") ?? message.MessageId;
         var events = new List<FeedbackEvent>(recipients.Count);
         foreach (var recipient in recipients)
         {
@@ -42,14 +46,14 @@ static class SesEvents
                 Type = type,
                 Key = $"{occasion}/{recipient.Address}",
                 CarriedId = CarriedIdOf(mail),
-                ProviderId = Text(mail, "messageId"),
+                ProviderId = mail.Text("messageId"),
                 Address = recipient.Address,
-                At = Instant(detail, "timestamp") ?? Instant(detail, "arrivalDate") ?? message.SentAt!.Value,
-                Reply = recipient.Words is null && recipient.Status is null ? null : new Reply(CodeOf(recipient.Words), recipient.Status, Line(recipient.Words ?? "")),
+                At = detail.Instant("timestamp") ?? detail.Instant("arrivalDate") ?? message.SentAt!.Value,
+                Reply = ReplyOf(recipient),
                 Suppressed = SuppressionOf(detail),
-                Url = Text(detail, "link"),
-                UserAgent = Text(detail, "userAgent"),
-                Ip = Text(detail, "ipAddress"),
+                Url = detail.Text("link"),
+                UserAgent = detail.Text("userAgent"),
+                Ip = detail.Text("ipAddress"),
             });
         }
         return new FeedbackReading.Events(events);
@@ -63,10 +67,10 @@ static class SesEvents
         "Bounce" => (BounceOf(detail), Listed(detail, "bouncedRecipients")),
         "Complaint" when SuppressionOf(detail) is not null => (FeedbackKind.Rejected, Listed(detail, "complainedRecipients")),
         // Somebody said that it was not spam after all.
-        "Complaint" when Text(detail, "complaintFeedbackType") == "not-spam" => (FeedbackKind.Other, Listed(detail, "complainedRecipients")),
+        "Complaint" when detail.Text("complaintFeedbackType") == "not-spam" => (FeedbackKind.Other, Listed(detail, "complainedRecipients")),
         "Complaint" => (FeedbackKind.Complained, Listed(detail, "complainedRecipients")),
-        "Reject" => (FeedbackKind.Rejected, All(mail, Text(detail, "reason"))),
-        "Rendering Failure" => (FeedbackKind.Rejected, All(mail, Text(detail, "errorMessage"))),
+        "Reject" => (FeedbackKind.Rejected, All(mail, detail.Text("reason"))),
+        "Rendering Failure" => (FeedbackKind.Rejected, All(mail, detail.Text("errorMessage"))),
         "Open" => (FeedbackKind.Opened, OnlyOne(mail)),
         "Click" => (FeedbackKind.Clicked, OnlyOne(mail)),
         "Subscription" => (SubscriptionOf(detail), OnlyOne(mail)),
@@ -74,7 +78,7 @@ static class SesEvents
     };
 
     /// <summary>SES has tried again already: also a transient bounce is its last word on this message.</summary>
-    static FeedbackKind BounceOf(JsonElement bounce) => (Text(bounce, "bounceType"), Text(bounce, "bounceSubType")) switch
+    static FeedbackKind BounceOf(JsonElement bounce) => (bounce.Text("bounceType"), bounce.Text("bounceSubType")) switch
     {
         _ when SuppressionOf(bounce) is not null => FeedbackKind.Rejected,
         ("Permanent", _) => FeedbackKind.BouncedHard,
@@ -83,59 +87,58 @@ static class SesEvents
     };
 
     static FeedbackKind SubscriptionOf(JsonElement subscription) =>
-        Member(subscription, "newTopicPreferences") is { } now && now.ValueKind == JsonValueKind.Object && now.TryGetProperty("unsubscribeAll", out var all)
-            ? all.ValueKind == JsonValueKind.True ? FeedbackKind.Unsubscribed : FeedbackKind.Resubscribed
-            : FeedbackKind.Other;
+        subscription.Member("newTopicPreferences").Member("unsubscribeAll").ValueKind switch
+        {
+            JsonValueKind.True => FeedbackKind.Unsubscribed,
+            JsonValueKind.False => FeedbackKind.Resubscribed,
+            _ => FeedbackKind.Other,
+        };
 
     static string? SuppressionOf(JsonElement detail) =>
-        (Text(detail, "bounceSubType") ?? Text(detail, "complaintSubType")) is ("Suppressed" or "OnAccountSuppressionList") and { } list ? list : null;
+        (detail.Text("bounceSubType") ?? detail.Text("complaintSubType")) is ("Suppressed" or "OnAccountSuppressionList") and { } list
+            ? list
+            : null;
 
-    static List<Concerned> Delivered(JsonElement delivery) => [.. Strings(delivery, "recipients").Select(address => new Concerned(address, null, Text(delivery, "smtpResponse")))];
+    static List<Concerned> Delivered(JsonElement delivery) =>
+        [.. Strings(delivery, "recipients").Select(address => new Concerned(address, null, delivery.Text("smtpResponse")))];
 
     static List<Concerned> Listed(JsonElement detail, string list) =>
-        Member(detail, list) is { ValueKind: JsonValueKind.Array } items
-            ? [.. items.EnumerateArray().Select(item => new Concerned(Text(item, "emailAddress"), Text(item, "status"), Text(item, "diagnosticCode")))]
+        detail.Member(list) is { ValueKind: JsonValueKind.Array } items
+            ? [.. items.EnumerateArray()
+                .Select(item => new Concerned(item.Text("emailAddress"), item.Text("status"), item.Text("diagnosticCode")))]
             : [];
 
-    static List<Concerned> All(JsonElement mail, string? words = null) => [.. Strings(mail, "destination").Select(address => new Concerned(address, null, words))];
+    static List<Concerned> All(JsonElement mail, string? words = null) =>
+        [.. Strings(mail, "destination").Select(address => new Concerned(address, null, words))];
 
     /// <summary>These events do not say who it was: only a message to one recipient tells.</summary>
-    static List<Concerned> OnlyOne(JsonElement mail) => Strings(mail, "destination").ToList() is [var only] ? [new Concerned(only, null, null)] : [new Concerned(null, null, null)];
+    static List<Concerned> OnlyOne(JsonElement mail) =>
+        [new Concerned(Strings(mail, "destination").ToList() is [var only] ? only : null, null, null)];
 
     static string? CarriedIdOf(JsonElement mail)
     {
-        if (Member(mail, "tags") is { } tags && Strings(tags, CarriedId.Name).FirstOrDefault() is { } tag)
+        if (Strings(mail.Member("tags"), CarriedId.Name).FirstOrDefault() is { } tag)
             return tag;
-        if (Member(mail, "headers") is not { ValueKind: JsonValueKind.Array } headers)
+        if (mail.Member("headers") is not { ValueKind: JsonValueKind.Array } headers)
             return null;
-        return headers.EnumerateArray().Where(header => string.Equals(Text(header, "name"), "X-Postrider-Id", StringComparison.OrdinalIgnoreCase))
-            .Select(header => Text(header, "value")).FirstOrDefault();
+        return headers.EnumerateArray()
+            .Where(header => string.Equals(header.Text("name"), SesProvider.IdHeader, StringComparison.OrdinalIgnoreCase))
+            .Select(header => header.Text("value")).FirstOrDefault();
     }
 
-    /// <summary>The reply code of "smtp; 550 5.1.1 …" or "250 OK"; 0 when there is none.</summary>
-    static int CodeOf(string? words)
+    /// <summary>"smtp; 550 5.1.1 …" (RFC 3464 §2.3.6) or "250 OK".</summary>
+    static Reply? ReplyOf(Concerned recipient)
     {
-        var text = words.AsSpan().Trim();
-        if (text.StartsWith("smtp;", StringComparison.OrdinalIgnoreCase))
-            text = text["smtp;".Length..].TrimStart();
-        return text.Length >= 3 && int.TryParse(text[..3], NumberStyles.None, CultureInfo.InvariantCulture, out var code) && code is >= 200 and < 600 ? code : 0;
+        var words = recipient.Words?.Trim();
+        if (words?.StartsWith("smtp;", StringComparison.OrdinalIgnoreCase) == true)
+            words = words["smtp;".Length..].TrimStart();
+        return CallbackText.ReplyOf(words, enhanced: recipient.Status);
     }
-
-    static string Line(string words) => (words.Length <= 1_000 ? words : words[..1_000]).ReplaceLineEndings(" ");
-
-    static DateTimeOffset? Instant(JsonElement element, string name) =>
-        Text(element, name) is { } text && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
-            ? at : null;
 
     static IEnumerable<string> Strings(JsonElement element, string name) =>
-        Member(element, name) is { ValueKind: JsonValueKind.Array } items
-            ? items.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!)
+        element.Member(name) is { ValueKind: JsonValueKind.Array } items
+            ? items.EnumerateArray().Select(CallbackText.TextOf).OfType<string>()
             : [];
-
-    static JsonElement? Member(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
-
-    static string? Text(JsonElement element, string name) => Member(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     /// <summary>Whom an event is about, and what was said of it.</summary>
     readonly record struct Concerned(string? Address, string? Status, string? Words);

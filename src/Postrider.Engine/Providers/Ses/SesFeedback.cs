@@ -3,7 +3,8 @@ using Postrider.Messages;
 
 namespace Postrider.Providers.Ses;
 
-/// <summary>Reads what SES reports through SNS: the envelope is verified here, the events in it are read by <see cref="SesEvents"/>.</summary>
+/// <summary>Reads what SES reports through SNS: the envelope is verified here, the events in it are read by
+/// <see cref="SesEvents"/>.</summary>
 /// <param name="certificates">Fetches a certificate from an address that was found to be Amazon's; null when it cannot be had now.</param>
 public sealed class SesFeedback(Func<Uri, CancellationToken, ValueTask<X509Certificate2?>> certificates) : IFeedbackReader
 {
@@ -15,7 +16,8 @@ public sealed class SesFeedback(Func<Uri, CancellationToken, ValueTask<X509Certi
 
     public string Vendor => "ses";
 
-    public async ValueTask<FeedbackReading> ReadAsync(InboundCall call, TransportSettings settings, DateTimeOffset now, CancellationToken ct)
+    public async ValueTask<FeedbackReading> ReadAsync(InboundCall call, TransportSettings settings, DateTimeOffset now,
+        CancellationToken ct)
     {
         if (SnsMessage.Parse(call.Body) is not { } message)
             return new FeedbackReading.Refused(400, "not a message of SNS; is raw message delivery switched on? It must be off");
@@ -28,12 +30,14 @@ public sealed class SesFeedback(Func<Uri, CancellationToken, ValueTask<X509Certi
             return new FeedbackReading.Refused(403, "the certificate is not at an address of Amazon SNS");
         if (await certificates(url, ct) is not { } certificate)
             return new FeedbackReading.Refused(503, "the certificate cannot be fetched now");
-        if (now > certificate.NotAfter.ToUniversalTime() || now < certificate.NotBefore.ToUniversalTime() || !message.IsSignedBy(certificate))
+        if (now > certificate.NotAfter.ToUniversalTime() || now < certificate.NotBefore.ToUniversalTime()
+            || !message.IsSignedBy(certificate))
             return new FeedbackReading.Refused(403, "the signature does not match");
         return message.Type switch
         {
             "Notification" => SesEvents.Read(message),
-            "SubscriptionConfirmation" when SnsMessage.IsAmazons(message.SubscribeUrl, out var confirm) => new FeedbackReading.Confirmation(confirm),
+            "SubscriptionConfirmation" when SnsMessage.IsAmazons(message.SubscribeUrl, out var confirm) =>
+                new FeedbackReading.Confirmation(confirm),
             // Somebody ended the subscription: known here, and nothing is done about it by itself.
             "UnsubscribeConfirmation" => new FeedbackReading.Events([]),
             _ => new FeedbackReading.Refused(403, $"a message of type {message.Type} means nothing here"),

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Amazon.Runtime;
 using Amazon.Runtime.Credentials;
@@ -14,7 +13,7 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     const string Path = "/v2/email/outbound-emails";
 
     /// <summary>Comes back with notifications that include the original headers; tags come back with event publishing only.</summary>
-    const string IdHeader = "X-Postrider-Id";
+    public const string IdHeader = "X-Postrider-Id";
 
     public ProviderCapabilities Capabilities { get; } = new()
     {
@@ -27,11 +26,12 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
-            return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
+            return Outcomes.ForAll(envelope,
+                new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
         if (await keys() is not { } key)
         {
             return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unreachable, OutcomeScope.Transport, new Reply(0, null,
-                "no AWS credentials were found: write ses://ID:SECRET@region, or give the machine a role, a profile or AWS_ACCESS_KEY_ID")));
+                "no AWS credentials were found: write ses://ID:SECRET@region, or give the machine a role, a profile, AWS_ACCESS_KEY_ID")));
         }
         var body = Body(envelope);
         var answer = await http.SendAsync(Request(body, key), envelope.CommitPoint, ct);
@@ -48,7 +48,8 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     {
         const string Json = "application/json";
         var address = http.AddressOf(Path);
-        var headers = SigV4.Sign("POST", address.PathAndQuery, [new("host", address.Authority), new("content-type", Json)], body, key, options.Region, clock.GetUtcNow());
+        var request = new SigV4Request("POST", address.PathAndQuery, [new("host", address.Authority), new("content-type", Json)], body);
+        var headers = SigV4.Sign(request, key, options.Region, clock.GetUtcNow());
         return new VendorRequest(HttpMethod.Post, Path, body, Json) { Headers = headers };
     }
 
@@ -72,19 +73,22 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
             ConfigurationSetName = options.ConfigurationSet,
         }, SesJson.Plain.SesEmail);
 
-        string[]? Of(RecipientKind kind) =>
-            envelope.Recipients.Where(recipient => recipient.Kind == kind).Select(recipient => recipient.Mailbox.Address.ToAscii()).ToArray() is { Length: > 0 } some
-                ? some : null;
+        string[]? Of(RecipientKind kind)
+        {
+            var some = envelope.Recipients.Where(recipient => recipient.Kind == kind);
+            return some.Any() ? [.. some.Select(recipient => recipient.Mailbox.Address.ToAscii())] : null;
+        }
     }
 }
 
 /// <param name="ConfigurationSet">Needed for events with our id in them; null: the identity's default set.</param>
 sealed record SesOptions(Uri Endpoint, string Region, string? ConfigurationSet);
 
-/// <summary>Makes transports from <c>ses://ID:SECRET@region</c>, or <c>ses://region</c> with the credentials that AWS's own chain finds.</summary>
+/// <summary>Makes transports from <c>ses://ID:SECRET@region</c>, or <c>ses://region</c> with the credentials that AWS's own chain
+/// finds.</summary>
 /// <remarks>
-/// Options: <c>endpoint=</c> · <c>configuration_set=</c> · <c>topics=</c> the ARNs of the SNS topics whose notifications are believed, with commas. The
-/// chain is that of all AWS tools: environment, profile, container, machine role.
+/// Options: <c>endpoint=</c> · <c>configuration_set=</c> · <c>topics=</c> the ARNs of the SNS topics whose notifications are believed, with
+/// commas. The chain is that of all AWS tools: environment, profile, container, machine role.
 /// </remarks>
 public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
 {
@@ -114,7 +118,7 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
         if (region.Length == 0 || region.Any(c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
             faults.Add("the region is missing or none: ses://ID:SECRET@eu-west-1");
         if ((settings.User is null) != (settings.Password is null))
-            faults.Add("access key id and secret come together: ses://ID:SECRET@region; without both, AWS's own credentials chain is asked");
+            faults.Add("access key id and secret come together: ses://ID:SECRET@region; without both, AWS's own chain is asked");
         if (settings.User?.AsSpan().ContainsAnyExceptInRange('!', '~') == true)
             faults.Add("the access key id holds other than printable ASCII");
         foreach (var topic in Topics(settings))
@@ -125,9 +129,13 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
         var configurationSet = settings.Options.GetValueOrDefault("configuration_set");
         if (configurationSet is { } set && (set.Length > 64 || set.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_'))))
             faults.Add("option 'configuration_set' is a name of letters, digits, '-' and '_'");
-        var endpoint = VendorOptions.At(settings, new Uri(string.Create(CultureInfo.InvariantCulture, $"https://email.{(faults.Count > 0 ? "x" : region)}.amazonaws.com")), faults);
+        var endpoint = VendorOptions.At(settings, faults.Count > 0 ? new Uri("https://x.invalid") : EndpointOf(region), faults);
         return new SesOptions(endpoint, region, configurationSet);
     }
+
+    /// <summary>China is a partition of its own.</summary>
+    static Uri EndpointOf(string region) =>
+        new($"https://email.{region}.amazonaws.com{(region.StartsWith("cn-", StringComparison.Ordinal) ? ".cn" : "")}");
 
     /// <summary>The topics whose notifications are believed.</summary>
     internal static IReadOnlyList<string> Topics(TransportSettings settings) =>
@@ -152,8 +160,8 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
             var key = await found.GetCredentialsAsync();
             return new SesKey(key.AccessKey, key.SecretKey, key.UseToken ? key.Token : null);
         }
-        catch (Exception fault) when (fault is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException
-            or InvalidOperationException)
+        catch (Exception fault) when (fault is AmazonClientException or AmazonServiceException or HttpRequestException or IOException
+            or TimeoutException or InvalidOperationException)
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postrider.Messages;
 
 namespace Postrider.Providers.Ses;
@@ -52,10 +53,12 @@ static class SesSubmissions
             var submissions = new List<DialectSubmission>(bulk.BulkEmailEntries.Count);
             foreach (var entry in bulk.BulkEmailEntries)
             {
-                var request = Addressed(bulk.FromEmailAddress, entry.Destination, bulk.ReplyToAddresses, Merge(bulk.DefaultEmailTags, entry.ReplacementTags));
+                var request = Addressed(bulk.FromEmailAddress, entry.Destination, bulk.ReplyToAddresses,
+                    Merge(bulk.DefaultEmailTags, entry.ReplacementTags));
                 var headers = (template.Headers ?? []).Where(header => entry.ReplacementHeaders?.Any(own => Same(own, header)) != true);
                 var own = template with { Headers = [.. headers, .. entry.ReplacementHeaders ?? []] };
-                if (Template(own, entry.ReplacementEmailContent?.ReplacementTemplate?.ReplacementTemplateData, request, out fault) is not { } submission)
+                var data = entry.ReplacementEmailContent?.ReplacementTemplate?.ReplacementTemplateData;
+                if (Template(own, data, request, out fault) is not { } submission)
                     return null;
                 submissions.Add(submission);
             }
@@ -69,18 +72,23 @@ static class SesSubmissions
     /// <summary>The envelope may be the caller's, apart from what the MIME shows.</summary>
     static DialectSubmission? Raw(SesRaw raw, SesEmail email, out string fault)
     {
-        fault = raw.Data.IsEmpty ? "Content.Raw.Data is empty." : "";
+        fault = "Content.Raw.Data is empty.";
+        if (raw.Data.IsEmpty)
+            return null;
         var request = Addressed(email.FromEmailAddress, email.Destination, null, email.EmailTags);
-        return raw.Data.IsEmpty ? null : new DialectSubmission(request with { To = [.. request.To, .. request.Cc, .. request.Bcc], Cc = [], Bcc = [] }) { Mime = raw.Data };
+        var envelope = request with { To = [.. request.To, .. request.Cc, .. request.Bcc], Cc = [], Bcc = [] };
+        return new DialectSubmission(envelope) { Mime = raw.Data };
     }
 
     static DialectSubmission? Simple(SesSimple simple, SubmissionRequest request, out string fault)
     {
-        fault = simple.Subject?.Data is null ? "Missing required field Content.Simple.Subject." : simple.Body is null ? "Missing required field Content.Simple.Body." : "";
-        return fault.Length > 0 ? null : new DialectSubmission(request with
+        fault = $"Missing required field Content.Simple.{(simple.Body is null ? "Body" : "Subject")}.";
+        if (simple is not { Subject.Data: not null, Body: not null })
+            return null;
+        return new DialectSubmission(request with
         {
-            Subject = simple.Subject!.Data,
-            Text = simple.Body!.Text?.Data,
+            Subject = simple.Subject.Data,
+            Text = simple.Body.Text?.Data,
             Html = simple.Body.Html?.Data,
             Headers = Headers(simple.Headers),
             Attachments = Attachments(simple.Attachments),
@@ -97,7 +105,8 @@ static class SesSubmissions
             fault = "Template data is not a JSON object.";
         else
         {
-            return new DialectSubmission(request with { Headers = Headers(template.Headers), Attachments = Attachments(template.Attachments) })
+            var content = request with { Headers = Headers(template.Headers), Attachments = Attachments(template.Attachments) };
+            return new DialectSubmission(content)
             {
                 Template = new DialectTemplate
                 {
@@ -113,28 +122,31 @@ static class SesSubmissions
         return null;
     }
 
-    static SubmissionRequest Addressed(string? from, SesDestination? destination, IReadOnlyList<string>? replyTo, IReadOnlyList<SesTag>? tags) => new()
-    {
-        From = from is null ? null : new AddressText(from),
-        To = Addresses(destination?.ToAddresses),
-        Cc = Addresses(destination?.CcAddresses),
-        Bcc = Addresses(destination?.BccAddresses),
-        ReplyTo = Addresses(replyTo),
-        Metadata = [.. (tags ?? []).Where(tag => tag?.Name is not null).Select(tag => new MetadataEntry(tag.Name!, tag.Value ?? ""))],
-    };
+    static SubmissionRequest Addressed(
+        string? from, SesDestination? destination, IReadOnlyList<string>? replyTo, IReadOnlyList<SesTag>? tags) => new()
+        {
+            From = from is null ? null : new AddressText(from),
+            To = Addresses(destination?.ToAddresses),
+            Cc = Addresses(destination?.CcAddresses),
+            Bcc = Addresses(destination?.BccAddresses),
+            ReplyTo = Addresses(replyTo),
+            Metadata = [.. (tags ?? []).Where(tag => tag?.Name is not null).Select(tag => new MetadataEntry(tag.Name!, tag.Value ?? ""))],
+        };
 
-    static AddressText[] Addresses(IReadOnlyList<string>? addresses) => [.. (addresses ?? []).Select(address => new AddressText(address ?? ""))];
+    static AddressText[] Addresses(IReadOnlyList<string>? addresses) =>
+        [.. (addresses ?? []).Select(address => new AddressText(address ?? ""))];
 
     static KeyValuePair<string, string>[] Headers(IReadOnlyList<SesHeader>? headers) =>
         [.. (headers ?? []).Select(header => KeyValuePair.Create(header?.Name ?? "", header?.Value ?? ""))];
 
     static AttachmentText[] Attachments(IReadOnlyList<SesAttachment>? attachments) =>
-    [
-        .. (attachments ?? []).Select(attachment => new AttachmentText(attachment?.FileName, attachment?.ContentType, null, attachment?.ContentId, attachment?.RawContent ?? default)
+        [.. (attachments ?? []).Select(Attachment)];
+
+    static AttachmentText Attachment(SesAttachment? attachment) =>
+        new(attachment?.FileName, attachment?.ContentType, null, attachment?.ContentId, attachment?.RawContent ?? default)
         {
             Disposition = attachment?.ContentDisposition is "INLINE" ? "inline" : "attachment",
-        }),
-    ];
+        };
 
     static int Count(SesDestination? destination) =>
         (destination?.ToAddresses?.Count ?? 0) + (destination?.CcAddresses?.Count ?? 0) + (destination?.BccAddresses?.Count ?? 0);
@@ -147,42 +159,21 @@ static class SesSubmissions
     static bool TryMerge(string? all, string? own, out JsonElement merged)
     {
         merged = default;
-        var members = new Dictionary<string, JsonElement>();
-        foreach (var text in new[] { all, own })
-        {
-            if (string.IsNullOrWhiteSpace(text))
-                continue;
-            if (!TryParse(text, out var element) || element.ValueKind != JsonValueKind.Object)
-                return false;
-            foreach (var member in element.EnumerateObject())
-                members[member.Name] = member.Value;
-        }
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream))
-        {
-            writer.WriteStartObject();
-            foreach (var (name, value) in members)
-            {
-                writer.WritePropertyName(name);
-                value.WriteTo(writer);
-            }
-            writer.WriteEndObject();
-        }
-        merged = JsonElement.Parse(stream.ToArray());
-        return true;
-    }
-
-    static bool TryParse(string text, out JsonElement element)
-    {
-        element = default;
         try
         {
-            element = JsonElement.Parse(text);
+            var result = ObjectOf(all);
+            foreach (var (name, value) in ObjectOf(own))
+                result[name] = value?.DeepClone();
+            merged = JsonElement.Parse(result.ToJsonString());
             return true;
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException or ArgumentException)
         {
+            // No JSON, no object, a member twice, or text that is none.
             return false;
         }
     }
+
+    static JsonObject ObjectOf(string? text) =>
+        string.IsNullOrWhiteSpace(text) ? [] : JsonNode.Parse(text)?.AsObject() ?? throw new JsonException();
 }

@@ -138,5 +138,6 @@ sealed record SesErrorBody
 sealed partial class SesJson : JsonSerializerContext
 {
     /// <summary>Writes base64 and other scripts as they are: the default would escape every <c>+</c>.</summary>
-    public static SesJson Plain => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static SesJson Plain =>
+        field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

@@ -8,7 +8,8 @@ namespace Postrider.Providers.Ses;
 sealed record SesKey(string AccessKeyId, string Secret, string? SessionToken = null);
 
 /// <summary>AWS Signature Version 4 for the service <c>ses</c>: the same code signs what we send and verifies what is sent to us.</summary>
-/// <remarks>Steps and names as in "Create a signed AWS API request" (AWS General Reference). Headers and body are taken as they are on the wire.</remarks>
+/// <remarks>Steps and names as in "Create a signed AWS API request" (AWS General Reference). Headers and body are taken as they are on the
+/// wire.</remarks>
 static class SigV4
 {
     public const string Algorithm = "AWS4-HMAC-SHA256";
@@ -20,20 +21,19 @@ static class SigV4
     const string DateFormat = "yyyyMMdd'T'HHmmss'Z'";
 
     /// <summary>The headers that a request needs beside those it has: date, body hash, token, Authorization.</summary>
-    /// <param name="headers">Signed too: host and content-type at least, as they will stand on the wire.</param>
-    public static IReadOnlyList<KeyValuePair<string, string>> Sign(
-        string method, string target, IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlySpan<byte> body, SesKey key, string region, DateTimeOffset now)
+    public static IReadOnlyList<KeyValuePair<string, string>> Sign(SigV4Request request, SesKey key, string region, DateTimeOffset now)
     {
         var date = now.UtcDateTime.ToString(DateFormat, CultureInfo.InvariantCulture);
-        var hash = HashOf(body);
+        var hash = HashOf(request.Body.Span);
         List<KeyValuePair<string, string>> own = [new(DateHeader, date), new(BodyHashHeader, hash)];
         if (key.SessionToken is { } token)
             own.Add(new(TokenHeader, token));
-        List<KeyValuePair<string, string>> all = [.. headers, .. own];
+        List<KeyValuePair<string, string>> all = [.. request.Headers, .. own];
         List<string> names = [.. all.Select(header => header.Key.ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal)];
         var scope = new SigV4Scope(date[..8], region, Service);
-        var signature = Signature(key.Secret, scope, date, Canonical(method, target, all, names, hash));
-        own.Add(new("Authorization", $"{Algorithm} Credential={key.AccessKeyId}/{scope}, SignedHeaders={string.Join(';', names)}, Signature={signature}"));
+        var signature = Signature(key.Secret, scope, date, Canonical(request.Method, request.Target, all, names, hash));
+        own.Add(new("Authorization",
+            $"{Algorithm} Credential={key.AccessKeyId}/{scope}, SignedHeaders={string.Join(';', names)}, Signature={signature}"));
         return own;
     }
 
@@ -60,7 +60,8 @@ static class SigV4
         text.Append(question < 0 ? "" : CanonicalQuery(target[(question + 1)..])).Append('\n');
         foreach (var name in names)
         {
-            var values = headers.Where(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(header => Collapse(header.Value));
+            var values = headers.Where(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase))
+                .Select(header => Collapse(header.Value));
             text.Append(name).Append(':').AppendJoin(',', values).Append('\n');
         }
         return text.Append('\n').AppendJoin(';', names).Append('\n').Append(bodyHash).ToString();
@@ -70,9 +71,12 @@ static class SigV4
 
     /// <summary>The instant of a request, or null.</summary>
     public static DateTimeOffset? DateOf(string text) =>
-        DateTimeOffset.TryParseExact(text, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date : null;
+        DateTimeOffset.TryParseExact(text, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+            ? date
+            : null;
 
-    /// <summary>Empty segments and dots are resolved, then each segment is percent-encoded once more; our own paths stay as they are.</summary>
+    /// <summary>Empty segments and dots are resolved, then each segment is percent-encoded once more; our own paths stay as they
+    /// are.</summary>
     static string CanonicalPath(string path)
     {
         var segments = new List<string>();
@@ -99,6 +103,12 @@ static class SigV4
     static string Collapse(string value) => string.Join(' ', value.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 }
 
+/// <summary>A request that is to be signed.</summary>
+/// <param name="Target">Path and query as they will stand in the request line.</param>
+/// <param name="Headers">Those to be signed: host and content-type at least, as they will stand on the wire.</param>
+sealed record SigV4Request(
+    string Method, string Target, IReadOnlyList<KeyValuePair<string, string>> Headers, ReadOnlyMemory<byte> Body);
+
 /// <summary>What a signature is good for. Its text is the credential scope.</summary>
 /// <param name="Date"><c>yyyyMMdd</c>.</param>
 readonly record struct SigV4Scope(string Date, string Region, string Service)
@@ -112,7 +122,8 @@ enum SigV4Fault : byte { None, Missing, Malformed, Expired, Mismatch, TokenRefus
 /// <summary>The Authorization header of a signed request, taken apart.</summary>
 sealed record SigV4Authorization(string AccessKeyId, SigV4Scope Scope, IReadOnlyList<string> SignedHeaders, string Signature)
 {
-    /// <summary>AWS allows 5 minutes for most services; 15 spare clients with bad clocks, and a repetition is told by its invocation id.</summary>
+    /// <summary>AWS allows 5 minutes for most services; 15 spare clients with bad clocks, and a repetition is told by its invocation
+    /// id.</summary>
     static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
 
     /// <summary>Null when there is none of this kind, or it is malformed.</summary>
@@ -130,17 +141,21 @@ sealed record SigV4Authorization(string AccessKeyId, SigV4Scope Scope, IReadOnly
             else if (part.StartsWith("Signature=", StringComparison.Ordinal))
                 signature = part["Signature=".Length..];
         }
-        return credential?.Split('/') is [{ Length: > 0 } id, { Length: 8 } date, { Length: > 0 } region, "ses", "aws4_request"] && names is not null && signature is not null
+        return credential?.Split('/') is [{ Length: > 0 } id, { Length: 8 } date, { Length: > 0 } region, "ses", "aws4_request"]
+            && names is not null && signature is not null
             ? new SigV4Authorization(id, new SigV4Scope(date, region, "ses"), names.Split(';'), signature)
             : null;
     }
 
     public SigV4Fault Verify(InboundCall call, string secret, DateTimeOffset now)
     {
-        // Only the host that the client meant and the time it meant make a signature worth anything; what claims to be AWS's own must be signed.
+        // Only the host that the client meant and the time it meant make a signature worth anything; what claims to be AWS's own must be
+        // signed.
         var isComplete = SignedHeaders.Contains("host") && SignedHeaders.Contains(SigV4.DateHeader)
-            && call.Headers.All(header => !header.Key.StartsWith("x-amz-", StringComparison.OrdinalIgnoreCase) || SignedHeaders.Contains(header.Key.ToLowerInvariant()));
-        if (!isComplete || call.Header(SigV4.DateHeader) is not { } date || SigV4.DateOf(date) is not { } at || !date.StartsWith(Scope.Date, StringComparison.Ordinal))
+            && call.Headers.All(header => !header.Key.StartsWith("x-amz-", StringComparison.OrdinalIgnoreCase)
+                || SignedHeaders.Contains(header.Key.ToLowerInvariant()));
+        if (!isComplete || call.Header(SigV4.DateHeader) is not { } date || SigV4.DateOf(date) is not { } at
+            || !date.StartsWith(Scope.Date, StringComparison.Ordinal))
             return SigV4Fault.Malformed;
         if (call.Header(SigV4.TokenHeader) is not null)
             return SigV4Fault.TokenRefused;
@@ -150,6 +165,8 @@ sealed record SigV4Authorization(string AccessKeyId, SigV4Scope Scope, IReadOnly
         if (call.Header(SigV4.BodyHashHeader) is { } claimed && claimed != hash)
             return SigV4Fault.Mismatch;
         var expected = SigV4.Signature(secret, Scope, date, SigV4.Canonical(call.Method, call.Target, call.Headers, SignedHeaders, hash));
-        return CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.UTF8.GetBytes(Signature)) ? SigV4Fault.None : SigV4Fault.Mismatch;
+        return CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.UTF8.GetBytes(Signature))
+            ? SigV4Fault.None
+            : SigV4Fault.Mismatch;
     }
 }

@@ -5,7 +5,8 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Ses;
 
-/// <summary>Fetches the certificates that SNS signs with, and keeps them: there are a few in the world, and each is used for months.</summary>
+/// <summary>Fetches the certificates that SNS signs with, and keeps them: there are a few in the world, and each is used for
+/// months.</summary>
 /// <remarks>Called with addresses of Amazon's only (<see cref="SnsMessage.IsAmazons"/>).</remarks>
 public sealed class SnsCertificates(TimeProvider clock)
 {

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Ses;
 
@@ -30,27 +31,25 @@ sealed partial record SnsMessage
         {
             using var document = JsonDocument.Parse(body);
             var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object)
+            if (root.Text("Type") is not { } type || root.Text("MessageId") is not { } id || root.Text("TopicArn") is not { } topic
+                || root.Text("Message") is not { } message || root.Text("Timestamp") is not { } timestamp
+                || root.Text("SignatureVersion") is not { } version || root.Text("Signature") is not { } signature
+                || root.Text("SigningCertURL") is not { } url)
                 return null;
-            return Text("Type") is { } type && Text("MessageId") is { } id && Text("TopicArn") is { } topic && Text("Message") is { } message
-                && Text("Timestamp") is { } timestamp && Text("SignatureVersion") is { } version && Text("Signature") is { } signature && Text("SigningCertURL") is { } url
-                ? new SnsMessage
-                {
-                    Type = type,
-                    MessageId = id,
-                    TopicArn = topic,
-                    Message = message,
-                    Timestamp = timestamp,
-                    SignatureVersion = version,
-                    Signature = signature,
-                    SigningCertUrl = url,
-                    Subject = Text("Subject"),
-                    SubscribeUrl = Text("SubscribeURL"),
-                    Token = Text("Token"),
-                }
-                : null;
-
-            string? Text(string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+            return new SnsMessage
+            {
+                Type = type,
+                MessageId = id,
+                TopicArn = topic,
+                Message = message,
+                Timestamp = timestamp,
+                SignatureVersion = version,
+                Signature = signature,
+                SigningCertUrl = url,
+                Subject = root.Text("Subject"),
+                SubscribeUrl = root.Text("SubscribeURL"),
+                Token = root.Text("Token"),
+            };
         }
         catch (JsonException)
         {
@@ -58,10 +57,14 @@ sealed partial record SnsMessage
         }
     }
 
-    public DateTimeOffset? SentAt =>
-        DateTimeOffset.TryParse(Timestamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+    /// <summary>Null when the timestamp is none.</summary>
+    public DateTimeOffset? SentAt => DateTimeOffset.TryParse(
+        Timestamp, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
 
-    /// <summary>Whether an address is Amazon's own: the only place that a certificate, or a confirmation, may come from. Nothing is fetched to find out.</summary>
+    /// <summary>
+    /// Whether an address is Amazon's own: the only place that a certificate, or a confirmation, may come from. Nothing is fetched to find
+    /// out.
+    /// </summary>
     public static bool IsAmazons(string? address, out Uri url)
     {
         url = null!;
@@ -72,7 +75,8 @@ sealed partial record SnsMessage
     }
 
     /// <summary>The certificate's address; false for any that is not Amazon's.</summary>
-    public bool TryGetCertificateUrl(out Uri url) => IsAmazons(SigningCertUrl, out url) && url.AbsolutePath.EndsWith(".pem", StringComparison.Ordinal);
+    public bool TryGetCertificateUrl(out Uri url) =>
+        IsAmazons(SigningCertUrl, out url) && url.AbsolutePath.EndsWith(".pem", StringComparison.Ordinal);
 
     /// <summary>Version 1 is SHA-1, version 2 SHA-256; there is no other.</summary>
     public bool IsSignedBy(X509Certificate2 certificate)
@@ -94,8 +98,10 @@ sealed partial record SnsMessage
     string ToSign()
     {
         (string Name, string? Value)[] parts = Type == "Notification"
-            ? [("Message", Message), ("MessageId", MessageId), ("Subject", Subject), ("Timestamp", Timestamp), ("TopicArn", TopicArn), ("Type", Type)]
-            : [("Message", Message), ("MessageId", MessageId), ("SubscribeURL", SubscribeUrl), ("Timestamp", Timestamp), ("Token", Token), ("TopicArn", TopicArn), ("Type", Type)];
+            ? [("Message", Message), ("MessageId", MessageId), ("Subject", Subject), ("Timestamp", Timestamp), ("TopicArn", TopicArn),
+                ("Type", Type)]
+            : [("Message", Message), ("MessageId", MessageId), ("SubscribeURL", SubscribeUrl), ("Timestamp", Timestamp), ("Token", Token),
+                ("TopicArn", TopicArn), ("Type", Type)];
         var text = new StringBuilder();
         foreach (var (name, value) in parts)
         {

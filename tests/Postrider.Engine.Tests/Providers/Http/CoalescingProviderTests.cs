@@ -24,7 +24,8 @@ public sealed class CoalescingProviderTests
     public async Task What_arrives_while_all_calls_are_under_way_goes_together_in_the_next()
     {
         await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 2 }) { Gate = new SemaphoreSlim(0) };
-        var sends = Enumerable.Range(0, 12).Select(i => vendor.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
+        var sends = Enumerable.Range(0, 12).Select(i => vendor.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask())
+            .ToList();
 
         vendor.Gate.Release(3);
         await Task.WhenAll(sends);
@@ -53,8 +54,13 @@ public sealed class CoalescingProviderTests
     [Fact]
     public async Task Messages_that_cannot_share_a_call_do_not_wait_for_each_other()
     {
-        await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 }) { Gate = new SemaphoreSlim(0), KeyOf = e => e.Message };
-        var sends = Enumerable.Range(0, 10).Select(_ => vendor.SendAsync(Envelopes.To("a@to.test"), CancellationToken.None).AsTask()).ToList();
+        await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 })
+        {
+            Gate = new SemaphoreSlim(0),
+            KeyOf = e => e.Message
+        };
+        var sends = Enumerable.Range(0, 10).Select(_ => vendor.SendAsync(Envelopes.To("a@to.test"), CancellationToken.None).AsTask())
+            .ToList();
 
         Assert.Equal(10, vendor.Calls.Count);
         vendor.Gate.Release(10);
@@ -66,8 +72,14 @@ public sealed class CoalescingProviderTests
     [InlineData(false)]
     public async Task When_the_vendor_refuses_all_for_the_sake_of_some_the_innocent_go_out(bool named)
     {
-        await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 }) { Gate = new SemaphoreSlim(0), NamesTheGuilty = named };
-        var sends = Enumerable.Range(0, 21).Select(i => vendor.SendAsync(Envelopes.To(i is 3 or 17 ? $"bad{i}@to.test" : $"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
+        await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 })
+        {
+            Gate = new SemaphoreSlim(0),
+            NamesTheGuilty = named
+        };
+        var sends = Enumerable.Range(0, 21)
+            .Select(i => vendor.SendAsync(Envelopes.To(i is 3 or 17 ? $"bad{i}@to.test" : $"a{i}@to.test"),
+                CancellationToken.None).AsTask()).ToList();
 
         vendor.Gate.Release(1000);
         var outcomes = await Task.WhenAll(sends);
@@ -156,7 +168,8 @@ public sealed class CoalescingProviderTests
     {
         await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 }) { ThrowOnce = true };
 
-        await Assert.ThrowsAsync<InvalidOperationException>(async () => await vendor.SendAsync(Envelopes.To("a@to.test"), CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await vendor.SendAsync(Envelopes.To("a@to.test"),
+            CancellationToken.None));
         Assert.Equal(Accepted, (await vendor.SendAsync(Envelopes.To("b@to.test"), CancellationToken.None))[0].Kind);
     }
 
@@ -202,7 +215,8 @@ public sealed class CoalescingProviderTests
             {
                 return [.. entries.Select(e => All(e, Unknown))];
             }
-            var bad = entries.Select(e => e.Envelope.Recipients[0].Mailbox.Address.LocalPart.StartsWith("bad", StringComparison.Ordinal)).ToList();
+            var bad = entries.Select(e => e.Envelope.Recipients[0].Mailbox.Address.LocalPart.StartsWith("bad", StringComparison.Ordinal))
+                .ToList();
             if (bad.Contains(true))
                 return [.. entries.Select((e, i) => bad[i] && (NamesTheGuilty || entries.Count == 1) ? All(e, Rejected) : null)];
             lock (_lock)
@@ -212,6 +226,7 @@ public sealed class CoalescingProviderTests
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-        static Outcome[] All(Entry entry, OutcomeKind kind) => Outcomes.ForAll(entry.Envelope, new Outcome(kind, OutcomeScope.Recipient, new Reply(200, null, "")));
+        static Outcome[] All(Entry entry, OutcomeKind kind) =>
+            Outcomes.ForAll(entry.Envelope, new Outcome(kind, OutcomeScope.Recipient, new Reply(200, null, "")));
     }
 }

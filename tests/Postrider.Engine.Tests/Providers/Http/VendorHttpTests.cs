@@ -10,7 +10,9 @@ namespace Postrider.Engine.Tests.Providers.Http;
 
 public sealed class VendorHttpTests
 {
-    static readonly VendorRequest Small = new(HttpMethod.Post, "/send", "{}"u8.ToArray()) { Headers = [new("Authorization", "Bearer key")] };
+    static readonly VendorRequest Small = new(HttpMethod.Post, "/send", "{}"u8
+        .ToArray())
+    { Headers = [new("Authorization", "Bearer key")] };
 
     /// <summary>Larger than the buffers of both sides of a connection together.</summary>
     static readonly VendorRequest Large = Small with { Body = new byte[30_000_000] };
@@ -87,7 +89,8 @@ public sealed class VendorHttpTests
         var answer = await http.SendAsync(Small, null, CancellationToken.None);
 
         Assert.Equal(VendorAnswerKind.Unsent, answer.Kind);
-        Assert.Equal((OutcomeKind.Unreachable, OutcomeScope.Transport), (answer.WithoutShape("Vendor").Kind, answer.WithoutShape("Vendor").Scope));
+        Assert.Equal((OutcomeKind.Unreachable, OutcomeScope.Transport),
+            (answer.WithoutShape("Vendor").Kind, answer.WithoutShape("Vendor").Scope));
     }
 
     [Fact]
@@ -156,7 +159,8 @@ public sealed class VendorHttpTests
         var sent = await http.SendAsync(Small, _ => ValueTask.FromResult(true), CancellationToken.None);
 
         Assert.Equal((VendorAnswerKind.Withdrawn, VendorAnswerKind.Answered), (withdrawn.Kind, sent.Kind));
-        Assert.Equal((OutcomeKind.Unfit, OutcomeScope.Recipient), (withdrawn.WithoutShape("Vendor").Kind, withdrawn.WithoutShape("Vendor").Scope));
+        Assert.Equal((OutcomeKind.Unfit, OutcomeScope.Recipient),
+            (withdrawn.WithoutShape("Vendor").Kind, withdrawn.WithoutShape("Vendor").Scope));
     }
 
     [Theory]
@@ -172,7 +176,8 @@ public sealed class VendorHttpTests
     [InlineData(503, OutcomeKind.Unknown, OutcomeScope.Transport)]
     public async Task Without_the_vendors_own_shape_HTTP_alone_decides(int status, OutcomeKind kind, OutcomeScope scope)
     {
-        await using var stub = HttpStub.Start(new HttpReply(status, "<html>\r\nsome proxy</html>", "text/html").With("Location", "http://127.0.0.1:1/"));
+        await using var stub = HttpStub.Start(new HttpReply(status, "<html>\r\nsome proxy</html>", "text/html").With("Location",
+            "http://127.0.0.1:1/"));
         using var http = new VendorHttp(stub.Url, TimeProvider.System);
 
         var outcome = (await http.SendAsync(Small, null, CancellationToken.None)).WithoutShape("Vendor");

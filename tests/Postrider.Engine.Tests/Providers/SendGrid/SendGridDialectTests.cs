@@ -39,17 +39,21 @@ public sealed class SendGridDialectTests
         var request = Assert.Single(submit.Submissions).Request;
         Assert.Equal(new AddressText("sender@example.com", "Sénder, Inc.", IsAddressOnly: true), request.From);
         Assert.Equal(["a@example.net", "b@example.net"], request.To.Select(a => a.Text));
-        Assert.Equal((["c@example.net"], ["d@example.net"], ["reply@example.com"]), (request.Cc.Select(a => a.Text), request.Bcc.Select(a => a.Text), request.ReplyTo.Select(a => a.Text)), Lists);
-        Assert.Equal(("Hello ünïcode", "plain", "<b>html</b>", "2030-03-17T17:46:40Z"), (request.Subject, request.Text, request.Html, request.SendAt));
+        Assert.Equal((["c@example.net"], ["d@example.net"], ["reply@example.com"]),
+            (request.Cc.Select(a => a.Text), request.Bcc.Select(a => a.Text), request.ReplyTo.Select(a => a.Text)), Lists);
+        Assert.Equal(("Hello ünïcode", "plain", "<b>html</b>", "2030-03-17T17:46:40Z"),
+            (request.Subject, request.Text, request.Html, request.SendAt));
         Assert.Equal([new("X-Custom", "v1")], request.Headers);
         Assert.Equal(["welcome"], request.Tags);
         Assert.Equal([new MetadataEntry("order_id", "42")], request.Metadata);
-        Assert.Equal([("a.txt", null, "attachment"), ("i.png", "cid1", "inline")], request.Attachments.Select(a => (a.FileName, a.ContentId, a.Disposition)));
+        Assert.Equal([("a.txt", null, "attachment"), ("i.png", "cid1", "inline")], request.Attachments
+            .Select(a => (a.FileName, a.ContentId, a.Disposition)));
         Assert.True(submit is { AllOrNothing: true, DryRun: false });
         Requests.Accepted(request with { SendAt = null });
     }
 
-    static bool Lists((IEnumerable<string>, IEnumerable<string>, IEnumerable<string>) a, (IEnumerable<string>, IEnumerable<string>, IEnumerable<string>) b) =>
+    static bool Lists((IEnumerable<string>, IEnumerable<string>, IEnumerable<string>) a,
+        (IEnumerable<string>, IEnumerable<string>, IEnumerable<string>) b) =>
         a.Item1.SequenceEqual(b.Item1) && a.Item2.SequenceEqual(b.Item2) && a.Item3.SequenceEqual(b.Item3);
 
     [Fact]
@@ -64,8 +68,10 @@ public sealed class SendGridDialectTests
             """);
 
         var (first, second) = (submit.Submissions[0].Request, submit.Submissions[1].Request);
-        Assert.Equal(("Hi -sum-", "-sum- has 1$&", "<b>-sum-</b>", "s@example.com"), (first.Subject, first.Text, first.Html, first.From!.Value.Text));
-        Assert.Equal(("Own", "-name- has -sum-", "other@example.com", "2030-03-17T17:46:41Z"), (second.Subject, second.Text, second.From!.Value.Text, second.SendAt));
+        Assert.Equal(("Hi -sum-", "-sum- has 1$&", "<b>-sum-</b>", "s@example.com"),
+            (first.Subject, first.Text, first.Html, first.From!.Value.Text));
+        Assert.Equal(("Own", "-name- has -sum-", "other@example.com", "2030-03-17T17:46:41Z"),
+            (second.Subject, second.Text, second.From!.Value.Text, second.SendAt));
         Assert.Equal([new("X-A", "1"), new("X-B", "ü")], first.Headers);
         Assert.Equal([new("X-A", "2"), new("X-B", "ü")], second.Headers);
         Assert.Equal([new MetadataEntry("a", "all"), new MetadataEntry("b", "2")], first.Metadata);
@@ -140,7 +146,8 @@ public sealed class SendGridDialectTests
 
         Assert.Equal(400, answer.Status);
         Assert.Equal(["personalizations.1.from.email", "personalizations.1.to.1.email"],
-            JsonElement.Parse(answer.Body.Span).GetProperty("errors").EnumerateArray().Select(e => e.GetProperty("field").GetString()).Order());
+            JsonElement.Parse(answer.Body.Span).GetProperty("errors").EnumerateArray()
+                .Select(e => e.GetProperty("field").GetString()).Order());
     }
 
     [Theory]
@@ -205,12 +212,14 @@ public sealed class SendGridDialectTests
             Assert.All(outcomes, o => Assert.True(o.Kind == OutcomeKind.Accepted, $"seed {seed}: {o.Reply.Text}"));
             var accepted = Requests.Accepted(arrived!.Request);
             Vendors.AssertSame(content, accepted.Content);
-            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)), accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
+            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)), accepted.Recipients
+                .Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
             Assert.Equal([new MetadataEntry(CarriedId.Name, envelope.Message.ToString())], accepted.Metadata);
             carried++;
         }
         Assert.True(carried > 100, $"only {carried} could be carried");
     }
 
-    static DialectReading.Submit Submit(string body) => Assert.IsType<DialectReading.Submit>(Dialect.Read(Vendors.Post("/v3/mail/send", body)));
+    static DialectReading.Submit Submit(string body) =>
+        Assert.IsType<DialectReading.Submit>(Dialect.Read(Vendors.Post("/v3/mail/send", body)));
 }

@@ -51,7 +51,8 @@ public sealed class SendGridFeedbackTests
     [Theory]
     [InlineData("\"event\":\"processed\"", FeedbackKind.Accepted)]
     [InlineData("\"event\":\"deferred\",\"response\":\"451 try later\"", FeedbackKind.Deferred)]
-    [InlineData("\"event\":\"bounce\",\"type\":\"bounce\",\"reason\":\"550 5.1.1 no such user\",\"status\":\"5.1.1\"", FeedbackKind.BouncedHard)]
+    [InlineData("\"event\":\"bounce\",\"type\":\"bounce\",\"reason\":\"550 5.1.1 no such user\",\"status\":\"5.1.1\"",
+        FeedbackKind.BouncedHard)]
     [InlineData("\"event\":\"bounce\",\"type\":\"blocked\",\"reason\":\"554 mailbox full\"", FeedbackKind.BouncedSoft)]
     [InlineData("\"event\":\"bounce\",\"type\":\"blocked\",\"bounce_classification\":\"Reputation\"", FeedbackKind.Blocked)]
     [InlineData("\"event\":\"dropped\",\"reason\":\"Bounced Address\"", FeedbackKind.Rejected)]
@@ -102,7 +103,8 @@ public sealed class SendGridFeedbackTests
 
     static FeedbackReading.Events Events(string body) => Assert.IsType<FeedbackReading.Events>(SendGridFeedback.Read(Call(body), null));
 
-    static InboundCall Call(string body, string? signature = Signature, string? timestamp = "1700000000") => Vendors.Post("/callbacks/sendgrid/x", body,
+    static InboundCall Call(string body, string? signature = Signature, string? timestamp = "1700000000") =>
+        Vendors.Post("/callbacks/sendgrid/x", body,
         [.. new[] { ("X-Twilio-Email-Event-Webhook-Signature", signature), ("X-Twilio-Email-Event-Webhook-Timestamp", timestamp) }
             .Where(h => h.Item2 is not null).Select(h => (h.Item1, h.Item2!))]);
 }

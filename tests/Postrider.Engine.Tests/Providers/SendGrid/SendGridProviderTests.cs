@@ -23,7 +23,8 @@ public sealed class SendGridProviderTests
 
         Assert.All(outcomes, o => Assert.Equal((Accepted, "m1"), (o.Kind, o.ProviderId)));
         var call = Assert.Single(stub.Calls);
-        Assert.Equal(("POST", "/v3/mail/send", "Bearer KEY", "application/json"), (call.Method, call.Target, call.Header("Authorization"), call.Header("Content-Type")));
+        Assert.Equal(("POST", "/v3/mail/send", "Bearer KEY", "application/json"),
+            (call.Method, call.Target, call.Header("Authorization"), call.Header("Content-Type")));
         Assert.Equal(
             $$$"""{"personalizations":[{"to":[{"email":"a@to.test","name":"Ann"},{"email":"b@to.test"}],"cc":[{"email":"c@to.test"}],"bcc":[{"email":"d@to.test"}],"custom_args":{"postrider_id":"{{{envelope.Message}}}"}}],"from":{"email":"sender@from.test","name":"Sender"},"subject":"Hello","content":[{"type":"text/plain","value":"Hello.\n"}]}""",
             call.Text);
@@ -51,7 +52,8 @@ public sealed class SendGridProviderTests
         var outcomes = await provider.SendAsync(Envelopes.To("bcc:a@to.test", "cc:c@to.test", "bcc:b@to.test"), CancellationToken.None);
 
         Assert.Equal([Accepted, Accepted, Accepted], outcomes.Select(o => o.Kind));
-        Assert.Equal(["c@to.test", "a@to.test", "b@to.test"], Personalizations(Assert.Single(stub.Calls)).Select(p => Assert.Single(p.GetProperty("to").EnumerateArray()).GetProperty("email").GetString()));
+        Assert.Equal(["c@to.test", "a@to.test", "b@to.test"], Personalizations(Assert.Single(stub.Calls))
+            .Select(p => Assert.Single(p.GetProperty("to").EnumerateArray()).GetProperty("email").GetString()));
         Assert.All(Personalizations(stub.Calls[0]), p => Assert.False(p.TryGetProperty("bcc", out _)));
     }
 
@@ -65,8 +67,10 @@ public sealed class SendGridProviderTests
             return Taken;
         });
         await using var provider = ProviderAt(stub, ("calls", "1"));
-        var sends = Enumerable.Range(0, 11).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
-        sends.Add(provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = "Another" }, "z@to.test"), CancellationToken.None).AsTask());
+        var sends = Enumerable.Range(0, 11).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask())
+            .ToList();
+        sends.Add(provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = "Another" }, "z@to.test"),
+            CancellationToken.None).AsTask());
         while (stub.Calls.Count < 2)
             await Task.Yield();
 
@@ -95,14 +99,17 @@ public sealed class SendGridProviderTests
         });
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 8)
-            .Select(i => provider.SendAsync(i == 6 ? Envelopes.To("c@to.test", "bad6@to.test") : Envelopes.To(i is 2 or 5 ? $"bad{i}@to.test" : $"a{i}@to.test"), CancellationToken.None).AsTask())
+            .Select(i => provider.SendAsync(i == 6
+                ? Envelopes.To("c@to.test", "bad6@to.test")
+                : Envelopes.To(i is 2 or 5 ? $"bad{i}@to.test" : $"a{i}@to.test"), CancellationToken.None).AsTask())
             .ToList();
 
         gate.SetResult();
         var outcomes = await Task.WhenAll(sends);
 
         Assert.Equal([Accepted, Accepted, Rejected, Accepted, Accepted, Rejected, Accepted, Accepted], outcomes.Select(o => o[0].Kind));
-        Assert.Equal((Rejected, OutcomeScope.Recipient, "5.1.3"), (outcomes[6][1].Kind, outcomes[6][1].Scope, outcomes[6][1].Reply.Enhanced));
+        Assert.Equal((Rejected, OutcomeScope.Recipient, "5.1.3"),
+            (outcomes[6][1].Kind, outcomes[6][1].Scope, outcomes[6][1].Reply.Enhanced));
     }
 
     [Fact]
@@ -145,9 +152,18 @@ public sealed class SendGridProviderTests
     [InlineData("callback_key", "AAAA", "option 'callback_key'")]
     public void Faulty_options_are_named(string name, string value, string expected)
     {
-        var settings = new TransportSettings { Name = "sg", Scheme = "sendgrid", User = "KEY", Options = new Dictionary<string, string> { [name] = value } };
+        var settings = new TransportSettings
+        {
+            Name = "sg",
+            Scheme = "sendgrid",
+            User = "KEY",
+            Options = new Dictionary<string,
+            string>
+            { [name] = value }
+        };
 
-        Assert.Contains(expected, Assert.Single(new SendGridProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Single(new SendGridProviderFactory(TimeProvider.System).Check(settings)),
+            StringComparison.Ordinal);
         Assert.Contains(name, new SendGridProviderFactory(TimeProvider.System).OptionNames);
     }
 
@@ -166,5 +182,6 @@ public sealed class SendGridProviderTests
     internal static IProvider ProviderAt(HttpStub stub, params (string, string)[] options) =>
         new SendGridProviderFactory(TimeProvider.System).Create(Vendors.Settings("sendgrid", stub, "KEY", options));
 
-    static List<JsonElement> Personalizations(HttpCall call) => [.. JsonElement.Parse(call.Text).GetProperty("personalizations").EnumerateArray()];
+    static List<JsonElement> Personalizations(HttpCall call) =>
+        [.. JsonElement.Parse(call.Text).GetProperty("personalizations").EnumerateArray()];
 }

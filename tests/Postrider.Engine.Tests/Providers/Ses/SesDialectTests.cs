@@ -37,14 +37,16 @@ public sealed class SesDialectTests
 
         var accepted = Requests.Accepted(Assert.Single(submit.Submissions).Request);
         Assert.Equal("Sender <sender@example.com>", accepted.Content.From.ToString());
-        Assert.Equal(["a@example.net", "Bee <b@example.net>", "c@example.net", "d@example.net"], accepted.Recipients.Select(r => r.Mailbox.ToString()));
+        Assert.Equal(["a@example.net", "Bee <b@example.net>", "c@example.net", "d@example.net"], accepted.Recipients
+            .Select(r => r.Mailbox.ToString()));
         Assert.Equal([RecipientKind.To, RecipientKind.To, RecipientKind.Cc, RecipientKind.Bcc], accepted.Recipients.Select(r => r.Kind));
         Assert.Equal(("Hello ünïcode", "plain", "<b>html</b>"), (accepted.Content.Subject, accepted.Content.Text, accepted.Content.Html));
         Assert.Equal(["reply@example.com"], accepted.Content.ReplyTo.Select(r => r.ToString()));
         Assert.Equal([("X-Custom", "v1")], accepted.Content.Headers.Select(h => (h.Name, h.Value)));
         var attachment = Assert.Single(accepted.Content.Attachments);
         Assert.Equal(("a.txt", "text/plain", "cid1", false, "hello"),
-            (attachment.FileName, attachment.ContentType, attachment.ContentId, attachment.Inline, Encoding.UTF8.GetString(attachment.Content.Span)));
+            (attachment.FileName, attachment.ContentType, attachment.ContentId, attachment.Inline,
+                Encoding.UTF8.GetString(attachment.Content.Span)));
         Assert.Equal([new MetadataEntry("order_id", "42")], accepted.Metadata);
         Assert.Equal("e3f5f3dd", submit.IdempotencyKey);
     }
@@ -58,7 +60,8 @@ public sealed class SesDialectTests
         var left = Assert.Single(Submit(SendPath, $$$$"""{"Content":{"Raw":{"Data":"{{{{mime}}}}"}}}""").Submissions);
 
         Assert.Equal("From: a@b.test\r\nTo: c@d.test\r\n\r\nhi\r\n", Encoding.UTF8.GetString(given.Mime!.Value.Span));
-        Assert.Equal(("x@y.test", "t@u.test,v@w.test"), (given.Request.From!.Value.Text, string.Join(',', given.Request.To.Select(a => a.Text))));
+        Assert.Equal(("x@y.test", "t@u.test,v@w.test"),
+            (given.Request.From!.Value.Text, string.Join(',', given.Request.To.Select(a => a.Text))));
         Assert.Equal((null, 0), (left.Request.From, left.Request.To.Count));
     }
 
@@ -105,8 +108,10 @@ public sealed class SesDialectTests
         var id = MessageId.Create(1, 2, 3);
 
         var answer = submit.Answer(new DialectReceipt(null,
-            [new(id, null), new(null, new Problem("invalid-address", 422, "", "bad")), new(null, new Problem("not-found", 404, "", "no template"))]));
-        var none = submit.Answer(new DialectReceipt(null, [.. Enumerable.Repeat(new DialectItem(null, new Problem("storage-low", 503, "", "full")), 3)]));
+            [new(id, null), new(null, new Problem("invalid-address", 422, "", "bad")),
+                new(null, new Problem("not-found", 404, "", "no template"))]));
+        var none = submit.Answer(new DialectReceipt(null,
+            [.. Enumerable.Repeat(new DialectItem(null, new Problem("storage-low", 503, "", "full")), 3)]));
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(
@@ -128,7 +133,9 @@ public sealed class SesDialectTests
     [Fact]
     public void The_account_can_be_asked()
     {
-        var answer = Assert.IsType<DialectReading.Answered>(Dialect.Read(Vendors.Post("/v2/email/account", "") with { Method = "GET" })).Answer;
+        var answer = Assert.IsType<DialectReading.Answered>(Dialect.Read(Vendors.Post("/v2/email/account",
+            "") with
+        { Method = "GET" })).Answer;
 
         Assert.Equal(200, answer.Status);
         Assert.True(JsonElement.Parse(answer.Body.Span).GetProperty("SendingEnabled").GetBoolean());
@@ -152,7 +159,8 @@ public sealed class SesDialectTests
     [InlineData(BulkPath, """{"FromEmailAddress":"a@b.test","DefaultContent":{"Template":{"TemplateName":"t"}},"BulkEmailEntries":[]}""")]
     [InlineData(BulkPath, """{"FromEmailAddress":"a@b.test","DefaultContent":{"Template":{"TemplateName":"t"}},"BulkEmailEntries":[null]}""")]
     [InlineData(BulkPath, """{"DefaultContent":{"Template":{"TemplateName":"t"}},"BulkEmailEntries":[{}]}""")]
-    public void What_SES_refuses_is_a_BadRequestException(string path, string body) => AssertError(Dialect.Read(Vendors.Post(path, body)), 400, "BadRequestException");
+    public void What_SES_refuses_is_a_BadRequestException(string path, string body) =>
+        AssertError(Dialect.Read(Vendors.Post(path, body)), 400, "BadRequestException");
 
     [Fact]
     public void More_than_fifty_recipients_are_refused()

@@ -15,9 +15,17 @@ public sealed class SesFeedbackTests
     const string CertificateUrl = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-x.pem";
     static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
     static readonly RSA Key = RSA.Create(2048);
-    static readonly X509Certificate2 Certificate = new CertificateRequest("CN=sns.test", Key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+    static readonly X509Certificate2 Certificate = new CertificateRequest("CN=sns.test", Key, HashAlgorithmName.SHA256,
+        RSASignaturePadding.Pkcs1)
         .CreateSelfSigned(Now.AddDays(-1), Now.AddDays(1));
-    static readonly TransportSettings Settings = new() { Name = "ses", Scheme = "ses", Options = new Dictionary<string, string> { ["topics"] = $"arn:other:x:y:z:w,{Topic}" } };
+    static readonly TransportSettings Settings = new()
+    {
+        Name = "ses",
+        Scheme = "ses",
+        Options = new Dictionary<string,
+        string>
+        { ["topics"] = $"arn:other:x:y:z:w,{Topic}" }
+    };
 
     readonly List<Uri> _fetched = [];
 
@@ -42,7 +50,8 @@ public sealed class SesFeedbackTests
     public async Task A_subject_is_signed_when_there_is_one_and_not_when_it_is_null()
     {
         Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, subject: "Amazon SES Email Event")));
-        Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery).Replace("{\"Type\"", "{\"Subject\":null,\"Type\"", StringComparison.Ordinal)));
+        Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery).Replace("{\"Type\"", "{\"Subject\":null,\"Type\"",
+            StringComparison.Ordinal)));
         await AssertRefusedAsync(403, Signed(Delivery).Replace("{\"Type\"", "{\"Subject\":\"x\",\"Type\"", StringComparison.Ordinal));
     }
 
@@ -51,7 +60,8 @@ public sealed class SesFeedbackTests
     {
         await AssertRefusedAsync(403, Signed(Delivery).Replace("a@to.test", "b@to.test", StringComparison.Ordinal));
         await AssertRefusedAsync(403, Signed(Delivery).Replace("\"Signature\":\"", "\"Signature\":\"A", StringComparison.Ordinal));
-        await AssertRefusedAsync(403, Signed(Delivery).Replace("\"SignatureVersion\":\"2\"", "\"SignatureVersion\":\"1\"", StringComparison.Ordinal));
+        await AssertRefusedAsync(403,
+            Signed(Delivery).Replace("\"SignatureVersion\":\"2\"", "\"SignatureVersion\":\"1\"", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -74,7 +84,8 @@ public sealed class SesFeedbackTests
     [Theory]
     [InlineData("https://sns.cn-north-1.amazonaws.com.cn/x.pem")]
     [InlineData("https://sns.us-gov-west-1.amazonaws.com/y/x.pem")]
-    public async Task Amazons_other_regions_count(string url) => Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, certificateUrl: url)));
+    public async Task Amazons_other_regions_count(string url) =>
+        Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, certificateUrl: url)));
 
     [Theory]
     [InlineData(-66)]
@@ -86,7 +97,8 @@ public sealed class SesFeedbackTests
     }
 
     [Fact]
-    public async Task A_message_of_an_hour_ago_may_be_a_repetition() => Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, at: Now.AddMinutes(-60))));
+    public async Task A_message_of_an_hour_ago_may_be_a_repetition() =>
+        Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, at: Now.AddMinutes(-60))));
 
     [Fact]
     public async Task Other_peoples_topics_are_refused_and_cost_nothing()
@@ -100,7 +112,8 @@ public sealed class SesFeedbackTests
     [Fact]
     public async Task Without_the_certificate_the_message_is_to_come_again()
     {
-        var reading = await new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(null)).ReadAsync(Call(Signed(Delivery)), Settings, Now, CancellationToken.None);
+        var reading = await new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(null)).ReadAsync(Call(Signed(Delivery)),
+            Settings, Now, CancellationToken.None);
 
         Assert.Equal(503, Assert.IsType<FeedbackReading.Refused>(reading).Status);
     }
@@ -112,9 +125,12 @@ public sealed class SesFeedbackTests
             subscribeUrl: "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t")));
 
         Assert.Equal("https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t", good.Url.ToString());
-        await AssertRefusedAsync(403, Signed("x", "SubscriptionConfirmation", subscribeUrl: "https://evil.test/?Action=ConfirmSubscription"));
-        await AssertRefusedAsync(403, Signed("x", "SubscriptionConfirmation", topic: Topic + "2", subscribeUrl: "https://sns.eu-west-1.amazonaws.com/"));
-        Assert.Empty(Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed("x", "UnsubscribeConfirmation", subscribeUrl: "https://sns.eu-west-1.amazonaws.com/"))).Items);
+        await AssertRefusedAsync(403,
+            Signed("x", "SubscriptionConfirmation", subscribeUrl: "https://evil.test/?Action=ConfirmSubscription"));
+        await AssertRefusedAsync(403,
+            Signed("x", "SubscriptionConfirmation", topic: Topic + "2", subscribeUrl: "https://sns.eu-west-1.amazonaws.com/"));
+        Assert.Empty(Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed("x", "UnsubscribeConfirmation",
+            subscribeUrl: "https://sns.eu-west-1.amazonaws.com/"))).Items);
     }
 
     [Theory]
@@ -182,7 +198,7 @@ public sealed class SesFeedbackTests
 
         Assert.Equal(["f1/a@to.test", "f1/b@to.test"], first.Select(e => e.Key));
         Assert.Equal(first.Select(e => e.Key), again.Select(e => e.Key));
-        Assert.Equal(new Reply(550, "5.1.1", "smtp; 550 5.1.1 no  such user"), first[0].Reply);
+        Assert.Equal(new Reply(550, "5.1.1", "550 5.1.1 no  such user"), first[0].Reply);
         Assert.Equal(new DateTimeOffset(2026, 11, 21, 11, 0, 0, TimeSpan.Zero), first[0].At);
         var open = Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed("""{"eventType":"Open","mail":{"destination":["a@to.test","b@to.test"]},"open":{}}"""))).Items;
         Assert.Null(Assert.Single(open).Address);
@@ -193,9 +209,11 @@ public sealed class SesFeedbackTests
          "delivery":{"recipients":["a@to.test"],"smtpResponse":"250 OK","timestamp":"2026-11-21T11:59:59Z"}}
         """;
 
-    async Task AssertRefusedAsync(int status, string body) => Assert.Equal(status, Assert.IsType<FeedbackReading.Refused>(await ReadAsync(body)).Status);
+    async Task AssertRefusedAsync(int status, string body) =>
+        Assert.Equal(status, Assert.IsType<FeedbackReading.Refused>(await ReadAsync(body)).Status);
 
-    ValueTask<FeedbackReading> ReadAsync(string body) => new SesFeedback(FetchAsync).ReadAsync(Call(body), Settings, Now, CancellationToken.None);
+    ValueTask<FeedbackReading> ReadAsync(string body) =>
+        new SesFeedback(FetchAsync).ReadAsync(Call(body), Settings, Now, CancellationToken.None);
 
     ValueTask<X509Certificate2?> FetchAsync(Uri url, CancellationToken ct)
     {
@@ -206,14 +224,17 @@ public sealed class SesFeedbackTests
     static InboundCall Call(string body) => Vendors.Post("/callbacks/ses/x", body, ("Content-Type", "text/plain; charset=UTF-8"));
 
     /// <summary>Signed as Amazon describes it, written out here a second time.</summary>
-    static string Signed(string message, string type = "Notification", string version = "2", string? subject = null, string? subscribeUrl = null,
+    static string Signed(string message, string type = "Notification", string version = "2", string? subject = null,
+        string? subscribeUrl = null,
         string certificateUrl = CertificateUrl, string topic = Topic, DateTimeOffset? at = null)
     {
         var timestamp = (at ?? Now).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
         var toSign = type == "Notification"
             ? $"Message\n{message}\nMessageId\nid-1\n{(subject is null ? "" : $"Subject\n{subject}\n")}Timestamp\n{timestamp}\nTopicArn\n{topic}\nType\n{type}\n"
             : $"Message\n{message}\nMessageId\nid-1\nSubscribeURL\n{subscribeUrl}\nTimestamp\n{timestamp}\nToken\nt\nTopicArn\n{topic}\nType\n{type}\n";
-        var signature = Key.SignData(Encoding.UTF8.GetBytes(toSign), version == "1" ? HashAlgorithmName.SHA1 : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var signature = Key.SignData(Encoding.UTF8.GetBytes(toSign), version == "1"
+            ? HashAlgorithmName.SHA1
+            : HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         var fields = new Dictionary<string, string>
         {
             ["Type"] = type,

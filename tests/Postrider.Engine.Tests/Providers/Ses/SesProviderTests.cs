@@ -46,7 +46,9 @@ public sealed class SesProviderTests
         await using var stub = HttpStub.Start(call =>
         {
             var inbound = Vendors.Inbound(call);
-            problem = dialect.ReadCredential(inbound) is { Key: "AKID" } ? dialect.Verify(inbound, "se/cr+et", TimeProvider.System.GetUtcNow()) : new Problem("x", 401, "", "");
+            problem = dialect.ReadCredential(inbound) is { Key: "AKID" }
+                ? dialect.Verify(inbound, "se/cr+et", TimeProvider.System.GetUtcNow())
+                : new Problem("x", 401, "", "");
             if (problem is not null)
                 return Vendors.Reply(dialect.Refuse(problem));
             var (answer, submissions) = Vendors.Accept(dialect, inbound);
@@ -65,16 +67,23 @@ public sealed class SesProviderTests
             Assert.Equal(["a@to.test", "c@to.test", "d@to.test"], arrived!.Request.To.Select(a => a.Text));
             Assert.Equal([new MetadataEntry(CarriedId.Name, envelope.Message.ToString())], arrived.Request.Metadata);
             var mime = MimeRendering.ToMime(envelope);
-            using var expected = RenderedMessage.Of(mime with { Headers = [.. mime.Headers, MessageMaker.Field("X-Postrider-Id", envelope.Message.ToString())] });
+            using var expected = RenderedMessage.Of(mime with
+            {
+                Headers = [.. mime.Headers,
+                MessageMaker.Field("X-Postrider-Id", envelope.Message.ToString())]
+            });
             Assert.Equal(expected.Bytes.ToArray(), arrived.Mime!.Value.ToArray());
         }
     }
 
     public static TheoryData<int, string, string, OutcomeKind, OutcomeScope> Answers { get; } = new()
     {
-        { 400, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: sender@from.test", Refused, SenderDomain },
-        { 400, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: a@to.test, Sender <sender@from.test>", Refused, SenderDomain },
-        { 400, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: a@to.test", Refused, Recipient },
+        { 400, "MessageRejected",
+            "Email address is not verified. The following identities failed the check in region US-EAST-1: sender@from.test", Refused, SenderDomain },
+        { 400, "MessageRejected",
+            "Email address is not verified. The following identities failed the check in region US-EAST-1: a@to.test, Sender <sender@from.test>", Refused, SenderDomain },
+        { 400, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: a@to.test",
+            Refused, Recipient },
         { 400, "MessageRejected", "Email address is not verified.", Refused, SenderDomain },
         { 400, "MessageRejected", "Illegal attachment extension", Unfit, Message },
         { 400, "MailFromDomainNotVerifiedException", "x", Refused, SenderDomain },
@@ -100,7 +109,8 @@ public sealed class SesProviderTests
 
     [Theory]
     [MemberData(nameof(Answers))]
-    public async Task An_error_becomes_its_outcome_wherever_its_type_stands(int status, string type, string message, OutcomeKind kind, OutcomeScope scope)
+    public async Task An_error_becomes_its_outcome_wherever_its_type_stands(int status, string type, string message, OutcomeKind kind,
+        OutcomeScope scope)
     {
         await using var stub = HttpStub.Start(
             new HttpReply(status, $$"""{"message":"{{message}}"}""").With("x-amzn-errortype", type + ":http://internal.amazon.com/"),
@@ -139,7 +149,8 @@ public sealed class SesProviderTests
         await using var stub = HttpStub.Start(new HttpReply(200, Sent));
         await using var provider = ProviderAt(stub);
 
-        var outcome = (await provider.SendAsync(Envelopes.To("a@to.test") with { CommitPoint = _ => ValueTask.FromResult(false) }, CancellationToken.None))[0];
+        var outcome = (await provider.SendAsync(Envelopes.To("a@to.test") with { CommitPoint = _ => ValueTask.FromResult(false) },
+            CancellationToken.None))[0];
 
         Assert.Equal((Unfit, Recipient), (outcome.Kind, outcome.Scope));
         Assert.Empty(stub.Calls);
@@ -164,7 +175,12 @@ public sealed class SesProviderTests
         var settings = new TransportSettings { Name = "ses", Scheme = "ses", Host = "eu-west-1" };
 
         Assert.Empty(Factory.Check(settings));
-        Assert.Empty(Factory.Check(settings with { Options = new Dictionary<string, string> { ["topics"] = "arn:aws:sns:eu-west-1:1:a,arn:aws:sns:eu-west-1:1:b" } }));
+        Assert.Empty(Factory.Check(settings with
+        {
+            Options = new Dictionary<string,
+            string>
+            { ["topics"] = "arn:aws:sns:eu-west-1:1:a,arn:aws:sns:eu-west-1:1:b" }
+        }));
         Assert.Single(Factory.Check(settings with { Options = new Dictionary<string, string> { ["topics"] = "mail" } }));
         Assert.Single(Factory.Check(settings with { Options = new Dictionary<string, string> { ["configuration_set"] = "a b" } }));
         Assert.Single(Factory.Check(settings with { Options = new Dictionary<string, string> { ["endpoint"] = "nowhere" } }));

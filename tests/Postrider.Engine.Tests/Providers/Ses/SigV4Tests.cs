@@ -23,7 +23,8 @@ public sealed class SigV4Tests
     {
         var hash = SigV4.HashOf(Encoding.UTF8.GetBytes(Body));
         var canonical = SigV4.Canonical("POST", Path,
-            [new("Host", "ses.example.test"), new("Content-Type", "application/json"), new("X-Amz-Date", "20300101T000000Z"), new("Other", "x")],
+            [new("Host", "ses.example.test"), new("Content-Type", "application/json"), new("X-Amz-Date", "20300101T000000Z"),
+                new("Other", "x")],
             ["content-type", "host", "x-amz-date"], hash);
 
         Assert.Equal("80010a1790f9fa8ee07f2c57679d5c9d43e7257bbd1c9f01177eb76b56565deb", hash);
@@ -37,7 +38,8 @@ public sealed class SigV4Tests
     [InlineData("us-gov-west-1", "")]
     public void The_vendors_library_computes_the_same_signatures(string region, string canonical)
     {
-        var theirs = AWS4Signer.ComputeSignature(new ImmutableCredentials(AccessKey, Secret, null), region, Now.UtcDateTime, "ses", "host;x-amz-date", canonical);
+        var theirs = AWS4Signer.ComputeSignature(new ImmutableCredentials(AccessKey, Secret, null), region, Now.UtcDateTime, "ses",
+            "host;x-amz-date", canonical);
 
         Assert.Equal(theirs.Signature, SigV4.Signature(Secret, new SigV4Scope("20300101", region, "ses"), "20300101T000000Z", canonical));
     }
@@ -55,7 +57,8 @@ public sealed class SigV4Tests
     [InlineData("/ses//v2/email/./outbound-emails")]
     [InlineData("/v2/email/outbound-emails?b=2&a=1&a=%2B&c")]
     [InlineData("/a%20b/../v2/email/outbound-emails")]
-    public void Slashes_dots_and_queries_are_made_canonical_on_both_sides(string target) => Assert.Null(Dialect.Verify(Signed(target), Secret, Now));
+    public void Slashes_dots_and_queries_are_made_canonical_on_both_sides(string target) =>
+        Assert.Null(Dialect.Verify(Signed(target), Secret, Now));
 
     public static TheoryData<string, string> Tampered { get; } = new()
     {
@@ -97,7 +100,9 @@ public sealed class SigV4Tests
             case "token": call = Signed(token: "session"); break;
             case "unsigned header": call = call with { Headers = [.. call.Headers, new("X-Amz-Target", "x")] }; break;
             case "no date": call = call with { Headers = [.. call.Headers.Where(h => h.Key != "x-amz-date")] }; break;
-            case "other day": call = Replace(call, "Authorization", call.Header("Authorization")!.Replace("/20300101/", "/20300102/", StringComparison.Ordinal)); break;
+            case "other day":
+                call = Replace(call, "Authorization",
+                call.Header("Authorization")!.Replace("/20300101/", "/20300102/", StringComparison.Ordinal)); break;
             case "none": call = Replace(call, "Authorization", "Bearer x"); break;
         }
 
@@ -113,21 +118,24 @@ public sealed class SigV4Tests
     public void Runs_of_spaces_and_repeated_headers_do_not_matter()
     {
         List<KeyValuePair<string, string>> sent = [new("host", "h"), new("x-custom", "a b"), new("x-custom", "c")];
-        var call = Call(Path, [.. sent, .. SigV4.Sign("POST", Path, sent, Encoding.UTF8.GetBytes(Body), new SesKey(AccessKey, Secret), "r", Now)]);
+        var call = Call(Path,
+            [.. sent, .. SigV4.Sign(new("POST", Path, sent, Encoding.UTF8.GetBytes(Body)), new SesKey(AccessKey, Secret), "r", Now)]);
 
         Assert.Null(Dialect.Verify(Replace(call, "x-custom", "  a    b ", only: "a b"), Secret, Now));
     }
 
     static InboundCall Replace(InboundCall call, string name, string value, string? otherwise = null, string? only = null) => call with
     {
-        Headers = [.. call.Headers.Select(h => !h.Key.Equals(name, StringComparison.OrdinalIgnoreCase) || (only is not null && h.Value != only) ? h
+        Headers = [.. call.Headers
+            .Select(h => !h.Key.Equals(name, StringComparison.OrdinalIgnoreCase) || (only is not null && h.Value != only) ? h
             : new(h.Key, value == h.Value && otherwise is not null ? value[..^1] + otherwise : value))],
     };
 
     static InboundCall Signed(string target = Path, string? token = null)
     {
         List<KeyValuePair<string, string>> headers = [new("Host", "ses.example.test"), new("Content-Type", "application/json")];
-        var own = SigV4.Sign("POST", target, headers, Encoding.UTF8.GetBytes(Body), new SesKey(AccessKey, Secret, token), "us-east-1", Now);
+        var own = SigV4.Sign(new("POST", target, headers, Encoding.UTF8.GetBytes(Body)), new SesKey(AccessKey, Secret, token), "us-east-1",
+            Now);
         return Call(target, [.. headers, .. own]);
     }
 
