@@ -1,6 +1,11 @@
 using Postrider.Delivery;
 using Postrider.Providers;
 using Postrider.Providers.Capture;
+using Postrider.Providers.Mailgun;
+using Postrider.Providers.Postmark;
+using Postrider.Providers.Resend;
+using Postrider.Providers.SendGrid;
+using Postrider.Providers.Ses;
 using Postrider.Providers.Simulated;
 using Postrider.Providers.Smtp;
 using Postrider.Routing;
@@ -28,6 +33,11 @@ static class Rooms
         new SmtpProviderFactory(TimeProvider.System),
         new CaptureProviderFactory(inbox: null!, TimeProvider.System), // used when a transport is made, not when one is checked
         new SimulatedProviderFactory(TimeProvider.System, Entropy.System),
+        new SesProviderFactory(TimeProvider.System),
+        new SendGridProviderFactory(TimeProvider.System),
+        new MailgunProviderFactory(TimeProvider.System),
+        new PostmarkProviderFactory(TimeProvider.System),
+        new ResendProviderFactory(TimeProvider.System),
     ];
 
     /// <summary>Every kind of service that a transport can be.</summary>
@@ -36,5 +46,10 @@ static class Rooms
         services.AddSingleton<IProviderFactory, SmtpProviderFactory>();
         services.AddSingleton<IProviderFactory, CaptureProviderFactory>();
         services.AddSingleton<IProviderFactory, SimulatedProviderFactory>();
+        services.AddSingleton<IProviderFactory, SesProviderFactory>();
+        services.AddSingleton<IProviderFactory, SendGridProviderFactory>();
+        services.AddSingleton<IProviderFactory, MailgunProviderFactory>();
+        services.AddSingleton<IProviderFactory, PostmarkProviderFactory>();
+        services.AddSingleton<IProviderFactory, ResendProviderFactory>();
     }
 }
