@@ -14,9 +14,11 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
         {
             await next(context);
         }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException)
+        catch (Exception e) when (IsGone(context, e))
         {
-            // The client is gone: nobody to answer, and nothing of ours went wrong.
+            // Nobody to answer, and nothing of ours went wrong. The connection must not be read on: it stands in the middle of a body.
+            context.Abort();
+            return;
         }
         catch (Exception e) when (!context.Response.HasStarted)
         {
@@ -35,6 +37,10 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
             await ProblemWriter.WriteAsync(context, problem);
     }
 
+    static bool IsGone(HttpContext context, Exception e) =>
+        e is ConnectionResetException or ConnectionAbortedException
+        || (e is BadHttpRequestException or OperationCanceledException && context.RequestAborted.IsCancellationRequested);
+
     Problem Explain(HttpContext context, Exception e)
     {
         switch (e)
@@ -48,8 +54,6 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
                 return SubmissionProblems.StorageUnavailable;
             case StorageLowException:
                 return SubmissionProblems.StorageLow;
-            case OperationCanceledException when context.RequestAborted.IsCancellationRequested:
-                return ProblemCatalog.Make("bad-request", "The client went away."); // nobody reads it
             default:
                 LogFault(e, context.TraceIdentifier, context.Request.Method, context.GetEndpoint()?.DisplayName);
                 return ProblemCatalog.Make("internal-error", "A fault of the server. It has been logged under the trace id.");

@@ -77,6 +77,8 @@ static class ServerBuilder
         // A line per request costs as much as storing the message.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("System", LogLevel.Warning);
+        // It warns, with a stack, of every client that breaks off inside a body.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
     }
 
     static void AddEngine(IServiceCollection services, PostriderOptions options, Role roles)
