@@ -26,9 +26,10 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     public async Task A_mail_passes_by_the_queue_when_nothing_is_due_ahead()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
+        await node.KnowAsync("a");
         for (var i = 0; i < 50; i++)
             await node.SubmitAsync($"r{i}@example.com");
-        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 50);
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 51);
         Assert.Empty(node.Queue.Leases);
     }
 
@@ -63,6 +64,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     {
         var rows = Environment.GetEnvironmentVariable("POSTRIDER_CHECK") == "1" ? 1_000_000 : 200_000;
         await using var node = await DeliveringNode.StartAsync("fast=script://x slow=script://y", TimeProvider.System, routing: TwoRoutes);
+        await node.KnowAsync("fast");
         var unloaded = await LatencyAsync(node, "before");
         node.Transport("slow").Pause();
         await QueueBulkAsync(node, rows);
@@ -206,6 +208,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     {
         var folder = Directory.CreateTempSubdirectory("postrider-").FullName;
         var node = await DeliveringNode.StartAsync("a=script://x?concurrency=3", folder: folder);
+        await node.KnowAsync("a");
         var answer = new TaskCompletionSource();
         node["a"].Answer = async (envelope, _) =>
         {
@@ -214,7 +217,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         };
         for (var i = 0; i < 10; i++)
             await node.SubmitAsync($"r{i}@example.com");
-        await node.UntilAsync(() => node["a"].Asked.Count == 3);
+        await node.UntilAsync(() => node["a"].Asked.Count == 4);
 
         var draining = node.DrainAsync();
         await node.SubmitAsync("late@example.com");
@@ -223,7 +226,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         await draining;
 
         var counts = await node.CountAsync();
-        Assert.Equal((3, 8, 0), (counts.Sent, counts.Queued, counts.Leased));
+        Assert.Equal((4, 8, 0), (counts.Sent, counts.Queued, counts.Leased));
         await node.DisposeAsync();
     }
 
