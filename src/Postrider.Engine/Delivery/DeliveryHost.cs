@@ -7,7 +7,8 @@ using Postrider.Routing;
 namespace Postrider.Delivery;
 
 /// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
-sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time, DeliveryOptions options, ILogger<DeliveryHost> logger)
+sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time,
+    DeliveryOptions options, ILogger<DeliveryHost> logger)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -48,7 +49,8 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         await base.StopAsync(cancellationToken);
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Count} envelopes were under way when this node last ended: they are queued again, or wait for evidence")]
+    [LoggerMessage(LogLevel.Warning,
+        "{Count} envelopes were under way when this node last ended: they are queued again, or wait for evidence")]
     partial void LogSwept(int count);
 
     [LoggerMessage(LogLevel.Warning, "{Signal} again: running attempts are cut")]

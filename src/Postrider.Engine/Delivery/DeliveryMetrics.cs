@@ -18,10 +18,12 @@ public sealed class DeliveryMetrics : IDisposable
 
     public DeliveryMetrics()
     {
-        _outcomes = _meter.CreateCounter<long>("postrider.attempt.outcomes", "{recipient}", "What attempts came to, by transport and outcome, counted in recipients.");
+        _outcomes = _meter.CreateCounter<long>("postrider.attempt.outcomes", "{recipient}",
+            "What attempts came to, by transport and outcome, counted in recipients.");
         _ended = _meter.CreateCounter<long>("postrider.recipients.ended", "{recipient}", "Recipients that ended, by state.");
         _duration = _meter.CreateHistogram<double>("postrider.attempt.duration", "s", "From the start of an attempt to its outcome.");
-        _leased = _meter.CreateCounter<long>("postrider.leases", "{envelope}", "Envelopes taken to be attempted, by how: queue or hand-over.");
+        _leased = _meter.CreateCounter<long>("postrider.leases", "{envelope}",
+            "Envelopes taken to be attempted, by how: queue or hand-over.");
         _released = _meter.CreateCounter<long>("postrider.releases", "{envelope}", "Leases given back without an attempt.");
         _fenced = _meter.CreateCounter<long>("postrider.records.fenced", "{record}", "Outcomes that came after their lease was lost.");
         _waits = _meter.CreateCounter<long>("postrider.records.retried", "{record}", "Times an outcome waited for the store to come back.");

@@ -10,14 +10,17 @@ public sealed class DeliveryOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:15:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(90);
 
-    /// <summary>What the host's own patience (<c>HostOptions.ShutdownTimeout</c>, 30 s by default) must be at least: the drain, and 15 s to record what was cut.</summary>
+    /// <summary>What the host's own patience (<c>HostOptions.ShutdownTimeout</c>, 30 s by default) must be at least: the drain, and 15 s to
+    /// record what was cut.</summary>
     public TimeSpan ShutdownTimeout => DrainTimeout + TimeSpan.FromSeconds(15);
 
-    /// <summary>How often the store is asked what is due although nothing signalled it: a net below the signals. Default 5 seconds.</summary>
+    /// <summary>How often the store is asked what is due although nothing signalled it: a net below the signals. Default 5
+    /// seconds.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan SafetyPoll { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Most envelopes of one key that are leased at once; permits bound it anyway. Default 256: fewer cost commits, more wait in one transaction.</summary>
+    /// <summary>Most envelopes of one key that are leased at once; permits bound it anyway. Default 256: fewer cost commits, more wait in
+    /// one transaction.</summary>
     [Range(1, 10_000)]
     public int MaxLease { get; set; } = 256;
 

@@ -15,7 +15,8 @@ public sealed record ThisNode(Incarnation Incarnation);
 public static class DeliveryRegistration
 {
     /// <summary>Router and transports for every node; dispatcher, keeper and drain for one that delivers.</summary>
-    /// <remarks>Asks for <see cref="IQueueStore"/>, <see cref="TimeProvider"/>, <see cref="Entropy"/>, the <see cref="IProviderFactory"/>s and <see cref="RoutingOptions"/>.</remarks>
+    /// <remarks>Asks for <see cref="IQueueStore"/>, <see cref="TimeProvider"/>, <see cref="Entropy"/>, the <see cref="IProviderFactory"/>s
+    /// and <see cref="RoutingOptions"/>.</remarks>
     /// <param name="delivers">The node has the role <c>worker</c>.</param>
     public static IServiceCollection AddPostriderDelivery(this IServiceCollection services, bool delivers)
     {
@@ -29,7 +30,8 @@ public static class DeliveryRegistration
         services.TryAddSingleton<LaneParts>();
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp => new Router(
-            TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(), sp.GetRequiredService<Lanes>()),
+            TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(),
+                sp.GetRequiredService<Lanes>()),
             new Pauses(sp.GetService<IPauseStore>())));
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));
@@ -38,10 +40,12 @@ public static class DeliveryRegistration
             services.TryAddSingleton<IHandOver, NoHandOver>();
             return services;
         }
-        // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its own.
+        // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
+        // own.
         services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
         services.TryAddSingleton<DispatcherParts>();
-        services.TryAddSingleton(sp => new Dispatcher(sp.GetRequiredService<DispatcherParts>(), sp.GetRequiredService<ThisNode>().Incarnation));
+        services.TryAddSingleton(sp => new Dispatcher(sp.GetRequiredService<DispatcherParts>(),
+            sp.GetRequiredService<ThisNode>().Incarnation));
         services.TryAddSingleton<IHandOver>(sp => sp.GetRequiredService<Dispatcher>());
         services.TryAddSingleton<Keeper>();
         services.AddHostedService<DeliveryHost>();

@@ -5,7 +5,8 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <content>Suspects: envelopes that were in hand at three crashes. Each is attempted with nothing else in this process's hands, so that the next crash names it.</content>
+/// <content>Suspects: envelopes that were in hand at three crashes. Each is attempted with nothing else in this process's hands, so that
+/// the next crash names it.</content>
 public sealed partial class Dispatcher
 {
     /// <summary>How long new work waits for what is under way to end; after that the suspect waits.</summary>

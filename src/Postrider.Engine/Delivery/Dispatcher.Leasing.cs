@@ -61,15 +61,17 @@ public sealed partial class Dispatcher
             await PutOffAsync(unplaced, route, state);
     }
 
-    /// <summary>No permit is good for these now: they wait for one, or for the next round where what is left of this one does not work.</summary>
+    /// <summary>No permit is good for these now: they wait for one, or for the next round where what is left of this one does not
+    /// work.</summary>
     async Task PutOffAsync(List<Lease> leases, Route route, DueKeyState state)
     {
         var stuck = _open ? leases.FindAll(lease => IsStuck(lease, route)) : [];
         foreach (var lease in stuck)
         {
             var decision = EndRound(lease, route);
-            var record = new AttemptRecord { Lease = lease, Attempt = new Attempt { StartedAt = _time.Now, Outcomes = [] }, Ends = decision.Ends, Continues = decision.Continues };
-            await _recorder.RecordAsync(record, _now.Token);
+            var nothing = new Attempt { StartedAt = _time.Now, Outcomes = [] };
+            await _recorder.RecordAsync(
+                new AttemptRecord { Lease = lease, Attempt = nothing, Ends = decision.Ends, Continues = decision.Continues }, _now.Token);
         }
         leases.RemoveAll(stuck.Contains);
         if (leases.Count > 0)
@@ -101,7 +103,8 @@ public sealed partial class Dispatcher
                 return other;
             if (hand.Count == 0 || route.HasAnyFor(needs))
                 return null;
-            // No transport of the route may ever carry it: the attempt at one that was not asked yet says so, on the timeline, without touching
+            // No transport of the route may ever carry it: the attempt at one that was not asked yet says so, on the timeline, without
+            // touching
             // the network. Where all were asked, the lane decides without an attempt.
             var history = lease.Envelope.History;
             fitting = hand.FindIndex(permit => !history.Excludes(permit.Transport.Name));
@@ -156,7 +159,8 @@ public sealed partial class Dispatcher
     async Task ReleaseAsync(IReadOnlyList<Lease> leases, Route route, DueKeyState state)
     {
         var now = _time.Now;
-        state.ReleaseDelay = state.ReleaseDelay == TimeSpan.Zero ? ShortestRelease : state.ReleaseDelay * 2 < LongestRelease ? state.ReleaseDelay * 2 : LongestRelease;
+        var doubled = state.ReleaseDelay * 2 < LongestRelease ? state.ReleaseDelay * 2 : LongestRelease;
+        state.ReleaseDelay = doubled > ShortestRelease ? doubled : ShortestRelease;
         foreach (var group in leases.GroupBy(lease => WaitOf(lease, route, state.ReleaseDelay)))
         {
             var due = now + group.Key.Delay;
@@ -175,8 +179,8 @@ public sealed partial class Dispatcher
             WaitCause.None => (growing, WaitReason.NextTransport),
             // Healthy: a slot comes free soon.
             WaitCause.Busy => (ShortestRelease, wait.Reason),
-            WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.RateLimited
-                or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible =>
+            WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused
+                or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible =>
                 (wait.Remaining is { } known && known > growing ? known : growing, wait.Reason),
         };
     }

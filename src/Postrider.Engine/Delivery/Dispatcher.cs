@@ -5,8 +5,10 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-// Permits first, leases second. For each route and stream with due work the loop asks for the permits that can be had now, sharing them out over the
-// tenants in turn, transactional before bulk; only then are exactly so many envelopes leased. A route that gives no permit is not asked for work:
+// Permits first, leases second. For each route and stream with due work the loop asks for the permits that can be had now, sharing them out
+// over the
+// tenants in turn, transactional before bulk; only then are exactly so many envelopes leased. A route that gives no permit is not asked for
+// work:
 // whatever waits for it costs no statement. What is due is known from signals (DueBook); the store is polled slowly, as a net below them.
 
 /// <summary>Takes due work to the lanes of this node, as far as their transports give leave. One per node.</summary>
@@ -35,7 +37,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly SemaphoreSlim _signal = new(0);
     readonly SemaphoreSlim _left = new(0);           // released while draining, whenever something ended
     int _awake;                                      // 1: the signal is given and the loop has not looked yet
-    int _inFlight;                                   // in this node's hands: permits reserved for a hand-over, leases asked for, attempted, being recorded
+    int _inFlight;                                   // permits reserved for a hand-over, leases asked for, attempted, being recorded
     int _pollWanted = 1;
     long _restUntil;                                 // UTC ticks; the store is left alone before
     volatile Exception? _fault;                      // a bug, or storage that is lost for good: ends the loop
@@ -100,7 +102,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         Wake();
     }
 
-    /// <summary>Takes nothing new, gives back what was leased and not begun, lets running attempts finish for <see cref="DeliveryOptions.DrainTimeout"/>,
+    /// <summary>Takes nothing new, gives back what was leased and not begun, lets running attempts finish for <see
+    /// cref="DeliveryOptions.DrainTimeout"/>,
     /// then cuts them, and ends when the last outcome is recorded.</summary>
     /// <param name="now">Patience is over at once: a second signal.</param>
     internal async Task DrainAsync(CancellationToken now)
@@ -256,5 +259,5 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
 /// <summary>What the dispatcher works with.</summary>
 sealed record DispatcherParts(
-    IQueueStore Store, Router Router, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock, DeliveryOptions Options,
-    DeliveryMetrics Metrics, Entropy Entropy, ILogger<Dispatcher> Logger);
+    IQueueStore Store, Router Router, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock,
+    DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ILogger<Dispatcher> Logger);

@@ -4,9 +4,11 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <summary>What this node knows of due work, per key: never forgets work that may be there, sometimes remembers work that is gone.</summary>
+/// <summary>What this node knows of due work, per key: never forgets work that may be there, sometimes remembers work that is
+/// gone.</summary>
 /// <remarks>
-/// Signals come from callers, the rest from the dispatcher's loop. A key is cleared only when the store, asked after its last signal, had nothing due:
+/// Signals come from callers, the rest from the dispatcher's loop. A key is cleared only when the store, asked after its last signal, had
+/// nothing due:
 /// that is what lets a hand-over pass by the queue without overtaking anything. Thread-safe.
 /// </remarks>
 sealed class DueBook
@@ -16,13 +18,14 @@ sealed class DueBook
 
     readonly Lock _lock = new();
     readonly Dictionary<QueueKey, DueKeyState> _keys = [];
-    readonly List<DueGroup> _groups = [];                                   // transactional before bulk; among equals the one served last is last
+    readonly List<DueGroup> _groups = [];       // transactional before bulk; among equals the one served last is last
     readonly PriorityQueue<DueKeyState, DateTimeOffset> _later = new();     // entries whose LaterAt differs from their priority are stale
     readonly List<DueKeyState> _parked = [];
     readonly HashSet<QueueKey> _suspects = [];
     bool _loaded;
 
-    /// <summary>Whether nothing of the key can be due: only then may a submission pass by the queue. False until the store was asked once.</summary>
+    /// <summary>Whether nothing of the key can be due: only then may a submission pass by the queue. False until the store was asked
+    /// once.</summary>
     public bool IsClear(QueueKey key, DateTimeOffset now)
     {
         lock (_lock)
@@ -44,7 +47,8 @@ sealed class DueBook
         Changed?.Invoke();
     }
 
-    /// <summary>What the store says is due, asked at some time after <see cref="Add"/> was called for everything in it or not: only adds.</summary>
+    /// <summary>What the store says is due, asked at some time after <see cref="Add"/> was called for everything in it or not: only
+    /// adds.</summary>
     public void Merge(IReadOnlyList<DueKey> found, DateTimeOffset now)
     {
         lock (_lock)
@@ -60,7 +64,8 @@ sealed class DueBook
         }
     }
 
-    /// <summary>A key with envelopes to be attempted alone, forgotten with that: the store says again when there are more. Null: none that could start.</summary>
+    /// <summary>A key with envelopes to be attempted alone, forgotten with that: the store says again when there are more. Null: none that
+    /// could start.</summary>
     public QueueKey? TakeSuspect(Func<QueueKey, bool> couldStart)
     {
         QueueKey[] suspects;
@@ -118,7 +123,8 @@ sealed class DueBook
             return [.. _groups.Where(group => group.Ready.Count > 0)];
     }
 
-    /// <summary>The group has had permits: other routes of its stream, which may use the same transports, come first the next time.</summary>
+    /// <summary>The group has had permits: other routes of its stream, which may use the same transports, come first the next
+    /// time.</summary>
     public void EndTurn(DueGroup group)
     {
         lock (_lock)
@@ -265,7 +271,8 @@ sealed class DueBook
                 return;
             state.LaterAt = dueAt;
             _later.Enqueue(state, dueAt);
-            // A time that an earlier one replaced stays behind until it comes: for a mail scheduled for next month that is one for every retry until then.
+            // A time that an earlier one replaced stays behind until it comes: for a mail scheduled for next month that is one for every
+            // retry until then.
             if (_later.Count > 2 * _keys.Count + MostStale)
                 ForgetStale_NeedsLock();
         }

@@ -5,10 +5,12 @@ using Postrider.Routing;
 namespace Postrider.Delivery;
 
 // The rules, in prose (docs/states.md, "What an attempt leads to"):
-//  - A refusal by the recipient's side uses up the schedule. A refusal of the address is final, and so is a refusal of the message anywhere.
+//  - A refusal by the recipient's side uses up the schedule. A refusal of the address is final, and so is a refusal of the message
+// anywhere.
 //  - Everything that is a provider's or our own fault goes to the next transport at once. When every transport of the route failed on it,
 //    the envelope backs off and all of them are asked again, until it expires. Only a refusal by every single one ends it, as failed.
-//  - What may have been accepted goes nowhere else. Where the provider recognises a repetition it is asked again there, once; else it waits.
+//  - What may have been accepted goes nowhere else. Where the provider recognises a repetition it is asked again there, once; else it
+// waits.
 
 /// <summary>From what an attempt came to, to what becomes of each recipient. Pure: no clock, no randomness, no store.</summary>
 static class FailurePolicy
@@ -17,7 +19,8 @@ static class FailurePolicy
     public static readonly TimeSpan ShortestBackOff = TimeSpan.FromSeconds(1);
     public static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
 
-    /// <summary>A remote that asks for longer is believed up to this much, so that an absurd Retry-After parks nothing for a year.</summary>
+    /// <summary>A remote that asks for longer is believed up to this much, so that an absurd Retry-After parks nothing for a
+    /// year.</summary>
     public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromHours(1);
 
     /// <summary>What must be decided without an attempt; null when the envelope may be attempted.</summary>
@@ -41,16 +44,20 @@ static class FailurePolicy
         return null;
     }
 
-    /// <summary>The transports that are left of this round do not work now: it is over, and after a back-off those that failed are asked again too.</summary>
+    /// <summary>The transports that are left of this round do not work now: it is over, and after a back-off those that failed are asked
+    /// again too.</summary>
     public static Decision EndRound(Lease lease, DateTimeOffset now, double jitter) =>
         ContinueAll(lease, Step.NextRound(lease.Envelope, now, jitter, WaitReason.TransportsUnavailable, refused: false));
 
-    /// <summary>The one provider that could have told a repetition does not work now: from here on it is as any other unknown outcome.</summary>
+    /// <summary>The one provider that could have told a repetition does not work now: from here on it is as any other unknown
+    /// outcome.</summary>
     public static Decision EndPin(Lease lease, string pinned, RoutePatience route, DateTimeOffset now) =>
         ContinueAll(lease, Step.Settle(lease.Envelope, now, route, pinned));
 
-    /// <summary>The next state of each recipient of the lease. Recipients without an outcome were not attempted: they go on as they were.</summary>
-    public static Decision Next(Lease lease, AttemptFacts attempt, IReadOnlyList<RecipientOutcome> outcomes, DateTimeOffset now, double jitter)
+    /// <summary>The next state of each recipient of the lease. Recipients without an outcome were not attempted: they go on as they
+    /// were.</summary>
+    public static Decision Next(
+        Lease lease, AttemptFacts attempt, IReadOnlyList<RecipientOutcome> outcomes, DateTimeOffset now, double jitter)
     {
         var ends = new List<RecipientEnd>();
         var steps = new List<(int N, Step Step, Outcome? Outcome)>();
@@ -72,7 +79,8 @@ static class FailurePolicy
     /// <summary>How the recipient goes on; null when it ends with this attempt.</summary>
     static Step? Decide(QueuedEnvelope envelope, AttemptFacts attempt, Outcome outcome, DateTimeOffset now, double jitter)
     {
-        // Pinned: an earlier attempt may have been accepted there. Only an answer to the repetition can tell; a refusal or failure on the way is none.
+        // Pinned: an earlier attempt may have been accepted there. Only an answer to the repetition can tell; a refusal or failure on the
+        // way is none.
         var pinned = envelope.History.PinnedTo is not null;
         var settle = Step.Settle(envelope, now, attempt.Route, attempt.Transport);
         return KindOf(outcome) switch
@@ -93,7 +101,9 @@ static class FailurePolicy
 
     // A rejection whose scope is a sender domain or a transport says nothing of the address or the message.
     static OutcomeKind KindOf(Outcome outcome) =>
-        outcome is { Kind: OutcomeKind.Rejected, Scope: OutcomeScope.SenderDomain or OutcomeScope.Transport } ? OutcomeKind.Refused : outcome.Kind;
+        outcome is { Kind: OutcomeKind.Rejected, Scope: OutcomeScope.SenderDomain or OutcomeScope.Transport }
+            ? OutcomeKind.Refused
+            : outcome.Kind;
 
     /// <summary>Later, by the schedule; null when it is used up.</summary>
     static Step? Defer(QueuedEnvelope envelope, RoutePatience route, Outcome outcome, DateTimeOffset now, double jitter) =>
@@ -101,7 +111,8 @@ static class FailurePolicy
             ? Step.Defer(envelope, now + Longer(route.Schedule.Delay(envelope.Deferrals, jitter), Capped(outcome.RetryAfter)))
             : null;
 
-    /// <summary>The next transport at once, or the next round when there is none; null when every transport of the route has refused it.</summary>
+    /// <summary>The next transport at once, or the next round when there is none; null when every transport of the route has refused
+    /// it.</summary>
     static Step? Elsewhere(QueuedEnvelope envelope, AttemptFacts attempt, DateTimeOffset now, double jitter, Outcome outcome, bool refused)
     {
         var history = envelope.History;
@@ -140,12 +151,14 @@ static class FailurePolicy
         if (reply.Code is not (>= 500 and < 600))
             return false;
         // At banner, EHLO and MAIL a server does not speak of the recipient, and at the dot it speaks of all of them at once.
-        if (reply.Command is "CONNECT" or "EHLO" or "HELO" or "AUTH" or "MAIL" or "STARTTLS" || reply.Command is "DATA" or "." or "BDAT" && recipients > 1)
+        if (reply.Command is "CONNECT" or "EHLO" or "HELO" or "STARTTLS" or "AUTH" or "MAIL"
+            || (recipients > 1 && reply.Command is "DATA" or "." or "BDAT"))
             return false;
         return reply.Enhanced is "5.1.0" or "5.1.1" or "5.1.2" or "5.1.3" or "5.1.6" or "5.1.10" or "5.2.1" || reply.Code is 556;
     }
 
-    /// <summary>Doubles from <see cref="ShortestBackOff"/> to <see cref="LongestBackOff"/>, ± 20 %, and never less than the remote asked for.</summary>
+    /// <summary>Doubles from <see cref="ShortestBackOff"/> to <see cref="LongestBackOff"/>, ± 20 %, and never less than the remote asked
+    /// for.</summary>
     /// <param name="round">From 1.</param>
     public static TimeSpan BackOff(int round, double jitter, TimeSpan? retryAfter = null)
     {
@@ -154,7 +167,8 @@ static class FailurePolicy
         return Longer(TimeSpan.FromSeconds(spread), Capped(retryAfter));
     }
 
-    static TimeSpan Capped(TimeSpan? asked) => asked is not { } span || span < TimeSpan.Zero ? TimeSpan.Zero : span < LongestRetryAfter ? span : LongestRetryAfter;
+    static TimeSpan Capped(TimeSpan? asked) =>
+        asked is not { } span || span < TimeSpan.Zero ? TimeSpan.Zero : span < LongestRetryAfter ? span : LongestRetryAfter;
 
     static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
@@ -168,7 +182,8 @@ static class FailurePolicy
     static Decision ContinueAll(Lease lease, Step step)
     {
         var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => (r.N, step, (Outcome?)null));
-        var ends = lease.Recipients.Where(r => lease.Suppressed.Contains(r.N)).Select(r => new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason));
+        var ends = lease.Recipients.Where(r => lease.Suppressed.Contains(r.N)).Select(r =>
+            new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason));
         return new Decision([.. ends], Together(lease.Envelope, lease.Envelope.History.Last, [.. open]));
     }
 
@@ -183,7 +198,8 @@ static class FailurePolicy
     }
 
     /// <summary>Recipients with the same next step stay together in one envelope.</summary>
-    static IReadOnlyList<Continuation> Together(QueuedEnvelope envelope, string? transport, List<(int N, Step Step, Outcome? Outcome)> steps) =>
+    static IReadOnlyList<Continuation> Together(
+        QueuedEnvelope envelope, string? transport, List<(int N, Step Step, Outcome? Outcome)> steps) =>
         steps.Count == 0 ? [] : [.. steps.GroupBy(s => s.Step).Select(group => new Continuation
         {
             Recipients = [.. group.Select(s => s.N).Order()],
@@ -204,7 +220,8 @@ sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Rout
 /// <summary>What the policy reads of a route.</summary>
 /// <param name="Transports">All of them by name, in order, whether or not they work now.</param>
 /// <param name="Schedule">The delays after deferrals.</param>
-/// <param name="SpillAfter">Mail of a throttled transport goes to the next one when the wait is not known or longer than this; null: it waits.</param>
+/// <param name="SpillAfter">Mail of a throttled transport goes to the next one when the wait is not known or longer than this; null: it
+/// waits.</param>
 /// <param name="Settle">How long an unknown outcome of this transport and stream waits for evidence.</param>
 sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, TimeSpan? SpillAfter, TimeSpan Settle);
 
@@ -237,10 +254,12 @@ readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReas
         new(RecipientState.Queued, now, WaitReason.Settling, e.Deferrals, e.Rounds, HistoryChange.Attempted | HistoryChange.Pinned);
 
     /// <summary>Goes nowhere until evidence comes or the time is over; what then, the store's settling says by the envelope's policy.
-    /// If it is queued again, it is first offered to those that did not fail on it: a transport that is silent for ever must not keep it for ever.</summary>
+    /// If it is queued again, it is first offered to those that did not fail on it: a transport that is silent for ever must not keep it
+    /// for ever.</summary>
     public static Step Settle(QueuedEnvelope e, DateTimeOffset now, RoutePatience route, string transport)
     {
-        var others = route.Transports.Any(t => t != transport && !e.History.RefusedBy.Contains(t) && !e.History.FailedThisRound.Contains(t));
+        var others = route.Transports.Any(t =>
+            t != transport && !e.History.RefusedBy.Contains(t) && !e.History.FailedThisRound.Contains(t));
         return new(RecipientState.Unknown, now + route.Settle, WaitReason.Settling, e.Deferrals, e.Rounds,
             HistoryChange.Attempted | HistoryChange.Unpinned | (others ? HistoryChange.Failed : HistoryChange.RoundOver));
     }

@@ -5,7 +5,8 @@ using Postrider.Queue;
 namespace Postrider.Delivery;
 
 /// <summary>What time alone does: waiting for evidence ends, mail whose time is up expires, idempotency keys are forgotten.</summary>
-sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime time, TimeProvider clock, DeliveryOptions options, ILogger<Keeper> logger)
+sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime time, TimeProvider clock, DeliveryOptions options,
+    ILogger<Keeper> logger)
 {
     /// <summary>Keys are kept for days: nobody misses it when one is kept a minute longer.</summary>
     static readonly TimeSpan BetweenPurges = TimeSpan.FromMinutes(1);

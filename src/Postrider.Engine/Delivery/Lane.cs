@@ -11,7 +11,8 @@ namespace Postrider.Delivery;
 
 /// <summary>One transport with its provider: makes attempts through the middlewares and sees to it that each is recorded.</summary>
 /// <remarks>
-/// Outermost first: retry within the attempt (only what is known unsent for the whole call), then for each try circuit breaker and rate limiter
+/// Outermost first: retry within the attempt (only what is known unsent for the whole call), then for each try circuit breaker and rate
+/// limiter
 /// (<see cref="Permit.Charge"/>), concurrency (the permit itself, held until the outcome is committed), timeout, send.
 /// </remarks>
 sealed partial class Lane
@@ -49,7 +50,8 @@ sealed partial class Lane
         if (outcomes is null)
             return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
-        var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = _parts.Clock.GetElapsedTime(began), Outcomes = outcomes };
+        var took = _parts.Clock.GetElapsedTime(began);
+        var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = took, Outcomes = outcomes };
         return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Now, _parts.Jitter()), stop);
     }
 
@@ -63,7 +65,14 @@ sealed partial class Lane
 
     async Task<AttemptEnd> RecordAsync(Lease lease, Attempt attempt, Decision decision, LaneStop stop)
     {
-        var record = new AttemptRecord { Lease = lease, Attempt = attempt, Ends = decision.Ends, Continues = decision.Continues, Remarks = Remarks(lease, attempt) };
+        var record = new AttemptRecord
+        {
+            Lease = lease,
+            Attempt = attempt,
+            Ends = decision.Ends,
+            Continues = decision.Continues,
+            Remarks = Remarks(lease, attempt),
+        };
         return await _parts.Recorder.RecordAsync(record, stop.Now) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
 
@@ -97,7 +106,8 @@ sealed partial class Lane
     async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, CommitPoint? commit, LaneStop stop)
     {
         var domains = Transport.Options.Domains.Count > 0 ? Dispatcher.DomainsOf(envelope.Recipients) : null;
-        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain, domains) is var wait && wait != TimeSpan.Zero)
+        while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain, domains) is var wait
+            && wait != TimeSpan.Zero)
         {
             if (wait is not { } limited || limited > LongestWaitWithin)
                 return default;
@@ -166,7 +176,8 @@ sealed partial class Lane
         [.. route.Transports.Select(t => t.Name)],
         route.Settings.Retry,
         route.Settings.SpillAfter,
-        _provider.Capabilities.Settle ?? (stream == MailStream.Transactional ? _parts.Options.SettleTransactional : _parts.Options.SettleBulk));
+        _provider.Capabilities.Settle
+            ?? (stream == MailStream.Transactional ? _parts.Options.SettleTransactional : _parts.Options.SettleBulk));
 
     static ResiliencePipeline<Tried> RetryOf(AttemptRetry retry, LaneParts parts) => retry.Kind == AttemptRetryKind.None
         ? ResiliencePipeline<Tried>.Empty
@@ -181,8 +192,10 @@ sealed partial class Lane
         }).Build();
 
     /// <summary>Only where the whole call is known unsent, and nothing says that it would fare the same.</summary>
-    public static bool MayTryAgain(Tried tried) => tried.Outcomes is { Count: > 0 } outcomes && outcomes.All(o => o.Outcome.Kind is OutcomeKind.Unreachable
-        || o.Outcome.Kind is OutcomeKind.Throttled && o.Outcome.RetryAfter is { } asked && asked <= LongestWaitWithin);
+    public static bool MayTryAgain(Tried tried) => tried.Outcomes is { Count: > 0 } outcomes && outcomes.All(o => MayFareBetter(o.Outcome));
+
+    static bool MayFareBetter(Outcome outcome) => outcome.Kind is OutcomeKind.Unreachable
+        || (outcome.Kind is OutcomeKind.Throttled && outcome.RetryAfter is { } asked && asked <= LongestWaitWithin);
 
     [LoggerMessage(LogLevel.Error, "{Transport}: the provider failed in an attempt for {Message}; it is treated as unknown")]
     partial void LogProviderThrew(Exception e, string transport, MessageId message);
@@ -192,7 +205,8 @@ sealed partial class Lane
 }
 
 /// <summary>What every lane of a node works with.</summary>
-sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time, Entropy Entropy, ILogger<Lane> Logger)
+sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
+    Entropy Entropy, ILogger<Lane> Logger)
 {
     public double Jitter() => Entropy.NextDouble();
 }
@@ -210,7 +224,8 @@ enum AttemptEnd : byte
     NotStarted,
     /// <summary>Nothing was sent, because the commit point was refused: cancelled, suppressed, expired or fenced meanwhile.</summary>
     Withdrawn,
-    /// <summary>The node stops, or the store has failed for good, and it did not take the outcome: the row stays leased for the sweep.</summary>
+    /// <summary>The node stops, or the store has failed for good, and it did not take the outcome: the row stays leased for the
+    /// sweep.</summary>
     Lost,
 }
 
@@ -247,7 +262,8 @@ readonly record struct Fitting(IReadOnlyList<MessageRecipient> Recipients, IRead
         var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).ToList();
         string? all = can.MaxMessageBytes is { } most && lease.Message.ApproximateBytes > most
             ? $"{transport} takes messages of at most {most} bytes; this has about {lease.Message.ApproximateBytes}"
-            : !can.SmtpUtf8 && lease.Message.Content.From.Address.NeedsSmtpUtf8 ? $"{transport} cannot carry the sender's address (no SMTPUTF8)" : null;
+            : !can.SmtpUtf8 && lease.Message.Content.From.Address.NeedsSmtpUtf8
+                ? $"{transport} cannot carry the sender's address (no SMTPUTF8)" : null;
         if (all is not null)
             return new Fitting([], [.. open.Select(r => Unfits(r, OutcomeScope.Message, "5.3.4", all))]);
         var unfit = can.SmtpUtf8 ? [] : open.Where(r => r.Mailbox.Address.NeedsSmtpUtf8).ToList();

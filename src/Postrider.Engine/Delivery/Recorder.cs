@@ -5,13 +5,16 @@ using Postrider.Queue;
 
 namespace Postrider.Delivery;
 
-/// <summary>Writes what attempts came to. An outcome that is lost is a duplicate, so it is kept in memory and tried again until the node stops.</summary>
-sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, TimeProvider clock, DeliveryMetrics metrics, ILogger<Recorder> logger)
+/// <summary>Writes what attempts came to. An outcome that is lost is a duplicate, so it is kept in memory and tried again until the node
+/// stops.</summary>
+sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, TimeProvider clock, DeliveryMetrics metrics,
+    ILogger<Recorder> logger)
 {
     static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
-    /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, or never will, and the row stays leased for the sweep.</summary>
+    /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, or never will, and the row stays leased for the
+    /// sweep.</summary>
     public async Task<RecordResult?> RecordAsync(AttemptRecord record, CancellationToken stopNow)
     {
         var result = RecordResult.Fenced;
@@ -114,17 +117,21 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
         return "?";
     }
 
-    internal static string Masked(EmailAddress address) => $"{address.LocalPart[..(char.IsSurrogate(address.LocalPart[0]) ? 2 : 1)]}***@{address.Domain}";
+    internal static string Masked(EmailAddress address) =>
+        $"{address.LocalPart[..(char.IsSurrogate(address.LocalPart[0]) ? 2 : 1)]}***@{address.Domain}";
 
     [LoggerMessage("{Recipient} to {Address}: {State} by {Transport} after {Tries} tries: {Reason}")]
-    partial void LogEnd(LogLevel level, RecipientId recipient, string address, RecipientState state, string? transport, int tries, string reason);
+    partial void LogEnd(LogLevel level, RecipientId recipient, string address, RecipientState state, string? transport, int tries,
+        string reason);
 
     [LoggerMessage(LogLevel.Warning, "What became of {Envelope} waits {Wait} for the store: {Reason}")]
     partial void LogStoreAway(EnvelopeId envelope, TimeSpan wait, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The outcome of {Envelope} at {Transport} could not be recorded before the node stopped: it may be sent twice")]
+    [LoggerMessage(LogLevel.Error,
+        "The outcome of {Envelope} at {Transport} could not be recorded before the node stopped: it may be sent twice")]
     partial void LogLost(EnvelopeId envelope, string? transport);
 
-    [LoggerMessage(LogLevel.Warning, "The outcome of {Envelope} (claim {Claim}) at {Transport} came after its lease was lost: kept as evidence only")]
+    [LoggerMessage(LogLevel.Warning,
+        "The outcome of {Envelope} (claim {Claim}) at {Transport} came after its lease was lost: kept as evidence only")]
     partial void LogFenced(EnvelopeId envelope, int claim, string? transport);
 }

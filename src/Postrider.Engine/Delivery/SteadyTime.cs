@@ -1,6 +1,7 @@
 namespace Postrider.Delivery;
 
-/// <summary>The wall clock without its jumps: where it moved more than 5 minutes against the monotonic one, it is believed only when two ticks in a row agree with it.</summary>
+/// <summary>The wall clock without its jumps: where it moved more than 5 minutes against the monotonic one, it is believed only when two
+/// ticks in a row agree with it.</summary>
 /// <remarks>A virtual machine that wakes up, or a clock set by hand, must not expire everything that waits.</remarks>
 sealed class SteadyTime
 {

@@ -39,7 +39,8 @@ public static class TransportSetup
         {
             if (!bySchemes.TryGetValue(settings.Scheme, out var factory))
             {
-                faults.Add($"{settings.Name}: there is no provider '{settings.Scheme}'; there are: {string.Join(", ", bySchemes.Keys.Order())}");
+                var known = string.Join(", ", bySchemes.Keys.Order());
+                faults.Add($"{settings.Name}: there is no provider '{settings.Scheme}'; there are: {known}");
                 continue;
             }
             read.Add((settings, TransportOptions.From(settings, syntax, factory.OptionNames), factory));

@@ -12,7 +12,8 @@ using Xunit;
 
 namespace Postrider.Engine.Tests.Delivery;
 
-/// <summary>A whole node without HTTP: submitter, SQLite in a file of its own, dispatcher and lanes, under a clock that the test moves.</summary>
+/// <summary>A whole node without HTTP: submitter, SQLite in a file of its own, dispatcher and lanes, under a clock that the test
+/// moves.</summary>
 sealed class DeliveringNode : IAsyncDisposable
 {
     public static readonly SubmissionRequest Mail = new()
@@ -32,7 +33,8 @@ sealed class DeliveringNode : IAsyncDisposable
     Task _running = Task.CompletedTask;
     Task _keeping = Task.CompletedTask;
 
-    /// <param name="transports">As in <c>POSTRIDER_TRANSPORTS</c>; every scheme is the scripted provider unless <paramref name="factories"/> knows it.</param>
+    /// <param name="transports">As in <c>POSTRIDER_TRANSPORTS</c>; every scheme is the scripted provider unless <paramref
+    /// name="factories"/> knows it.</param>
     public DeliveringNode(string transports, TimeProvider? clock = null, DeliveryOptions? options = null, string? folder = null,
         Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null)
     {
@@ -48,11 +50,13 @@ sealed class DeliveringNode : IAsyncDisposable
         _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, NullLogger<Lane>.Instance));
         Router = new Router(Table(transports, routing, factories ?? []));
         Dispatcher = new Dispatcher(
-            new DispatcherParts(Queue, Router, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System, NullLogger<Dispatcher>.Instance), Owner);
+            new DispatcherParts(Queue, Router, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System,
+                NullLogger<Dispatcher>.Instance), Owner);
         _keeper = new Keeper(Queue, Dispatcher, time, Clock, Options, NullLogger<Keeper>.Instance);
         Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, NullLogger<DeliveryHost>.Instance);
         Ids = new MessageIds(Clock);
-        Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock, new SubmissionOptions { AllowSingleLabelDomains = true }) { Router = Router };
+        Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock,
+            new SubmissionOptions { AllowSingleLabelDomains = true }) { Router = Router };
     }
 
     public TimeProvider Clock { get; }
@@ -75,7 +79,8 @@ sealed class DeliveringNode : IAsyncDisposable
     public Transport Transport(string name) => Router.Table.FindTransport(name)!;
 
     /// <summary>A node whose loops run.</summary>
-    public static async Task<DeliveringNode> StartAsync(string transports, TimeProvider? clock = null, DeliveryOptions? options = null, string? folder = null,
+    public static async Task<DeliveringNode> StartAsync(string transports, TimeProvider? clock = null, DeliveryOptions? options = null,
+        string? folder = null,
         Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null)
     {
         var node = new DeliveringNode(transports, clock, options, folder, routing, incarnation, factories);
@@ -101,7 +106,8 @@ sealed class DeliveringNode : IAsyncDisposable
 
     public async Task<MessageId> SubmitAsync(SubmissionRequest request, int tenant = 1)
     {
-        var result = await Submitter.SubmitAsync(request, new SubmissionContext(new TenantId(tenant), null, default), CancellationToken.None);
+        var result = await Submitter.SubmitAsync(request, new SubmissionContext(new TenantId(tenant), null, default),
+            CancellationToken.None);
         return Assert.IsType<SubmissionResult.Accepted>(result).Receipt.Items[0].Message!.Id;
     }
 
@@ -109,7 +115,8 @@ sealed class DeliveringNode : IAsyncDisposable
         SubmitAsync(Mail with { To = [new AddressText(to)], Stream = stream }, tenant);
 
     public async Task<MessageView> GetAsync(MessageId id, int tenant = 1) =>
-        await Store.GetAsync(new TenantId(tenant), id, CancellationToken.None) ?? throw new InvalidOperationException($"{id} is not stored");
+        await Store.GetAsync(new TenantId(tenant), id, CancellationToken.None)
+            ?? throw new InvalidOperationException($"{id} is not stored");
 
     /// <summary>The recipients' states in their order.</summary>
     public async Task<IReadOnlyList<RecipientState>> StatesAsync(MessageId id) => [.. (await GetAsync(id)).Recipients.Select(r => r.State)];

@@ -14,9 +14,11 @@ public sealed class DueBookTests
 
     public DueBookTests() => _book.Merge([], Now);
 
-    static QueueKey Key(int tenant = 1, MailStream stream = MailStream.Transactional, string route = "default") => new(route, stream, new TenantId(tenant));
+    static QueueKey Key(int tenant = 1, MailStream stream = MailStream.Transactional, string route = "default") =>
+        new(route, stream, new TenantId(tenant));
 
-    DueKeyState Take(QueueKey key) => Assert.Single(_book.Ready(), group => group.Route == key.Route && group.Stream == key.Stream) is { } group
+    DueKeyState Take(QueueKey key) => Assert.Single(_book.Ready(), group => group.Route == key.Route
+        && group.Stream == key.Stream) is { } group
         ? _book.Take(group)!
         : throw new InvalidOperationException();
 

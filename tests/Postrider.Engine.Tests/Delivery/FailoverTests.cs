@@ -88,12 +88,14 @@ public sealed class FailoverTests
         await node.UntilAsync(() => node["b"].Taken.Count() == 19, within: TimeSpan.FromSeconds(35), step: TimeSpan.FromMilliseconds(100));
         Assert.Single(node["a"].Asked);
 
-        await node.UntilAsync(async () => (await node.StatesAsync(first))[0] == RecipientState.Unknown, within: TimeSpan.FromMinutes(11), step: TimeSpan.FromSeconds(1));
+        await node.UntilAsync(async () => (await node.StatesAsync(first))[0] == RecipientState.Unknown, within: TimeSpan.FromMinutes(11),
+            step: TimeSpan.FromSeconds(1));
         Assert.DoesNotContain(node["b"].Asked, s => s.Message == first);
         Assert.InRange(node.Clock.GetUtcNow() - start, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
 
         var end = onAmbiguous == "retry" ? RecipientState.Sent : RecipientState.Held;
-        await node.UntilAsync(async () => (await node.StatesAsync(first))[0] == end, within: TimeSpan.FromMinutes(2), step: TimeSpan.FromSeconds(1));
+        await node.UntilAsync(async () => (await node.StatesAsync(first))[0] == end, within: TimeSpan.FromMinutes(2),
+            step: TimeSpan.FromSeconds(1));
         var again = node["b"].Asked.Where(s => s.Message == first).ToList();
         Assert.Equal(onAmbiguous == "retry" ? 1 : 0, again.Count);
         Assert.All(again, s => Assert.InRange(s.At - start, TimeSpan.FromSeconds(660), TimeSpan.FromSeconds(670)));
@@ -117,7 +119,8 @@ public sealed class FailoverTests
         Assert.InRange(node["a"].Asked.Count, 10, 150);
 
         node["b"].AnswerAll(ScriptedProvider.Accepted);
-        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 200, within: TimeSpan.FromMinutes(10), step: TimeSpan.FromMilliseconds(500));
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 200, within: TimeSpan.FromMinutes(10),
+            step: TimeSpan.FromMilliseconds(500));
         Assert.Equal(200, node["b"].Taken.Distinct().Count());
     }
 
@@ -128,8 +131,10 @@ public sealed class FailoverTests
         var deferring = true;
         node["a"].AnswerEach(address => address switch
         {
-            "defer@example.com" when Volatile.Read(ref deferring) => new Outcome(OutcomeKind.Deferred, OutcomeScope.Recipient, new Reply(450, "4.2.0", "greylisted", "RCPT")),
-            "bounce@example.com" => new Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, new Reply(550, "5.1.1", "no such user", "RCPT")),
+            "defer@example.com" when Volatile.Read(ref deferring) => new Outcome(OutcomeKind.Deferred, OutcomeScope.Recipient,
+                new Reply(450, "4.2.0", "greylisted", "RCPT")),
+            "bounce@example.com" => new Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient,
+                new Reply(550, "5.1.1", "no such user", "RCPT")),
             _ => ScriptedProvider.Accepted,
         });
         var id = await node.SubmitAsync(DeliveringNode.Mail with
@@ -138,7 +143,8 @@ public sealed class FailoverTests
             Cc = [new AddressText("bounce@example.com")],
             Bcc = [new AddressText("ann@example.com")],
         });
-        await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Queued, RecipientState.Bounced, RecipientState.Sent]));
+        await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Queued, RecipientState.Bounced,
+            RecipientState.Sent]));
         var waiting = (await node.GetAsync(id)).Recipients[0];
         Assert.Equal((WaitReason.Deferred, 450, "4.2.0"), (waiting.WaitReason, waiting.StatusCode, waiting.EnhancedCode));
 
@@ -146,7 +152,8 @@ public sealed class FailoverTests
         Assert.Single(node["a"].Asked);
         await node.UntilAsync(() => node["a"].Asked.Count == 2, within: TimeSpan.FromSeconds(10), step: TimeSpan.FromMilliseconds(100));
         Volatile.Write(ref deferring, false);
-        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, within: TimeSpan.FromMinutes(11), step: TimeSpan.FromSeconds(1));
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, within: TimeSpan.FromMinutes(11),
+            step: TimeSpan.FromSeconds(1));
         Assert.Equal([3, 1, 1], node["a"].Asked.Select(s => s.Recipients.Count));
         Assert.All(node["a"].Asked.Skip(1), s => Assert.Equal(["defer@example.com"], s.Recipients));
     }

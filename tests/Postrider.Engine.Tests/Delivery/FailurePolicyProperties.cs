@@ -19,7 +19,8 @@ public sealed class FailurePolicyProperties
     {
         public Decision Decision => FailurePolicy.Next(Lease, Facts, Outcomes, Now, Jitter);
         public Outcome? Of(int n) => Outcomes.Where(o => o.N == n).Select(o => o.Outcome).SingleOrDefault();
-        public override string ToString() => $"{Facts.Transport} of {string.Join(',', Facts.Route.Transports)}; {Lease.Envelope.History}; {string.Join(", ", Outcomes)}";
+        public override string ToString() =>
+            $"{Facts.Transport} of {string.Join(',', Facts.Route.Transports)}; {Lease.Envelope.History}; {string.Join(", ", Outcomes)}";
     }
 
     static readonly Gen<Case> Cases =
@@ -47,7 +48,8 @@ public sealed class FailurePolicyProperties
         }
         select new Case(
             Lease(count, deferrals, rounds, history) with { Suppressed = suppressed >= 0 ? [suppressed] : [] },
-            new AttemptFacts(Names[at], idempotent, new RoutePatience(route, DeferralSchedule.Default, spill ? TimeSpan.Zero : null, TimeSpan.FromMinutes(1))),
+            new AttemptFacts(Names[at], idempotent, new RoutePatience(route, DeferralSchedule.Default, spill ? TimeSpan.Zero : null,
+                TimeSpan.FromMinutes(1))),
             [.. Enumerable.Range(0, count).Skip(skipped == 2 ? 1 : 0).Where(n => n != suppressed)
                 .Select(n => new RecipientOutcome(n, Outcome((OutcomeKind)kinds[n], (OutcomeScope)scopes[n], 550, "5.1.1")))],
             jitter / 100.0);
@@ -69,7 +71,8 @@ public sealed class FailurePolicyProperties
     public void Unknown_never_ends_by_itself() => Holds(c => c.Decision.Ends.All(e => c.Of(e.N)?.Kind is not OutcomeKind.Unknown));
 
     [Fact]
-    public void A_pinned_envelope_is_never_given_to_another_transport_while_queued() => Holds(c => c.Lease.Envelope.History.PinnedTo is not { } pinned
+    public void A_pinned_envelope_is_never_given_to_another_transport_while_queued() =>
+        Holds(c => c.Lease.Envelope.History.PinnedTo is not { } pinned
         || c.Decision.Continues.All(k => k.State is RecipientState.Unknown || k.History.PinnedTo == pinned));
 
     [Fact]

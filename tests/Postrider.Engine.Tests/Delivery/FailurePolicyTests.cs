@@ -14,7 +14,8 @@ public sealed class FailurePolicyTests
 
     static AttemptFacts At(string transport = "a", bool idempotent = false, bool spill = true, params string[] route) =>
         new(transport, idempotent,
-            new RoutePatience(route.Length == 0 ? ["a", "b"] : route, DeferralSchedule.Default, spill ? TimeSpan.FromSeconds(1) : null, Settle));
+            new RoutePatience(route.Length == 0 ? ["a", "b"] : route, DeferralSchedule.Default, spill ? TimeSpan.FromSeconds(1) : null,
+                Settle));
 
     static TransportHistory Refused(params string[] by) => TransportHistory.Empty with { RefusedBy = by };
     static TransportHistory Failed(params string[] by) => TransportHistory.Empty with { FailedThisRound = by };
@@ -29,7 +30,8 @@ public sealed class FailurePolicyTests
             + (c.History.FailedThisRound.Count > 0 ? $" failed:{string.Join(',', c.History.FailedThisRound)}" : "")
             + (c.History.PinnedTo is { } pinned ? $" pinned:{pinned}" : ""))]);
 
-    static string Next(Lease lease, AttemptFacts at, Outcome outcome) => Told(FailurePolicy.Next(lease, at, All(lease, outcome), Now, jitter: 0.5));
+    static string Next(Lease lease, AttemptFacts at, Outcome outcome) =>
+        Told(FailurePolicy.Next(lease, at, All(lease, outcome), Now, jitter: 0.5));
 
     [Theory]
     // accepted
@@ -94,7 +96,8 @@ public sealed class FailurePolicyTests
     public void Refused_by_all_is_failed_not_bounced_and_not_suppressed()
     {
         var lease = Lease(history: Refused("a"));
-        var end = Assert.Single(FailurePolicy.Next(lease, At("b"), All(lease, Outcome(OutcomeKind.Refused, OutcomeScope.Recipient, 550, "5.1.1")), Now, 0.5).Ends);
+        var end = Assert.Single(FailurePolicy.Next(lease, At("b"), All(lease,
+            Outcome(OutcomeKind.Refused, OutcomeScope.Recipient, 550, "5.1.1")), Now, 0.5).Ends);
         Assert.Equal((RecipientState.Failed, false), (end.State, end.Suppress));
         Assert.Equal("refused by every transport of route \"default\", last by b: 550 5.1.1 words", end.Reason);
     }
@@ -181,7 +184,8 @@ public sealed class FailurePolicyTests
     {
         var lease = Lease(recipients: 4);
         var decision = FailurePolicy.Next(lease, At(), [.. lease.Recipients.Select(r =>
-            new RecipientOutcome(r.N, Outcome(r.N < 3 ? OutcomeKind.Deferred : OutcomeKind.Refused, OutcomeScope.Recipient, 450, text: $"to r{r.N}")))], Now, 0.5);
+            new RecipientOutcome(r.N, Outcome(r.N < 3 ? OutcomeKind.Deferred : OutcomeKind.Refused, OutcomeScope.Recipient, 450,
+                text: $"to r{r.N}")))], Now, 0.5);
         Assert.Equal([[0, 1, 2], [3]], decision.Continues.Select(c => c.Recipients));
     }
 
@@ -189,7 +193,8 @@ public sealed class FailurePolicyTests
     public void At_the_dot_a_server_speaks_of_all_recipients_so_none_of_several_is_suppressed()
     {
         var lease = Lease(recipients: 2);
-        var decision = FailurePolicy.Next(lease, At(), All(lease, Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "DATA")), Now, 0.5);
+        var decision = FailurePolicy.Next(lease, At(), All(lease, Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1",
+            "DATA")), Now, 0.5);
         Assert.All(decision.Ends, end => Assert.False(end.Suppress));
     }
 
@@ -232,14 +237,17 @@ public sealed class FailurePolicyTests
         var route = At().Route;
         Assert.Null(FailurePolicy.Stop(Lease(), route, Now, 0.5));
         Assert.Equal("Expired", Told(FailurePolicy.Stop(Lease(), route, Now.AddDays(1), 0.5)!));
-        Assert.Equal("Suppressed | Suppressed", Told(FailurePolicy.Stop(Lease(recipients: 2) with { Suppressed = [0, 1] }, route, Now, 0.5)!));
+        Assert.Equal("Suppressed | Suppressed", Told(FailurePolicy.Stop(Lease(recipients: 2) with { Suppressed = [0, 1] }, route, Now,
+            0.5)!));
     }
 
     [Fact]
     public void A_route_that_lost_transports_since_still_ends_or_goes_on()
     {
         Assert.Equal("Failed", Told(FailurePolicy.Stop(Lease(history: Refused("a")), At(route: ["a"]).Route, Now, 0.5)!));
-        Assert.Equal("Queued +1 TransportsUnavailable d0 r1", Told(FailurePolicy.Stop(Lease(history: Failed("a")), At(route: ["a"]).Route, Now, 0.5)!));
-        Assert.Equal("Unknown +60 Settling d0 r0", Told(FailurePolicy.Stop(Lease(history: Pinned("gone")), At(route: ["a"]).Route, Now, 0.5)!));
+        Assert.Equal("Queued +1 TransportsUnavailable d0 r1", Told(FailurePolicy.Stop(Lease(history: Failed("a")), At(route: ["a"]).Route,
+            Now, 0.5)!));
+        Assert.Equal("Unknown +60 Settling d0 r0", Told(FailurePolicy.Stop(Lease(history: Pinned("gone")), At(route: ["a"]).Route, Now,
+            0.5)!));
     }
 }

@@ -10,7 +10,8 @@ namespace Postrider.Engine.Tests.Delivery;
 /// <summary>One attempt and its middlewares, through a whole node.</summary>
 public sealed class LaneTests
 {
-    static Outcome Throttled(TimeSpan? retryAfter) => new(OutcomeKind.Throttled, OutcomeScope.Transport, new Reply(429, null, "slow down", "POST"), retryAfter);
+    static Outcome Throttled(TimeSpan? retryAfter) => new(OutcomeKind.Throttled, OutcomeScope.Transport,
+        new Reply(429, null, "slow down", "POST"), retryAfter);
 
     static async Task<IReadOnlyList<string>> TransportsOf(DeliveringNode node, MessageId id) =>
         [.. (await node.GetAsync(id)).Events.Where(e => e.Attempt is not null).Select(e => e.Attempt!.Transport)];
@@ -20,7 +21,8 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x?retry=constant:2,1s b=script://y");
         var tries = 0;
-        node["a"].Answer = (envelope, _) => new(ScriptedProvider.All(envelope, Interlocked.Increment(ref tries) < 3 ? ScriptedProvider.Refusing : ScriptedProvider.Accepted));
+        node["a"].Answer = (envelope, _) => new(ScriptedProvider.All(envelope, Interlocked.Increment(ref tries) < 3
+            ? ScriptedProvider.Refusing : ScriptedProvider.Accepted));
         var start = node.Clock.GetUtcNow();
         var id = await node.SubmitAsync("ann@example.com");
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent);
@@ -67,7 +69,8 @@ public sealed class LaneTests
         await using var node = await DeliveringNode.StartAsync("a=script://x?timeout=20s&stall=off b=script://y");
         node["a"].NeverAnswer();
         var id = await node.SubmitAsync("ann@example.com");
-        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Unknown, within: TimeSpan.FromSeconds(22), step: TimeSpan.FromMilliseconds(100));
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Unknown, within: TimeSpan.FromSeconds(22),
+            step: TimeSpan.FromMilliseconds(100));
         Assert.Empty(node["b"].Asked);
         var attempt = (await node.GetAsync(id)).Events.Single(e => e.Attempt is not null).Attempt!;
         Assert.InRange(attempt.Duration, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(21));
@@ -111,7 +114,8 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x b=script://y");
         node["a"].Capabilities = node["a"].Capabilities with { Idempotent = true };
-        node["a"].Answer = (envelope, _) => new(ScriptedProvider.All(envelope, node["a"].Asked.Count == 1 ? ScriptedProvider.NoAnswer : ScriptedProvider.Accepted));
+        node["a"].Answer = (envelope, _) => new(ScriptedProvider.All(envelope, node["a"].Asked.Count == 1 ? ScriptedProvider.NoAnswer
+            : ScriptedProvider.Accepted));
         var id = await node.SubmitAsync("ann@example.com");
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, within: TimeSpan.FromSeconds(1));
         Assert.Equal(["a", "a"], await TransportsOf(node, id));
@@ -179,7 +183,8 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
         node["a"].Capabilities = node["a"].Capabilities with { SmtpUtf8 = false };
-        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [new AddressText("jürgen@example.com"), new AddressText("ann@example.com")] });
+        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [new AddressText("jürgen@example.com"),
+            new AddressText("ann@example.com")] });
         await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Failed, RecipientState.Sent]));
         var failed = (await node.GetAsync(id)).Recipients[0];
         Assert.Contains("SMTPUTF8", failed.StatusReason, StringComparison.Ordinal);
@@ -190,7 +195,8 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
         node["a"].Capabilities = node["a"].Capabilities with { MaxRecipients = 20 };
-        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [.. Enumerable.Range(0, 50).Select(n => new AddressText($"r{n}@example.com"))] });
+        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [.. Enumerable.Range(0, 50).Select(n =>
+            new AddressText($"r{n}@example.com"))] });
         await node.UntilAsync(async () => (await node.StatesAsync(id)).All(s => s == RecipientState.Sent));
         Assert.Equal([20, 20, 10], node["a"].Asked.Select(s => s.Recipients.Count));
         Assert.Equal(50, node["a"].Taken.Distinct().Count());

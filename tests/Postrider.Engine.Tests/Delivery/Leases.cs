@@ -12,7 +12,8 @@ static class Leases
     public static MessageRecipient Recipient(int n) =>
         new(n, RecipientKind.To, new Mailbox(null, EmailAddress.Parse($"r{n}@example.com")));
 
-    public static Lease Lease(int recipients = 1, int deferrals = 0, int rounds = 0, TransportHistory? history = null, string route = "default") => new()
+    public static Lease Lease(int recipients = 1, int deferrals = 0, int rounds = 0, TransportHistory? history = null,
+        string route = "default") => new()
     {
         Envelope = new QueuedEnvelope
         {
@@ -37,9 +38,11 @@ static class Leases
         Recipients = [.. Enumerable.Range(0, recipients).Select(Recipient)],
     };
 
-    public static Outcome Outcome(OutcomeKind kind, OutcomeScope scope, int code = 250, string? enhanced = null, string? command = "RCPT", string text = "words") =>
+    public static Outcome Outcome(OutcomeKind kind, OutcomeScope scope, int code = 250, string? enhanced = null, string? command = "RCPT",
+        string text = "words") =>
         new(kind, scope, new Reply(code, enhanced, text, command));
 
     /// <summary>The same outcome for every recipient of the lease.</summary>
-    public static IReadOnlyList<RecipientOutcome> All(Lease lease, Outcome outcome) => [.. lease.Recipients.Select(r => new RecipientOutcome(r.N, outcome))];
+    public static IReadOnlyList<RecipientOutcome> All(Lease lease, Outcome outcome) =>
+        [.. lease.Recipients.Select(r => new RecipientOutcome(r.N, outcome))];
 }

@@ -11,7 +11,8 @@ sealed class ScriptedProvider(string name, TimeProvider clock) : IProvider
     public ProviderCapabilities Capabilities { get; set; } = new() { SmtpUtf8 = true, MaxRecipients = 1_000 };
 
     /// <summary>What it answers; accepts everything at first.</summary>
-    public Func<OutgoingEnvelope, CancellationToken, ValueTask<IReadOnlyList<Outcome>>> Answer { get; set; } = (envelope, _) => new(All(envelope, Accepted));
+    public Func<OutgoingEnvelope, CancellationToken, ValueTask<IReadOnlyList<Outcome>>> Answer { get; set; } = (envelope, _) =>
+        new(All(envelope, Accepted));
 
     /// <summary>What it does before the commit point.</summary>
     public Func<Task> Prepare { get; set; } = () => Task.CompletedTask;
@@ -23,8 +24,10 @@ sealed class ScriptedProvider(string name, TimeProvider clock) : IProvider
         s.Recipients.Zip(s.Outcomes!).Where(pair => pair.Second.Kind == OutcomeKind.Accepted).Select(pair => pair.First));
 
     public static readonly Outcome Accepted = new(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "ok", "DATA"));
-    public static readonly Outcome Refusing = new(OutcomeKind.Unreachable, OutcomeScope.Transport, new Reply(0, null, "connection refused", "CONNECT"));
-    public static readonly Outcome NoAnswer = new(OutcomeKind.Unknown, OutcomeScope.Message, new Reply(0, null, "no answer to the final dot", "DATA"));
+    public static readonly Outcome Refusing = new(OutcomeKind.Unreachable, OutcomeScope.Transport,
+        new Reply(0, null, "connection refused", "CONNECT"));
+    public static readonly Outcome NoAnswer = new(OutcomeKind.Unknown, OutcomeScope.Message,
+        new Reply(0, null, "no answer to the final dot", "DATA"));
 
     public static IReadOnlyList<Outcome> All(OutgoingEnvelope envelope, Outcome outcome) => [.. envelope.Recipients.Select(_ => outcome)];
 

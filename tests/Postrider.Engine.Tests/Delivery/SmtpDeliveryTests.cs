@@ -12,7 +12,8 @@ namespace Postrider.Engine.Tests.Delivery;
 public sealed class SmtpDeliveryTests
 {
     static Task<DeliveringNode> StartAsync(string transports, Action<RoutingOptions>? routing = null) =>
-        DeliveringNode.StartAsync(transports, TimeProvider.System, routing: routing, factories: [new SmtpProviderFactory(TimeProvider.System)]);
+        DeliveringNode.StartAsync(transports, TimeProvider.System, routing: routing,
+            factories: [new SmtpProviderFactory(TimeProvider.System)]);
 
     static string Dsn(string name, int port, string options = "") => $"{name}=smtp://127.0.0.1:{port}?tls=none{options}";
 
@@ -49,7 +50,8 @@ public sealed class SmtpDeliveryTests
             Cc = [new AddressText("bounce@example.com")],
             Bcc = [new AddressText("ann@example.com")],
         });
-        await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Failed, RecipientState.Bounced, RecipientState.Sent]));
+        await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Failed, RecipientState.Bounced,
+            RecipientState.Sent]));
         var view = await node.GetAsync(id);
         Assert.StartsWith("deferred 3 times: 450", view.Recipients[0].StatusReason, StringComparison.Ordinal);
         Assert.Equal([3, 1, 1], view.Recipients.Select(r => r.Tries));

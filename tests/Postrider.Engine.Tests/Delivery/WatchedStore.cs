@@ -25,11 +25,14 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
     /// <summary>What <see cref="SettleAsync"/> throws.</summary>
     public Exception? SettlingFault { get; set; }
 
-    T Here<T>(T task) => IsGone ? throw new StoreUnavailableException("the store has failed") { IsForGood = true } : _away ? throw new StoreUnavailableException("the store is away") : task;
+    T Here<T>(T task) => IsGone ? throw new StoreUnavailableException("the store has failed") { IsForGood = true }
+        : _away ? throw new StoreUnavailableException("the store is away")
+        : task;
 
     public Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct) => Here(store).AcceptAsync(acceptance, ct);
 
-    public async Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
+    public async Task<IReadOnlyList<Lease>> LeaseAsync(QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone,
+        CancellationToken ct)
     {
         var leases = await Here(store).LeaseAsync(key, permits, owner, now, alone, ct);
         Leases.Enqueue((key, permits, leases.Count, alone));
@@ -42,7 +45,8 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
         Releases.Enqueue((leases.Count, dueAt, reason));
     }
 
-    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) => Here(store).CommitPointAsync(lease, transport, now, ct);
+    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) =>
+        Here(store).CommitPointAsync(lease, transport, now, ct);
 
     public async Task<RecordResult> RecordAsync(AttemptRecord record)
     {
@@ -53,17 +57,21 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
         return result;
     }
 
-    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) => Here(store).SweepAsync(owner, now, settleAt, ct);
+    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
+        Here(store).SweepAsync(owner, now, settleAt, ct);
     public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         SettlingFault is { } fault ? Task.FromException<int>(fault) : Here(store).SettleAsync(now, limit, ct);
-    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).PurgeIdempotencyAsync(now, limit, ct);
+    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        Here(store).PurgeIdempotencyAsync(now, limit, ct);
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).ExpireAsync(now, limit, ct);
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) => Here(store).DueKeysAsync(ct);
-    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) => Here(store).CancelAsync(tenant, message, now, ct);
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
+        Here(store).CancelAsync(tenant, message, now, ct);
 
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
         Here(store).RetryAsync(tenant, message, now, expiresAt, ct);
 
-    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
+    public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
         Here(store).RescheduleAsync(tenant, message, sendAt, expiresAt, ct);
 }
