@@ -83,7 +83,8 @@ public sealed partial class Dispatcher
             ? FailurePolicy.EndPin(lease, pinned, _lanes.Of(only).PatienceOf(route, lease.Envelope.Key.Stream), _time.Now)
             : FailurePolicy.EndRound(lease, _time.Now, _jitter());
 
-    // Without this, mail that failed at a relay which is back would wait for another that stays away, one probe at a time; and mail that only one
+    // Without this, mail that failed at a relay which is back would wait for another that stays away, one probe at a time; and mail that
+    // only one
     // provider may be asked about would wait for that one until it expires. Under hold it does: no other may have it anyway.
     static bool IsStuck(Lease lease, Route route) => HasOtherWays(lease.Envelope)
         && route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream).Cause
