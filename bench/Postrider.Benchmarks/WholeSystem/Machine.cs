@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Postrider.Benchmarks.WholeSystem;
 
 /// <summary>What the figures were measured on: without it they mean nothing.</summary>
+/// <param name="LoadBefore">Processes that wanted to run, averaged over the minute before: well above 0 means that others used the machine.</param>
 sealed record Machine(string Processor, int Cores, double MemoryGiB, string OperatingSystem, string Kernel, string Runtime,
-    string FileSystem)
+    string FileSystem, double LoadBefore)
 {
     public static Machine Describe(string folder) => new(
         File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1]
@@ -16,7 +17,8 @@ sealed record Machine(string Processor, int Cores, double MemoryGiB, string Oper
             ?? "unknown",
         Environment.OSVersion.VersionString,
         RuntimeInformation.FrameworkDescription,
-        new DriveInfo(folder).DriveFormat);
+        new DriveInfo(folder).DriveFormat,
+        double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture));
 
     /// <summary>Part of all processor time that the host took away since <paramref name="before"/> (a former <see cref="CpuTimes"/>), 0
     /// to 1.</summary>

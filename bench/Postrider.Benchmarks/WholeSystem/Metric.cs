@@ -42,9 +42,11 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
         };
     }
 
-    /// <summary>Postrider's median by the rival's; null when one is missing.</summary>
+    /// <summary>Median of the rounds' ratios, each of two measurements made one right after the other; null when one is missing.</summary>
     public double? Ratio(Measurements measured) =>
-        Rival is not null && measured.Median(Rival) is { } rival and > 0 ? measured.Median(Key) / rival : null;
+        Rival is not null && measured.Samples.TryGetValue(Key, out var mine) && measured.Samples.TryGetValue(Rival, out var theirs)
+            ? Measurements.Percentile(mine.Zip(theirs, (my, their) => my / their), 50)
+            : null;
 
     public string Budget => (MinimumRatio, Minimum, Maximum) switch
     {

@@ -63,8 +63,9 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
 
         {machine.Cores} cores ({machine.Processor}), {Text(machine.MemoryGiB)} GiB, {machine.OperatingSystem},
         {machine.Kernel}, {machine.Runtime}, file system {machine.FileSystem}.
-        Everything (load generator, server, relay) runs on these cores, over loopback. Medians of {scale.Rounds} rounds in rotated order;
-        highest steal of the host in any measurement {Text(Math.Round(steal * 100, 1))} %.
+        Everything (load generator, server, relay) runs on these cores, over loopback. Medians of {scale.Rounds} rounds in rotated
+        order, ratios of pairs measured one right after the other; highest steal of the host in any measurement
+        {Text(Math.Round(steal * 100, 1))} %; load of the machine before the run {Text(machine.LoadBefore)} (well above 0: others used it too; the ratios suffer less than the rates, the 99th percentiles most).
 
         {Table}
         ## How it is measured

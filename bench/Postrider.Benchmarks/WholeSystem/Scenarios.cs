@@ -11,25 +11,28 @@ sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessa
     public static readonly Scale Short = new(1, 2, 1, 1_000, 10_000, 3, 10);
 }
 
+/// <summary>One measurement by name.</summary>
+sealed record Scenario(string Name, Func<CancellationToken, Task> RunAsync);
+
 /// <summary>The measurements: each starts its servers in a fresh folder, warms them up, measures, and stops them.</summary>
 sealed class Scenarios(string root, Scale scale, Measurements measured)
 {
     readonly TimeProvider _clock = TimeProvider.System;
     int _folders;
 
-    public IReadOnlyList<(string Name, Func<CancellationToken, Task> Run)> All =>
+    /// <summary>What is compared stands together and is measured one right after the other: a machine's speed drifts.</summary>
+    public IReadOnlyList<IReadOnlyList<Scenario>> Groups =>
     [
-        ("limit", LimitAsync),
-        ("postfix end-to-end 128", ct => PostfixEndToEndAsync(128, ct)),
-        ("postrider end-to-end 128", ct => PostriderEndToEndAsync(128, ct)),
-        ("postfix end-to-end 64", ct => PostfixEndToEndAsync(64, ct)),
-        ("postrider end-to-end 64", ct => PostriderEndToEndAsync(64, ct)),
-        ("postfix accept", PostfixAcceptAsync),
-        ("postrider accept", PostriderAcceptAsync),
-        ("postfix latency", PostfixLatencyAsync),
-        ("postrider latency", PostriderLatencyAsync),
-        ("postrider batch", PostriderBatchAsync),
-        ("postrider cold-start", PostriderColdStartAsync),
+        [new("limit", LimitAsync)],
+        [new("postfix end-to-end 128", ct => PostfixEndToEndAsync(128, ct)),
+            new("postrider end-to-end 128", ct => PostriderEndToEndAsync(128, ct))],
+        [new("postfix end-to-end 64", ct => PostfixEndToEndAsync(64, ct)),
+            new("postrider end-to-end 64", ct => PostriderEndToEndAsync(64, ct))],
+        [new("postfix accept 128", ct => PostfixAcceptAsync(128, ct)), new("postrider accept 128", ct => PostriderAcceptAsync(128, ct))],
+        [new("postfix accept 32", ct => PostfixAcceptAsync(32, ct)), new("postrider accept 32", ct => PostriderAcceptAsync(32, ct))],
+        [new("postfix latency", PostfixLatencyAsync), new("postrider latency", PostriderLatencyAsync)],
+        [new("postrider batch", PostriderBatchAsync)],
+        [new("postrider cold-start", PostriderColdStartAsync)],
     ];
 
     async Task LimitAsync(CancellationToken ct)
@@ -77,30 +80,24 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         measured.Add("postrider.memory", ProcessUsage.PeakResidentBytes(postrider.ProcessId) / MiB);
     }
 
-    async Task PostfixAcceptAsync(CancellationToken ct)
+    async Task PostfixAcceptAsync(int connections, CancellationToken ct)
     {
-        foreach (var connections in (int[])[32, 128])
-        {
-            await using var postfix = await PostfixServer.StartAsync(Fresh(), relayPort: null, ct);
-            await SmtpLoad.RunAsync(postfix.Port, scale.PostfixMessages / 5, connections, ct);
-            var start = _clock.GetTimestamp();
-            await SmtpLoad.RunAsync(postfix.Port, scale.PostfixMessages, connections, ct);
-            measured.Add($"postfix.accept.{connections}", scale.PostfixMessages / _clock.GetElapsedTime(start).TotalSeconds);
-        }
+        await using var postfix = await PostfixServer.StartAsync(Fresh(), relayPort: null, ct);
+        await SmtpLoad.RunAsync(postfix.Port, scale.PostfixMessages / 5, connections, ct);
+        var start = _clock.GetTimestamp();
+        await SmtpLoad.RunAsync(postfix.Port, scale.PostfixMessages, connections, ct);
+        measured.Add($"postfix.accept.{connections}", scale.PostfixMessages / _clock.GetElapsedTime(start).TotalSeconds);
     }
 
-    async Task PostriderAcceptAsync(CancellationToken ct)
+    async Task PostriderAcceptAsync(int connections, CancellationToken ct)
     {
-        foreach (var connections in (int[])[32, 128])
-        {
-            await using var sink = await CountingSink.StartAsync(ct);
-            await using var postrider = await PostriderServer.StartAsync(Fresh(), sink.Port, ct);
-            await postrider.PauseAsync(ct);
-            await LoadAsync(postrider, connections, scale.WarmUpSeconds, ct);
-            measured.Add($"postrider.accept.{connections}", (await LoadAsync(postrider, connections, scale.Seconds, ct)).Rate);
-            if (sink.Count > 0)
-                throw new InvalidOperationException($"{sink.Count} mails were delivered while delivery was paused.");
-        }
+        await using var sink = await CountingSink.StartAsync(ct);
+        await using var postrider = await PostriderServer.StartAsync(Fresh(), sink.Port, ct);
+        await postrider.PauseAsync(ct);
+        await LoadAsync(postrider, connections, scale.WarmUpSeconds, ct);
+        measured.Add($"postrider.accept.{connections}", (await LoadAsync(postrider, connections, scale.Seconds, ct)).Rate);
+        if (sink.Count > 0)
+            throw new InvalidOperationException($"{sink.Count} mails were delivered while delivery was paused.");
     }
 
     async Task PostfixLatencyAsync(CancellationToken ct)

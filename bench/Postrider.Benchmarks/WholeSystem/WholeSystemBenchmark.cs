@@ -15,29 +15,36 @@ static class WholeSystemBenchmark
         var only = Option(arguments, "--only");
         var root = Directory.CreateDirectory(Option(arguments, "--folder") ?? Path.Combine(Repository, "artifacts", "bench-run")).FullName;
         var measured = new Measurements();
+        var machine = Machine.Describe(Repository);
         var steal = 0.0;
         for (var round = 0; round < scale.Rounds; round++)
         {
             var folder = Path.Combine(root, FormattableString.Invariant($"{TimeProvider.System.GetUtcNow():HHmmss}-{round}"));
-            var scenarios = new Scenarios(folder, scale, measured).All
-                .Where(scenario => only is null || scenario.Name.Contains(only, StringComparison.Ordinal)).ToList();
-            // Each round begins elsewhere, so that no measurement always follows the same one.
-            var shift = round * scenarios.Count / scale.Rounds;
-            foreach (var (name, run) in scenarios.Skip(shift).Concat(scenarios.Take(shift)))
+            foreach (var scenario in Order(new Scenarios(folder, scale, measured).Groups, round, scale.Rounds))
             {
-                Console.Error.WriteLine($"round {round + 1} of {scale.Rounds}: {name}");
+                if (only is not null && !scenario.Name.Contains(only, StringComparison.Ordinal))
+                    continue;
+                Console.Error.WriteLine($"round {round + 1} of {scale.Rounds}: {scenario.Name}");
                 var before = Machine.CpuTimes();
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
                 limit.CancelAfter(TimeSpan.FromMinutes(5));
-                await run(limit.Token);
+                await scenario.RunAsync(limit.Token);
                 steal = Math.Max(steal, Machine.StealSince(before));
-                Directory.Delete(root, recursive: true); // the disk has other things to do
+                if (Directory.Exists(folder))
+                    Directory.Delete(folder, recursive: true); // the disk has other things to do
             }
         }
-        var report = new Report(Machine.Describe(Repository), scale, steal, measured);
+        var report = new Report(machine, scale, steal, measured);
         Console.WriteLine(report.Table);
         if (only is null && scale != Scale.Short)
             await report.WriteAsync(Path.Combine(Repository, "bench"), ct);
+    }
+
+    /// <summary>Each round begins elsewhere, and every other one has the pairs the other way round: nothing always follows the same thing.</summary>
+    static IEnumerable<Scenario> Order(IReadOnlyList<IReadOnlyList<Scenario>> groups, int round, int rounds)
+    {
+        var first = round * groups.Count / rounds;
+        return groups.Skip(first).Concat(groups.Take(first)).SelectMany(group => round % 2 == 0 ? group : group.Reverse());
     }
 
     // artifacts/bin/Postrider.Benchmarks/release → the repository.
