@@ -75,8 +75,8 @@ static class PacedLatency
         for (var waited = 0; sink.Arrivals.Count < count && waited < 100; waited++)
             await Task.Delay(TimeSpan.FromMilliseconds(100), clock, ct);
 
-        // The first second warms up both sides.
-        var counted = Enumerable.Range(perSecond, count - perSecond).Where(sink.Arrivals.ContainsKey).ToList();
+        // The first third warms up both sides.
+        var counted = Enumerable.Range(count / 3, count - count / 3).Where(sink.Arrivals.ContainsKey).ToList();
         return new LatencyResult(
             [.. counted.Select(number => clock.GetElapsedTime(begun[number], sink.Arrivals[number]).TotalMilliseconds)],
             [.. counted.Select(number => Math.Max(0, clock.GetElapsedTime(accepted[number], sink.Arrivals[number]).TotalMilliseconds))],

@@ -5,7 +5,7 @@ namespace Postrider.Benchmarks.WholeSystem;
 /// <param name="PostfixMessages">Messages per measurement on Postfix.</param>
 sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int LimitMessages, int LatencySeconds, int BatchCalls)
 {
-    public static readonly Scale Full = new(3, 8, 12, 10_000, 100_000, 20, 100);
+    public static readonly Scale Full = new(3, 8, 12, 10_000, 100_000, 30, 100);
 
     /// <summary>Shows that everything runs; its figures say little.</summary>
     public static readonly Scale Short = new(1, 2, 1, 1_000, 10_000, 3, 10);
