@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Postrider.Chaos;
 
 /// <summary>The built product: started, asked, and killed.</summary>
-sealed class Server : IAsyncDisposable
+sealed partial class Server : IAsyncDisposable
 {
     public const string Key = "chaos-chaos-chaos-chaos-chaos-chaos";
 
@@ -66,6 +67,34 @@ sealed class Server : IAsyncDisposable
         }
         return false;
     }
+
+    /// <summary>SIGSTOP; returns when every thread stands still, so that no system call of it is under way.</summary>
+    public async Task FreezeAsync()
+    {
+        if (Signal(_process.Id, StopSignal) != 0)
+            return; // gone already
+        while (!_process.HasExited && Directory.GetDirectories($"/proc/{_process.Id}/task").Any(IsRunning))
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+    }
+
+    // proc(5): the state follows the name, which is in parentheses; T is stopped. A thread that has just ended does not run either.
+    static bool IsRunning(string thread)
+    {
+        try
+        {
+            var status = File.ReadAllText(Path.Combine(thread, "stat"));
+            return status[status.LastIndexOf(')') + 2] is not ('T' or 'Z' or 'X');
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    const int StopSignal = 19; // SIGSTOP, signal(7)
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
 
     /// <summary>SIGKILL; returns when the process is gone.</summary>
     public async Task KillAsync()

@@ -186,7 +186,8 @@ public sealed partial class LoadedConfiguration
         _ => Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? "",
     };
 
-    [GeneratedRegex(@"://[^/\s@]*@", RegexOptions.NonBacktracking)]
+    // To the last @ of the word: a password with an unescaped @ or / in it is a secret all the same.
+    [GeneratedRegex(@"://\S*@", RegexOptions.NonBacktracking)]
     private static partial Regex Credentials();
 
     // Options of a DSN that are secrets themselves: callback_key=….

@@ -35,7 +35,16 @@ public static class Server
     static async Task<int> ServeAsync(LoadedConfiguration configuration, TextWriter output)
     {
         await using var app = await ServerBuilder.BuildAsync(configuration);
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception) when (app.Services.GetRequiredService<FirstKey>().Text is not null)
+        {
+            // The key is in the database already and is shown only once: now or never.
+            await output.WriteLineAsync($"API key     {app.Services.GetRequiredService<FirstKey>().Text}   (made now and shown only this once: keep it)");
+            throw;
+        }
         await output.WriteAsync(Banner.Of(app, configuration));
         await output.FlushAsync();
         await app.WaitForShutdownAsync();
