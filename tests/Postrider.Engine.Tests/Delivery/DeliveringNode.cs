@@ -56,7 +56,8 @@ sealed class DeliveringNode : IAsyncDisposable
         Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, NullLogger<DeliveryHost>.Instance);
         Ids = new MessageIds(Clock);
         Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock,
-            new SubmissionOptions { AllowSingleLabelDomains = true }) { Router = Router };
+            new SubmissionOptions { AllowSingleLabelDomains = true })
+        { Router = Router };
     }
 
     public TimeProvider Clock { get; }
