@@ -107,17 +107,17 @@ static class Circuit
     /// <param name="probe">The result is that of the probe.</param>
     public static CircuitStep Report(in CircuitState state, CircuitOptions options, TimeSpan now, CircuitEvidence evidence, bool probe) =>
         state.Position switch
-    {
-        CircuitPosition.Closed => ReportClosed(state, options, now, evidence),
-        CircuitPosition.HalfOpen when probe => evidence switch
         {
-            CircuitEvidence.None => new CircuitStep(ReturnProbe(state), null),
-            CircuitEvidence.Throttled or CircuitEvidence.Answered => Close(state, now, "the probe was answered"),
-            CircuitEvidence.Failure => Open(state, options, now, account: false, "the probe failed"),
-            CircuitEvidence.AccountRefused => Open(state, options, now, account: true, "the account was refused"),
-        },
-        _ => new CircuitStep(state, null),
-    };
+            CircuitPosition.Closed => ReportClosed(state, options, now, evidence),
+            CircuitPosition.HalfOpen when probe => evidence switch
+            {
+                CircuitEvidence.None => new CircuitStep(ReturnProbe(state), null),
+                CircuitEvidence.Throttled or CircuitEvidence.Answered => Close(state, now, "the probe was answered"),
+                CircuitEvidence.Failure => Open(state, options, now, account: false, "the probe failed"),
+                CircuitEvidence.AccountRefused => Open(state, options, now, account: true, "the account was refused"),
+            },
+            _ => new CircuitStep(state, null),
+        };
 
     /// <summary>Opens it whatever the counts say: a stalled transport whose attempt failed at last.</summary>
     public static CircuitStep Trip(in CircuitState state, CircuitOptions options, TimeSpan now, string reason) =>

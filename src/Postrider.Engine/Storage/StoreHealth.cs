@@ -27,7 +27,8 @@ public sealed class StoreHealth : IDisposable
 
     internal static StoreUnavailableException Unavailable(Exception fault, bool mayHaveCommitted) =>
         new($"The storage has failed and the store has stopped ({fault.Message}). "
-            + "Check the disk, then start again: the start reads back what is stored.", fault, mayHaveCommitted) { IsForGood = true };
+            + "Check the disk, then start again: the start reads back what is stored.", fault, mayHaveCommitted)
+        { IsForGood = true };
 
     internal void Fail(Exception fault)
     {

@@ -183,8 +183,11 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
         node["a"].Capabilities = node["a"].Capabilities with { SmtpUtf8 = false };
-        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [new AddressText("jürgen@example.com"),
-            new AddressText("ann@example.com")] });
+        var id = await node.SubmitAsync(DeliveringNode.Mail with
+        {
+            To = [new AddressText("jürgen@example.com"),
+            new AddressText("ann@example.com")]
+        });
         await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Failed, RecipientState.Sent]));
         var failed = (await node.GetAsync(id)).Recipients[0];
         Assert.Contains("SMTPUTF8", failed.StatusReason, StringComparison.Ordinal);
@@ -195,8 +198,11 @@ public sealed class LaneTests
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
         node["a"].Capabilities = node["a"].Capabilities with { MaxRecipients = 20 };
-        var id = await node.SubmitAsync(DeliveringNode.Mail with { To = [.. Enumerable.Range(0, 50).Select(n =>
-            new AddressText($"r{n}@example.com"))] });
+        var id = await node.SubmitAsync(DeliveringNode.Mail with
+        {
+            To = [.. Enumerable.Range(0, 50).Select(n =>
+            new AddressText($"r{n}@example.com"))]
+        });
         await node.UntilAsync(async () => (await node.StatesAsync(id)).All(s => s == RecipientState.Sent));
         Assert.Equal([20, 20, 10], node["a"].Asked.Select(s => s.Recipients.Count));
         Assert.Equal(50, node["a"].Taken.Distinct().Count());

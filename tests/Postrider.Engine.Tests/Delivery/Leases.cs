@@ -14,29 +14,29 @@ static class Leases
 
     public static Lease Lease(int recipients = 1, int deferrals = 0, int rounds = 0, TransportHistory? history = null,
         string route = "default") => new()
-    {
-        Envelope = new QueuedEnvelope
         {
-            Id = new EnvelopeId(new MessageId(1L << 40), 0),
-            Key = new QueueKey(route, MailStream.Transactional, TenantId.First),
-            DueAt = Now,
-            ExpiresAt = Now.AddDays(1),
-            RecipientCount = recipients,
-            Claim = 1,
-            Tries = 1,
-            Deferrals = deferrals,
-            Rounds = rounds,
-            History = history ?? TransportHistory.Empty,
-        },
-        Owner = new Incarnation(0, 1),
-        Message = new LeasedMessage
-        {
-            Id = new MessageId(1L << 40),
-            Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("sender@example.org")) },
+            Envelope = new QueuedEnvelope
+            {
+                Id = new EnvelopeId(new MessageId(1L << 40), 0),
+                Key = new QueueKey(route, MailStream.Transactional, TenantId.First),
+                DueAt = Now,
+                ExpiresAt = Now.AddDays(1),
+                RecipientCount = recipients,
+                Claim = 1,
+                Tries = 1,
+                Deferrals = deferrals,
+                Rounds = rounds,
+                History = history ?? TransportHistory.Empty,
+            },
+            Owner = new Incarnation(0, 1),
+            Message = new LeasedMessage
+            {
+                Id = new MessageId(1L << 40),
+                Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("sender@example.org")) },
+                Recipients = [.. Enumerable.Range(0, recipients).Select(Recipient)],
+            },
             Recipients = [.. Enumerable.Range(0, recipients).Select(Recipient)],
-        },
-        Recipients = [.. Enumerable.Range(0, recipients).Select(Recipient)],
-    };
+        };
 
     public static Outcome Outcome(OutcomeKind kind, OutcomeScope scope, int code = 250, string? enhanced = null, string? command = "RCPT",
         string text = "words") =>

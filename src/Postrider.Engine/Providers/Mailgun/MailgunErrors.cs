@@ -21,7 +21,8 @@ static partial class MailgunErrors
         return answer.Status switch
         {
             200 when body.Id is { Length: > 2 } id => answer.ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by Mailgun as {id}", "2.0.0")
-                with { ProviderId = id.Trim('<', '>') }, // callbacks have it without brackets
+                with
+            { ProviderId = id.Trim('<', '>') }, // callbacks have it without brackets
             400 => OfRequest(answer, words, isAlone),
             // 402 not paid, 403 disabled, 404 a domain of another region or none.
             402 or 403 or 404 or 405 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, words),

@@ -198,7 +198,7 @@ public sealed class SmtpProviderTests
             User = "u",
             Password = "p",
             Options = new Dictionary<string, string>
-                { ["tls"] = "none", ["auth"] = "login,insecure", ["helo"] = "me.test", ["messages"] = "20" },
+            { ["tls"] = "none", ["auth"] = "login,insecure", ["helo"] = "me.test", ["messages"] = "20" },
         };
 
         Assert.Empty(Factory.Check(good));
