@@ -147,7 +147,7 @@ sealed partial class Lane
     {
         Message = lease.Message.Id,
         Tenant = lease.Envelope.Key.Tenant,
-        ReversePath = lease.Message.Content.From.Address,
+        ReversePath = lease.Message.Content.MailFrom,
         Content = lease.Message.Content,
         Recipients = recipients,
         AllRecipients = lease.Message.Recipients,

@@ -37,6 +37,19 @@ public sealed record SubmissionRequest
     /// <summary><c>retry</c> or <c>hold</c>; null: the default of the installation.</summary>
     public string? OnAmbiguous { get; init; }
     public string? OrderingKey { get; init; }
+
+    /// <summary>The whole message (RFC 5322) where the sender made it; null where the other members say what it is. With it
+    /// <see cref="From"/> is MAIL FROM (null: the message's own), <see cref="To"/> is whom it goes to (empty: whom its headers name), and
+    /// ReplyTo, Subject, Text, Html, Headers and Attachments stay empty. Relayed byte for byte except what must change.</summary>
+    public ReadOnlyMemory<byte>? Mime { get; init; }
+
+    /// <summary>With <see cref="Mime"/>: header fields that are not passed on, such as an entrance's own instructions. Compared without
+    /// regard to case; <c>X-Postrider-*</c> stands for all that start so. Bcc and Resent-Bcc never are passed on.</summary>
+    public IReadOnlyList<string> RemovedHeaders { get; init; } = [];
+
+    /// <summary>With <see cref="Mime"/>: nobody hears of failures (MAIL FROM:&lt;&gt;, RFC 5321 §4.5.5); <see cref="From"/> is not
+    /// read.</summary>
+    public bool HasEmptyReversePath { get; init; }
 }
 
 /// <summary>An address as written: <c>Name &lt;a@b&gt;</c> in one text, or address and name apart.</summary>

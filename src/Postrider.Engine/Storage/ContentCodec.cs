@@ -8,10 +8,11 @@ namespace Postrider.Storage;
 /// ever.</summary>
 static class ContentCodec
 {
-    const byte Version = 1;
+    /// <summary>Version 1 knew texts only; the rest of it is the same.</summary>
+    const byte Version = 2;
 
     [Flags]
-    enum Parts : byte { None = 0, Text = 1, Html = 2 }
+    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8 }
 
     [Flags]
     enum AttachmentForm : byte { None = 0, Inline = 1, ContentId = 2 }
@@ -19,7 +20,7 @@ static class ContentCodec
     public static void Write(FieldWriter to, MessageContent content)
     {
         to.Byte(Version);
-        to.Byte((byte)((content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)));
+        to.Byte((byte)PartsOf(content));
         WriteMailbox(to, content.From);
         to.Number(content.ReplyTo.Count);
         foreach (var mailbox in content.ReplyTo)
@@ -38,13 +39,21 @@ static class ContentCodec
         to.Number(content.Attachments.Count);
         foreach (var attachment in content.Attachments)
             WriteAttachment(to, attachment);
+        if (content.ReversePath is { } path)
+            to.Text(path.Address?.ToString());
+        if (content.Mime is { } mime)
+            to.Bytes(mime.Span);
     }
 
-    /// <summary>The attachments of the result are parts of <paramref name="data"/>, which must not change.</summary>
+    static Parts PartsOf(MessageContent content) =>
+        (content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)
+        | (content.Mime is null ? 0 : Parts.Mime) | (content.ReversePath is null ? 0 : Parts.ReversePath);
+
+    /// <summary>Attachments and MIME of the result are parts of <paramref name="data"/>, which must not change.</summary>
     public static MessageContent Read(ReadOnlyMemory<byte> data)
     {
         var from = new FieldReader(data);
-        if (from.Byte() is not Version and var version)
+        if (from.Byte() is not (1 or Version) and var version)
             throw new InvalidDataException(
                 $"A stored message has format {version}, made by a newer Postrider; this one knows up to {Version}.");
         var parts = (Parts)from.Byte();
@@ -57,6 +66,8 @@ static class ContentCodec
             Html = parts.HasFlag(Parts.Html) ? from.Text() : null,
             Headers = ReadList(ref from, ReadHeader),
             Attachments = ReadList(ref from, ReadAttachment),
+            ReversePath = parts.HasFlag(Parts.ReversePath) ? ReadReversePath(ref from) : null,
+            Mime = parts.HasFlag(Parts.Mime) ? from.Bytes() : null,
         };
         return from.AtEnd
             ? content
@@ -88,6 +99,9 @@ static class ContentCodec
         var name = from.Text();
         return StoredAddress.Mailbox(name.Length == 0 ? null : name, from.Text());
     }
+
+    static ReversePath ReadReversePath(ref FieldReader from) =>
+        from.Text() is { Length: > 0 } address ? new ReversePath(StoredAddress.Parse(address)) : default;
 
     static HeaderField ReadHeader(ref FieldReader from)
     {

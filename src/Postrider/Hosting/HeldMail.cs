@@ -26,7 +26,7 @@ sealed partial class HeldMail(IInbox inbox, TimeProvider clock, ILogger<HeldMail
         {
             Tenant = tenant,
             Message = message,
-            ReversePath = content.From.Address,
+            ReversePath = content.MailFrom,
             Content = content,
             Recipients = held,
             AllRecipients = all,

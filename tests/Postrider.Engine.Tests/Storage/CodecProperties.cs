@@ -46,6 +46,8 @@ public sealed class CodecProperties
         from html in OptionalTexts
         from headers in Gen.ArrayOf(Headers)
         from attachments in Gen.ArrayOf(Attachments, 2)
+        from mime in Gen.Elements<string?>(null, "", "From: a@example.org\r\n\r\nHello.\r\n")
+        from path in Gen.Elements<ReversePath?>(null, new ReversePath(null), new ReversePath(EmailAddress.Parse("bounces@example.org")))
         select new MessageContent
         {
             From = sender,
@@ -55,6 +57,8 @@ public sealed class CodecProperties
             Html = html,
             Headers = headers,
             Attachments = attachments,
+            Mime = mime is null ? null : System.Text.Encoding.ASCII.GetBytes(mime),
+            ReversePath = path,
         };
 
     static readonly Gen<Outcome> Outcomes =
@@ -141,10 +145,30 @@ public sealed class CodecProperties
     public void A_newer_format_is_named_as_such()
     {
         var data = Encode(new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")) });
-        data[0] = 2;
+        data[0] = 3;
 
         Assert.Contains("newer Postrider", Assert.Throws<InvalidDataException>(() => ContentCodec.Read(data)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_first_format_is_still_read()
+    {
+        var content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")), Subject = "old", Text = "hello" };
+        var data = Encode(content);
+        data[0] = 1;
+
+        Assert.Equivalent(Comparable(content), Comparable(ContentCodec.Read(data)), strict: true);
+    }
+
+    [Fact]
+    public void Reports_go_to_the_sender_unless_the_reverse_path_says_otherwise()
+    {
+        var content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")) };
+
+        Assert.Equal(content.From.Address, content.MailFrom);
+        Assert.Null((content with { ReversePath = new ReversePath(null) }).MailFrom);
+        Assert.Equal("b@example.org", (content with { ReversePath = new(EmailAddress.Parse("b@example.org")) }).MailFrom?.ToString());
     }
 
     [Theory]
@@ -178,6 +202,8 @@ public sealed class CodecProperties
         Headers = c.Headers.Select(h => (h.Name, h.Value)).ToList(),
         Attachments = c.Attachments.Select(a => (a.FileName, a.ContentType, a.ContentId, a.Inline, Convert.ToHexString(a.Content.Span)))
             .ToList(),
+        Mime = c.Mime is { } mime ? Convert.ToHexString(mime.Span) : null,
+        c.ReversePath,
     };
 
     static void Holds<T>(Gen<T> values, Action<T> property, int tests = 300) =>
