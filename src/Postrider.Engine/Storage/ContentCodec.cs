@@ -67,7 +67,8 @@ static class ContentCodec
             Headers = ReadList(ref from, ReadHeader),
             Attachments = ReadList(ref from, ReadAttachment),
             ReversePath = parts.HasFlag(Parts.ReversePath) ? ReadReversePath(ref from) : null,
-            Mime = parts.HasFlag(Parts.Mime) ? from.Bytes() : null,
+            // A bare null would become empty memory.
+            Mime = parts.HasFlag(Parts.Mime) ? from.Bytes() : default(ReadOnlyMemory<byte>?),
         };
         return from.AtEnd
             ? content

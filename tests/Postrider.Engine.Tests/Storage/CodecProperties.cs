@@ -57,7 +57,7 @@ public sealed class CodecProperties
             Html = html,
             Headers = headers,
             Attachments = attachments,
-            Mime = mime is null ? null : System.Text.Encoding.ASCII.GetBytes(mime),
+            Mime = mime is null ? default(ReadOnlyMemory<byte>?) : System.Text.Encoding.ASCII.GetBytes(mime),
             ReversePath = path,
         };
 
