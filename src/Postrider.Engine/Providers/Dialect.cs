@@ -37,6 +37,25 @@ public interface IDialect
 /// with.</param>
 public sealed record DialectCredential(string Key, bool IsSigned = false);
 
+/// <summary>The refusals that only dialects give.</summary>
+public static class DialectProblems
+{
+    /// <summary>Nothing was presented that the vendor knows; a key that is no good is <c>unauthenticated</c>.</summary>
+    public static Problem MissingCredential { get; } = new(
+        "missing-credential", 401, "No credential", "Present an API key of this server, in the way of this API.");
+
+    public static Problem NoSuchCall { get; } = new("no-such-call", 404, "Not found", "Not Found");
+
+    public static Problem NoSuchTemplate(string name) =>
+        new("no-such-template", 404, "No such template", $"There is no template '{name}'.")
+        {
+            Errors = [new("/template", "no-such-template", $"There is no template '{name}'.")],
+        };
+
+    public static Problem BrokenTemplate(string why) =>
+        new("broken-template", 422, "Broken template", why) { Errors = [new("/template", "broken-template", why)] };
+}
+
 /// <summary>What a call to a dialect asks for.</summary>
 public abstract record DialectReading
 {
@@ -62,15 +81,10 @@ public abstract record DialectReading
 }
 
 /// <summary>One message out of a call.</summary>
-/// <param name="Request">Where <see cref="Mime"/> is set it says only the envelope: From the MAIL FROM (null: as the MIME says), To the
-/// recipients (empty: as the MIME says).</param>
 public sealed record DialectSubmission(SubmissionRequest Request)
 {
     /// <summary>To be filled in before the message has a content; null when it has one.</summary>
     public DialectTemplate? Template { get; init; }
-
-    /// <summary>The whole message as the caller made it; null when <see cref="Request"/> says what is in it.</summary>
-    public ReadOnlyMemory<byte>? Mime { get; init; }
 }
 
 /// <summary>A template that a call names, or brings along.</summary>

@@ -86,6 +86,20 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
     }
 
+    /// <summary>Checks as <see cref="SubmitAsync"/> does, and stores nothing: for each its problem, or null where it would have been
+    /// accepted.</summary>
+    public IReadOnlyList<Problem?> Check(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context)
+    {
+        var problems = new Problem?[entries.Count];
+        if (Refuse(context) is { } refusal)
+            Array.Fill(problems, refusal);
+        else if (entries.Count > options.MaxMessagesPerCall)
+            Array.Fill(problems, SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
+        else
+            PrepareAll(entries, context, out problems, out _, out _);
+        return problems;
+    }
+
     /// <summary>One message per destination, all with the same content, stored once. Any fault refuses the call.</summary>
     public async Task<SubmissionResult> SubmitToDestinationsAsync(
         SubmissionRequest shared, IReadOnlyList<Destination> destinations, SubmissionContext context, CancellationToken ct)

@@ -9,6 +9,14 @@ namespace Postrider.Tenants;
 /// <c>not-yet-valid</c>, <c>expired</c> or <c>revoked</c>.</param>
 public sealed record TokenStatus(bool Valid, DateTimeOffset? ExpiresAt, TenantId? Tenant, Scopes Scopes, string? Reason);
 
+/// <summary>Who a signed request claims to be from.</summary>
+/// <param name="Secret">What the signature must have been made with.</param>
+public sealed record Signer(Principal Principal, string Secret)
+{
+    /// <summary>Without the secret.</summary>
+    public override string ToString() => Principal.ToString();
+}
+
 /// <summary>Turns the credential of a request into the principal it acts as.</summary>
 public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider clock)
 {
@@ -24,6 +32,16 @@ public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider cloc
         var found = keys.RecogniseAsync(bearer);
         return found.IsCompletedSuccessfully ? new ValueTask<Authentication>(Of(found.Result)) : OfKeyAsync(found);
     }
+
+    /// <summary>Who signs with this access key; null when there is none, or it is not usable. Trust it only once the signature
+    /// stands.</summary>
+    /// <exception cref="StoreUnavailableException">The storage cannot be reached.</exception>
+    public async ValueTask<Signer?> FindSignerAsync(string accessKeyId) => await keys.OpenSigV4Async(accessKeyId) is var (key, secret)
+        ? new Signer(new Principal(key.Tenant, key.Id, key.Scopes, key.ExpiresAt, IsToken: false), secret)
+        : null;
+
+    /// <summary>For a signature that stood.</summary>
+    public void NoteUse(Principal principal) => keys.NoteUse(principal.KeyId);
 
     /// <summary>Says more than <see cref="AuthenticateAsync"/> does, about a credential that the caller presents as its own.</summary>
     /// <exception cref="StoreUnavailableException">The storage cannot be reached.</exception>

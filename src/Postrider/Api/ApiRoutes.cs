@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Api.Dialects;
 using Postrider.Hosting;
 
 namespace Postrider.Api;
@@ -10,6 +11,7 @@ static class ApiRoutes
     {
         services.AddSingleton<JsonBody>();
         services.AddSingleton<NdjsonSubmission>();
+        services.AddDialects();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
         {
@@ -26,6 +28,8 @@ static class ApiRoutes
     public static void MapApi(this WebApplication app, Role roles)
     {
         app.UseMiddleware<LastResort>();
+        if (roles.HasFlag(Role.Api))
+            app.UseDialects();
         app.UseRouting();
         app.UseMiddleware<Gate>();
         app.UseRequestDecompression();

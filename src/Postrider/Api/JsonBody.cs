@@ -15,7 +15,8 @@ delegate T? Shape<T>(JsonElement body, out Problem? problem) where T : class;
 /// <param name="Hash">SHA-256 of call and body in canonical form; null unless asked for.</param>
 readonly record struct BodyResult<T>(T? Value, Problem? Problem, byte[]? Hash = null) where T : class;
 
-/// <summary>Reads request bodies as JSON, within limits of size and of the memory that all bodies take together.</summary>
+/// <summary>Reads request bodies, as JSON unless told otherwise, within limits of size and of the memory that all bodies take
+/// together.</summary>
 sealed class JsonBody(ServerOptions options)
 {
     // Most cold calls carry some hundred bytes.
@@ -59,12 +60,21 @@ sealed class JsonBody(ServerOptions options)
         }
     }
 
-    async ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class
+    /// <summary>The body of a send call in a shape that is not ours, whatever its type.</summary>
+    /// <param name="read">Gets bytes of its own. What is counted as taken is given back after it.</param>
+    public ValueTask<T> ReadBytesAsync<T>(HttpContext context, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
+        ReadWholeAsync(context, options.MaxSendBytes, buffer => read(buffer.ToArray()), refuse);
+
+    ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class =>
+        IsJson(context.Request)
+            ? ReadWholeAsync(
+                context, limit, buffer => Parse(buffer, shape, hashAs), static problem => new BodyResult<T>(null, problem))
+            : new(new BodyResult<T>(null, WrongType));
+
+    async ValueTask<T> ReadWholeAsync<T>(HttpContext context, long limit, Func<ReadOnlySequence<byte>, T> parse, Func<Problem, T> refuse)
     {
-        if (!IsJson(context.Request))
-            return new(null, WrongType);
         if (context.Request.ContentLength > limit)
-            return new(null, TooLarge(limit));
+            return refuse(TooLarge(limit));
         var reader = context.Request.BodyReader;
         long counted = 0;
         try
@@ -78,7 +88,7 @@ sealed class JsonBody(ServerOptions options)
                     reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                     continue;
                 }
-                var result = refusal is null ? Parse(read.Buffer, shape, hashAs) : new(null, refusal);
+                var result = refusal is null ? parse(read.Buffer) : refuse(refusal);
                 reader.AdvanceTo(read.Buffer.End);
                 return result;
             }

@@ -2,11 +2,13 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Postrider.Api.Dialects;
 using Postrider.Messages;
 
 namespace Postrider.Api;
 
-/// <summary>Writes problems as RFC 9457 has them; under <c>/emails</c> with the members that Resend's SDKs read as well.</summary>
+/// <summary>Writes problems as RFC 9457 has them; under <c>/emails</c> with the members that Resend's SDKs read as well; to calls in a
+/// vendor's dialect, as that vendor does.</summary>
 static class ProblemWriter
 {
     public static readonly JsonWriterOptions Readable =
@@ -14,6 +16,11 @@ static class ProblemWriter
 
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {
+        if (context.Features.Get<DialectCall>() is { } call)
+        {
+            await call.Dialect.Refuse(problem).WriteAsync(context);
+            return;
+        }
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.ContentType = "application/problem+json";

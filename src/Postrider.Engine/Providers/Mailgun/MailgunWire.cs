@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Postrider.Providers.Mailgun;
@@ -6,6 +8,13 @@ namespace Postrider.Providers.Mailgun;
 /// <param name="Id">Of what was taken, in angle brackets; null for a refusal.</param>
 sealed record MailgunAnswer(string? Id, string? Message);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower, NumberHandling = JsonNumberHandling.Strict)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    NumberHandling = JsonNumberHandling.Strict)]
 [JsonSerializable(typeof(MailgunAnswer))]
-sealed partial class MailgunJson : JsonSerializerContext;
+sealed partial class MailgunJson : JsonSerializerContext
+{
+    /// <summary>With the angle brackets of ids as they are.</summary>
+    public static MailgunJson Written =>
+        field ??= new MailgunJson(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

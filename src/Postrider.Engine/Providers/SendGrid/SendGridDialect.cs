@@ -93,6 +93,7 @@ public sealed class SendGridDialect : IDialect
             ["", "reply_to", var place, ..] => mail.ReplyToList is null ? "reply_to.email" : $"reply_to_list.{place}.email",
             ["", "subject"] => mail.Personalizations![index].Subject is null ? "subject" : own + "subject",
             ["", "text" or "html", ..] => "content",
+            ["", "template"] => "template_id",
             ["", "tags", .. var rest] => string.Join('.', ["categories", .. rest]),
             ["", "metadata", .. var rest] => string.Join('.', ["custom_args", .. rest]),
             ["", _, ..] => pointer[1..].Replace('/', '.'),
@@ -106,7 +107,8 @@ public sealed class SendGridDialect : IDialect
 
     static int StatusOf(Problem problem) => problem.Status switch
     {
-        401 or 403 or 413 or 429 or >= 500 => problem.Status,
+        404 when problem.Slug == "no-such-template" => 400,
+        401 or 403 or 404 or 413 or 429 or >= 500 => problem.Status,
         _ => 400,
     };
 

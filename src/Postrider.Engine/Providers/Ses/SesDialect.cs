@@ -65,6 +65,8 @@ public sealed class SesDialect : IDialect
             { Slug: Expired } => (403, "InvalidSignatureException"),
             { Slug: Malformed } => (403, "IncompleteSignatureException"),
             { Slug: "unverified-sender" } => (400, "MailFromDomainNotVerifiedException"),
+            { Slug: "missing-credential" } => (403, "MissingAuthenticationTokenException"),
+            { Slug: "no-such-call" } => (404, "UnknownOperationException"),
             { Status: 401 } => (403, "UnrecognizedClientException"),
             { Status: 403 } => (403, "AccessDeniedException"),
             { Status: 404 } => (404, "NotFoundException"),

@@ -76,8 +76,15 @@ static class SesSubmissions
         if (raw.Data.IsEmpty)
             return null;
         var request = Addressed(email.FromEmailAddress, email.Destination, null, email.EmailTags);
-        var envelope = request with { To = [.. request.To, .. request.Cc, .. request.Bcc], Cc = [], Bcc = [] };
-        return new DialectSubmission(envelope) { Mime = raw.Data };
+        return new DialectSubmission(request with
+        {
+            To = [.. request.To, .. request.Cc, .. request.Bcc],
+            Cc = [],
+            Bcc = [],
+            Mime = raw.Data,
+            // Instructions to SES; it takes them out too.
+            RemovedHeaders = ["X-SES-*"],
+        });
     }
 
     static DialectSubmission? Simple(SesSimple simple, SubmissionRequest request, out string fault)

@@ -59,7 +59,7 @@ public sealed class SesDialectTests
         var given = Assert.Single(Submit(SendPath, $$$"""{"Content":{"Raw":{"Data":"{{{mime}}}"}},"FromEmailAddress":"x@y.test","Destination":{"ToAddresses":["t@u.test"],"BccAddresses":["v@w.test"]}}""").Submissions);
         var left = Assert.Single(Submit(SendPath, $$$$"""{"Content":{"Raw":{"Data":"{{{{mime}}}}"}}}""").Submissions);
 
-        Assert.Equal("From: a@b.test\r\nTo: c@d.test\r\n\r\nhi\r\n", Encoding.UTF8.GetString(given.Mime!.Value.Span));
+        Assert.Equal("From: a@b.test\r\nTo: c@d.test\r\n\r\nhi\r\n", Encoding.UTF8.GetString(given.Request.Mime!.Value.Span));
         Assert.Equal(("x@y.test", "t@u.test,v@w.test"),
             (given.Request.From!.Value.Text, string.Join(',', given.Request.To.Select(a => a.Text))));
         Assert.Equal((null, 0), (left.Request.From, left.Request.To.Count));

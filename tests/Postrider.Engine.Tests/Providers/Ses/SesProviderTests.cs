@@ -72,7 +72,7 @@ public sealed class SesProviderTests
                 Headers = [.. mime.Headers,
                 MessageMaker.Field("X-Postrider-Id", envelope.Message.ToString())]
             });
-            Assert.Equal(expected.Bytes.ToArray(), arrived.Mime!.Value.ToArray());
+            Assert.Equal(expected.Bytes.ToArray(), arrived.Request.Mime!.Value.ToArray());
         }
     }
 

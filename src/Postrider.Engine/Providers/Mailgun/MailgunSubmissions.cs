@@ -1,0 +1,160 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+using Postrider.Providers.Http;
+
+namespace Postrider.Providers.Mailgun;
+
+/// <summary>From the fields of a Mailgun call to submissions: one, or with recipient variables one for each <c>to</c>.</summary>
+static partial class MailgunSubmissions
+{
+    /// <summary>Some SDKs call every file application/octet-stream; these are told by their names.</summary>
+    static readonly FrozenDictionary<string, string> Types = new Dictionary<string, string>
+    {
+        [".csv"] = "text/csv",
+        [".gif"] = "image/gif",
+        [".html"] = "text/html",
+        [".ics"] = "text/calendar",
+        [".jpeg"] = "image/jpeg",
+        [".jpg"] = "image/jpeg",
+        [".json"] = "application/json",
+        [".pdf"] = "application/pdf",
+        [".png"] = "image/png",
+        [".svg"] = "image/svg+xml",
+        [".txt"] = "text/plain",
+        [".webp"] = "image/webp",
+        [".xml"] = "application/xml",
+        [".zip"] = "application/zip",
+    }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>What Mailgun itself does, with which we have nothing to do: its own way of naming variables.</summary>
+    const string VariablesHeader = "X-Mailgun-Variables";
+
+    /// <summary>Whether a field counts among the options, whose size is limited.</summary>
+    public static bool IsOption(string name) => name.Length > 2 && name[1] == ':' && name[0] is 'o' or 'h' or 'v' or 't';
+
+    /// <summary>Throws <see cref="JsonException"/> for variables that are no JSON object.</summary>
+    public static IReadOnlyList<DialectSubmission> Of(IReadOnlyList<FormPart> form)
+    {
+        var variables = Text(form, "recipient-variables") is { Length: > 0 } json ? JsonElement.Parse(json) : default;
+        var to = AddressLists.Read(List(form, "to"));
+        if (variables.ValueKind == JsonValueKind.Undefined)
+            return [Submission(form, to, null)];
+        if (variables.ValueKind != JsonValueKind.Object)
+            throw new JsonException("recipient-variables is no object");
+        var byAddress = variables.EnumerateObject().GroupBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)
+            .ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.OrdinalIgnoreCase);
+        // Duplicates get one message, as at Mailgun.
+        return to.Count == 0
+            ? [Submission(form, to, null)]
+            : [.. to.DistinctBy(one => one.Text, StringComparer.OrdinalIgnoreCase)
+                .Select(one => Submission(form, [one], VariablesOf(byAddress.GetValueOrDefault(one.Text), one)))];
+    }
+
+    /// <summary>The message as MIME and whom it goes to. Null when there is no message.</summary>
+    public static DialectSubmission? OfMime(IReadOnlyList<FormPart> form)
+    {
+        var message = form.FirstOrDefault(part => part.Name == "message");
+        return message.Name is null ? null : new DialectSubmission(new SubmissionRequest
+        {
+            To = [.. AddressLists.Read(List(form, "to")).Select(to => to with { Name = null })],
+            Tags = Tags(form),
+            Metadata = Metadata(form, null),
+            SendAt = SendAt(form),
+            Mime = message.Value,
+            RemovedHeaders = ["X-Mailgun-*"],
+        });
+    }
+
+    public static bool IsTest(IReadOnlyList<FormPart> form) => Text(form, "o:testmode")?.ToLowerInvariant() is "yes" or "true";
+
+    /// <param name="variables">Of the one recipient; null when the call has none.</param>
+    static DialectSubmission Submission(
+        IReadOnlyList<FormPart> form, IReadOnlyList<AddressText> to, IReadOnlyDictionary<string, string>? variables)
+    {
+        var headers = form.Where(part => part.Name.StartsWith("h:", StringComparison.OrdinalIgnoreCase))
+            .Select(part => KeyValuePair.Create(part.Name[2..], Filled(HeaderText.Decode(part.Text), variables)!)).ToList();
+        var request = new SubmissionRequest
+        {
+            From = Filled(Text(form, "from"), variables) is { Length: > 0 } from ? new AddressText(from.Trim()) : null,
+            To = to,
+            Cc = AddressLists.Read(List(form, "cc")),
+            Bcc = AddressLists.Read(List(form, "bcc")),
+            ReplyTo = AddressLists.Read(headers.FirstOrDefault(header => Is(header.Key, "Reply-To")).Value),
+            Subject = Filled(Text(form, "subject"), variables),
+            Text = Filled(Text(form, "text"), variables),
+            Html = Filled(Text(form, "html"), variables),
+            Headers = [.. headers.Where(header => !Is(header.Key, "Reply-To") && !Is(header.Key, VariablesHeader))],
+            // A part without a file name is dropped, as at Mailgun.
+            Attachments = [.. form.Where(part => part is { Name: "attachment" or "inline", FileName: not null }).Select(Attachment)],
+            Tags = Tags(form),
+            Metadata = Metadata(form, variables),
+            SendAt = SendAt(form),
+        };
+        var data = Text(form, "t:variables") ?? headers.FirstOrDefault(header => Is(header.Key, VariablesHeader)).Value;
+        return new DialectSubmission(request)
+        {
+            Template = Text(form, "template") is { Length: > 0 } name
+                ? new DialectTemplate { Name = name, Data = data is null ? default : JsonElement.Parse(data) }
+                : null,
+        };
+    }
+
+    /// <summary>An inline file is shown where the HTML says <c>cid:</c> and its name.</summary>
+    static AttachmentText Attachment(FormPart part)
+    {
+        var isUnnamed = part.ContentType is null or "application/octet-stream";
+        var type = isUnnamed && Types.TryGetValue(Path.GetExtension(part.FileName!), out var known) ? known : part.ContentType;
+        var id = part.Name == "inline" && MimeAttachment.IsContentId(part.FileName!) ? part.FileName : null;
+        return new AttachmentText(part.FileName, type, null, id, part.Value) { Disposition = part.Name };
+    }
+
+    /// <summary>What stands behind <c>%recipient.</c>, and the whole of it for <c>%recipient%</c> and <c>%recipient_email%</c>.</summary>
+    static Dictionary<string, string> VariablesOf(JsonElement own, AddressText to)
+    {
+        var variables = own.ValueKind != JsonValueKind.Object ? [] : own.EnumerateObject().GroupBy(value => value.Name)
+            .ToDictionary(group => "." + group.Key, group => CallbackText.TextOf(group.Last().Value) ?? group.Last().Value.GetRawText());
+        variables[""] = variables["_email"] = to.Text;
+        variables["_name"] = to.Name ?? "";
+        return variables;
+    }
+
+    /// <summary>In one go: what a value brings in is not looked through again. A variable that is not there becomes nothing.</summary>
+    static string? Filled(string? text, IReadOnlyDictionary<string, string>? variables) => text is null || variables is null
+        ? text : Variable().Replace(text, match => variables.GetValueOrDefault(match.Groups[1].Value, ""));
+
+    [GeneratedRegex("%recipient((?:\\.[^%\\s]{1,100}|_email|_name)?)%", RegexOptions.CultureInvariant)]
+    private static partial Regex Variable();
+
+    static string[] Tags(IReadOnlyList<FormPart> form) =>
+        [.. form.Where(part => part.Name == "o:tag").Select(part => part.Text).Distinct()];
+
+    static MetadataEntry[] Metadata(IReadOnlyList<FormPart> form, IReadOnlyDictionary<string, string>? variables) =>
+        [.. form.Where(part => part.Name.StartsWith("v:", StringComparison.Ordinal))
+            .Select(part => new MetadataEntry(part.Name[2..], Filled(part.Text, variables)!))];
+
+    /// <summary>From an RFC 2822 date to ours; what is none is left for the submitter to refuse.</summary>
+    static string? SendAt(IReadOnlyList<FormPart> form)
+    {
+        if (Text(form, "o:deliverytime") is not { Length: > 0 } text)
+            return null;
+        string[] formats = ["ddd, d MMM yyyy H:mm:ss zzz", "ddd, d MMM yyyy H:mm:ss 'GMT'", "d MMM yyyy H:mm:ss zzz"];
+        return DateTimeOffset.TryParseExact(text.Trim(), formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
+            : text;
+    }
+
+    static string? Text(IReadOnlyList<FormPart> form, string name)
+    {
+        var part = form.FirstOrDefault(part => part.Name == name);
+        return part.Name is null ? null : part.Text;
+    }
+
+    static string List(IReadOnlyList<FormPart> form, string name) =>
+        string.Join(", ", form.Where(part => part.Name == name).Select(part => part.Text));
+
+    static bool Is(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,158 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Submission;
+using Postrider.Tenants;
+
+namespace Postrider.Api.Dialects;
+
+/// <summary>Takes calls to the vendors' send APIs: finds out who calls, lets the dialect read the call, hands its messages to the
+/// submitter, and answers as the vendor does.</summary>
+sealed class DialectEndpoint(
+    Authenticator authenticator, Submitter submitter, JsonBody bodies, TimeProvider clock, IHostApplicationLifetime lifetime)
+{
+    public async Task ServeAsync(HttpContext context)
+    {
+        var (dialect, path) = context.Features.GetRequiredFeature<DialectCall>();
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            context.Response.Headers.Connection = "close";
+            await ProblemWriter.WriteAsync(context, SubmissionProblems.Draining);
+            return;
+        }
+        var call = Read(context, path);
+        var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(dialect, call) : (null, DialectProblems.NoSuchCall);
+        var answer = caller is null ? dialect.Refuse(problem!) : await AnswerAsync(context, dialect, call, caller);
+        await answer.WriteAsync(context);
+    }
+
+    /// <summary>Exactly one of the two is null. A signature is yet to be checked: it is made over the body.</summary>
+    async ValueTask<(Caller?, Problem?)> FindCallerAsync(IDialect dialect, InboundCall call)
+    {
+        var credential = dialect.ReadCredential(call);
+        if (credential is null)
+            return (null, DialectProblems.MissingCredential);
+        Caller caller;
+        if (credential.IsSigned)
+        {
+            if (await authenticator.FindSignerAsync(credential.Key) is not { } signer)
+                return (null, TenantProblems.Unauthenticated);
+            caller = new Caller(signer.Principal, signer.Secret);
+        }
+        else
+        {
+            var authentication = await authenticator.AuthenticateAsync(credential.Key);
+            if (authentication.Principal is not { } principal)
+                return (null, authentication.Problem);
+            caller = new Caller(principal, Secret: null);
+        }
+        return caller.Principal.Missing(Scopes.Send) is { } missing ? (null, missing) : (caller, null);
+    }
+
+    async Task<DialectAnswer> AnswerAsync(HttpContext context, IDialect dialect, InboundCall call, Caller caller)
+    {
+        var (reading, hash) = await bodies.ReadBytesAsync(
+            context, body => Read(dialect, call with { Body = body }, caller), problem => new Parsed(Refused(dialect, problem), []));
+        return reading switch
+        {
+            DialectReading.Answered(var answer) => answer,
+            DialectReading.Submit { DryRun: true } submit => Try(submit, new SubmissionContext(caller.Principal.Tenant, null, default)),
+            DialectReading.Submit submit => await SubmitAsync(dialect, submit, ContextOf(dialect, submit, caller, hash)),
+            _ => throw new InvalidOperationException($"The dialect of {dialect.Vendor} read something unheard of."),
+        };
+    }
+
+    Parsed Read(IDialect dialect, InboundCall call, Caller caller)
+    {
+        if (caller.Secret is { } secret)
+        {
+            if (dialect.Verify(call, secret, clock.GetUtcNow()) is { } problem)
+                return new Parsed(Refused(dialect, problem), []);
+            authenticator.NoteUse(caller.Principal);
+        }
+        var reading = dialect.Read(call);
+        return new Parsed(reading, reading is DialectReading.Submit { IdempotencyKey: not null } ? Hash(call) : []);
+    }
+
+    async Task<DialectAnswer> SubmitAsync(IDialect dialect, DialectReading.Submit submit, SubmissionContext context)
+    {
+        var entries = Entries(submit);
+        var result = entries switch
+        {
+            [{ Problem: { } problem }] => new SubmissionResult.Refused(problem),
+            [{ Request: { } request }] => await submitter.SubmitAsync(request, context, CancellationToken.None),
+            _ => await submitter.SubmitManyAsync(entries, context, submit.AllOrNothing, CancellationToken.None),
+        };
+        return result switch
+        {
+            SubmissionResult.Accepted(var receipt) => submit.Answer(ReceiptOf(receipt)),
+            SubmissionResult.Replayed(var bytes) => DialectAnswers.Kept(bytes),
+            SubmissionResult.Refused(var problem) when entries.Count == 1 =>
+                submit.Answer(new DialectReceipt(null, [new DialectItem(null, problem)])),
+            SubmissionResult.Refused(var problem) when submit.AllOrNothing && problem.Errors.Count > 0 =>
+                submit.Answer(new DialectReceipt(null, Apart(problem, entries.Count))),
+            SubmissionResult.Refused(var problem) => dialect.Refuse(problem),
+            _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
+        };
+    }
+
+    DialectAnswer Try(DialectReading.Submit submit, SubmissionContext context) => submit.Answer(
+        new DialectReceipt(null, [.. submitter.Check(Entries(submit), context).Select(problem => new DialectItem(null, problem))]));
+
+    static List<SubmissionEntry> Entries(DialectReading.Submit submit) => [.. submit.Submissions.Select(Entry)];
+
+    static SubmissionEntry Entry(DialectSubmission submission) => submission.Template is { Name: { } name }
+        ? new SubmissionEntry(DialectProblems.NoSuchTemplate(name))
+        : new SubmissionEntry(submission.Request);
+
+    /// <summary>The faults of a call by the message they are in: <c>/1/to/0</c> is the first recipient of the second.</summary>
+    static DialectItem[] Apart(Problem problem, int count)
+    {
+        var items = new DialectItem[count];
+        var faults = problem.Errors.Select(error => (Parts: error.Pointer.Split('/', 3), Error: error))
+            .GroupBy(fault => fault.Parts is ["", var place, ..] && int.TryParse(place, out var index) && index < count ? index : 0);
+        foreach (var group in faults)
+        {
+            ProblemError[] own = [.. group.Select(f => f.Error with { Pointer = f.Parts.Length > 2 ? "/" + f.Parts[2] : "" })];
+            items[group.Key] = new DialectItem(null, problem with { Slug = own[0].Slug, Detail = own[0].Detail, Errors = own });
+        }
+        return items;
+    }
+
+    static DialectReceipt ReceiptOf(SubmissionReceipt receipt) =>
+        new(receipt.Batch, [.. receipt.Items.Select(item => new DialectItem(item.Message?.Id, item.Problem))]);
+
+    /// <summary>Keys of different vendors and of our own API are apart; vendors' SDKs make theirs themselves.</summary>
+    static SubmissionContext ContextOf(IDialect dialect, DialectReading.Submit submit, Caller caller, byte[] hash) =>
+        new(caller.Principal.Tenant, submit.IdempotencyKey is { } key ? $"{dialect.Vendor} {key}" : null, hash)
+        {
+            Answer = receipt => submit.Answer(ReceiptOf(receipt)).ToBytes(),
+        };
+
+    static DialectReading.Answered Refused(IDialect dialect, Problem problem) => new(dialect.Refuse(problem));
+
+    static byte[] Hash(InboundCall call)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{call.Method} {call.Path}\n"));
+        hash.AppendData(call.Body.Span);
+        return hash.GetHashAndReset();
+    }
+
+    static InboundCall Read(HttpContext context, string path) => new()
+    {
+        Method = context.Request.Method,
+        Path = path,
+        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+        Headers = [.. context.Request.Headers.SelectMany(
+            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
+    };
+
+    /// <param name="Secret">Null where the key itself was presented.</param>
+    sealed record Caller(Principal Principal, string? Secret);
+
+    /// <param name="Hash">Empty where the call has no key for repetitions.</param>
+    readonly record struct Parsed(DialectReading Reading, byte[] Hash);
+}
