@@ -23,6 +23,8 @@ public sealed partial class Transport
             var now = Now;
             var wasStalled = IsStalled_NeedsLock(now);
             Complete_NeedsLock(permit);
+            var first = !_known;
+            _known = true;
             var evidence = CircuitEvidence.None;
             for (var i = 0; i < outcomes.Count; i++)
             {
@@ -37,7 +39,7 @@ public sealed partial class Transport
                 _stallTold = false;
                 Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
             }
-            changed = _changes.Count > 0;
+            changed = _changes.Count > 0 || first;
         }
         Tell(capacity: changed);
     }

@@ -30,6 +30,7 @@ public sealed partial class Transport
     int _bulkTaken;
     int _uncharged;
     TimeSpan? _unansweredSince;                         // start of the first try since anything completed; null when there is none
+    bool _known;
     bool _stallTold;
     bool _paused;
     long _tries;
@@ -45,6 +46,10 @@ public sealed partial class Transport
         // A fifth of the slots, at least one, is kept for transactional mail, where there are two or more.
         _bulkSlots = options.Concurrency > 1 ? options.Concurrency - Math.Max(1, options.Concurrency / 5) : 1;
     }
+
+    /// <summary>It has had a result since the start, whichever. Before that the first attempt goes alone: a server that takes mail and never answers
+    /// keeps one message, not one for each slot.</summary>
+    internal bool IsKnown { get => _known; init => _known = value; }
 
     public string Name => Options.Name;
     public TransportOptions Options { get; }
@@ -263,12 +268,14 @@ public sealed partial class Transport
         var keepBack = stream == MailStream.Bulk ? Options.Rate?.KeptForTransactional ?? 0 : 0;
         if (Gcra.Earliest(_limiter, Options.Rate, now, _uncharged, keepBack) is var earliest && earliest > now)
             return Wait(WaitCause.RateLimited, earliest, now);
-        if (_taken >= Options.Concurrency || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
+        if (_taken >= Slots_NeedsLock || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
             return Wait(WaitCause.Busy, _unansweredSince + Options.Stall, now);
         if (_domains is not null && needs.RecipientDomains is { } domains && _domains.Earliest(domains, now) is var free && !(free <= now))
             return Wait(WaitCause.DomainLimited, free, now);
         return default;
     }
+
+    int Slots_NeedsLock => _known ? Options.Concurrency : 1;
 
     WaitInfo Wait(WaitCause cause, TimeSpan? until, TimeSpan now) => new(cause, Name, until is { } at ? Wall(at, now) : null, until - now);
 

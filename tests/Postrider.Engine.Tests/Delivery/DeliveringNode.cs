@@ -98,6 +98,13 @@ sealed class DeliveringNode : IAsyncDisposable
             await Task.Yield(); // the store was asked once what is due
     }
 
+    /// <summary>Sends one mail by a transport that has sent none yet: after its answer all slots are open.</summary>
+    public async Task KnowAsync(string transport)
+    {
+        await SubmitAsync("first@example.com");
+        await UntilAsync(() => Transport(transport).GetStatus() is { InFlight: 0, Tries: > 0 });
+    }
+
     public async Task<MessageId> SubmitAsync(SubmissionRequest request, int tenant = 1)
     {
         var result = await Submitter.SubmitAsync(request, new SubmissionContext(new TenantId(tenant), null, default),

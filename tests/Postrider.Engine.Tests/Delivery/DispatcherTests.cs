@@ -27,9 +27,10 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     public async Task A_mail_passes_by_the_queue_when_nothing_is_due_ahead()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
+        await node.KnowAsync("a");
         for (var i = 0; i < 50; i++)
             await node.SubmitAsync($"r{i}@example.com");
-        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 50);
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 51);
         Assert.Empty(node.Queue.Leases);
     }
 
@@ -65,6 +66,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     {
         var rows = Environment.GetEnvironmentVariable("POSTRIDER_CHECK") == "1" ? 1_000_000 : 200_000;
         await using var node = await DeliveringNode.StartAsync("fast=script://x slow=script://y", TimeProvider.System, routing: TwoRoutes);
+        await node.KnowAsync("fast");
         var unloaded = await LatencyAsync(node, "before");
         node.Transport("slow").Pause();
         await QueueBulkAsync(node, rows);
@@ -213,6 +215,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     {
         var folder = Directory.CreateTempSubdirectory("postrider-").FullName;
         var node = await DeliveringNode.StartAsync("a=script://x?concurrency=3", folder: folder);
+        await node.KnowAsync("a");
         var answer = new TaskCompletionSource();
         node["a"].Answer = async (envelope, _) =>
         {
@@ -221,7 +224,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         };
         for (var i = 0; i < 10; i++)
             await node.SubmitAsync($"r{i}@example.com");
-        await node.UntilAsync(() => node["a"].Asked.Count == 3);
+        await node.UntilAsync(() => node["a"].Asked.Count == 4);
 
         var draining = node.DrainAsync();
         await node.SubmitAsync("late@example.com");
@@ -230,7 +233,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         await draining;
 
         var counts = await node.CountAsync();
-        Assert.Equal((3, 8, 0), (counts.Sent, counts.Queued, counts.Leased));
+        Assert.Equal((4, 8, 0), (counts.Sent, counts.Queued, counts.Leased));
         await node.DisposeAsync();
     }
 
@@ -396,9 +399,10 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     public async Task A_store_that_failed_for_good_ends_the_drain_at_once_and_cuts_what_runs()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");
+        await node.KnowAsync("a");
         node["a"].NeverAnswer();
         await node.SubmitAsync("silent@example.com");
-        await node.UntilAsync(() => node["a"].Asked.Count == 1);
+        await node.UntilAsync(() => node["a"].Asked.Count == 2);
         var answer = new TaskCompletionSource();
         node["a"].Answer = async (envelope, _) =>
         {
@@ -406,7 +410,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
             return ScriptedProvider.All(envelope, ScriptedProvider.Accepted);
         };
         await node.SubmitAsync("answered@example.com");
-        await node.UntilAsync(() => node["a"].Asked.Count == 2);
+        await node.UntilAsync(() => node["a"].Asked.Count == 3);
         node.Queue.IsGone = true;
         answer.SetResult();
         var before = node.Clock.GetUtcNow();

@@ -78,11 +78,10 @@ public sealed class FailoverTests
     [InlineData("hold")]
     public async Task A_relay_that_never_answers_the_dot_keeps_one_mail_and_no_other(string onAmbiguous)
     {
-        await using var node = await DeliveringNode.StartAsync("a=script://x?concurrency=1&timeout=10m b=script://y");
+        await using var node = await DeliveringNode.StartAsync("a=script://x?timeout=10m b=script://y");
         node["a"].NeverAnswer();
         var start = node.Clock.GetUtcNow();
         var first = await node.SubmitAsync(DeliveringNode.Mail with { OnAmbiguous = onAmbiguous });
-        await node.UntilAsync(() => node["a"].Asked.Count == 1, step: TimeSpan.Zero);
         for (var i = 2; i <= 20; i++)
             await node.SubmitAsync($"r{i}@example.com");
 

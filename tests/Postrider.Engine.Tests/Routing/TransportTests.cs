@@ -299,6 +299,25 @@ public sealed class TransportTests
         Assert.NotNull(transport.TryTake(MailStream.Transactional));
     }
 
+    [Theory]
+    [InlineData(OutcomeKind.Accepted)]
+    [InlineData(OutcomeKind.Unreachable)]
+    public void Before_its_first_result_a_transport_takes_one_attempt_at_a_time(OutcomeKind kind)
+    {
+        var clock = new ManualClock();
+        var transport = clock.Transport("concurrency=3", known: false);
+        var told = 0;
+        transport.CapacityCame += _ => told++;
+        var first = transport.TryTake(MailStream.Transactional)!;
+        first.Charge(1);
+        Assert.Equal(WaitCause.Busy, transport.WhyNot(MailStream.Transactional).Cause);
+        first.Report(Transports.Outcome(kind));
+        Assert.Equal(1, told); // though its slot is not free yet
+        Assert.NotNull(transport.TryTake(MailStream.Transactional));
+        Assert.NotNull(transport.TryTake(MailStream.Transactional));
+        Assert.Null(transport.TryTake(MailStream.Transactional));
+    }
+
     [Fact]
     public void An_unanswered_attempt_stalls_the_transport_after_thirty_seconds_until_something_completes()
     {

@@ -10,13 +10,14 @@ static class Transports
 {
     public static readonly ProviderCapabilities Anything = new() { SmtpUtf8 = true };
 
+    /// <param name="known">It has had a result, so that all its slots are open.</param>
     /// <param name="options">As in a DSN: <c>concurrency=2&amp;rate=14/s</c>.</param>
     public static Transport Transport(this ManualClock clock, string options = "", string name = "a",
-        ProviderCapabilities? capabilities = null)
+        ProviderCapabilities? capabilities = null, bool known = true)
     {
         var faults = new List<TransportFault>();
         var settings = TransportDsn.ParseAll($"{name}=smtp://localhost?{options}", faults);
-        var transport = new Transport(TransportOptions.From(settings.Single(), faults, []), capabilities ?? Anything, clock);
+        var transport = new Transport(TransportOptions.From(settings.Single(), faults, []), capabilities ?? Anything, clock) { IsKnown = known };
         Assert.Empty(faults);
         return transport;
     }
