@@ -91,7 +91,12 @@ sealed class ChaosRun(ChaosPlan plan)
     {
         var copy = Directory.CreateDirectory(Path.Combine(plan.Folder, "copy"));
         foreach (var file in Directory.Exists(data) ? Directory.GetFiles(data, "postrider.db*") : [])
+        {
+            // The database and its log; not the lock and the reserve.
+            if (!file.EndsWith(".db", StringComparison.Ordinal) && !file.EndsWith("-wal", StringComparison.Ordinal))
+                continue;
             File.Copy(file, Path.Combine(copy.FullName, Path.GetFileName(file)));
+        }
         var database = Path.Combine(copy.FullName, "postrider.db");
         if (File.Exists(database))
         {

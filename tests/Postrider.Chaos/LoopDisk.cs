@@ -7,7 +7,7 @@ namespace Postrider.Chaos;
 /// <summary>A disk of its own (ext4 in a file) whose power can be cut: what was not synced is gone afterwards.</summary>
 sealed partial class LoopDisk : IAsyncDisposable
 {
-    const int Megabytes = 512;
+    const int Megabytes = 2048; // sparse; well above the 256 MB that the product wants free, ballast and WAL besides
 
     // EXT4_IOC_SHUTDOWN = _IOR('X', 125, __u32); 2 = EXT4_GOING_FLAGS_NOLOGFLUSH: nothing more is written, not even the journal
     // (linux/fs/ext4/ext4.h).
@@ -36,10 +36,36 @@ sealed partial class LoopDisk : IAsyncDisposable
         return disk;
     }
 
+    /// <summary>Mounts it as a machine does that starts again.</summary>
     public async Task MountAsync()
     {
-        await RunAsync("mount", "-o", "loop", _image, Folder);
-        _mounted = true;
+        // While another mount namespace still holds the old mount, the kernel hands out the dead file system once more.
+        for (var tries = 0; ; tries++)
+        {
+            await RunAsync("mount", "-o", "loop", _image, Folder);
+            _mounted = true;
+            if (IsAlive())
+                return;
+            await UnmountAsync();
+            if (tries == 50)
+                throw new IOException($"{_image} is still in use elsewhere: its file system stays shut down.");
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        }
+    }
+
+    bool IsAlive()
+    {
+        var probe = Path.Combine(Folder, "probe");
+        try
+        {
+            File.WriteAllBytes(probe, [1]);
+            File.Delete(probe);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     /// <summary>From here on every write and every sync of this disk fails.</summary>

@@ -139,14 +139,10 @@ sealed class DueBook
     {
         lock (_lock)
         {
-            while (group.Ready.First is { } first)
-            {
-                group.Ready.RemoveFirst();
-                first.Value.IsReady = false;
-                if (!first.Value.IsLeasing)
-                    return first.Value;
-            }
-            return null;
+            if (group.Ready.First is not { } first)
+                return null;
+            group.Ready.RemoveFirst();
+            return first.Value;
         }
     }
 
@@ -157,11 +153,10 @@ sealed class DueBook
         {
             if (state.IsReady || state.IsLeasing)
                 return;
-            state.IsReady = true;
             if (first)
-                state.Group.Ready.AddFirst(state);
+                state.Group.Ready.AddFirst(state.Place);
             else
-                state.Group.Ready.AddLast(state);
+                state.Group.Ready.AddLast(state.Place);
         }
     }
 
@@ -197,6 +192,9 @@ sealed class DueBook
     {
         lock (_lock)
         {
+            // Its last turn gave no permit, so it stands in the rotation still; left there, it would be leased again for nothing, for ever.
+            if (state.IsReady)
+                state.Group.Ready.Remove(state.Place);
             state.IsLeasing = true;
             return state.Version;
         }
@@ -299,8 +297,7 @@ sealed class DueBook
         state.MayBeDue = true;
         if (state.IsReady || state.IsLeasing || state.IsParked)
             return;
-        state.IsReady = true;
-        state.Group.Ready.AddLast(state);
+        state.Group.Ready.AddLast(state.Place);
     }
 }
 
@@ -314,7 +311,7 @@ sealed class DueGroup(string route, MailStream stream)
 }
 
 /// <summary>One key in the <see cref="DueBook"/>; all guarded by the book's lock, except what the loop alone touches.</summary>
-sealed class DueKeyState(QueueKey key, DueGroup group)
+sealed class DueKeyState
 {
     /// <summary>Permits asked for when nothing is known of how much is due; doubles while there is more.</summary>
     public const int FirstAsk = 4;
@@ -322,8 +319,17 @@ sealed class DueKeyState(QueueKey key, DueGroup group)
     /// <summary>No node has so many permits.</summary>
     public const int MostAsked = 1 << 20;
 
-    public QueueKey Key => key;
-    public DueGroup Group => group;
+    public DueKeyState(QueueKey key, DueGroup group)
+    {
+        (Key, Group) = (key, group);
+        Place = new LinkedListNode<DueKeyState>(this);
+    }
+
+    public QueueKey Key { get; }
+    public DueGroup Group { get; }
+
+    /// <summary>Its place in the rotation of its group, when it stands there.</summary>
+    internal LinkedListNode<DueKeyState> Place { get; }
 
     /// <summary>Work may be due; cleared only by a lease that found nothing more.</summary>
     internal bool MayBeDue;
@@ -333,7 +339,7 @@ sealed class DueKeyState(QueueKey key, DueGroup group)
 
     /// <summary>More is due later than <see cref="LaterAt"/> tells.</summary>
     internal bool HasOthersLater;
-    internal bool IsReady;
+    internal bool IsReady => Place.List is not null;
     internal bool IsLeasing;
     internal bool IsParked;
 

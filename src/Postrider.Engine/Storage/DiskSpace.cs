@@ -50,7 +50,7 @@ sealed partial class DiskSpace
     {
         lock (_lock)
         {
-            _low = true;
+            Tell_NeedsLock(low: true, free: 0);
             Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
             if (!_hasBallast)
                 return;
@@ -70,7 +70,7 @@ sealed partial class DiskSpace
         {
             var free = _freeBytes();
             var hasRoomForBallast = free >= _options.EffectiveMinFreeBytes + _options.BallastBytes;
-            _low = free < _options.EffectiveMinFreeBytes || (_released && !hasRoomForBallast);
+            Tell_NeedsLock(low: free < _options.EffectiveMinFreeBytes || (_released && !hasRoomForBallast), free);
             if (!_hasBallast && _options.BallastBytes > 0 && hasRoomForBallast)
                 MakeBallast_NeedsLock();
             Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
@@ -79,6 +79,19 @@ sealed partial class DiskSpace
         {
             _lock.Exit();
         }
+    }
+
+    // Said once each way: whoever is woken by "nothing is delivered" finds the reason in the log.
+    void Tell_NeedsLock(bool low, long free)
+    {
+        if (low != _low)
+        {
+            if (low)
+                LogLow(_log, _folder, free >> 20, _options.EffectiveMinFreeBytes >> 20);
+            else
+                LogEnough(_log, _folder, free >> 20);
+        }
+        _low = low;
     }
 
     void MakeBallast_NeedsLock()
@@ -105,6 +118,13 @@ sealed partial class DiskSpace
     [LoggerMessage(Level = LogLevel.Error,
         Message = "The disk is full. {Megabytes} MB of reserve were freed for outcomes; no mail is accepted until there is room.")]
     static partial void LogBallastReleased(ILogger log, long megabytes);
+
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The disk of {Folder} has {Free} MB free, less than {Needed} MB: no mail is accepted or sent until there is more.")]
+    static partial void LogLow(ILogger log, string folder, long free, long needed);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The disk of {Folder} has {Free} MB free: mail is accepted and sent again.")]
+    static partial void LogEnough(ILogger log, string folder, long free);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The reserve file could not be made: {Reason}")]
     static partial void LogNoBallast(ILogger log, string reason);

@@ -115,7 +115,8 @@ static class ServerBuilder
         services.AddSingleton(sp =>
         {
             var store = sp.GetRequiredService<SqliteStore>();
-            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(), () => store.Health.Fault is not null);
+            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(),
+                () => store.Health.Fault is not null ? "storage" : store.IsLow ? "storage-low" : null);
         });
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));

@@ -160,6 +160,10 @@ sealed class DeliveringNode : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets virtual time pass until then, a second at a step.</summary>
+    public Task PassAsync(DateTimeOffset until) =>
+        UntilAsync(() => Clock.GetUtcNow() >= until, within: TimeSpan.FromDays(1), step: TimeSpan.FromSeconds(1));
+
     /// <summary>The process ends without a word: nothing is drained or recorded, what was leased stays leased.</summary>
     /// <remarks>Its attempts hang for ever; its loops never run again, because its clock stands still.</remarks>
     public async Task CrashAsync()

@@ -48,6 +48,22 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_transport_with_one_slot_asks_the_store_for_nothing_once_its_queue_is_empty()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?concurrency=1");
+        node.Transport("a").Pause();
+        for (var i = 0; i < 3; i++)
+            await node.SubmitAsync($"r{i}@example.com");
+        node.Transport("a").Resume();
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 3);
+        await node.UntilAsync(() => node.Dispatcher.InFlight == 0);
+        var asked = node.Queue.Leases.Count;
+        var until = node.Clock.GetUtcNow().AddMinutes(1);
+        await node.UntilAsync(() => node.Clock.GetUtcNow() >= until);
+        Assert.InRange(node.Queue.Leases.Count - asked, 0, 1);
+    }
+
+    [Fact]
     public async Task A_scheduled_mail_waits_for_its_time_and_goes_then()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");

@@ -51,6 +51,16 @@ public sealed class DueBookTests
     }
 
     [Fact]
+    public void A_key_that_was_put_back_before_its_lease_does_not_come_up_again_when_the_lease_found_nothing_more()
+    {
+        _book.Add(Key(), Now, Now);
+        var state = Take(Key());
+        _book.PutBack(state, first: false); // one permit is in hand; there was no second
+        _book.EndLease(state, _book.BeginLease(state), asked: 2, leased: 1);
+        Assert.Empty(_book.Ready());
+    }
+
+    [Fact]
     public void A_signal_during_a_lease_keeps_the_key_due()
     {
         _book.Add(Key(), Now, Now);

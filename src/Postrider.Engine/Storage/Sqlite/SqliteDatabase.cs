@@ -64,6 +64,15 @@ static class SqliteDatabase
                 + "or save what can be read with: sqlite3 DATABASE .recover");
     }
 
+    /// <summary>Empties the write-ahead log into the database. A process that dies again and again before its first checkpoint would else
+    /// leave a longer log each time. Only while this is the one connection.</summary>
+    public static void CarryOverLog(SqliteConnection connection)
+    {
+        var code = raw.sqlite3_wal_checkpoint_v2(connection.Handle!, "main", raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _);
+        if (code != raw.SQLITE_OK)
+            throw SqliteFault.Of(connection.Handle!, code, "checkpoint");
+    }
+
     /// <summary>Brings the schema to the newest version, each step in a transaction of its own.</summary>
     public static void Migrate(SqliteConnection connection, IReadOnlyList<Migration> migrations, long now)
     {

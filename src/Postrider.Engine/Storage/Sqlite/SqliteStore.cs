@@ -42,6 +42,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     /// <summary>The latch that closes at the first storage error: the host watches it and stops with an exit code other than 0.</summary>
     public StoreHealth Health { get; } = new();
 
+    /// <summary>So little of the disk is free that nothing is accepted or leased; outcomes are recorded still.</summary>
+    public bool IsLow => _disk.IsLow;
+
     /// <summary>The highest id that was given out before this start; null for an empty database. New ids continue after it: the clock may
     /// have been set back.</summary>
     public MessageId? NewestAtStart { get; }
@@ -68,6 +71,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
             {
                 LogCheck(log, path);
                 SqliteDatabase.QuickCheck(connection);
+                SqliteDatabase.CarryOverLog(connection);
             }
             SqliteDatabase.Migrate(connection, SqliteMigrations.All, clock.GetUtcNow().Ms);
             databaseLock.MarkInUse();
