@@ -22,6 +22,24 @@ public enum MailEventType : byte
     Ambiguous = 11,
     /// <summary>Given up without an attempt that explains it.</summary>
     Failed = 12,
+
+    // From here on: what was reported to us after the message was taken.
+    Delivered = 13,
+    /// <summary>Reported as not delivered, for good; <see cref="FeedbackDetails.Bounce"/> says how.</summary>
+    Bounced = 14,
+    Complained = 15,
+    Opened = 16,
+    Clicked = 17,
+    Unsubscribed = 18,
+    Resubscribed = 19,
+    /// <summary>The provider goes on trying.</summary>
+    Deferred = 20,
+    /// <summary>The provider has it, which was not known.</summary>
+    Confirmed = 21,
+    /// <summary>The provider took it and then did not send it.</summary>
+    Rejected = 22,
+    /// <summary>Something that we have no word for.</summary>
+    Reported = 23,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>
@@ -37,6 +55,9 @@ public sealed record MailEvent(long Id, MessageId Message, MailEventType Type, D
 
     /// <summary>Set for <see cref="MailEventType.Attempt"/> and <see cref="MailEventType.LateEvidence"/>.</summary>
     public AttemptDetails? Attempt { get; init; }
+
+    /// <summary>Set for <see cref="MailEventType.Delivered"/> and those after it.</summary>
+    public FeedbackDetails? Feedback { get; init; }
 }
 
 /// <summary>What an attempt was and came to, per recipient.</summary>
@@ -45,3 +66,25 @@ public sealed record AttemptDetails(string Transport, TimeSpan Duration, IReadOn
 /// <summary>One recipient's outcome within an attempt.</summary>
 /// <param name="Verdict">What it led to, where the reply alone does not tell: "deferred 4 times: 450 …". Else null.</param>
 public readonly record struct AttemptOutcome(int N, Outcome Outcome, string? Verdict = null);
+
+/// <summary>What was reported of a message that a provider had taken.</summary>
+/// <param name="Source">The transport whose provider reported it; <c>dsn</c> for a report that came by mail.</param>
+/// <param name="Type">The reporter's own word for it; untrusted.</param>
+public sealed record FeedbackDetails(string Source, string Type)
+{
+    /// <summary>What the recipient's server said; null when that is not told.</summary>
+    public Reply? Reply { get; init; }
+
+    /// <summary><c>hard</c> (the address is bad for good), <c>soft</c> (given up; the address may be fine) or <c>blocked</c> (refused by
+    /// policy); null for anything but a bounce.</summary>
+    public string? Bounce { get; init; }
+
+    /// <summary>The provider's own list that the address is on; null when that is not the reason.</summary>
+    public string? Suppressed { get; init; }
+    public string? Url { get; init; }
+    public string? UserAgent { get; init; }
+    public string? Ip { get; init; }
+
+    /// <summary>Opened by a machine, not by a person.</summary>
+    public bool IsMachine { get; init; }
+}

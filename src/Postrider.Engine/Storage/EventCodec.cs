@@ -4,7 +4,7 @@ using Postrider.Messages;
 namespace Postrider.Storage;
 
 /// <summary>What an event row says beside its columns.</summary>
-sealed record EventDetails(IReadOnlyList<int> Recipients, string? Remark, AttemptDetails? Attempt);
+sealed record EventDetails(IReadOnlyList<int> Recipients, string? Remark, AttemptDetails? Attempt, FeedbackDetails? Feedback = null);
 
 /// <summary>The stored form of <see cref="EventDetails"/>: a version byte, then fields in a fixed order.</summary>
 static class EventCodec
@@ -12,10 +12,25 @@ static class EventCodec
     const byte Version = 1;
 
     [Flags]
-    enum Parts : byte { None = 0, Remark = 1, Attempt = 2 }
+    enum Parts : byte { None = 0, Remark = 1, Attempt = 2, Feedback = 4 }
 
     [Flags]
     enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8, Verdict = 16 }
+
+    [Flags]
+    enum FeedbackParts : byte { None = 0, Reply = 1, Bounce = 2, Suppressed = 4, Url = 8, UserAgent = 16, Ip = 32, Machine = 64 }
+
+    /// <summary>An event that something was reported.</summary>
+    /// <param name="recipient">Null: it is not told which of them.</param>
+    public static void Write(FieldWriter to, int? recipient, FeedbackDetails feedback)
+    {
+        to.Byte(Version);
+        to.Byte((byte)Parts.Feedback);
+        to.Number(recipient is null ? 0 : 1);
+        if (recipient is { } n)
+            to.Number(n);
+        WriteFeedback(to, feedback);
+    }
 
     public static void Write(FieldWriter to, IReadOnlyList<int> recipients, string? remark, AttemptDetails? attempt)
     {
@@ -46,7 +61,52 @@ static class EventCodec
         for (var count = from.Int(); count > 0; count--)
             recipients.Add(from.Int());
         var remark = parts.HasFlag(Parts.Remark) ? from.Text() : null;
-        return new EventDetails(recipients, remark, parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null);
+        return new EventDetails(
+            recipients, remark, parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null,
+            parts.HasFlag(Parts.Feedback) ? ReadFeedback(ref from) : null);
+    }
+
+    static void WriteFeedback(FieldWriter to, FeedbackDetails feedback)
+    {
+        to.Text(feedback.Source);
+        to.Text(feedback.Type);
+        to.Byte((byte)((feedback.Reply is null ? 0 : FeedbackParts.Reply) | (feedback.Bounce is null ? 0 : FeedbackParts.Bounce)
+            | (feedback.Suppressed is null ? 0 : FeedbackParts.Suppressed) | (feedback.Url is null ? 0 : FeedbackParts.Url)
+            | (feedback.UserAgent is null ? 0 : FeedbackParts.UserAgent) | (feedback.Ip is null ? 0 : FeedbackParts.Ip)
+            | (feedback.IsMachine ? FeedbackParts.Machine : 0)));
+        if (feedback.Reply is { } reply)
+        {
+            to.Number(Math.Max(0, reply.Code));
+            to.Text(reply.Enhanced ?? "");
+            to.Text(reply.Text);
+        }
+        foreach (var text in (string?[])[feedback.Bounce, feedback.Suppressed, feedback.Url, feedback.UserAgent, feedback.Ip])
+        {
+            if (text is not null)
+                to.Text(text);
+        }
+    }
+
+    static FeedbackDetails ReadFeedback(ref FieldReader from)
+    {
+        var (source, type) = (from.Text(), from.Text());
+        var parts = (FeedbackParts)from.Byte();
+        Reply? reply = null;
+        if (parts.HasFlag(FeedbackParts.Reply))
+        {
+            var (code, enhanced, words) = (from.Int(), from.Text(), from.Text());
+            reply = new Reply(code, enhanced.Length == 0 ? null : enhanced, words);
+        }
+        return new FeedbackDetails(source, type)
+        {
+            Reply = reply,
+            Bounce = parts.HasFlag(FeedbackParts.Bounce) ? from.Text() : null,
+            Suppressed = parts.HasFlag(FeedbackParts.Suppressed) ? from.Text() : null,
+            Url = parts.HasFlag(FeedbackParts.Url) ? from.Text() : null,
+            UserAgent = parts.HasFlag(FeedbackParts.UserAgent) ? from.Text() : null,
+            Ip = parts.HasFlag(FeedbackParts.Ip) ? from.Text() : null,
+            IsMachine = parts.HasFlag(FeedbackParts.Machine),
+        };
     }
 
     static AttemptDetails ReadAttempt(ref FieldReader from)

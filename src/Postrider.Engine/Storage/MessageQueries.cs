@@ -94,13 +94,32 @@ static class MessageQueries
         {
             foreach (var (n, outcome, verdict) in happened.Attempt?.Outcomes ?? [])
                 last[n] = new LastAttempt(happened, outcome, verdict);
+            if (happened is { Feedback.Reply: { } reply, Recipients: [var concerned] } && last.TryGetValue(concerned, out var attempt)
+                && Explains(happened.Type) is { } state)
+                last[concerned] = attempt with { Reported = reply, ReportedState = state };
         }
         return last;
     }
+
+    /// <summary>The state that such a report is the reason for; null when for none.</summary>
+    static RecipientState? Explains(MailEventType type) => type switch
+    {
+        MailEventType.Delivered => RecipientState.Delivered,
+        MailEventType.Bounced => RecipientState.Bounced,
+        MailEventType.Rejected => RecipientState.Failed,
+        _ => null,
+    };
 }
 
 /// <summary>A recipient's outcome and the event it is part of.</summary>
-sealed record LastAttempt(MailEvent Event, Outcome Outcome, string? Verdict);
+sealed record LastAttempt(MailEvent Event, Outcome Outcome, string? Verdict)
+{
+    /// <summary>What was reported afterwards; the recipient shows it while it is in <see cref="ReportedState"/>.</summary>
+    public Reply? Reported { get; init; }
+    public RecipientState ReportedState { get; init; }
+
+    public Reply ReplyFor(RecipientState state) => Reported is { } reply && state == ReportedState ? reply : Outcome.Reply;
+}
 
 /// <summary>A message row without its content.</summary>
 sealed class MessageHead
@@ -144,9 +163,9 @@ sealed class RecipientLine
         State = row?.Shown(now) ?? State,
         WaitReason = row?.ShownWait ?? WaitReason.None,
         HeldReason = Held,
-        StatusCode = last?.Outcome.Reply.Code is > 0 and var code ? code : null,
-        EnhancedCode = last?.Outcome.Reply.Enhanced,
-        StatusReason = (State == RecipientState.Failed ? last?.Verdict : null) ?? last?.Outcome.Reply.Text,
+        StatusCode = last?.ReplyFor(State).Code is > 0 and var code ? code : null,
+        EnhancedCode = last?.ReplyFor(State).Enhanced,
+        StatusReason = (State == RecipientState.Failed ? last?.Verdict : null) ?? last?.ReplyFor(State).Text,
         Transport = last?.Event.Attempt?.Transport,
         ProviderId = last?.Outcome.ProviderId,
         Tries = row?.Tries ?? Tries,
@@ -196,6 +215,7 @@ sealed class EventLine
             Remark = details.Remark,
             Worker = Node is null ? null : nodeName,
             Attempt = details.Attempt,
+            Feedback = details.Feedback,
         };
     }
 }

@@ -107,7 +107,43 @@ sealed record AttemptAnswer(
     string Text, long DurationMs, string? Worker);
 
 /// <summary>A fact of the timeline that is no attempt.</summary>
-sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker);
+/// <param name="Recipients">Empty: all of the message, or it is not told which.</param>
+sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker)
+{
+    // Of what was reported to us; left out of all other events, and where the reporter does not tell.
+
+    /// <summary>The transport whose provider reported it, or <c>dsn</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Source { get; init; }
+
+    /// <summary>The reporter's own word for it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SourceType { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Code { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? EnhancedCode { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Text { get; init; }
+
+    /// <summary><c>hard</c>, <c>soft</c> or <c>blocked</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Bounce { get; init; }
+
+    /// <summary>The provider's own list that the address is on.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SuppressedBy { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Url { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? UserAgent { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Ip { get; init; }
+
+    /// <summary>Opened by a machine, not by a person.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Machine { get; init; }
+}
 
 /// <summary>Answer to <c>GET /emails</c>.</summary>
 /// <param name="Next">For <c>after=</c>; null at the end.</param>

@@ -93,7 +93,20 @@ static class EmailShapes
     static EventAnswer Event(MessageView view, MailEvent e) =>
         new(
             e.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(e.Type.ToString()), [.. e.Recipients.Select(n => Address(view, n))], e.Remark,
-            e.Worker);
+            e.Worker)
+        {
+            Source = e.Feedback?.Source,
+            SourceType = e.Feedback?.Type,
+            Code = e.Feedback?.Reply is { Code: > 0 } reply ? reply.Code : null,
+            EnhancedCode = e.Feedback?.Reply?.Enhanced,
+            Text = e.Feedback?.Reply?.Text,
+            Bounce = e.Feedback?.Bounce,
+            SuppressedBy = e.Feedback?.Suppressed,
+            Url = e.Feedback?.Url,
+            UserAgent = e.Feedback?.UserAgent,
+            Ip = e.Feedback?.Ip,
+            Machine = e.Feedback?.IsMachine,
+        };
 
     static int? Code(int code) => code == 0 ? null : code;
 

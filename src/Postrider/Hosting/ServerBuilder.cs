@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Postrider.Api;
 using Postrider.Delivery;
+using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers.Capture;
 using Postrider.Queue;
@@ -88,6 +89,7 @@ static class ServerBuilder
             sp.GetRequiredService<ILogger<SqliteStore>>()));
         services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<SqliteStore>());
         services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<SqliteStore>());
+        services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<SqliteStore>());
         services.AddSingleton<IKeyStore, SqliteKeyStore>();
         services.AddSingleton<IInbox, SqliteInbox>();
         services.AddSingleton<IPauseStore, SqlitePauseStore>();
@@ -120,6 +122,7 @@ static class ServerBuilder
         });
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
+        services.AddPostriderFeedback();
     }
 
     static void AddHttp(WebApplicationBuilder builder, PostriderOptions options, ServerOptions limits)

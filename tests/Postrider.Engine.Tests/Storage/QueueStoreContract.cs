@@ -1,3 +1,4 @@
+using Postrider.Feedback;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -11,6 +12,7 @@ public interface IStoreUnderTest : IAsyncDisposable
 {
     IQueueStore Store { get; }
     IMessageReader Reader { get; }
+    IFeedbackStore Feedback { get; }
 
     /// <summary>Ends the store in order and opens it again on the same data.</summary>
     Task ReopenAsync();

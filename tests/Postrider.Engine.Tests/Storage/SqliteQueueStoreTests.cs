@@ -1,5 +1,6 @@
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Feedback;
 using Postrider.Queue;
 using Postrider.Storage;
 using Postrider.Storage.Sqlite;
@@ -34,6 +35,7 @@ sealed class SqliteUnderTest : IStoreUnderTest
     public SqliteStore Sqlite { get; private set; }
     public IQueueStore Store => Sqlite;
     public IMessageReader Reader => Sqlite;
+    public IFeedbackStore Feedback => Sqlite;
 
     public SqliteStore Open() => SqliteStore.Open(Path, Options, _clock, NullLogger<SqliteStore>.Instance, () => FreeBytes);
 

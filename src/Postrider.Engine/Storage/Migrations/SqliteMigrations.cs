@@ -8,6 +8,7 @@ static class SqliteMigrations
         new(1, "messages, recipients, queue, events, counters, search, suppressions", FirstSchema),
         new(2, "API keys, proof of the master key", Keys),
         new(3, "inbox, pauses", InboxAndPauses),
+        new(4, "feedback", Feedback),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -106,5 +107,23 @@ static class SqliteMigrations
         CREATE TABLE pauses (
             tenant INTEGER NOT NULL, stream INTEGER NOT NULL, route TEXT NOT NULL, since INTEGER NOT NULL, reason TEXT,
             PRIMARY KEY (tenant, stream, route)) WITHOUT ROWID, STRICT;
+        """;
+
+    // feedback_seen: 63 bits of a hash of the reporter's own id of the event; rows of recent messages, at the right edge.
+    // feedback_waiting: what came before its attempt had ended, or before the message could be found. Both others are bounded by their ids:
+    // what is too far behind the newest goes.
+    const string Feedback = """
+        CREATE TABLE feedback_seen (
+            message INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (message, key)) WITHOUT ROWID, STRICT;
+
+        CREATE TABLE feedback_waiting (
+            id INTEGER PRIMARY KEY, key INTEGER NOT NULL, retry_at INTEGER NOT NULL, until INTEGER NOT NULL,
+            report BLOB NOT NULL) STRICT;
+        CREATE UNIQUE INDEX feedback_waiting_key ON feedback_waiting (key);
+        CREATE INDEX feedback_waiting_retry ON feedback_waiting (retry_at);
+
+        CREATE TABLE feedback_quarantine (
+            id INTEGER PRIMARY KEY, key INTEGER NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, report BLOB NOT NULL) STRICT;
+        CREATE UNIQUE INDEX feedback_quarantine_key ON feedback_quarantine (key);
         """;
 }

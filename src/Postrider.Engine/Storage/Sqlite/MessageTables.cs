@@ -28,10 +28,14 @@ sealed class MessageTables(Statements statements)
     readonly Statement _reschedule = statements.Prepare("UPDATE messages SET send_at = ?2, expires = ?3 WHERE id = ?1");
 
     readonly Statement _recipients = statements.Prepare(
-        "SELECT n, envelope, address, state, tries, generation FROM recipients WHERE message = ?1 ORDER BY n");
+        "SELECT n, envelope, address, state, tries, generation, held FROM recipients WHERE message = ?1 ORDER BY n");
 
     readonly Statement _end = statements.Prepare("""
         UPDATE recipients SET state = ?3, held = ?4, tries = ?5, updated = ?6 WHERE message = ?1 AND n = ?2 AND state = 1
+        """);
+
+    readonly Statement _report = statements.Prepare("""
+        UPDATE recipients SET state = ?4, held = 0, tries = ?5, updated = ?6 WHERE message = ?1 AND n = ?2 AND state = ?3
         """);
 
     readonly Statement _touch = statements.Prepare(
@@ -112,7 +116,7 @@ sealed class MessageTables(Statements statements)
         var rows = new List<RecipientRow>();
         while (_recipients.Step())
             rows.Add(new RecipientRow(_recipients.Int(0), _recipients.Int(1), _recipients.Text(2), (RecipientState)_recipients.Int(3),
-                _recipients.Int(4), _recipients.Int(5)));
+                _recipients.Int(4), _recipients.Int(5), (HeldReason)_recipients.Int(6)));
         return rows;
     }
 
@@ -123,6 +127,10 @@ sealed class MessageTables(Statements statements)
     /// <summary>False when it is not open.</summary>
     public bool End(long message, int n, RecipientState state, HeldReason held, int tries, long now) =>
         _end.With().Add(message).Add(n).Add((long)state).Add((long)held).Add(tries).Add(now).RunCounting() == 1;
+
+    /// <summary>Moves a recipient as was reported, open or not.</summary>
+    public void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now) =>
+        _report.With().Add(message).Add(n).Add((long)from).Add((long)to).Add(tries).Add(now).Run();
 
     /// <summary>Notes an attempt on a recipient that goes on, in the envelope it goes on in.</summary>
     public void Touch(long message, int n, int envelope, int tries, long now) =>
@@ -146,4 +154,5 @@ sealed record MessageRow(
     long Id, int Tenant, MailStream Stream, long? Batch, string Route, long Expires, AmbiguityPolicy OnAmbiguous, string? OrderingKey);
 
 /// <summary>What the writer needs of a recipient. <see cref="RecipientState.Queued"/> stands for every open state.</summary>
-sealed record RecipientRow(int N, int Envelope, string Address, RecipientState State, int Tries, int Generation);
+sealed record RecipientRow(
+    int N, int Envelope, string Address, RecipientState State, int Tries, int Generation, HeldReason Held = HeldReason.None);

@@ -7,10 +7,13 @@ namespace Postrider.Storage.Sqlite;
 sealed class EventTable
 {
     readonly Statement _insert;
+    readonly Statement _attempts;
     long _next;   // writer only; numbers of rolled back events are not used again
 
     public EventTable(Statements statements)
     {
+        // Attempts, evidence that came late, and sweeps.
+        _attempts = statements.Prepare("SELECT type, details FROM events WHERE message = ?1 AND type IN (1, 8, 10) LIMIT ?2");
         _insert = statements.Prepare(
             "INSERT INTO events (id, message, tenant, type, at, node, details) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         _next = (statements.Prepare("SELECT max(id) FROM events").With().Scalar() ?? 0) + 1;
@@ -18,6 +21,16 @@ sealed class EventTable
 
     public void Append(long message, int tenant, MailEventType type, long at, int? node, ReadOnlySpan<byte> details) =>
         _insert.With().Add(_next++).Add(message).Add(tenant).Add((long)type).Add(at).Add(node).AddBlob(details).Run();
+
+    /// <summary>What tells where a message was tried.</summary>
+    public List<(MailEventType Type, byte[] Details)> Attempts(long message, int limit)
+    {
+        _attempts.With().Add(message).Add(limit);
+        var rows = new List<(MailEventType, byte[])>();
+        while (_attempts.Step())
+            rows.Add(((MailEventType)_attempts.Int(0), _attempts.Bytes(1).ToArray()));
+        return rows;
+    }
 
     /// <summary>An event without an attempt.</summary>
     public void Append(long message, int tenant, MailEventType type, long at, int? node, IReadOnlyList<int> recipients, string? remark)

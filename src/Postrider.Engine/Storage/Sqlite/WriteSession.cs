@@ -26,6 +26,7 @@ sealed class WriteSession : IDisposable
         Suppressions = new SuppressionTable(Statements);
         Idempotency = new IdempotencyTable(Statements);
         Search = new SearchIndex(Statements);
+        Feedback = new FeedbackTables(Statements);
     }
 
     /// <summary>For cold writes: the same connection, inside the same transaction.</summary>
@@ -39,6 +40,7 @@ sealed class WriteSession : IDisposable
     public SuppressionTable Suppressions { get; }
     public IdempotencyTable Idempotency { get; }
     public SearchIndex Search { get; }
+    public FeedbackTables Feedback { get; }
 
     /// <summary>Milliseconds; the same for all that a piece of work asks at once.</summary>
     public long Now => _clock.GetUtcNow().Ms;

@@ -1,0 +1,85 @@
+using Postrider.Messages;
+using Postrider.Providers;
+
+namespace Postrider.Feedback;
+
+/// <summary>Keeps what was reported to us. Each call is committed, on disk, when its task completes.</summary>
+public interface IFeedbackStore
+{
+    /// <summary>One transaction for all of them: the recipient's state by <see cref="FeedbackPrecedence"/>, the event on the timeline, the
+    /// counters. What came before is told by its key, also after a restart.</summary>
+    /// <remarks>Pass at most a hundred or so: mail waits meanwhile.</remarks>
+    Task<IReadOnlyList<FeedbackResult>> ApplyAsync(IReadOnlyList<FeedbackReport> reports, DateTimeOffset now, CancellationToken ct);
+
+    /// <summary>Keeps reports that are not to be believed. The oldest go when there are too many.</summary>
+    Task QuarantineAsync(IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct);
+
+    /// <summary>The message that a transport's provider knows by this id and that went to this address; null when there is none.</summary>
+    /// <remarks>Nothing is indexed for it: the address and the time lead to a few messages, whose attempts are looked at.</remarks>
+    Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct);
+
+    /// <summary>Reports that came too early and are to be looked at again now.</summary>
+    Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct);
+
+    /// <summary>Newest first.</summary>
+    /// <param name="before">Only older ones; null: from the newest.</param>
+    Task<QuarantinePage> ListQuarantineAsync(long? before, int limit, CancellationToken ct);
+}
+
+/// <summary>Something that was reported, and of what as far as that is known.</summary>
+public sealed record FeedbackReport
+{
+    public required FeedbackEvent Event { get; init; }
+
+    /// <summary>Whose word the event's key is: the scheme of the transport, or <c>dsn</c>.</summary>
+    public required string Vendor { get; init; }
+
+    /// <summary>The transport whose callback it is; null for a report that came by mail.</summary>
+    public required string? Transport { get; init; }
+
+    /// <summary>Null when it is not known.</summary>
+    public MessageId? Message { get; init; }
+
+    /// <summary>The recipient by number; null: by the event's address, or the only one.</summary>
+    public int? N { get; init; }
+
+    /// <summary>Where it waits; null for one that has just come.</summary>
+    public long? WaitingId { get; init; }
+}
+
+/// <summary>What became of a report.</summary>
+public enum FeedbackResult : byte
+{
+    /// <summary>The recipient moved.</summary>
+    Moved,
+    /// <summary>It is on the timeline.</summary>
+    Noted,
+    /// <summary>It came before.</summary>
+    Duplicate,
+    /// <summary>Genuine, and says nothing new.</summary>
+    Ignored,
+    /// <summary>An attempt is under way, or the message cannot be found yet.</summary>
+    Waits,
+    Quarantined,
+}
+
+/// <summary>Why a report is not believed. The numbers are stored.</summary>
+public enum QuarantineReason : byte
+{
+    /// <summary>No message of ours.</summary>
+    Unmatched = 0,
+    /// <summary>The message is ours, but was never tried at this transport.</summary>
+    NotTriedThere = 1,
+    /// <summary>A return path that we did not make.</summary>
+    Forged = 2,
+    /// <summary>A return path of ours whose time is up.</summary>
+    TooLate = 3,
+}
+
+/// <summary>A report that nothing was done about.</summary>
+public sealed record QuarantinedReport(long Id, QuarantineReason Reason, DateTimeOffset At, FeedbackReport Report);
+
+/// <summary>A part of the quarantine, and how many were ever put there, for each reason.</summary>
+/// <param name="Next">For <c>before</c>; null at the end.</param>
+public sealed record QuarantinePage(
+    IReadOnlyList<QuarantinedReport> Reports, long? Next, IReadOnlyDictionary<QuarantineReason, long> Counts);

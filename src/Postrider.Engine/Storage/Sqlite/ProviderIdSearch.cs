@@ -1,0 +1,70 @@
+using System.Data.Common;
+using Dapper;
+using Postrider.Events;
+using Postrider.Messages;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>Finds a message by what its provider calls it, for the few reports that do not bring our id back.</summary>
+/// <remarks>An index of provider ids would cost every mail a row. The index of addresses is there: who got the message, and when, leads to a
+/// few, and their attempts say what the provider answered.</remarks>
+sealed class ProviderIdSearch(DbConnection connection, SearchIndex index)
+{
+    /// <summary>Newest first; who gets more mail within <see cref="Window"/> is found by our own id only.</summary>
+    const int MaxCandidates = 200;
+
+    /// <summary>Providers try for up to three days; some more for complaints, which come from people.</summary>
+    static readonly TimeSpan Window = TimeSpan.FromDays(10);
+
+    public MessageId? Find(string transport, string providerId, string address, DateTimeOffset at)
+    {
+        if (!StoredAddress.TryParse(address, out var parsed))
+            return null;
+        var low = MessageId.Create((at - Window).ToUnixTimeMilliseconds(), 0, 0).Value;
+        var high = MessageId.Create((at + TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(), 0, 0).Value;
+        foreach (var tenant in Tenants())
+        {
+            foreach (var message in Candidates(StoredAddress.SearchHash(new TenantId(tenant), parsed), low, high))
+            {
+                if (IsKnownAs(message, transport, providerId))
+                    return new MessageId(message);
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Those that ever sent anything, by their counters: one seek a tenant.</summary>
+    List<int> Tenants()
+    {
+        var tenants = new List<int>();
+        long? tenant = 0;
+        while (true)
+        {
+            tenant = connection.ExecuteScalar<long?>(
+                "SELECT min(scope) FROM counters WHERE scope > @tenant AND scope <= @last", new { tenant, last = int.MaxValue });
+            if (tenant is not { } found)
+                return tenants;
+            tenants.Add((int)found);
+        }
+    }
+
+    IEnumerable<long> Candidates(long hash, long low, long high)
+    {
+        var (runs, waiting) = index.Look(hash);
+        var found = new SortedSet<long>(waiting.Where(id => id > low && id < high));
+        foreach (var run in runs.Where(r => r.High > low && r.Low < high))
+        {
+            found.UnionWith(connection.Query<long>("""
+                SELECT message FROM search WHERE bucket = @bucket AND hash = @hash AND message > @low AND message < @high
+                ORDER BY message DESC LIMIT @limit
+                """, new { bucket = run.Bucket, hash, low, high, limit = MaxCandidates }));
+        }
+        return found.Reverse().Take(MaxCandidates);
+    }
+
+    bool IsKnownAs(long message, string transport, string providerId) => connection.Query<byte[]>(
+        $"SELECT details FROM events WHERE message = @message AND type IN ({(int)MailEventType.Attempt}, {(int)MailEventType.LateEvidence})",
+        new { message })
+        .Select(details => EventCodec.Read(details).Attempt)
+        .Any(attempt => attempt?.Transport == transport && attempt.Outcomes.Any(o => o.Outcome.ProviderId == providerId));
+}

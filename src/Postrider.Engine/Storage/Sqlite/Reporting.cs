@@ -1,0 +1,217 @@
+using Postrider.Events;
+using Postrider.Feedback;
+using Postrider.Messages;
+using Postrider.Providers;
+
+namespace Postrider.Storage.Sqlite;
+
+/// <summary>Applies what was reported after an attempt: the state by the precedence table, the timeline, the counters, the suppression
+/// list.</summary>
+static class Reporting
+{
+    /// <summary>Where the counters of the quarantine are; tenants begin at 1.</summary>
+    public const int QuarantineScope = 0;
+
+    /// <summary>The number under which <see cref="QuarantineReason"/> 0 is counted.</summary>
+    public const int FirstQuarantineState = 200;
+
+    /// <summary>Opens and clicks that one message keeps; machines can make any number of them.</summary>
+    const int MaxTracked = 1_000;
+
+    /// <summary>Attempts looked at to see whether a message was tried at a transport.</summary>
+    const int MaxAttempts = 200;
+
+    /// <summary>A callback can be faster than the answer to the call that sent the message is stored.</summary>
+    const long UnmatchedForMs = 15 * 60_000;
+
+    /// <summary>An attempt under way ends: it has timeouts, and a sweep after a crash.</summary>
+    const long LeasedForMs = 24 * 60 * 60_000;
+
+    const long RetryAfterMs = 2_000;
+
+    public static FeedbackResult Apply(WriteSession session, FeedbackReport report, long now)
+    {
+        var key = FeedbackTables.KeyOf(report);
+        // Another look at it may have ended its waiting.
+        if (report.WaitingId is { } waiting && session.Feedback.WaitsUntil(waiting) is null)
+            return FeedbackResult.Duplicate;
+        var result = Judge(session, report, key, now);
+        if (report.WaitingId is { } waited && result != FeedbackResult.Waits)
+            session.Feedback.EndWait(waited);
+        return result;
+    }
+
+    public static void Quarantine(WriteSession session, FeedbackReport report, QuarantineReason reason, long key, long now)
+    {
+        if (session.Feedback.Quarantine(report, reason, key, now))
+            session.Counters.Add(QuarantineScope, null, FirstQuarantineState + (int)reason, 1);
+    }
+
+    static FeedbackResult Judge(WriteSession session, FeedbackReport report, long key, long now)
+    {
+        if (report.Message is not { } id || session.Messages.Find(id.Value) is not { } message)
+            return Unmatched(session, report, key, now);
+        var recipient = Recipient(session, report, message.Id);
+        // An address that the message did not go to; without one it is of the message, and nobody knows of whom.
+        if (recipient is null && (report.N is not null || report.Event.Address is not null))
+            return Unmatched(session, report, key, now);
+        if (session.Feedback.IsSeen(message.Id, key))
+            return FeedbackResult.Duplicate;
+        var row = recipient is { State: RecipientState.Queued } ? session.Queue.Find(new EnvelopeId(id, recipient.Envelope)) : null;
+        if (row is not null && FeedbackPrecedence.MustWait(row.State, report.Event.Kind))
+            return WaitOn(session, report, key, now, LeasedForMs);
+        if (report.Transport is { } transport && !WasTried(session, message.Id, transport))
+        {
+            Quarantine(session, report, QuarantineReason.NotTriedThere, key, now);
+            return FeedbackResult.Quarantined;
+        }
+        return Note(session, report, message, recipient, row, key, now);
+    }
+
+    static FeedbackResult Note(
+        WriteSession session, FeedbackReport report, MessageRow message, RecipientRow? recipient, QueueRow? row, long key, long now)
+    {
+        var happened = report.Event;
+        var next = recipient is null ? null : Next(recipient, row, happened.Kind);
+        // "The provider has it" is news only where that was in doubt.
+        if (next is null && happened.Kind == FeedbackKind.Accepted)
+            return FeedbackResult.Ignored;
+        if (happened.Kind is FeedbackKind.Opened or FeedbackKind.Clicked && session.Feedback.HasSeen(message.Id, MaxTracked))
+            return FeedbackResult.Ignored;
+        session.Feedback.See(message.Id, key);
+        using (var details = new FieldWriter())
+        {
+            EventCodec.Write(details, recipient?.N, Details(report));
+            // Clocks differ: nothing was reported before it happened.
+            session.Events.Append(message.Id, message.Tenant, TypeOf(happened.Kind), Math.Min(happened.At.Ms, now), null, details.Written);
+        }
+        if (recipient is null)
+            return FeedbackResult.Noted;
+        if (SuppressionReason(report, message, session) is { } reason)
+            session.Suppressions.Add(message.Tenant, recipient.Address, reason, message.Id, now);
+        if (next is not { } to)
+            return FeedbackResult.Noted;
+        Move(session, message, recipient, row, row?.State ?? recipient.State, to, now);
+        return FeedbackResult.Moved;
+    }
+
+    static RecipientState? Next(RecipientRow recipient, QueueRow? row, FeedbackKind kind)
+    {
+        var inDoubt = row is null
+            ? recipient.Held is HeldReason.Ambiguous or HeldReason.Poison
+            : HistoryCodec.Decode(row.History) is var history && (history.PossibleDuplicate || history.PinnedTo is not null);
+        return FeedbackPrecedence.Next(row?.State ?? recipient.State, inDoubt, kind);
+    }
+
+    static void Move(
+        WriteSession session, MessageRow message, RecipientRow recipient, QueueRow? row, RecipientState from, RecipientState to, long now)
+    {
+        session.Messages.Report(message.Id, recipient.N, recipient.State, to, row?.Tries ?? recipient.Tries, now);
+        session.Counters.Move(message.Tenant, message.Batch, from, to, 1);
+        if (row is null)
+            return;
+        row.Recipients--;
+        if (row.Recipients == 0)
+            session.Queue.Delete(row);
+        else
+            session.Queue.Update(row);
+    }
+
+    static RecipientRow? Recipient(WriteSession session, FeedbackReport report, long message)
+    {
+        var recipients = session.Messages.Recipients(message);
+        if (report.N is { } n)
+            return recipients.Find(r => r.N == n);
+        if (recipients is [var only])
+            return only;
+        if (report.Event.Address is not { } address || !StoredAddress.TryParse(address, out var parsed))
+            return null;
+        var normal = StoredAddress.Normal(parsed);
+        // One address may be there twice; whoever is not told apart is the first.
+        return recipients.Find(r => r.Address == address) ?? recipients.Find(r => StoredAddress.Normal(StoredAddress.Parse(r.Address)) == normal);
+    }
+
+    /// <summary>A process that died in an attempt did not record where it was.</summary>
+    static bool WasTried(WriteSession session, long message, string transport)
+    {
+        foreach (var (type, details) in session.Events.Attempts(message, MaxAttempts))
+        {
+            if (type == MailEventType.Swept || EventCodec.Read(details).Attempt?.Transport == transport)
+                return true;
+        }
+        return false;
+    }
+
+    static FeedbackResult Unmatched(WriteSession session, FeedbackReport report, long key, long now)
+    {
+        // One with our id names a message that was stored before anything of it left.
+        if (report.Message is null && report.Event.ProviderId is not null)
+            return WaitOn(session, report, key, now, UnmatchedForMs);
+        Quarantine(session, report, QuarantineReason.Unmatched, key, now);
+        return FeedbackResult.Quarantined;
+    }
+
+    static FeedbackResult WaitOn(WriteSession session, FeedbackReport report, long key, long now, long forMs)
+    {
+        if (report.WaitingId is not { } id)
+        {
+            session.Feedback.Wait(report, key, now + RetryAfterMs, now + forMs);
+            return FeedbackResult.Waits;
+        }
+        var until = session.Feedback.WaitsUntil(id) ?? now;
+        if (now >= until)
+        {
+            Quarantine(session, report, QuarantineReason.Unmatched, key, now);
+            return FeedbackResult.Quarantined;
+        }
+        // The longer it has waited, the less it hurries: 2 s at first, a minute at most.
+        var waited = Math.Max(0, now - (until - forMs));
+        session.Feedback.WaitOn(id, now + Math.Clamp(waited / 4, RetryAfterMs, 60_000));
+        return FeedbackResult.Waits;
+    }
+
+    static FeedbackDetails Details(FeedbackReport report)
+    {
+        var e = report.Event;
+        return new FeedbackDetails(report.Transport ?? report.Vendor, e.Type)
+        {
+            Reply = e.Reply,
+            Bounce = e.Kind switch
+            {
+                FeedbackKind.BouncedHard => "hard",
+                FeedbackKind.BouncedSoft => "soft",
+                FeedbackKind.Blocked => "blocked",
+                _ => null,
+            },
+            Suppressed = e.Suppressed,
+            Url = e.Url,
+            UserAgent = e.UserAgent,
+            Ip = e.Ip,
+            IsMachine = e.IsMachine,
+        };
+    }
+
+    /// <summary>Null: the address stays off the suppression list.</summary>
+    static string? SuppressionReason(FeedbackReport report, MessageRow message, WriteSession session) => report.Event.Kind switch
+    {
+        FeedbackKind.BouncedHard => report.Event.Reply is { } reply ? $"bounced: {reply.Words}" : "bounced",
+        // Some providers name all recipients at a domain, because they cannot tell who complained.
+        FeedbackKind.Complained => report.N is not null || session.Messages.Recipients(message.Id).Count == 1 ? "complained" : null,
+        _ => null,
+    };
+
+    static MailEventType TypeOf(FeedbackKind kind) => kind switch
+    {
+        FeedbackKind.Accepted => MailEventType.Confirmed,
+        FeedbackKind.Delivered => MailEventType.Delivered,
+        FeedbackKind.Deferred => MailEventType.Deferred,
+        FeedbackKind.BouncedHard or FeedbackKind.BouncedSoft or FeedbackKind.Blocked => MailEventType.Bounced,
+        FeedbackKind.Complained => MailEventType.Complained,
+        FeedbackKind.Opened => MailEventType.Opened,
+        FeedbackKind.Clicked => MailEventType.Clicked,
+        FeedbackKind.Unsubscribed => MailEventType.Unsubscribed,
+        FeedbackKind.Resubscribed => MailEventType.Resubscribed,
+        FeedbackKind.Rejected => MailEventType.Rejected,
+        FeedbackKind.Other => MailEventType.Reported,
+    };
+}

@@ -1,0 +1,255 @@
+using Postrider.Events;
+using Postrider.Feedback;
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Queue;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+// What is reported after an attempt.
+public abstract partial class QueueStoreContract
+{
+    static readonly Reply NoSuchUser = new(550, "5.1.1", "550 5.1.1 no such user");
+
+    int _reports;
+
+    FeedbackReport Report(MessageId? message, FeedbackKind kind, int? n = 0) => new()
+    {
+        Vendor = "mailgun",
+        Transport = "relay",
+        Message = message,
+        N = n,
+        Event = new FeedbackEvent
+        {
+            Kind = kind,
+            Type = kind.ToString(),
+            Key = $"event-{++_reports}",
+            At = Now,
+            Reply = kind == FeedbackKind.BouncedHard ? NoSuchUser : null,
+        },
+    };
+
+    async Task<FeedbackResult> ApplyAsync(FeedbackReport report) =>
+        Assert.Single(await _under.Feedback.ApplyAsync([report], Now, default));
+
+    async Task<MessageId> SentAsync(params string[] to)
+    {
+        var id = await AcceptAsync(to);
+        await Store.RecordAsync(Sent(await LeaseOneAsync()));
+        return id;
+    }
+
+    [Fact]
+    public async Task Delivered_joins_the_timeline_and_moves_state_and_counters()
+    {
+        var id = await SentAsync("ann@example.org");
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.Delivered)));
+
+        var view = await ViewAsync(id);
+        Assert.Equal(RecipientState.Delivered, view.Recipients[0].State);
+        Assert.Equal([MailEventType.Attempt, MailEventType.Delivered], view.Events.Select(e => e.Type));
+        Assert.Equal(("relay", "Delivered"), (view.Events[1].Feedback!.Source, view.Events[1].Feedback!.Type));
+        var counts = await Reader.CountAsync(Tenant, default);
+        Assert.Equal((0, 1), (counts.Sent, counts.Delivered));
+    }
+
+    [Fact]
+    public async Task A_bounce_shows_its_reason_suppresses_the_address_and_is_never_undone()
+    {
+        var id = await SentAsync("gone@example.org");
+
+        await ApplyAsync(Report(id, FeedbackKind.BouncedHard));
+        Assert.Equal(FeedbackResult.Noted, await ApplyAsync(Report(id, FeedbackKind.Delivered)));
+        Assert.Equal(FeedbackResult.Noted, await ApplyAsync(Report(id, FeedbackKind.Opened)));
+
+        var recipient = await RecipientAsync(id);
+        Assert.Equal((RecipientState.Bounced, 550, "5.1.1", "550 5.1.1 no such user"),
+            (recipient.State, recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason));
+        Assert.Equal("hard", (await ViewAsync(id)).Events[1].Feedback!.Bounce);
+        var again = await Store.AcceptAsync(Accept(Message("gone@example.org")), default);
+        Assert.Single(Assert.IsType<AcceptResult.Accepted>(again).Suppressed);
+    }
+
+    [Fact]
+    public async Task The_same_report_counts_once_also_after_a_restart()
+    {
+        var id = await SentAsync("ann@example.org");
+        var report = Report(id, FeedbackKind.Delivered);
+
+        Assert.Equal([FeedbackResult.Moved, FeedbackResult.Duplicate], await _under.Feedback.ApplyAsync([report, report], Now, default));
+        await _under.ReopenAsync();
+        Assert.Equal(FeedbackResult.Duplicate, await ApplyAsync(report));
+
+        Assert.Equal(2, (await ViewAsync(id)).Events.Count);
+        Assert.Equal(1, (await Reader.CountAsync(Tenant, default)).Delivered);
+    }
+
+    [Fact]
+    public async Task A_report_finds_its_recipient_by_address_where_the_id_is_the_messages()
+    {
+        var id = await SentAsync("ann@example.org", "Bob@example.org");
+        FeedbackReport To(string? address) => Report(id, FeedbackKind.Delivered, n: null) with
+        {
+            Event = Report(id, FeedbackKind.Delivered).Event with { Address = address },
+        };
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(To("bob@EXAMPLE.org")));
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(To("eve@example.org")));
+        // Nobody knows of whom: it is kept with the message and moves nobody.
+        Assert.Equal(FeedbackResult.Noted, await ApplyAsync(To(null)));
+
+        Assert.Equal([RecipientState.Sent, RecipientState.Delivered], (await ViewAsync(id)).Recipients.Select(r => r.State));
+    }
+
+    [Theory]
+    [InlineData(FeedbackKind.Accepted, RecipientState.Sent)]
+    [InlineData(FeedbackKind.Delivered, RecipientState.Delivered)]
+    [InlineData(FeedbackKind.BouncedSoft, RecipientState.Bounced)]
+    [InlineData(FeedbackKind.Rejected, RecipientState.Failed)]
+    public async Task What_is_unknown_ends_by_a_report_and_is_not_tried_again(FeedbackKind kind, RecipientState expected)
+    {
+        var id = await AcceptAsync("ann@example.org");
+        await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
+        Assert.Equal(RecipientState.Unknown, await StateAsync(id));
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, kind)));
+
+        Assert.Equal(expected, await StateAsync(id));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.Equal(0, await Store.SettleAsync(Now, 100, default));
+        Assert.Empty(await LeaseAsync());
+        Assert.Equal(0, (await Reader.CountAsync(Tenant, default)).Unknown);
+    }
+
+    [Fact]
+    public async Task One_of_two_in_doubt_is_resolved_and_the_other_goes_on()
+    {
+        var id = await AcceptAsync("ann@example.org", "bob@example.org");
+        await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
+
+        await ApplyAsync(Report(id, FeedbackKind.Delivered, n: 0));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal(1, await Store.SettleAsync(Now, 100, default));
+
+        Assert.Equal(1, Assert.Single((await LeaseOneAsync()).Recipients).N);
+    }
+
+    [Fact]
+    public async Task Evidence_ends_the_second_try_that_waits_after_settling()
+    {
+        var id = await AcceptAsync("ann@example.org");
+        await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        await Store.SettleAsync(Now, 100, default);
+        Assert.Equal(RecipientState.Queued, await StateAsync(id));
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.Delivered)));
+
+        Assert.Empty(await LeaseAsync());
+        Assert.Equal(RecipientState.Delivered, await StateAsync(id));
+    }
+
+    [Fact]
+    public async Task A_report_that_overtakes_the_attempt_waits_for_it()
+    {
+        var id = await AcceptAsync("ann@example.org");
+        var lease = await LeaseOneAsync();
+        var report = Report(id, FeedbackKind.Delivered);
+
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(report));
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(report));
+        Assert.Equal(RecipientState.Leased, await StateAsync(id));
+        await _under.ReopenAsync();
+        await Store.RecordAsync(Doubtful(lease, TimeSpan.FromSeconds(60)));
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        var waiting = Assert.Single(await _under.Feedback.WaitingAsync(Now, 100, default));
+        Assert.Equal(report.Event, waiting.Event);
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(waiting));
+
+        Assert.Equal(RecipientState.Delivered, await StateAsync(id));
+        Assert.Equal([MailEventType.Attempt, MailEventType.Delivered], (await ViewAsync(id)).Events.Select(e => e.Type));
+        Assert.Equal(FeedbackResult.Duplicate, await ApplyAsync(waiting));
+        Assert.Empty(await _under.Feedback.WaitingAsync(Now + Day, 100, default));
+    }
+
+    [Fact]
+    public async Task What_is_not_ours_is_kept_apart_and_counted()
+    {
+        var id = await SentAsync("ann@example.org");
+
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(Report(_ids.Next(), FeedbackKind.BouncedHard)));
+        Assert.Equal(FeedbackResult.Quarantined,
+            await ApplyAsync(Report(id, FeedbackKind.BouncedHard) with { Transport = "another" }));
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(Report(null, FeedbackKind.BouncedHard)));
+        var forged = Report(id, FeedbackKind.BouncedHard);
+        await _under.Feedback.QuarantineAsync([forged, forged], QuarantineReason.Forged, Now, default);
+
+        Assert.Equal(RecipientState.Sent, await StateAsync(id));
+        var page = await _under.Feedback.ListQuarantineAsync(null, 3, default);
+        Assert.Equal([QuarantineReason.Forged, QuarantineReason.Unmatched, QuarantineReason.NotTriedThere], page.Reports.Select(r => r.Reason));
+        Assert.Equal(forged.Event, page.Reports[0].Report.Event);
+        Assert.Single((await _under.Feedback.ListQuarantineAsync(page.Next, 3, default)).Reports);
+        Assert.Equal((2, 1, 1), (page.Counts[QuarantineReason.Unmatched], page.Counts[QuarantineReason.NotTriedThere],
+            page.Counts[QuarantineReason.Forged]));
+    }
+
+    [Fact]
+    public async Task A_message_is_found_by_what_its_provider_calls_it()
+    {
+        await SentAsync("ann@example.org");
+        var id = await SentAsync("bob@example.org");
+        Task<MessageId?> FindAsync(string transport, string providerId, string address, TimeSpan later = default) =>
+            _under.Feedback.FindAsync(transport, providerId, address, Now + later, default);
+
+        Assert.Equal(id, await FindAsync("relay", "4XyZ", "BOB@example.org"));
+        Assert.Null(await FindAsync("relay", "4XyY", "bob@example.org"));
+        Assert.Null(await FindAsync("other", "4XyZ", "bob@example.org"));
+        Assert.Null(await FindAsync("relay", "4XyZ", "eve@example.org"));
+        Assert.Null(await FindAsync("relay", "4XyZ", "bob@example.org", TimeSpan.FromDays(20)));
+        Assert.Null(await FindAsync("relay", "4XyZ", "no address"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_found_yet_waits_a_quarter_of_an_hour()
+    {
+        var report = Report(null, FeedbackKind.Delivered, n: null);
+        report = report with { Event = report.Event with { ProviderId = "later", Address = "ann@example.org" } };
+
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(report));
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        var waiting = Assert.Single(await _under.Feedback.WaitingAsync(Now, 100, default));
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(waiting));
+        Assert.Empty(await _under.Feedback.WaitingAsync(Now, 100, default));
+        _clock.Advance(TimeSpan.FromMinutes(11));
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(waiting));
+        Assert.Empty(await _under.Feedback.WaitingAsync(Now + Day, 100, default));
+    }
+
+    [Fact]
+    public async Task A_message_keeps_a_thousand_opens_and_no_more()
+    {
+        var id = await SentAsync("ann@example.org");
+        for (var i = 0; i < 11; i++)
+            await _under.Feedback.ApplyAsync(
+                [.. Enumerable.Range(0, 100).Select(_ => Report(id, FeedbackKind.Opened))], Now, default);
+
+        Assert.Equal(1 + 1_000, (await ViewAsync(id)).Events.Count);
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.BouncedHard)));
+    }
+
+    [Fact]
+    public async Task A_complaint_suppresses_only_who_is_known_to_have_complained()
+    {
+        var two = await SentAsync("ann@example.org", "bob@example.org");
+        var complaint = Report(two, FeedbackKind.Complained, n: null);
+        await ApplyAsync(complaint with { Event = complaint.Event with { Address = "ann@example.org" } });
+        await ApplyAsync(Report(two, FeedbackKind.Complained, n: 1));
+
+        var next = await Store.AcceptAsync(Accept(Message("ann@example.org", "bob@example.org")), default);
+
+        Assert.Equal(1, Assert.Single(Assert.IsType<AcceptResult.Accepted>(next).Suppressed).N);
+        Assert.Equal([RecipientState.Delivered, RecipientState.Delivered], (await ViewAsync(two)).Recipients.Select(r => r.State));
+    }
+}
