@@ -17,25 +17,48 @@ static class PeerReaders
     public static JsonElement[] ReadWithPython(string messages) =>
         Read(Requires.Python("email"), Path.Combine(Folder, "read_mail.py"), messages);
 
-    /// <summary>npm's <c>mailparser</c>, installed from the lock file on first use.</summary>
-    public static JsonElement[] ReadWithMailparser(string messages)
+    /// <summary>npm's <c>mailparser</c>.</summary>
+    public static JsonElement[] ReadWithMailparser(string messages) => ReadWithNode("read-mail.mjs", messages);
+
+    /// <summary>The DKIM signatures, by npm's <c>mailauth</c>.</summary>
+    public static JsonElement[] VerifyWithMailauth(string messages) => ReadWithNode("verify-dkim.mjs", messages);
+
+    /// <summary>The DKIM signatures, by OpenDKIM, in namespaces of their own, where port 53 of the loopback is free.</summary>
+    public static JsonElement[] VerifyWithOpenDkim(string messages)
+    {
+        Requires.Program("opendkim-testmsg");
+        Requires.Root();
+        var unshare = Requires.Program("unshare");
+        var python = Requires.Python("json");
+        return Lines(unshare, "--mount", "--net", python, Path.Combine(Folder, "verify_dkim.py"), messages);
+    }
+
+    static JsonElement[] ReadWithNode(string script, string messages)
     {
         var node = Requires.Program("node");
         var npm = Requires.Program("npm");
         lock (Installing)
         {
-            var installed = Directory.Exists(Path.Combine(Folder, "node_modules", "mailparser"))
-                || Run(npm, Folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund").Code == 0;
+            var installed = IsInstalled() || Run(npm, Folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund").Code == 0;
             Requires.That(installed, "npm ci could not install tests/peers (no network?)");
         }
-        return Read(node, Path.Combine(Folder, "read-mail.mjs"), messages);
+        return Read(node, Path.Combine(Folder, script), messages);
     }
 
-    static JsonElement[] Read(string program, string script, string messages)
+    /// <summary>npm leaves a copy of the lock file with what it installed.</summary>
+    static bool IsInstalled()
     {
-        var (code, output, error) = Run(program, Folder, script, messages);
+        var installed = new FileInfo(Path.Combine(Folder, "node_modules", ".package-lock.json"));
+        return installed.Exists && installed.LastWriteTimeUtc >= File.GetLastWriteTimeUtc(Path.Combine(Folder, "package-lock.json"));
+    }
+
+    static JsonElement[] Read(string program, string script, string messages) => Lines(program, script, messages);
+
+    static JsonElement[] Lines(string program, params string[] arguments)
+    {
+        var (code, output, error) = Run(program, Folder, arguments);
         if (code != 0)
-            throw new InvalidOperationException($"{script} ended with {code}: {error}");
+            throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {code}: {error}");
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
     }
 
