@@ -83,17 +83,26 @@ struct DotStuffer()
     /// </summary>
     public static bool IsCanonical(in ReadOnlySequence<byte> content)
     {
-        // One piece is the common case, and more are not worth a second state machine: DATA takes them.
-        if (!content.IsSingleSegment)
+        if (content.IsEmpty)
             return false;
-        var rest = content.FirstSpan;
-        if (!rest.EndsWith("\r\n"u8))
-            return false;
-        while (rest.IndexOfAny((byte)'\r', (byte)'\n') is var end and >= 0)
+        // Pieces are a signature and a message, or one message; a CRLF that is split between two is not worth a second state machine.
+        foreach (var piece in content)
         {
-            if (rest[end] != '\r' || rest[end + 1] != '\n')
+            if (!piece.IsEmpty && !IsCanonical(piece.Span))
                 return false;
-            rest = rest[(end + 2)..];
+        }
+        return true;
+    }
+
+    static bool IsCanonical(ReadOnlySpan<byte> piece)
+    {
+        if (!piece.EndsWith("\r\n"u8))
+            return false;
+        while (piece.IndexOfAny((byte)'\r', (byte)'\n') is var end and >= 0)
+        {
+            if (piece[end] != '\r' || piece[end + 1] != '\n')
+                return false;
+            piece = piece[(end + 2)..];
         }
         return true;
     }

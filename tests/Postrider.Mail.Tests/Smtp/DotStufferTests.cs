@@ -73,6 +73,14 @@ public sealed class DotStufferTests
     public void Only_content_with_CRLF_throughout_is_canonical(string content, bool canonical)
         => Assert.Equal(canonical, DotStuffer.IsCanonical(new ReadOnlySequence<byte>(Encoding.ASCII.GetBytes(content))));
 
+    [Theory]
+    [InlineData("DKIM-Signature: x\r\n", "a\r\n", true)]
+    [InlineData("DKIM-Signature: x\r\n", "a", false)]
+    [InlineData("DKIM-Signature: x\n", "a\r\n", false)]
+    [InlineData("a\r", "\n", false)]
+    public void Content_in_pieces_is_canonical_when_each_is(string first, string second, bool canonical) => Assert.Equal(
+        canonical, DotStuffer.IsCanonical(Pieces.Of(Encoding.ASCII.GetBytes(first), Encoding.ASCII.GetBytes(second))));
+
     static string Stuff(params byte[][] pieces)
     {
         var stuffer = new DotStuffer();

@@ -1,13 +1,15 @@
 using System.Buffers;
 using Postrider.Mail.Addresses;
+using Postrider.Mail.Dkim;
 using Postrider.Mail.Mime;
 using Postrider.Mail.Smtp;
 using Postrider.Messages;
 
 namespace Postrider.Providers.Smtp;
 
-/// <summary>Sends through one SMTP server over pooled connections.</summary>
-sealed class SmtpProvider(SmtpPool pool) : IProvider
+/// <summary>Sends through one SMTP server over pooled connections, signed where there is a key for the sender's domain.</summary>
+/// <param name="signers">Null: nothing is signed.</param>
+sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvider
 {
     public ProviderCapabilities Capabilities { get; } = new() { SmtpUtf8 = true };
 
@@ -15,6 +17,7 @@ sealed class SmtpProvider(SmtpPool pool) : IProvider
     {
         var mime = MimeRendering.ToMime(envelope);
         using var content = RenderedMessage.Of(mime);
+        var signed = Pieces.Of(Signature(envelope, content.Bytes.Span), content.Bytes);
         Func<CancellationToken, ValueTask<bool>>? commit = envelope.CommitPoint is { } point ? new OnceCommitted(point).AskAsync : null;
         var outcomes = new Outcome[envelope.Recipients.Count];
         // Which recipients the next transaction is for, by their place in the envelope.
@@ -26,13 +29,23 @@ sealed class SmtpProvider(SmtpPool pool) : IProvider
                 SmtpUtf8 = MessageWriter.NeedsSmtpUtf8(mime),
                 EnvelopeId = envelope.Message.ToString(),
             };
-            var result = await pool.SendAsync(transaction, new ReadOnlySequence<byte>(content.Bytes), commit, ct);
+            var result = await pool.SendAsync(transaction, signed, commit, ct);
             open = Record(result, open, outcomes);
         }
         return outcomes;
     }
 
     public ValueTask DisposeAsync() => pool.DisposeAsync();
+
+    /// <summary>The DKIM-Signature field, or nothing. Its time is the message's own, so that every try is the same bytes.</summary>
+    ReadOnlyMemory<byte> Signature(OutgoingEnvelope envelope, ReadOnlySpan<byte> content)
+    {
+        if (signers?.Invoke(envelope.Tenant, envelope.Content.From.Address.AsciiDomain) is not { } signer)
+            return default;
+        var field = new ArrayBufferWriter<byte>(DkimSigner.UsualBytes);
+        signer.TrySign(content, envelope.Message.At, expiresAt: null, field);
+        return field.WrittenMemory;
+    }
 
     static EmailAddress[] Addresses(OutgoingEnvelope envelope, List<int> open)
     {

@@ -13,13 +13,15 @@ namespace Postrider.Providers.Smtp;
 /// <c>auth=plain|login|xoauth2</c>, with
 /// <c>,insecure</c> credentials go also without TLS or to a certificate that does not verify; to loopback they always do · <c>helo=</c> the
 /// name
-/// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection.
+/// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection · <c>dkim=on|off</c>: off where
+/// the server signs itself, or rewrites what we would sign.
 /// </remarks>
-public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
+/// <param name="signers">Null: nothing is signed.</param>
+public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signers = null) : IProviderFactory
 {
     public string Scheme => "smtp";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = ["tls", "auth", "helo", "ca", "messages"];
+    public IReadOnlyCollection<string> OptionNames { get; } = ["tls", "auth", "helo", "ca", "messages", "dkim"];
 
     public IReadOnlyList<string> Check(TransportSettings settings)
     {
@@ -34,7 +36,8 @@ public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
         var endpoint = Read(settings, faults, out var options);
         if (faults.Count > 0)
             throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new SmtpProvider(new SmtpPool(endpoint!, options, SmtpTimeouts.Default, clock));
+        var pool = new SmtpPool(endpoint!, options, SmtpTimeouts.Default, clock);
+        return new SmtpProvider(pool, settings.Options.GetValueOrDefault("dkim") == "off" ? null : signers);
     }
 
     static SmtpEndpoint? Read(TransportSettings settings, List<string> faults, out SmtpPoolOptions options)
@@ -48,6 +51,8 @@ public sealed class SmtpProviderFactory(TimeProvider clock) : IProviderFactory
             else
                 faults.Add("option 'messages' is a number from 1");
         }
+        if (settings.Options.TryGetValue("dkim", out var dkim) && dkim is not ("on" or "off"))
+            faults.Add("option 'dkim' is on or off");
         var tls = Tls(settings, faults);
         var credentials = Credentials(settings, faults, out var insecure);
         var helo = Helo(settings, faults);
