@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Postrider.Mail.Mime;
 
 namespace Postrider.Mail.Addresses;
 
@@ -48,7 +48,7 @@ sealed class EncodedWordDecoder
     public static bool CanDecode(ReadOnlySpan<char> word)
     {
         Split(word, out var charset, out var kind, out var text);
-        return TryGetEncoding(charset, out _)
+        return Charsets.TryFind(charset, out _)
             && (kind is 'Q' or 'q' || (kind is 'B' or 'b' && Base64.IsValid(Pad(text))));
     }
 
@@ -57,7 +57,7 @@ sealed class EncodedWordDecoder
     public void Add(ReadOnlySpan<char> word, StringBuilder target)
     {
         Split(word, out var charset, out var kind, out var text);
-        TryGetEncoding(charset, out var encoding);
+        Charsets.TryFind(charset, out var encoding);
         if (!ReferenceEquals(encoding, _encoding))
             Flush(target);
         _encoding = encoding;
@@ -85,24 +85,6 @@ sealed class EncodedWordDecoder
             charset = charset[..star];
         kind = inside[end + 1];
         text = inside[(end + 3)..];
-    }
-
-    static bool TryGetEncoding(ReadOnlySpan<char> charset, [NotNullWhen(true)] out Encoding? encoding)
-    {
-        encoding = null;
-        if (charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-            encoding = Encoding.UTF8;
-        else if (charset.Length is > 0 and <= 40)
-        {
-            try
-            {
-                encoding = Encoding.GetEncoding(charset.ToString());
-            }
-            catch (ArgumentException)   // not known here; the word stays as it is
-            {
-            }
-        }
-        return encoding is not null;
     }
 
     static string Pad(ReadOnlySpan<char> base64) => base64.TrimEnd('=').ToString().PadRight((base64.TrimEnd('=').Length + 3) / 4 * 4, '=');

@@ -17,6 +17,10 @@ static class PeerReaders
     public static JsonElement[] ReadWithPython(string messages) =>
         Read(Requires.Python("email"), Path.Combine(Folder, "read_mail.py"), messages);
 
+    /// <summary>The same, for messages of any kind, damaged ones too.</summary>
+    public static JsonElement[] TakeApartWithPython(string messages) =>
+        Read(Requires.Python("email"), Path.Combine(Folder, "read_mime.py"), messages);
+
     /// <summary>npm's <c>mailparser</c>.</summary>
     public static JsonElement[] ReadWithMailparser(string messages) => ReadWithNode("read-mail.mjs", messages);
 
