@@ -39,7 +39,8 @@ public sealed class MimeReaderPeerTests : IDisposable
         }
         // Known and meant, of damaged messages: Python makes one delimiter of two that follow each other, and takes a type with white
         // space in it for a type.
-        Assert.True(differences.Count <= 8, $"{differences.Count} differences:\n{string.Join('\n', differences.Take(3).Select(text => text.Length > 10_000 ? text[..10_000] : text))}");
+        Assert.True(differences.Count <= 8, $"{differences.Count} differences:\n{string.Join('\n',
+            differences.Take(3).Select(text => text.Length > 10_000 ? text[..10_000] : text))}");
     }
 
     static byte[] Whole(int n) => Output.Of(MessageMaker.Any(new Dice((ulong)n), recipients: 2));

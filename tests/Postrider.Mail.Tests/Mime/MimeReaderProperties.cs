@@ -39,7 +39,8 @@ public sealed class MimeReaderProperties
         Assert.Equal(Texts(written).Select(Unend), texts.Select(leaf => Unend(leaf.DecodeText())));
         var files = leaves.Where(leaf => leaf.Disposition is not null).ToArray();
         // Those that the HTML shows come first.
-        var attachments = written.Attachments.OrderBy(file => file is { Inline: true, ContentId: not null } && written.Html is not null ? 0 : 1);
+        var attachments = written.Attachments.OrderBy(file =>
+            file is { Inline: true, ContentId: not null } && written.Html is not null ? 0 : 1);
         Assert.Equal(
             attachments.Select(file => (file.FileName, file.ContentId, Convert.ToHexString(file.Content.Span))),
             files.Select(file => (file.FileName ?? "", file.ContentId, Convert.ToHexString(ContentOf(file)))));
@@ -100,7 +101,8 @@ public sealed class MimeReaderProperties
     static string Repeat(string text, int count, string before = "") => before + string.Concat(Enumerable.Repeat(text, count));
 
     static string Nested(int levels) =>
-        string.Concat(Enumerable.Range(0, levels).Select(n => $"Content-Type: multipart/mixed; boundary=\"{new string('n', 50)}{n}\"\n\n--{new string('n', 50)}{n}\n"));
+        string.Concat(Enumerable.Range(0, levels).Select(n => $"{new string('n', 50)}{n}")
+            .Select(boundary => $"Content-Type: multipart/mixed; boundary=\"{boundary}\"\n\n--{boundary}\n"));
 
     static byte[] Nonsense(Dice dice)
     {

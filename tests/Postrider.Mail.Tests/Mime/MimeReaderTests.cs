@@ -8,8 +8,10 @@ namespace Postrider.Mail.Tests.Mime;
 public sealed class MimeReaderTests
 {
     static MimeEntity Read(string text, MimeLimits? limits = null) =>
-        MimeReader.TryRead(Encoding.Latin1.GetBytes(text.ReplaceLineEndings("\r\n")), limits ?? MimeLimits.Default, out var message, out var fault)
-            ? message : throw new InvalidOperationException($"refused: {fault}");
+        MimeReader.TryRead(
+            Encoding.Latin1.GetBytes(text.ReplaceLineEndings("\r\n")), limits ?? MimeLimits.Default, out var message, out var fault)
+            ? message
+            : throw new InvalidOperationException($"refused: {fault}");
 
     static MimeFault Refused(string text, MimeLimits? limits = null)
     {
@@ -87,7 +89,8 @@ public sealed class MimeReaderTests
     [Fact]
     public void Encoded_words_of_many_charsets_are_decoded()
     {
-        var message = Read("Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= =?iso-8859-2?Q?_=BE?= =?koi8-r?B?8NLJ18XU?= =?iso-2022-jp?B?GyRCRnxLXBsoQg==?=\n\n");
+        var message = Read(
+            "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= =?iso-8859-2?Q?_=BE?= =?koi8-r?B?8NLJ18XU?= =?iso-2022-jp?B?GyRCRnxLXBsoQg==?=\n\n");
 
         Assert.Equal("Grüße žПривет日本", message.Headers.Find("Subject")?.Text);
     }
@@ -96,7 +99,8 @@ public sealed class MimeReaderTests
     [InlineData("=?utf-7?Q?x?=")]
     [InlineData("=?no-such-charset?Q?x?=")]
     [InlineData("=??Q?x?=")]
-    public void Charsets_that_nobody_knows_stay_as_they_are(string word) => Assert.Equal(word, Read($"Subject: {word}\n\n").Headers.Find("Subject")?.Text);
+    public void Charsets_that_nobody_knows_stay_as_they_are(string word) =>
+        Assert.Equal(word, Read($"Subject: {word}\n\n").Headers.Find("Subject")?.Text);
 
     [Fact]
     public void Raw_bytes_in_a_header_are_read_as_UTF8_or_as_Windows_1252()
@@ -248,8 +252,12 @@ public sealed class MimeReaderTests
     }
 
     [Fact]
-    public void The_parts_of_a_digest_are_messages() =>
-        Assert.Equal("inner", Assert.Single(Assert.Single(Read("Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: inner\n\nx\n--b--").Parts).Parts).Headers.Find("Subject")?.Value);
+    public void The_parts_of_a_digest_are_messages()
+    {
+        var part = Assert.Single(Read("Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: inner\n\nx\n--b--").Parts);
+
+        Assert.Equal("inner", Assert.Single(part.Parts).Headers.Find("Subject")?.Value);
+    }
 
     [Theory]
     [InlineData("quoted-printable", "Gr=C3=BC=C3=9F=\r\ne = =3D=zz \t\r\nend", "Grüße = ==zz\r\nend")]
@@ -262,7 +270,8 @@ public sealed class MimeReaderTests
     [InlineData("x-unknown", "Gr=C3=BC", "Gr=C3=BC")]
     public void Bodies_are_decoded_as_well_as_can_be(string encoding, string body, string text)
     {
-        var bytes = Encoding.UTF8.GetBytes($"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}");
+        var header = $"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n";
+        var bytes = Encoding.UTF8.GetBytes(header + body);
 
         Assert.True(MimeReader.TryRead(bytes, out var message, out _));
         Assert.Equal(text, message.DecodeText());
@@ -318,7 +327,15 @@ public sealed class MimeReaderTests
     [Fact]
     public void What_passes_a_limit_is_refused_by_name()
     {
-        var small = new MimeLimits { MaxHeaderBytes = 100, MaxFieldBytes = 60, MaxFields = 3, MaxDepth = 3, MaxParts = 4, MaxBoundaryBytes = 10 };
+        var small = new MimeLimits
+        {
+            MaxHeaderBytes = 100,
+            MaxFieldBytes = 60,
+            MaxFields = 3,
+            MaxDepth = 3,
+            MaxParts = 4,
+            MaxBoundaryBytes = 10,
+        };
 
         Assert.Equal(MimeFault.FieldTooLong, Refused($"A: {new string('x', 60)}\r\n", small));
         Assert.Equal(MimeFault.FieldTooLong, Refused(string.Concat("A: x\r\n", string.Concat(Enumerable.Repeat(" x\r\n", 20))), small));
