@@ -9,10 +9,24 @@ namespace Postrider.Delivery;
 /// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
 sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time,
     DeliveryOptions options, ILogger<DeliveryHost> logger)
-    : BackgroundService
+    : BackgroundService, IHostedLifecycleService
 {
+    readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Everything else has started: a process that cannot listen on its address must not have sent anything.</summary>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        _started.SetResult();
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await _started.Task.WaitAsync(stoppingToken);
         await router.Pauses.LoadAsync(stoppingToken);
         var now = time.Now;
         var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, stoppingToken);
@@ -45,7 +59,8 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         }
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Second);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Second);
-        await dispatcher.DrainAsync(now.Token);
+        if (_started.Task.IsCompleted)
+            await dispatcher.DrainAsync(now.Token);
         await base.StopAsync(cancellationToken);
     }
 

@@ -33,6 +33,7 @@ public static class DeliveryRegistration
             TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(),
                 sp.GetRequiredService<Lanes>()),
             new Pauses(sp.GetService<IPauseStore>())));
+        services.TryAddSingleton<WaitBoard>();
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));
         if (!delivers)

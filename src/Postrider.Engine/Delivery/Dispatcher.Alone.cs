@@ -44,7 +44,7 @@ public sealed partial class Dispatcher
         return _quiet;
     }
 
-    bool CouldStart(QueueKey key) => WaitingFor(key) is null;
+    bool CouldStart(QueueKey key) => _waits.WaitingFor(key) is null;
 
     bool TryStartAlone(DateTimeOffset now)
     {

@@ -34,17 +34,6 @@ public sealed partial class Dispatcher
 
     public void Signal(QueueKey key, DateTimeOffset dueAt) => _due.Add(key, dueAt, _time.Now);
 
-    /// <summary>Why envelopes of a key wait as a whole, as shown in <c>waiting_for</c>; null when a transport would take one now.</summary>
-    public Waiting? WaitingFor(QueueKey key)
-    {
-        if (_router.Pauses.Covers(key.Tenant, key.Stream, key.Route))
-            return new Waiting(WaitReason.Paused, "sending is paused");
-        if (_router.Table.For(key.Route) is not { } route)
-            return new Waiting(WaitReason.TransportsUnavailable, "no transport is configured");
-        var wait = route.WhyNot(key.Stream);
-        return wait.Cause == WaitCause.None ? null : new Waiting(wait.Reason, wait.Describe());
-    }
-
     void Start(Lease lease, Permit permit, Route route)
     {
         _metrics.HandedOver();
@@ -78,7 +67,3 @@ public sealed partial class Dispatcher
         public void Return() => dispatcher.Return(permit);
     }
 }
-
-/// <summary>What queued mail waits for.</summary>
-/// <param name="Text">Plain words: "relay-1 failed too often (until …)".</param>
-public readonly record struct Waiting(WaitReason Reason, string Text);

@@ -22,6 +22,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     readonly IQueueStore _store;
     readonly Router _router;
+    readonly WaitBoard _waits;
     readonly Lanes _lanes;
     readonly Recorder _recorder;
     readonly DueBook _due;
@@ -53,7 +54,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     internal Dispatcher(DispatcherParts parts, Incarnation owner)
     {
-        (_store, _router, _lanes, _recorder) = (parts.Store, parts.Router, parts.Lanes, parts.Recorder);
+        (_store, _router, _waits, _lanes, _recorder) = (parts.Store, parts.Router, parts.Waits, parts.Lanes, parts.Recorder);
         (_due, _time, _clock) = (parts.Due, parts.Time, parts.Clock);
         (_options, _metrics, _logger, _owner) = (parts.Options, parts.Metrics, parts.Logger, owner);
         _jitter = parts.Entropy.NextDouble;
@@ -117,6 +118,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         LogDraining(InFlight);
         while (InFlight > 0)
             await _left.WaitAsync(CancellationToken.None);
+        _left.Release(); // for another who drains
         LogDrained();
     }
 
@@ -259,5 +261,5 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
 /// <summary>What the dispatcher works with.</summary>
 sealed record DispatcherParts(
-    IQueueStore Store, Router Router, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock,
+    IQueueStore Store, Router Router, WaitBoard Waits, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock,
     DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ILogger<Dispatcher> Logger);

@@ -12,6 +12,7 @@ static class ApiRoutes
         services.AddSingleton<JsonBody>();
         services.AddSingleton<NdjsonSubmission>();
         services.AddDialects();
+        services.AddSingleton<EmailShapes>();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
         {

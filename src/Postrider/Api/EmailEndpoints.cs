@@ -46,23 +46,23 @@ static class EmailEndpoints
     }
 
     static async Task<Results<JsonHttpResult<EmailListAnswer>, ProblemResult>> ListAsync(
-        HttpContext context, IMessageReader messages, CancellationToken ct)
+        HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
     {
         if (QueryReader.Read(context.Request.Query, out var problem) is not { } filter)
             return new ProblemResult(problem!);
         var page = await messages.ListAsync(context.Caller.Tenant, filter, ct);
         return Json(
             new EmailListAnswer(
-                [.. page.Messages.Select(EmailShapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
+                [.. page.Messages.Select(shapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
     }
 
     static async Task<Results<JsonHttpResult<EmailAnswer>, ProblemResult>> GetAsync(
-        string id, HttpContext context, IMessageReader messages, CancellationToken ct)
+        string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var message) || await messages.GetAsync(tenant, message, ct) is not { } view)
             return Absent;
-        return Json(EmailShapes.Whole(view, await messages.GetContentAsync(tenant, message, ct)));
+        return Json(shapes.Whole(view, await messages.GetContentAsync(tenant, message, ct)));
     }
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RescheduleAsync(
@@ -95,7 +95,7 @@ static class EmailEndpoints
             : Absent;
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
-        string id, HttpContext context, IMessageReader messages, CancellationToken ct)
+        string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (ReadListing(context.Request.Query, out var problem) is not { } listing)
@@ -103,7 +103,7 @@ static class EmailEndpoints
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
             return Absent;
         var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
-        return Json(EmailShapes.Batch(view, page));
+        return Json(shapes.Batch(view, page));
     }
 
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Delivery;
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -6,10 +7,10 @@ using Postrider.Queue;
 namespace Postrider.Api;
 
 /// <summary>Turns what the store knows of a message into what the API shows.</summary>
-static class EmailShapes
+sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
 {
     /// <summary>The whole story; without content when retention has removed it.</summary>
-    public static EmailAnswer Whole(MessageView view, MessageContent? content) => Short(view) with
+    public EmailAnswer Whole(MessageView view, MessageContent? content) => Short(view) with
     {
         ReplyTo = content?.ReplyTo.Select(m => m.ToString()).ToList(),
         Text = content?.Text,
@@ -19,9 +20,12 @@ static class EmailShapes
     };
 
     /// <summary>As lists have it.</summary>
-    public static EmailAnswer Short(MessageView view)
+    public EmailAnswer Short(MessageView view)
     {
         var status = MessageStatus.Of(view.Recipients);
+        var together = view.Recipients.Any(r => r.State == RecipientState.Queued)
+            ? waits.WaitingFor(new QueueKey(view.Route, view.Stream, view.Tenant))
+            : null;
         return new EmailAnswer
         {
             Id = view.Id.ToString(),
@@ -43,11 +47,11 @@ static class EmailShapes
             ExpiresAt = view.ExpiresAt,
             Tags = view.Tags,
             Metadata = Metadata(view.Metadata),
-            Recipients = [.. view.Recipients.Select(Recipient)],
+            Recipients = [.. view.Recipients.Select(recipient => Recipient(recipient, together))],
         };
     }
 
-    public static BatchStatusAnswer Batch(BatchView batch, MessagePage? page) => new(
+    public BatchStatusAnswer Batch(BatchView batch, MessagePage? page) => new(
         batch.Id.ToString(), MessageStatus.Of(batch.Counts), batch.Count, Counts(batch.Counts), batch.CreatedAt,
         page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
 
@@ -62,7 +66,7 @@ static class EmailShapes
     static CountsAnswer Counts(StateCounts c) => new(
         c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
 
-    static RecipientAnswer Recipient(RecipientView r) => new()
+    RecipientAnswer Recipient(RecipientView r, Waiting? together) => new()
     {
         Email = r.Mailbox.Address.ToString(),
         Name = r.Mailbox.Name,
@@ -71,7 +75,7 @@ static class EmailShapes
         StatusCode = r.StatusCode,
         EnhancedCode = r.EnhancedCode,
         StatusReason = r.StatusReason,
-        WaitingFor = r.State == RecipientState.Held ? Word(r.HeldReason) : r.State.IsOpen ? Word(r.WaitReason) : null,
+        WaitingFor = WaitingFor(r, together),
         Transport = r.Transport,
         ProviderId = r.ProviderId,
         Tries = r.Tries,
@@ -79,6 +83,14 @@ static class EmailShapes
         NextAttemptAt = r.NextAttemptAt,
         Worker = r.Worker,
         UpdatedAt = r.UpdatedAt,
+    };
+
+    // Until its own time comes a recipient waits for that; then for what holds up all mail of its route, if anything does.
+    string? WaitingFor(RecipientView r, Waiting? together) => r.State switch
+    {
+        RecipientState.Held => Word(r.HeldReason),
+        RecipientState.Queued when together is { } waiting && !(r.NextAttemptAt > clock.GetUtcNow()) => Word(waiting.Reason),
+        var state => state.IsOpen ? Word(r.WaitReason) : null,
     };
 
     // One attempt is one conversation with a transport; recipients that it answered alike are shown together.

@@ -37,7 +37,7 @@ static class Banner
         if (hasInbox)
             lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
         if (firstKey is not null)
-            lines.Add($"  API key     {firstKey}   (made now and shown only this once: keep it)");
+            lines.Add(KeyLine(firstKey));
         lines.AddRange(
             "",
             firstKey is null ? "Send a mail (with your API key in POSTRIDER_API_KEY):" : "Send a mail:",
@@ -49,6 +49,8 @@ static class Banner
             lines.AddRange("and look at it:", "", $"  {curl} {address}/inbox -H \"Authorization: Bearer {key}\"", "");
         return string.Join('\n', lines) + "\n";
     }
+
+    public static string KeyLine(string key) => $"  API key     {key}   (made now and shown only this once: keep it)";
 
     static string ForClients(string address) =>
         address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal)

@@ -39,10 +39,12 @@ public static class Server
         {
             await app.StartAsync();
         }
-        catch (Exception) when (app.Services.GetRequiredService<FirstKey>().Text is not null)
+        catch
         {
-            // The key is in the database already and is shown only once: now or never.
-            await output.WriteLineAsync($"API key     {app.Services.GetRequiredService<FirstKey>().Text}   (made now and shown only this once: keep it)");
+            // The key is stored already and is shown only once: now or never.
+            if (app.Services.GetRequiredService<FirstKey>().Text is { } key)
+                await output.WriteLineAsync(Banner.KeyLine(key).TrimStart());
+            await app.StopAsync(); // what has begun ends in order, or it would complain of storage that is gone
             throw;
         }
         await output.WriteAsync(Banner.Of(app, configuration));

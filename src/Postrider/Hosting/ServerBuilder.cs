@@ -78,6 +78,8 @@ static class ServerBuilder
         // A line per request costs as much as storing the message.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("System", LogLevel.Warning);
+        // A start that fails is told in one line by who started it; a service that fails has a critical line as well.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         // It warns, with a stack, of every client that breaks off inside a body.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
     }

@@ -213,7 +213,8 @@ public sealed class LifeTests
         using var other = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
         await server.GetEmailAsync((string)JsonNode.Parse(await other.Content.ReadAsStringAsync())!["id"]!, e =>
             (string?)e["status"] == "complete");
-        Assert.Equal("queued", (string?)(await server.GetEmailAsync(waiting, _ => true))["recipients"]![0]!["status"]);
+        var recipient = (await server.GetEmailAsync(waiting, _ => true))["recipients"]![0]!;
+        Assert.Equal(("queued", "paused"), ((string?)recipient["status"], (string?)recipient["waiting_for"]));
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.DeleteAsync("/pause")).StatusCode); // of everything there is none
         Assert.Equal(HttpStatusCode.OK, (await server.Client.DeleteAsync("/pause?stream=bulk")).StatusCode);
         await server.GetEmailAsync(waiting, e => (string?)e["status"] == "complete");

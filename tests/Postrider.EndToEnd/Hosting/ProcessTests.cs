@@ -118,7 +118,10 @@ public sealed class ProcessTests : IDisposable
         var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(_folder, "other")));
         await server.WaitForExitAsync();
         Assert.Equal(ExitCodes.Unavailable, server.ExitCode);
-        Assert.Contains("POSTRIDER_URLS", await server.StandardError.ReadToEndAsync());
+        var errors = (await server.StandardError.ReadToEndAsync()).TrimEnd();
+        Assert.Contains("POSTRIDER_URLS", errors);
+        Assert.DoesNotContain('\n', errors); // nothing else: no stack, no complaint of what had begun
+        Assert.Matches(@"^API key +pr_\S+   \(made now and shown only this once: keep it\)\n$", await server.StandardOutput.ReadToEndAsync());
     }
 
     [Fact]

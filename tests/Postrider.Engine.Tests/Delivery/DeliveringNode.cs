@@ -49,8 +49,9 @@ sealed class DeliveringNode : IAsyncDisposable
         var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance);
         _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, NullLogger<Lane>.Instance));
         Router = new Router(Table(transports, routing, factories ?? []));
+        Waits = new WaitBoard(Router);
         Dispatcher = new Dispatcher(
-            new DispatcherParts(Queue, Router, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System,
+            new DispatcherParts(Queue, Router, Waits, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System,
                 NullLogger<Dispatcher>.Instance), Owner);
         _keeper = new Keeper(Queue, Dispatcher, time, Clock, Options, NullLogger<Keeper>.Instance);
         Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, NullLogger<DeliveryHost>.Instance);
@@ -70,6 +71,7 @@ sealed class DeliveringNode : IAsyncDisposable
     public DeliveryMetrics Metrics { get; } = new();
     public Router Router { get; }
     public Dispatcher Dispatcher { get; }
+    public WaitBoard Waits { get; }
 
     /// <summary>What the process runs in place of <see cref="StartAsync()"/>.</summary>
     public DeliveryHost Host { get; }

@@ -10,9 +10,21 @@ public sealed class DeliveryHostTests
         await using var node = new DeliveringNode("a=script://x");
         node.Queue.SettlingFault = new InvalidOperationException("a row that cannot be read");
         await node.Host.StartAsync(TestContext.Current.CancellationToken);
+        await node.Host.StartedAsync(TestContext.Current.CancellationToken);
         await node.UntilAsync(() => node.Host.ExecuteTask is { IsFaulted: true });
         var fault = await Assert.ThrowsAsync<InvalidOperationException>(() => node.Host.ExecuteTask!);
         Assert.Equal("a row that cannot be read", fault.Message);
         await node.Host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_process_that_never_came_up_has_sent_nothing()
+    {
+        await using var node = new DeliveringNode("a=script://x");
+        await node.SubmitAsync("ann@example.com");
+        await node.Host.StartAsync(TestContext.Current.CancellationToken);
+        await node.Host.StopAsync(TestContext.Current.CancellationToken); // without StartedAsync: something else failed to start
+        Assert.True(node.Host.ExecuteTask!.IsCanceled);
+        Assert.Empty(node["a"].Asked);
     }
 }

@@ -92,7 +92,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
             + $"with {rows:N0} waiting: {loaded.TotalMilliseconds:0.00} ms");
         Assert.DoesNotContain(node.Queue.Leases, l => l.Key.Stream == MailStream.Bulk);
         Assert.DoesNotContain(node.Queue.Leases, l => l.Leased > 0); // all of the transactional ones were born leased
-        Assert.Equal("slow is paused", node.Dispatcher.WaitingFor(Key(MailStream.Bulk, "mass"))!.Value.Text);
+        Assert.Equal("slow is paused", node.Waits.WaitingFor(Key(MailStream.Bulk, "mass"))!.Value.Text);
         Assert.Empty(node["slow"].Asked);
         // Twice the unloaded, or 25 ms: what a shared machine adds.
         Assert.InRange(loaded, TimeSpan.Zero, unloaded * 2 + TimeSpan.FromMilliseconds(25));
@@ -169,7 +169,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         await node.SubmitAsync("other@example.com", tenant: 1);
         await node.UntilAsync(() => node["a"].Taken.Contains("other@example.com"));
         Assert.DoesNotContain(node.Queue.Leases, l => l.Key.Tenant.Value == 2);
-        Assert.Equal(new Waiting(WaitReason.Paused, "sending is paused"), node.Dispatcher.WaitingFor(Key(tenant: 2)));
+        Assert.Equal(new Waiting(WaitReason.Paused, "sending is paused"), node.Waits.WaitingFor(Key(tenant: 2)));
 
         node.Router.Pauses.Remove(scope);
         await node.UntilAsync(() => node["a"].Taken.Contains("paused@example.com"));
@@ -261,7 +261,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         var id = await node.SubmitAsync("ann@example.com");
         await node.UntilAsync(() => node["a"].Asked.Count == 1);
         var draining = node.DrainAsync();
-        await node.UntilAsync(() => draining.IsCompleted, within: TimeSpan.FromSeconds(91), step: TimeSpan.FromSeconds(1));
+        await node.UntilAsync(() => draining.IsCompleted, within: TimeSpan.FromSeconds(120), step: TimeSpan.FromSeconds(1));
         Assert.Equal([RecipientState.Unknown], await node.StatesAsync(id));
     }
 
