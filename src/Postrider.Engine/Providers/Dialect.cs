@@ -85,6 +85,9 @@ public sealed record DialectSubmission(SubmissionRequest Request)
 {
     /// <summary>To be filled in before the message has a content; null when it has one.</summary>
     public DialectTemplate? Template { get; init; }
+
+    /// <summary>Why the vendor would not take this one of the messages; null when nothing speaks against it so far.</summary>
+    public Problem? Fault { get; init; }
 }
 
 /// <summary>A template that a call names, or brings along.</summary>

@@ -62,11 +62,14 @@ static class SendEndpoints
         var body = problem is null
             ? await bodies.ReadSendAsync(context, SendReader.Batch, key is null ? null : "POST /emails/batch")
             : new(null, problem);
-        var strict = context.Request.Headers["x-batch-validation"] == "strict";
+        // Only Resend's SDKs send it, and read the answer by their own rules.
+        var validation = context.Request.Headers["x-batch-validation"];
+        Func<SubmissionReceipt, ReadOnlyMemory<byte>> write = validation == "permissive" ? WritePermissiveBatch : WriteBatch;
         var result = body.Value is null
             ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitManyAsync(body.Value, Context(context, key, body.Hash, WriteBatch), strict, CancellationToken.None);
-        await AnswerAsync(context, result, WriteBatch, StatusCodes.Status200OK);
+            : await submitter.SubmitManyAsync(
+                body.Value, Context(context, key, body.Hash, write), allOrNothing: validation == "strict", CancellationToken.None);
+        await AnswerAsync(context, result, write, StatusCodes.Status200OK);
     }
 
     static async Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter)
@@ -106,6 +109,34 @@ static class SendEndpoints
             writer.WriteStartArray("data"u8);
             foreach (var item in receipt.Items)
                 WriteItem(writer, item);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+        return bytes.ToArray();
+    }
+
+    /// <summary>As Resend does: the accepted ones alone, and the refused by their places.</summary>
+    static ReadOnlyMemory<byte> WritePermissiveBatch(SubmissionReceipt receipt)
+    {
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("batch_id"u8, receipt.Batch?.ToString());
+            writer.WriteStartArray("data"u8);
+            foreach (var item in receipt.Items)
+                if (item.Message is not null)
+                    WriteItem(writer, item);
+            writer.WriteEndArray();
+            writer.WriteStartArray("errors"u8);
+            foreach (var (index, item) in receipt.Items.Index())
+                if (item.Problem is { } problem)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteNumber("index"u8, index);
+                    writer.WriteString("message"u8, problem.Detail);
+                    writer.WriteEndObject();
+                }
             writer.WriteEndArray();
             writer.WriteEndObject();
         }

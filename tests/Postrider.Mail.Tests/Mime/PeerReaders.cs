@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Postrider.Testing;
 
@@ -9,9 +8,7 @@ namespace Postrider.Mail.Tests.Mime;
 /// </summary>
 static class PeerReaders
 {
-    static readonly Lock Installing = new();
-
-    static string Folder { get; } = Path.Combine(RepositoryRoot(), "tests", "peers");
+    static string Folder => Peers.Folder;
 
     /// <summary>Python's <c>email</c>.</summary>
     public static JsonElement[] ReadWithPython(string messages) =>
@@ -40,54 +37,17 @@ static class PeerReaders
     static JsonElement[] ReadWithNode(string script, string messages)
     {
         var node = Requires.Program("node");
-        var npm = Requires.Program("npm");
-        lock (Installing)
-        {
-            var installed = IsInstalled() || Run(npm, Folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund").Code == 0;
-            Requires.That(installed, "npm ci could not install tests/peers (no network?)");
-        }
+        Peers.Install();
         return Read(node, Path.Combine(Folder, script), messages);
-    }
-
-    /// <summary>npm leaves a copy of the lock file with what it installed.</summary>
-    static bool IsInstalled()
-    {
-        var installed = new FileInfo(Path.Combine(Folder, "node_modules", ".package-lock.json"));
-        return installed.Exists && installed.LastWriteTimeUtc >= File.GetLastWriteTimeUtc(Path.Combine(Folder, "package-lock.json"));
     }
 
     static JsonElement[] Read(string program, string script, string messages) => Lines(program, script, messages);
 
     static JsonElement[] Lines(string program, params string[] arguments)
     {
-        var (code, output, error) = Run(program, Folder, arguments);
+        var (code, output, error) = Peers.Run(program, arguments);
         if (code != 0)
             throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {code}: {error}");
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
-    }
-
-    static (int Code, string Output, string Error) Run(string program, string folder, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments)
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = System.Text.Encoding.UTF8,
-        })!;
-        var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, error.Result);
-    }
-
-    static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Postrider.slnx")))
-                return folder.FullName;
-        }
-        throw new InvalidOperationException("The tests do not run from within the repository.");
     }
 }

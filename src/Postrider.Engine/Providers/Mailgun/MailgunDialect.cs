@@ -9,6 +9,10 @@ namespace Postrider.Providers.Mailgun;
 /// <summary>Mailgun's send calls as an entrance: <c>/v3/{domain}/messages</c> and <c>/v3/{domain}/messages.mime</c>.</summary>
 public sealed class MailgunDialect : IDialect
 {
+    // Mailgun's own limits.
+    const int MaxOptionBytes = 16 * 1024;
+    const int MaxRecipients = 1_000;
+
     public string Vendor => "mailgun";
 
     public bool Serves(string path) => path.StartsWith("/v3/", StringComparison.Ordinal)
@@ -38,6 +42,10 @@ public sealed class MailgunDialect : IDialect
         }
         if (submissions.Count == 0)
             return Refused(400, "'message' parameter is missing");
+        if (submissions.Any(submission => submission.Request.To.Count == 0))
+            return Refused(400, "'to' parameter is missing"); // cc and bcc alone are not enough for it
+        if (submissions.Sum(submission => submission.Request.To.Count) > MaxRecipients)
+            return Refused(400, $"'to' parameter has more than {MaxRecipients} recipients");
         var domain = call.Path.Split('/')[2];
         return new DialectReading.Submit(submissions, receipt => Answer(receipt, domain))
         {
@@ -45,9 +53,6 @@ public sealed class MailgunDialect : IDialect
             DryRun = MailgunSubmissions.IsTest(form),
         };
     }
-
-    /// <summary>Mailgun's own limit.</summary>
-    const int MaxOptionBytes = 16 * 1024;
 
     public DialectAnswer Refuse(Problem problem)
     {
@@ -70,11 +75,10 @@ public sealed class MailgunDialect : IDialect
 
     static string Words(Problem problem)
     {
-        var fault = problem.Errors.FirstOrDefault(error => error.Slug is "invalid-address" or "no-recipients");
-        return (fault?.Slug, fault?.Pointer.Split('/')) switch
+        var fault = problem.Errors.FirstOrDefault(error => error.Slug == "invalid-address");
+        return fault?.Pointer.Split('/') switch
         {
-            ("no-recipients", _) => "'to' parameter is missing",
-            (_, ["", ("from" or "to" or "cc" or "bcc") and var field, ..]) =>
+            ["", ("from" or "to" or "cc" or "bcc") and var field, ..] =>
                 $"'{field}' parameter is not a valid address. please check documentation",
             _ => problem.Detail,
         };

@@ -56,7 +56,8 @@ public sealed class PostmarkDialect : IDialect
         };
     }
 
-    public DialectAnswer Refuse(Problem problem) => Refused(problem, problem.Detail);
+    public DialectAnswer Refuse(Problem problem) =>
+        Refused(problem, problem.Status == 401 ? "Request does not contain a valid Server token." : problem.Detail);
 
     static DialectAnswer Answer(PostmarkMail mail, DialectItem item) =>
         item.Problem is { } problem ? Refused(problem, Words(mail, problem)) : Json(200, Result(mail, item));

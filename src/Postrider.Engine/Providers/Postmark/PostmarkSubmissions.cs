@@ -8,6 +8,12 @@ namespace Postrider.Providers.Postmark;
 /// <summary>From a message in Postmark's shape to a submission. What is wrong with it is left to the submitter, who names it by its place.</summary>
 static class PostmarkSubmissions
 {
+    /// <summary>To, Cc and Bcc together, Postmark's own limit.</summary>
+    const int MaxRecipients = 50;
+
+    static readonly Problem TooMany = new("too-many-recipients", 422, "Too many recipients",
+        "A message has at most 50 recipients: To, Cc and Bcc together.");
+
     /// <param name="isTemplate">Whether the call is one of those with a template.</param>
     public static DialectSubmission Of(PostmarkMail mail, bool isTemplate)
     {
@@ -34,6 +40,7 @@ static class PostmarkSubmissions
         };
         return new DialectSubmission(request)
         {
+            Fault = request.To.Count + request.Cc.Count + request.Bcc.Count > MaxRecipients ? TooMany : null,
             Template = isTemplate
                 ? new DialectTemplate { Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture) ?? "", Data = mail.TemplateModel ?? default }
                 : null,

@@ -74,7 +74,13 @@ public sealed class SesDialect : IDialect
             { Status: >= 500 } => (problem.Status == 503 ? 503 : 500, "InternalServiceErrorException"),
             _ => (400, "BadRequestException"),
         };
-        var answer = Error(status, type, problem.Detail);
+        // For a key that is none, in its own words: ours speak of another way to present it.
+        var answer = Error(status, type, type switch
+        {
+            "UnrecognizedClientException" => "The security token included in the request is invalid.",
+            "MissingAuthenticationTokenException" => "Missing Authentication Token",
+            _ => problem.Detail,
+        });
         return problem.RetryAfter is { } wait
             ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
             : answer;

@@ -103,9 +103,12 @@ sealed class DialectEndpoint(
 
     static List<SubmissionEntry> Entries(DialectReading.Submit submit) => [.. submit.Submissions.Select(Entry)];
 
-    static SubmissionEntry Entry(DialectSubmission submission) => submission.Template is { Name: { } name }
-        ? new SubmissionEntry(DialectProblems.NoSuchTemplate(name))
-        : new SubmissionEntry(submission.Request);
+    static SubmissionEntry Entry(DialectSubmission submission) => submission switch
+    {
+        { Fault: { } fault } => new SubmissionEntry(fault),
+        { Template: { Name: { } name } } => new SubmissionEntry(DialectProblems.NoSuchTemplate(name)),
+        _ => new SubmissionEntry(submission.Request),
+    };
 
     /// <summary>The faults of a call by the message they are in: <c>/1/to/0</c> is the first recipient of the second.</summary>
     static DialectItem[] Apart(Problem problem, int count)
