@@ -95,7 +95,7 @@ static class MessageQueries
             foreach (var (n, outcome, verdict) in happened.Attempt?.Outcomes ?? [])
                 last[n] = new LastAttempt(happened, outcome, verdict);
             if (happened is { Feedback.Reply: { } reply, Recipients: [var concerned] } && last.TryGetValue(concerned, out var attempt)
-                && Explains(happened.Type) is { } state)
+                && Explains(happened.Type) is { } state && attempt.ReportedState != RecipientState.Bounced) // which nothing undoes
                 last[concerned] = attempt with { Reported = reply, ReportedState = state };
         }
         return last;

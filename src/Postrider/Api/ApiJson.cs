@@ -32,6 +32,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
+[JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(InboxAnswer))]
 [JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]

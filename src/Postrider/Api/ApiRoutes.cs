@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Api.Callbacks;
 using Postrider.Api.Dialects;
 using Postrider.Hosting;
 
@@ -13,6 +14,7 @@ static class ApiRoutes
         services.AddSingleton<NdjsonSubmission>();
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
+        services.AddCallbacks();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
         {
@@ -44,6 +46,8 @@ static class ApiRoutes
         app.MapTransportTest();
         app.MapPauses();
         app.MapInbox();
+        app.MapFeedback();
+        app.MapCallbacks();
         app.MapOpenApi("/openapi/{documentName}.json").For(Access.Open);
     }
 }

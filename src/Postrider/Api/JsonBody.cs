@@ -63,7 +63,11 @@ sealed class JsonBody(ServerOptions options)
     /// <summary>The body of a send call in a shape that is not ours, whatever its type.</summary>
     /// <param name="read">Gets bytes of its own. What is counted as taken is given back after it.</param>
     public ValueTask<T> ReadBytesAsync<T>(HttpContext context, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
-        ReadWholeAsync(context, options.MaxSendBytes, buffer => read(buffer.ToArray()), refuse);
+        ReadBytesAsync(context, options.MaxSendBytes, read, refuse);
+
+    /// <inheritdoc cref="ReadBytesAsync{T}(HttpContext, Func{ReadOnlyMemory{byte}, T}, Func{Problem, T})"/>
+    public ValueTask<T> ReadBytesAsync<T>(HttpContext context, long limit, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
+        ReadWholeAsync(context, limit, buffer => read(buffer.ToArray()), refuse);
 
     ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class =>
         IsJson(context.Request)

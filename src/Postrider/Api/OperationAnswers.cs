@@ -40,6 +40,9 @@ sealed record TransportAnswer
 
     /// <summary>Sender domains that it refuses, and when they are tried again.</summary>
     public required IReadOnlyDictionary<string, DateTimeOffset> RefusedSenderDomains { get; init; }
+
+    /// <summary>Where its provider is to report what became of mail, with a secret in it; null where the provider does not.</summary>
+    public required string? CallbackUrl { get; init; }
 }
 
 /// <summary>Recipients in a time.</summary>
@@ -50,6 +53,39 @@ sealed record TransportErrorAnswer(DateTimeOffset At, OutcomeKind Outcome, int? 
 
 /// <summary>Answer to <c>POST /transports/{name}/test</c>.</summary>
 sealed record TransportTestAnswer(string Transport, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs);
+
+/// <summary>Answer to <c>GET /feedback/quarantine</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+/// <param name="Counts">How many were ever put there, by reason.</param>
+sealed record QuarantineAnswer(
+    IReadOnlyList<QuarantinedAnswer> Data, bool HasMore, string? Next, IReadOnlyDictionary<string, long> Counts);
+
+/// <summary>A report that nothing was done about. All of it is what somebody claimed.</summary>
+sealed record QuarantinedAnswer
+{
+    public required string Id { get; init; }
+
+    /// <summary>When it came.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary><c>unmatched</c>, <c>not_tried_there</c>, <c>forged</c> or <c>too_late</c>.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>The transport whose provider reported it, or <c>dsn</c>.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Our word for it: <c>delivered</c>, <c>bounced_hard</c>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The reporter's own word.</summary>
+    public required string Type { get; init; }
+    public required DateTimeOffset HappenedAt { get; init; }
+    public required string? MessageId { get; init; }
+    public required string? CarriedId { get; init; }
+    public required string? ProviderId { get; init; }
+    public required string? Email { get; init; }
+    public required string? Text { get; init; }
+}
 
 /// <summary>Answer to <c>GET /routes</c>.</summary>
 sealed record RouteListAnswer(IReadOnlyList<RouteAnswer> Data);

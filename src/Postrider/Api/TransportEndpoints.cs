@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Api.Callbacks;
 using Postrider.Routing;
 
 namespace Postrider.Api;
@@ -11,19 +12,23 @@ static class TransportEndpoints
     public static void MapTransports(this IEndpointRouteBuilder app)
     {
         // Transports serve every tenant, and what they last said may name anybody's address.
-        app.MapGet("/transports", (Router router) => Json(new TransportListAnswer([.. router.Table.Transports.Select(Shape)])))
+        app.MapGet("/transports", (Router router, CallbackAddresses callbacks) =>
+            Json(new TransportListAnswer([.. router.Table.Transports.Select(transport => Shape(transport, callbacks))])))
             .For(Access.Admin)
             .Answers<TransportListAnswer>(200).Says("listTransports", "How every transport is doing on this node.");
-        app.MapGet("/transports/{name}", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
-            Change(router, name, static _ => { })).For(Access.Admin)
+        app.MapGet("/transports/{name}", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
+            string name, Router router, CallbackAddresses callbacks) =>
+            Change(router, callbacks, name, static _ => { })).For(Access.Admin)
             .Answers<TransportAnswer>(200).Says("getTransport", "How one transport is doing.", null, "not-found");
-        app.MapPost("/transports/{name}/pause", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
-            Change(router, name, static t => t.Pause())).For(Access.Admin)
+        app.MapPost("/transports/{name}/pause", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
+            string name, Router router, CallbackAddresses callbacks) =>
+            Change(router, callbacks, name, static t => t.Pause())).For(Access.Admin)
             .Answers<TransportAnswer>(200)
                 .Says("pauseTransport", "Starts no more attempts at it; its mail waits or takes another transport of the route.", null,
                     "not-found");
-        app.MapPost("/transports/{name}/resume", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (string name, Router router) =>
-            Change(router, name, static t => t.Resume())).For(Access.Admin)
+        app.MapPost("/transports/{name}/resume", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
+            string name, Router router, CallbackAddresses callbacks) =>
+            Change(router, callbacks, name, static t => t.Resume())).For(Access.Admin)
             .Answers<TransportAnswer>(200).Says("resumeTransport", "Ends its pause.", null, "not-found");
         app.MapGet("/routes", (Router router) =>
             Json(
@@ -33,15 +38,16 @@ static class TransportEndpoints
             .For(Access.Read).Answers<RouteListAnswer>(200).Says("listRoutes", "The routes, each with its transports in order.");
     }
 
-    static Results<JsonHttpResult<TransportAnswer>, ProblemResult> Change(Router router, string name, Action<Transport> change)
+    static Results<JsonHttpResult<TransportAnswer>, ProblemResult> Change(
+        Router router, CallbackAddresses callbacks, string name, Action<Transport> change)
     {
         if (router.Table.FindTransport(name) is not { } transport)
             return Absent;
         change(transport);
-        return Json(Shape(transport));
+        return Json(Shape(transport, callbacks));
     }
 
-    static TransportAnswer Shape(Transport transport)
+    static TransportAnswer Shape(Transport transport, CallbackAddresses callbacks)
     {
         var status = transport.GetStatus();
         return new TransportAnswer
@@ -63,6 +69,7 @@ static class TransportEndpoints
             LastErrors = [.. status.LastErrors.Select(
                 e => new TransportErrorAnswer(e.At, e.Kind, e.Reply.Code == 0 ? null : e.Reply.Code, e.Reply.Enhanced, e.Reply.Text))],
             RefusedSenderDomains = status.RefusedSenderDomains,
+            CallbackUrl = callbacks.UrlOf(status.Name),
         };
     }
 

@@ -6,12 +6,12 @@ using Postrider.Messages;
 
 namespace Postrider.Cli;
 
-/// <summary><c>transports list</c>, <c>transports test NAME --to ADDRESS</c>.</summary>
+/// <summary><c>transports list</c>, <c>transports test NAME --to ADDRESS</c>, <c>transports callbacks</c>.</summary>
 static class TransportsCommand
 {
     public static Command Make(ConnectionOptions connection, Screen screen) => new("transports", "Lists and tests transports.")
     {
-        MakeList(connection, screen), MakeTest(connection, screen),
+        MakeList(connection, screen), MakeTest(connection, screen), MakeCallbacks(connection, screen),
     };
 
     static Command MakeList(ConnectionOptions connection, Screen screen)
@@ -33,6 +33,24 @@ static class TransportsCommand
                         transport.LastErrors is [var last, ..]
                             ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : "",
                     }));
+            return 0;
+        });
+        return command;
+    }
+
+    static Command MakeCallbacks(ConnectionOptions connection, Screen screen)
+    {
+        var command = new Command("callbacks", "Shows where each transport's provider is to report to: paste it there. It holds a secret.");
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var server = connection.Open(parsed);
+            var answer = await server.GetAsync("/transports", ct);
+            if (connection.WantsJson(parsed))
+                screen.Json(answer);
+            else
+                screen.Table(["name", "kind", "callback address"],
+                    answer.As(ApiJson.Default.TransportListAnswer).Data.Where(transport => transport.CallbackUrl is not null)
+                        .Select(transport => new[] { transport.Name, transport.Scheme, transport.CallbackUrl! }));
             return 0;
         });
         return command;

@@ -51,5 +51,12 @@ static class Rooms
         services.AddSingleton<IProviderFactory, MailgunProviderFactory>();
         services.AddSingleton<IProviderFactory, PostmarkProviderFactory>();
         services.AddSingleton<IProviderFactory, ResendProviderFactory>();
+        // One of each in the process: Mailgun's remembers the tokens that it has seen.
+        services.AddSingleton<SnsCertificates>();
+        services.AddSingleton<IFeedbackReader>(sp => new SesFeedback(sp.GetRequiredService<SnsCertificates>().FetchAsync));
+        services.AddSingleton<IFeedbackReader, SendGridFeedback>();
+        services.AddSingleton<IFeedbackReader, MailgunFeedback>();
+        services.AddSingleton<IFeedbackReader, PostmarkFeedback>();
+        services.AddSingleton<IFeedbackReader, ResendFeedback>();
     }
 }

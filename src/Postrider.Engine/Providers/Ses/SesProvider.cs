@@ -88,13 +88,13 @@ sealed record SesOptions(Uri Endpoint, string Region, string? ConfigurationSet);
 /// finds.</summary>
 /// <remarks>
 /// Options: <c>endpoint=</c> · <c>configuration_set=</c> · <c>topics=</c> the ARNs of the SNS topics whose notifications are believed, with
-/// commas. The chain is that of all AWS tools: environment, profile, container, machine role.
+/// commas · <c>confirm=true</c> confirms their subscriptions when Amazon asks. The chain is that of all AWS tools: environment, profile, container, machine role.
 /// </remarks>
 public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
 {
     public string Scheme => "ses";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics"];
+    public IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics", "confirm"];
 
     public IReadOnlyList<string> Check(TransportSettings settings)
     {
@@ -126,6 +126,8 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
             if (!topic.StartsWith("arn:", StringComparison.Ordinal) || topic.Split(':').Length < 6)
                 faults.Add("option 'topics' is a list of SNS topic ARNs, such as arn:aws:sns:eu-west-1:123456789012:mail");
         }
+        if (settings.Options.GetValueOrDefault("confirm", "false") is not ("true" or "false"))
+            faults.Add("option 'confirm' is true or false: whether a topic of 'topics' that asks to be confirmed is");
         var configurationSet = settings.Options.GetValueOrDefault("configuration_set");
         if (configurationSet is { } set && (set.Length > 64 || set.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_'))))
             faults.Add("option 'configuration_set' is a name of letters, digits, '-' and '_'");
@@ -140,6 +142,9 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
     /// <summary>The topics whose notifications are believed.</summary>
     internal static IReadOnlyList<string> Topics(TransportSettings settings) =>
         settings.Options.GetValueOrDefault("topics", "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Whether one of them that asks to be confirmed is confirmed: only while the operator says so.</summary>
+    public static bool ConfirmsTopics(TransportSettings settings) => settings.Options.GetValueOrDefault("confirm") == "true";
 
     static Func<ValueTask<SesKey?>> KeysOf(TransportSettings settings)
     {

@@ -33,6 +33,18 @@ public sealed class SnsCertificates(TimeProvider clock)
         return _kept.GetOrAdd(url, certificate);
     }
 
+    /// <summary>Confirms a subscription. Nothing is followed from there. False: it was not taken, or cannot be reached now.</summary>
+    /// <exception cref="ArgumentException">An address that is not Amazon's.</exception>
+    public async ValueTask<bool> VisitAsync(Uri url, CancellationToken ct)
+    {
+        if (!SnsMessage.IsAmazons(url.AbsoluteUri, out _))
+            throw new ArgumentException("Only addresses of Amazon SNS are visited.", nameof(url));
+        using var timeout = new CancellationTokenSource(Patience, clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
+        using var http = new VendorHttp(new Uri(url.GetLeftPart(UriPartial.Authority)), clock);
+        return (await http.SendAsync(new VendorRequest(HttpMethod.Get, url.PathAndQuery), null, cut.Token)).Status == 200;
+    }
+
     static X509Certificate2? Read(ReadOnlyMemory<byte> pem)
     {
         try

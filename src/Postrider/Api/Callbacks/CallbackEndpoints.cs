@@ -1,0 +1,117 @@
+using Microsoft.AspNetCore.Http.Features;
+using Postrider.Feedback;
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Providers.Ses;
+
+namespace Postrider.Api.Callbacks;
+
+/// <summary>Takes the callbacks of providers: verified over the bytes as they came, stored, and only then answered.</summary>
+sealed partial class CallbackEndpoints(
+    CallbackAddresses addresses, IEnumerable<IFeedbackReader> readers, FeedbackReceiver receiver, SnsCertificates amazon, JsonBody bodies,
+    FeedbackMetrics metrics, TimeProvider clock, ILogger<CallbackEndpoints> logger)
+{
+    /// <summary>The largest batches that a provider sends are some hundred KB.</summary>
+    const long MaxBytes = 1_000_000;
+
+    readonly Dictionary<string, IFeedbackReader> _readers = readers.ToDictionary(reader => reader.Vendor, StringComparer.Ordinal);
+
+    public async Task<IResult> TakeAsync(string vendor, string secret, HttpContext context)
+    {
+        if (addresses.Find(vendor, secret) is not { } transport)
+            return new ProblemResult(ProblemCatalog.Make("not-found", "There is nothing here."));
+        Problem? problem = null;
+        var call = await bodies.ReadBytesAsync<InboundCall?>(context, MaxBytes, body => Read(context, body), refusal =>
+        {
+            problem = refusal;
+            return null;
+        });
+        if (call is null)
+            return new ProblemResult(problem!);
+        // Not cut when the provider hangs up: what is read may as well be stored.
+        var reading = await _readers[vendor].ReadAsync(call, transport, clock.GetUtcNow(), CancellationToken.None);
+        switch (reading)
+        {
+            case FeedbackReading.Events events:
+                if (events.Unreadable > 0)
+                    LogUnreadable(transport.Name, events.Unreadable);
+                await receiver.TakeAsync(vendor, transport.Name, events.Items, CancellationToken.None);
+                return Answered(StatusCodes.Status200OK);
+            case FeedbackReading.Confirmation { Url: var url }:
+                return Answered(await ConfirmAsync(transport, url));
+            case FeedbackReading.Refused { Status: var status, Why: var why }:
+                metrics.Refused(vendor, status);
+                LogRefused(transport.Name, status, why);
+                return Answered(status);
+            default:
+                throw new InvalidOperationException($"The callbacks of {vendor} were read as something unheard of.");
+        }
+    }
+
+    /// <summary>Only where the operator asked for it: anybody can have a topic of Amazon's ask us.</summary>
+    async Task<int> ConfirmAsync(TransportSettings transport, Uri url)
+    {
+        if (!SesProviderFactory.ConfirmsTopics(transport))
+        {
+            LogUnconfirmed(transport.Name);
+            return StatusCodes.Status200OK;
+        }
+        var isDone = await amazon.VisitAsync(url, CancellationToken.None);
+        LogConfirmed(transport.Name, isDone ? "confirmed" : "not confirmed: Amazon did not answer as expected");
+        return isDone ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+    }
+
+    // Nothing in the body: who does not know the key learns nothing, and no provider reads it.
+    static EmptyAnswer Answered(int status) => new EmptyAnswer(status);
+
+    static InboundCall Read(HttpContext context, ReadOnlyMemory<byte> body) => new()
+    {
+        Method = context.Request.Method,
+        Path = context.Request.Path.Value ?? "",
+        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+        Headers = [.. context.Request.Headers.SelectMany(
+            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
+        Body = body,
+    };
+
+    sealed class EmptyAnswer(int status) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = status;
+            httpContext.Response.ContentLength = 0;
+            return Task.CompletedTask;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "A callback of {Transport} was refused ({Status}): {Why}")]
+    partial void LogRefused(string transport, int status, string why);
+
+    [LoggerMessage(LogLevel.Warning, "A callback of {Transport} had {Count} entries that could not be read")]
+    partial void LogUnreadable(string transport, int count);
+
+    [LoggerMessage(LogLevel.Warning, "{Transport}: its topic asks to be confirmed. Nothing was done; to have it confirmed, set confirm=true "
+        + "on the transport and ask Amazon to send the request again")]
+    partial void LogUnconfirmed(string transport);
+
+    [LoggerMessage(LogLevel.Information, "{Transport}: its topic was {Result}")]
+    partial void LogConfirmed(string transport, string result);
+}
+
+/// <summary>Where callbacks are mounted.</summary>
+static class CallbackRoutes
+{
+    public static void AddCallbacks(this IServiceCollection services)
+    {
+        services.AddSingleton<CallbackAddresses>();
+        services.AddSingleton<CallbackEndpoints>();
+    }
+
+    public static void MapCallbacks(this IEndpointRouteBuilder app) =>
+        app.MapPost("/callbacks/{vendor}/{secret}", (string vendor, string secret, CallbackEndpoints callbacks, HttpContext context) =>
+            callbacks.TakeAsync(vendor, secret, context))
+            .For(Access.Open)
+            .Says("takeCallback",
+                "For providers: what became of mail. GET /transports shows each transport's address. 200 after it is stored; what is not "
+                + "genuine is answered 401 or 403.", null, "not-found", "too-large", "storage-unavailable");
+}
