@@ -6,7 +6,7 @@ namespace Postrider.Queue;
 /// <summary>What a message comes to, seen from its recipients: one word for people, and why.</summary>
 /// <param name="Word"><c>incomplete</c> while any recipient is open; then <c>complete</c> if every one was sent or delivered, else
 /// <c>failed</c>.</param>
-/// <param name="Reason">Such as "1 of 3 bounced"; null when all is well or nothing has happened yet.</param>
+/// <param name="Reason">Such as "1 of 3 bounced", "all 3 cancelled", or of a single one "expired"; null when all is well or nothing has happened yet.</param>
 public readonly record struct MessageStatus(string Word, string? Reason)
 {
     public static MessageStatus Of(IReadOnlyList<RecipientView> recipients)
@@ -32,9 +32,11 @@ public readonly record struct MessageStatus(string Word, string? Reason)
                 or RecipientState.Sent or RecipientState.Delivered))
             .GroupBy(r => r.State)
             .OrderByDescending(g => g.Count()).ThenBy(g => g.Key)
-            .Select(g =>
-                string.Create(CultureInfo.InvariantCulture, $"{g.Count()} of {recipients.Count} {g.Key.ToString().ToLowerInvariant()}"))
+            .Select(g => Words(g.Count(), recipients.Count, g.Key.ToString().ToLowerInvariant()))
             .ToList();
         return parts.Count == 0 ? null : string.Join(", ", parts);
     }
+
+    static string Words(int count, int all, string state) =>
+        all == 1 ? state : string.Create(CultureInfo.InvariantCulture, $"{(count == all ? "all" : $"{count} of")} {all} {state}");
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Postrider.Messages;
 
 namespace Postrider.Storage;
 
@@ -19,6 +20,7 @@ sealed partial class DiskSpace
     long _lookedAt;      // timestamp
     volatile bool _low;
     bool _hasBallast;    // guarded by _lock
+    bool _blind;         // guarded by _lock: the disk could not be asked; said once
     bool _released;      // guarded by _lock: what the ballast gave back is for outcomes until there is room for it again
 
     /// <param name="freeBytes">Free space in bytes; null: asked of the disk.</param>
@@ -54,7 +56,16 @@ sealed partial class DiskSpace
             Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
             if (!_hasBallast)
                 return;
-            File.Delete(_ballastPath);
+            try
+            {
+                File.Delete(_ballastPath);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Called by the writer, which must go on; the next full disk tries again.
+                LogBallastKept(_log, _ballastPath, e.Message);
+                return;
+            }
             _hasBallast = false;
             _released = true;
             LogBallastReleased(_log, _options.BallastBytes >> 20);
@@ -69,14 +80,22 @@ sealed partial class DiskSpace
         try
         {
             var free = _freeBytes();
+            _blind = false;
             var hasRoomForBallast = free >= _options.EffectiveMinFreeBytes + _options.BallastBytes;
             Tell_NeedsLock(low: free < _options.EffectiveMinFreeBytes || (_released && !hasRoomForBallast), free);
             if (!_hasBallast && _options.BallastBytes > 0 && hasRoomForBallast)
                 MakeBallast_NeedsLock();
-            Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever asks goes on with the last answer; a disk that is gone fails the write itself.
+            if (!_blind)
+                LogBlind(_log, _folder, e.Message);
+            _blind = true;
         }
         finally
         {
+            Volatile.Write(ref _lookedAt, _clock.GetTimestamp());
             _lock.Exit();
         }
     }
@@ -100,16 +119,13 @@ sealed partial class DiskSpace
         try
         {
             // Preallocation takes real blocks (posix_fallocate), so that deleting it gives them back.
-            using var file = new FileStream(_ballastPath, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                PreallocationSize = _options.BallastBytes,
-            });
+            var opening = OwnerOnly.Open(FileMode.Create, FileAccess.Write);
+            opening.PreallocationSize = _options.BallastBytes;
+            using var file = new FileStream(_ballastPath, opening);
             file.SetLength(_options.BallastBytes);
             _hasBallast = true;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             LogNoBallast(_log, e.Message);
         }
@@ -125,6 +141,12 @@ sealed partial class DiskSpace
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The disk of {Folder} has {Free} MB free: mail is accepted and sent again.")]
     static partial void LogEnough(ILogger log, string folder, long free);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The disk is full, and the reserve {File} could not be freed: {Reason}")]
+    static partial void LogBallastKept(ILogger log, string file, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The free space of {Folder} could not be read: {Reason}")]
+    static partial void LogBlind(ILogger log, string folder, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The reserve file could not be made: {Reason}")]
     static partial void LogNoBallast(ILogger log, string reason);

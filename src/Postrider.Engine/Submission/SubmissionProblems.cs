@@ -43,7 +43,7 @@ public static class SubmissionProblems
     public static Problem NoTransport(string route) => new(
         "no-transport", 503, "No transport",
         $"The route '{route}' has no transport, so nothing can be delivered. Set POSTRIDER_TRANSPORTS, for example to "
-        + "smtp://user:password@mail.example.com:587, and start again.")
+        + "smtp://user:password@mail.example.com:587, or to capture:// to try things out, and start again.")
     {
         RetryAfter = TimeSpan.FromSeconds(60),
     };

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Postrider.Messages;
 
 namespace Postrider.Tenants;
 
@@ -94,15 +95,12 @@ public sealed class MasterKey
     {
         Span<byte> key = stackalloc byte[Length];
         entropy.Fill(key);
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         var aside = path + ".new";
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            OwnerOnly.MakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
             File.Delete(aside);
-            using (var stream = new FileStream(aside, options))
+            using (var stream = new FileStream(aside, OwnerOnly.Open(FileMode.Create, FileAccess.Write)))
             {
                 stream.Write(Encoding.ASCII.GetBytes(Convert.ToBase64String(key) + "\n"));
                 stream.Flush(flushToDisk: true);

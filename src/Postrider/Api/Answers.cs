@@ -155,7 +155,10 @@ sealed record EmailListAnswer(IReadOnlyList<EmailAnswer> Data, bool HasMore, str
 
 /// <summary>Answer to calls that change one message.</summary>
 /// <param name="Count">Recipients concerned; left out where there is nothing to count.</param>
-sealed record EmailRefAnswer(string Id, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Count)
+/// <param name="Reason">Why nothing was changed; left out where something was.</param>
+sealed record EmailRefAnswer(
+    string Id, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Count,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason = null)
 {
     [JsonPropertyOrder(-1)]
     public string Object { get; } = "email";
@@ -170,7 +173,9 @@ sealed record BatchStatusAnswer(
 /// <summary>Answer to calls that change a batch.</summary>
 /// <param name="Emails">Messages that something changed in.</param>
 /// <param name="Recipients">Recipients concerned.</param>
-sealed record BatchChangeAnswer(string Id, int Emails, int Recipients);
+/// <param name="Reason">Why nothing was changed; left out where something was.</param>
+sealed record BatchChangeAnswer(
+    string Id, int Emails, int Recipients, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason = null);
 
 /// <summary>Recipients by state.</summary>
 sealed record CountsAnswer(
@@ -212,3 +217,12 @@ sealed record KeyAnswer(
 /// <summary>Answer to <c>GET /healthz</c> and <c>GET /readyz</c>.</summary>
 /// <param name="Reason">Null when all is well.</param>
 sealed record HealthAnswer(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason);
+
+/// <summary>Answer to <c>GET /</c>: addresses to read on.</summary>
+sealed record StartAnswer(string Name, string Openapi, string Ready, string Problems);
+
+/// <summary>Answer to <c>GET /problems</c>.</summary>
+sealed record ProblemListAnswer(IReadOnlyList<ProblemKindAnswer> Data);
+
+/// <summary>A kind of refusal.</summary>
+sealed record ProblemKindAnswer(string Type, int Status, string Title, string Explanation);

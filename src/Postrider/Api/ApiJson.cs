@@ -36,6 +36,8 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(InboxAnswer))]
 [JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
+[JsonSerializable(typeof(StartAnswer))]
+[JsonSerializable(typeof(ProblemListAnswer))]
 sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>What answers are written with: "&lt;" and "+" as they are. It is JSON, and never put into a page.</summary>

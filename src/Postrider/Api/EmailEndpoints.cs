@@ -11,6 +11,9 @@ static class EmailEndpoints
     static readonly ProblemResult Absent = new(ProblemCatalog.Make("not-found", "There is nothing here."));
     static readonly ProblemResult TooLate = new(ProblemCatalog.Make("too-late", "The message is already under way or has ended."));
 
+    const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
+    const string NothingEnded = "No recipient failed, expired, bounced or is held, so nothing is sent again.";
+
     public static void MapEmails(this IEndpointRouteBuilder app)
     {
         app.MapGet("/emails", ListAsync).For(Access.Read)
@@ -85,13 +88,13 @@ static class EmailEndpoints
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> CancelAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } count
-            ? Json(new EmailRefAnswer(id, count))
+            ? Json(new EmailRefAnswer(id, count, count > 0 ? null : NothingOpen))
             : Absent;
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
-            ? Json(new EmailRefAnswer(id, count))
+            ? Json(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
             : Absent;
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
@@ -109,13 +112,13 @@ static class EmailEndpoints
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.CancelBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients))
+            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
             : Absent;
 
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.RetryBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients))
+            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
             : Absent;
 
     /// <summary><c>emails=true</c> with the parameters of a page.</summary>

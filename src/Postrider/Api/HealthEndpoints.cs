@@ -16,13 +16,20 @@ static class HealthEndpoints
         app.MapGet("/readyz", Ready).For(Access.Open)
             .Answers<HealthAnswer>(200).Answers<HealthAnswer>(503)
                 .Says("ready", "Whether the process should be given work: not while it stops, nor when its storage failed.");
+        app.MapGet("/", () => TypedResults.Json(new StartAnswer("Postrider", "/openapi/v1.json", "/readyz", "/problems"), ApiJson.Written))
+            .For(Access.Open).Answers<StartAnswer>(200).Says("start", "What answers here, and where to read on.");
+        app.MapGet("/problems", () => TypedResults.Json(Problems, ApiJson.Written)).For(Access.Open)
+            .Answers<ProblemListAnswer>(200).Says("listProblems", "Every kind of refusal.");
         app.MapGet("/problems/{slug}", Results<ContentHttpResult, ProblemResult> (string slug) =>
             ProblemCatalog.Find(slug) is { } kind
                 ? TypedResults.Text(Describe(kind), "text/plain", Encoding.UTF8)
-                : new ProblemResult(ProblemCatalog.Make("not-found", "There is no such problem.")))
+                : new ProblemResult(ProblemCatalog.Make("not-found", "There is no such problem; GET /problems lists all.")))
             .For(Access.Open)
                 .Says("explainProblem", "What a kind of refusal means and what to do about it, as plain text.", null, "not-found");
     }
+
+    static readonly ProblemListAnswer Problems = new(
+        [.. ProblemCatalog.All.Select(kind => new ProblemKindAnswer($"/problems/{kind.Slug}", kind.Status, kind.Title, kind.Explanation))]);
 
     static JsonHttpResult<HealthAnswer> Ready(Readiness readiness)
     {

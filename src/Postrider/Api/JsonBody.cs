@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -26,8 +27,7 @@ sealed class JsonBody(ServerOptions options)
     static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     static readonly Problem WrongType = ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8.");
-    static readonly Problem Malformed = ProblemCatalog.Make(
-        "malformed-json", "The body is not one JSON value in UTF-8, or an object in it has the same member twice.");
+    static readonly Problem Empty = ProblemCatalog.Make("malformed-json", "The body is empty; it must be one JSON value.");
     static readonly Problem Busy = ProblemCatalog.Make(
         "busy", "Too many large requests are being read at once. Send it again in a moment.") with
     { RetryAfter = TimeSpan.FromSeconds(1) };
@@ -47,6 +47,8 @@ sealed class JsonBody(ServerOptions options)
     /// <paramref name="json"/>.</summary>
     public static BodyResult<T> Parse<T>(ReadOnlySequence<byte> json, Shape<T> shape, string? hashAs) where T : class
     {
+        if (json.IsEmpty)
+            return new(null, Empty);
         try
         {
             using var document = JsonDocument.Parse(json, Strict);
@@ -56,8 +58,17 @@ sealed class JsonBody(ServerOptions options)
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // The second is how JsonElement speaks of text that is no Unicode ("\ud800", bytes that are not UTF-8), found when it is read.
-            return new(null, Malformed);
+            return new(null, Malformed(e as JsonException));
         }
+    }
+
+    /// <param name="e">Null where its text is no Unicode.</param>
+    static Problem Malformed(JsonException? e)
+    {
+        const string what = "The body is not one JSON value in UTF-8, or an object in it has the same member twice";
+        return ProblemCatalog.Make("malformed-json", e is { LineNumber: { } line, BytePositionInLine: { } at }
+            ? string.Create(CultureInfo.InvariantCulture, $"{what}: see line {line + 1}, byte {at + 1}.")
+            : what + ".");
     }
 
     /// <summary>The body of a send call in a shape that is not ours, whatever its type.</summary>

@@ -63,7 +63,7 @@ sealed partial class LastResort(RequestDelegate next, ILogger<LastResort> logger
     static Problem? Explain(int status) => status switch
     {
         StatusCodes.Status400BadRequest => ProblemCatalog.Make("bad-request", "The request could not be read."),
-        StatusCodes.Status404NotFound => ProblemCatalog.Make("not-found", "There is nothing here."),
+        StatusCodes.Status404NotFound => ProblemCatalog.Make("not-found", "There is nothing here. GET / says where to read on."),
         StatusCodes.Status405MethodNotAllowed => ProblemCatalog.Make("method-not-allowed", "This address has no such method."),
         StatusCodes.Status408RequestTimeout => ProblemCatalog.Make("request-timeout", "The body came too slowly."),
         StatusCodes.Status413PayloadTooLarge => ProblemCatalog.Make("too-large", "The body is larger than this call takes."),

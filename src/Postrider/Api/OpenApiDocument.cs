@@ -81,6 +81,7 @@ static class OpenApiDocumentation
                 foreach (var content in operation.RequestBody?.Content?.Where(c => c.Key == "application/json") ?? [])
                     content.Value.Example = JsonNode.Parse(example);
         }
+        DescribeLines(operation);
         if (access is { IsOpen: false })
         {
             operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];
@@ -105,6 +106,28 @@ static class OpenApiDocumentation
                 Schema = new OpenApiSchema { Type = parameter.Name == "limit" ? JsonSchemaType.Integer : JsonSchemaType.String },
             });
         await AddProblemsAsync(operation, context, access, documented, ct);
+    }
+
+    /// <summary>A stream of lines is no array: where one is taken, lines are answered.</summary>
+    static void DescribeLines(OpenApiOperation operation)
+    {
+        const string type = NdjsonSubmission.MediaType;
+        if (operation.RequestBody?.Content is not { } taken || !taken.TryGetValue(type, out var lines))
+            return;
+        lines.Schema = new OpenApiSchema
+        {
+            Type = JsonSchemaType.String,
+            Description = "One message as for POST /emails in each line, as many as you like.",
+        };
+        foreach (var (_, answer) in operation.Responses?.Where(r => r.Key == "200") ?? [])
+            answer.Content?.TryAdd(type, new OpenApiMediaType
+            {
+                Schema = new OpenApiSchema
+                {
+                    Type = JsonSchemaType.String,
+                    Description = """A line for each, in order, after its commit: {"line":1,"id":"…"} or {"line":1,"error":{problem}}.""",
+                },
+            });
     }
 
     static async Task AddProblemsAsync(

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Postrider.Hosting;
 
 namespace Postrider.Cli;
 
@@ -8,7 +9,12 @@ sealed class ConnectionOptions(CommandInput input)
     const string DefaultUrl = "http://127.0.0.1:8025";
 
     public Option<string?> Url { get; } =
-        new("--url") { Recursive = true, Description = "The server (or POSTRIDER_URL). Default: http://127.0.0.1:8025.", HelpName = "URL" };
+        new("--url")
+        {
+            Recursive = true,
+            Description = "The server (or POSTRIDER_URL, or the first of POSTRIDER_URLS). Default: http://127.0.0.1:8025.",
+            HelpName = "URL",
+        };
     public Option<string?> Key { get; } =
         new("--key") { Recursive = true, Description = "API key or token (or POSTRIDER_API_KEY).", HelpName = "KEY" };
     public Option<bool> Insecure { get; } =
@@ -18,7 +24,7 @@ sealed class ConnectionOptions(CommandInput input)
     /// <summary>Throws <see cref="CommandFailure"/> when the address or the key is missing or makes no sense.</summary>
     public ServerClient Open(ParseResult parsed)
     {
-        var text = parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? DefaultUrl;
+        var text = parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? WhereAServerHereListens() ?? DefaultUrl;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
             throw CommandFailure.Usage($"\"{text}\" is no address of a server; write http://host:port or https://host:port");
         var key = parsed.GetValue(Key) ?? input.Variable("POSTRIDER_API_KEY")
@@ -27,6 +33,13 @@ sealed class ConnectionOptions(CommandInput input)
             throw CommandFailure.Usage("the API key has characters that no key has; was it copied whole?");
         return new ServerClient(url, key, parsed.GetValue(Insecure));
     }
+
+    // What the server reads: one variable for both is enough where they share a machine.
+    string? WhereAServerHereListens() =>
+        ListenAddress.Split(input.Variable("POSTRIDER_URLS") ?? "").FirstOrDefault() is { } first
+            && ListenAddress.TryParse(first, out var address) && address.Port > 0
+            ? address.ForClients(address.Port)
+            : null;
 
     public bool WantsJson(ParseResult parsed) => parsed.GetValue(Json);
 }

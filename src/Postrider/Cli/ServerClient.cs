@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
@@ -13,14 +14,17 @@ namespace Postrider.Cli;
 sealed class ServerClient : IDisposable
 {
     readonly HttpClient _http;
+    bool _sawCertificate; // the other side speaks TLS
 
     public ServerClient(Uri url, string key, bool insecure)
     {
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
-#pragma warning disable CA5359 // What --insecure asks for, in words: the server's own self-signed certificate has no issuer to verify.
-        if (insecure)
-            handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
-#pragma warning restore CA5359
+        // --insecure takes the server's own self-signed certificate, which has no issuer to verify.
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, errors) =>
+        {
+            _sawCertificate = true;
+            return insecure || errors == SslPolicyErrors.None;
+        };
         _http = new HttpClient(handler) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(100), MaxResponseContentBufferSize = 64 << 20 };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("postrider-cli", null));
@@ -63,6 +67,10 @@ sealed class ServerClient : IDisposable
     {
         SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
             $"no server answers at {_http.BaseAddress}: is it running? Another address is given with --url or POSTRIDER_URL",
+        _ when _http.BaseAddress!.Scheme == "https" && !_sawCertificate && error.HttpRequestError == HttpRequestError.SecureConnectionError =>
+            $"what answers at {_http.BaseAddress} does not speak TLS: is it http://{_http.BaseAddress.Authority}?",
+        _ when _http.BaseAddress!.Scheme == "http" && error.HttpRequestError == HttpRequestError.ResponseEnded =>
+            $"{_http.BaseAddress} closed the connection without an answer: is it https://{_http.BaseAddress.Authority}?",
         System.Security.Authentication.AuthenticationException =>
             $"the certificate of {_http.BaseAddress} cannot be verified; if it is the self-signed one, give --insecure",
         SocketException socket => $"no server answers at {_http.BaseAddress}: {socket.Message}",
@@ -75,13 +83,14 @@ sealed class ServerClient : IDisposable
         try
         {
             using var problem = JsonDocument.Parse(text);
-            var lines = new StringBuilder(Text(problem.RootElement, "detail") ?? Text(problem.RootElement, "title")
-                ?? $"the server answered {(int)status}");
+            var detail = Text(problem.RootElement, "detail") ?? Text(problem.RootElement, "title") ?? $"the server answered {(int)status}";
+            List<string> faults = [];
             if (problem.RootElement.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array)
-                foreach (var error in errors.EnumerateArray())
-                    lines.Append("\n  ").Append(Text(error, "pointer") is { Length: > 0 } pointer ? pointer + ": " : "")
-                        .Append(Text(error, "detail"));
-            return new CommandFailure(CommandFailure.Failed, Screen.Printable(lines.ToString()));
+                faults.AddRange(errors.EnumerateArray().Select(error =>
+                    (Text(error, "pointer") is { Length: > 0 } pointer ? pointer + ": " : "") + Text(error, "detail")));
+            // A single fault is the detail itself, with its place.
+            return new CommandFailure(CommandFailure.Failed,
+                Screen.Printable(faults is [var only] ? only : string.Join("\n  ", faults.Prepend(detail))));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

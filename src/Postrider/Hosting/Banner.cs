@@ -31,13 +31,20 @@ static class Banner
             $"Postrider listens on {string.Join(" and ", addresses)}",
             $"  database    {database}",
             transports.Count == 0
-                ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one, such as smtp://user:password@example.com:587"
+                ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one"
                 : $"  transports  {string.Join(", ", transports)}",
         ];
         if (hasInbox)
             lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
         if (firstKey is not null)
             lines.Add(KeyLine(firstKey));
+        if (transports.Count == 0)
+        {
+            lines.AddRange("", "Set POSTRIDER_TRANSPORTS and start again:", "",
+                "  POSTRIDER_TRANSPORTS=smtp://user:password@mail.example.com:587   sends through your provider",
+                "  POSTRIDER_TRANSPORTS=capture://                                  keeps mail in an inbox, to try things out", "");
+            return string.Join('\n', lines) + "\n";
+        }
         lines.AddRange(
             "",
             firstKey is null ? "Send a mail (with your API key in POSTRIDER_API_KEY):" : "Send a mail:",

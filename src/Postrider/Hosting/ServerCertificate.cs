@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Postrider.Messages;
 
 namespace Postrider.Hosting;
 
@@ -63,7 +64,7 @@ static class ServerCertificate
             kept.Dispose();
         }
         using var made = Make(clock.GetUtcNow());
-        Directory.CreateDirectory(dataFolder);
+        OwnerOnly.MakeFolder(dataFolder);
         SecretFiles.Write(path, made.Export(X509ContentType.Pfx));
         return Read(path, null, null);
     }

@@ -159,6 +159,35 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
         Assert.Contains("/problems/unsupported-media-type", answer);
     }
 
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData(null)]
+    public async Task A_stranger_hears_nothing_of_media_types(string? type)
+    {
+        var header = type is null ? "" : $"Content-Type: {type}\r\n";
+        Assert.StartsWith("HTTP/1.1 401", await RawHttp.SendAsync(_server.Address,
+            $"POST /emails HTTP/1.1\r\nHost: x\r\n{header}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"));
+    }
+
+    [Theory]
+    [InlineData("", "The body is empty")]
+    [InlineData("{\n \"to\": x}", "see line 2, byte 8")]
+    public async Task What_is_no_JSON_is_named_by_its_place(string body, string words)
+    {
+        using var response = await _server.Client.PostAsync("/emails", TestServer.Json(body));
+        Assert.Contains(words, (string?)(await AssertProblemAsync(response, 400, "malformed-json"))["detail"]);
+    }
+
+    [Fact]
+    public async Task Whoever_looks_around_is_told_where_to_read_on()
+    {
+        var start = JsonNode.Parse(await _server.Stranger.GetStringAsync("/"))!;
+        foreach (var place in (string[])["openapi", "ready", "problems"])
+            Assert.True((await _server.Stranger.GetAsync((string?)start[place])).IsSuccessStatusCode, place);
+        Assert.Equal(Postrider.Api.ProblemCatalog.All.Count,
+            JsonNode.Parse(await _server.Stranger.GetStringAsync("/problems"))!["data"]!.AsArray().Count);
+    }
+
     // Refused by the server before any of our code runs, so without a body.
     [Fact]
     public async Task Too_many_or_too_long_headers_and_addresses_are_refused()

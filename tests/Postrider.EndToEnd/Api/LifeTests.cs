@@ -255,7 +255,7 @@ public sealed class LifeTests
     {
         await using var server =
             await TestServer.StartAsync(services =>
-            services.AddSingleton<Postrider.Queue.IMessageReader>(_ => throw new InvalidOperationException("secret-of-ours at /path")));
+            services.AddSingleton<Postrider.Api.EmailShapes>(_ => throw new InvalidOperationException("secret-of-ours at /path")));
         using var response = await server.Client.GetAsync("/emails");
         var text = await response.Content.ReadAsStringAsync();
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);

@@ -97,6 +97,15 @@ public sealed class OpenApiTests(SharedServer shared) : IClassFixture<SharedServ
     }
 
     [Fact]
+    public async Task A_stream_of_lines_is_no_array()
+    {
+        var batch = (await DocumentAsync())["paths"]!["/emails/batch"]!["post"]!;
+        Assert.Equal("string", (string?)batch["requestBody"]!["content"]!["application/x-ndjson"]!["schema"]!["type"]);
+        Assert.Equal("array", (string?)batch["requestBody"]!["content"]!["application/json"]!["schema"]!["type"]);
+        Assert.Contains("\"line\":1", (string?)batch["responses"]!["200"]!["content"]!["application/x-ndjson"]!["schema"]!["description"]);
+    }
+
+    [Fact]
     public void Every_refusal_is_explained_once()
     {
         Assert.Equal(ProblemCatalog.All.Count, ProblemCatalog.All.Select(k => k.Slug).Distinct().Count());

@@ -79,9 +79,13 @@ public sealed class SendTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal($$"""{"object":"email","id":"{{id}}"}""", await later.Content.ReadAsStringAsync());
         using var cancelled = await _server.Client.PostAsync($"/emails/{id}/cancel", null);
         Assert.Equal($$"""{"object":"email","id":"{{id}}","count":4}""", await cancelled.Content.ReadAsStringAsync());
+        using var nothing = await _server.Client.PostAsync($"/emails/{id}/cancel", null);
+        var reason = JsonNode.Parse(await nothing.Content.ReadAsStringAsync())!;
+        Assert.Equal((0, true), ((int)reason["count"]!, ((string)reason["reason"]!).StartsWith("No recipient", StringComparison.Ordinal)));
         Assert.Equal("canceled", (string?)(await _server.Client.GetFromJsonAsync<JsonNode>($"/emails/{id}"))!["last_event"]);
         using var tooLate = await _server.Client.PatchAsync($"/emails/{id}", TestServer.Json($$"""{"scheduled_at":"{{at:yyyy-MM-ddTHH:mm:ssZ}}"}"""));
         Assert.Equal(HttpStatusCode.Conflict, tooLate.StatusCode);
+        Assert.Equal("all 4 cancelled", (string?)(await _server.Client.GetFromJsonAsync<JsonNode>($"/emails/{id}"))!["status_reason"]);
 
         using var refused = await _server.Client.PostAsync("/emails", TestServer.Json("""{"from":"a@example.com"}"""));
         var problem = JsonNode.Parse(await refused.Content.ReadAsStringAsync())!;

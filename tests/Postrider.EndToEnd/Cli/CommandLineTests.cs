@@ -146,6 +146,43 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task The_first_address_that_a_server_listens_on_is_the_clients_too()
+    {
+        var variables = Variables();
+        variables.Remove("POSTRIDER_URL");
+        variables["POSTRIDER_URLS"] = $"http://*:{shared.Server.Address.Port} http://127.0.0.1:1";
+        Assert.Equal(0, (await RunAsync(new CommandInput(variables, null), "list")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Https_to_a_server_that_speaks_http_is_named_so()
+    {
+        var run = await RunAsync("list", "--url", $"https://127.0.0.1:{shared.Server.Address.Port}");
+        Assert.Equal(69, run.ExitCode);
+        Assert.Contains($"does not speak TLS: is it http://127.0.0.1:{shared.Server.Address.Port}?", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Http_to_a_server_that_speaks_https_is_named_so()
+    {
+        await using var server = await TestServer.StartAsync(("URLS", "https://127.0.0.1:0"));
+        var run = await RunAsync("list", "--url", $"http://127.0.0.1:{server.Address.Port}");
+        Assert.Equal(69, run.ExitCode);
+        Assert.Contains($"is it https://127.0.0.1:{server.Address.Port}?", run.Error, StringComparison.Ordinal);
+        var secure = $"https://127.0.0.1:{server.Address.Port}";
+        Assert.Contains("give --insecure", (await RunAsync("list", "--url", secure)).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("list", "--url", secure, "--insecure")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_single_fault_is_said_once()
+    {
+        var run = await RunAsync("send", "--from", "a@b.example", "--to", "nobody", "--text", "x");
+        Assert.StartsWith("postrider: /to/0: ", run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
     public async Task Config_check_names_every_fault_and_starts_nothing()
     {
         var input = new CommandInput(new Hashtable { ["POSTRIDER_URLS"] = "nowhere", ["POSTRIDER_ROLES"] = "apo" }, null);

@@ -125,6 +125,19 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Without_a_transport_it_says_what_to_set_and_prints_no_line_that_would_be_refused()
+    {
+        var server = Start(("POSTRIDER_TRANSPORTS", ""));
+        var text = new StringBuilder();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!text.ToString().Contains("capture://", StringComparison.Ordinal))
+            text.Append(await server.StandardOutput.ReadLineAsync(patience.Token)).Append('\n');
+        Assert.Equal(ExitCodes.Ok, await StopAsync(server));
+        Assert.Contains("POSTRIDER_TRANSPORTS=smtp://", text.ToString());
+        Assert.DoesNotContain("curl", text.ToString() + await server.StandardOutput.ReadToEndAsync(patience.Token));
+    }
+
+    [Fact]
     public async Task Https_works_with_a_certificate_made_on_first_use()
     {
         var server = Start(("POSTRIDER_URLS", "https://127.0.0.1:0"), ("POSTRIDER_API_KEY", "a-key-of-at-least-24-characters"));
@@ -152,6 +165,7 @@ public sealed class ProcessTests : IDisposable
         foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("POSTRIDER_", StringComparison.Ordinal)).ToList())
             info.Environment.Remove(name);
         info.Environment["POSTRIDER_URLS"] = "http://127.0.0.1:0";
+        info.Environment["POSTRIDER_TRANSPORTS"] = "capture://";
         info.Environment["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000";
         info.Environment["POSTRIDER_STORAGE__BALLAST_BYTES"] = "0";
         foreach (var (name, value) in variables)

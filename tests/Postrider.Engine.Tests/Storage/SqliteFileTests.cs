@@ -1,5 +1,6 @@
 using Dapper;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -52,6 +53,37 @@ public sealed class SqliteFileTests : IAsyncDisposable
     [InlineData("temp_store", "2")]
     public async Task The_writer_has_the_settings_that_durability_rests_on(string pragma, string value) =>
         Assert.Equal(value, await _under.Sqlite.WriteAsync(c => c.ExecuteScalar<string>($"PRAGMA {pragma}")));
+
+    [Fact]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task Nobody_else_may_read_the_database_its_log_or_its_folder()
+    {
+        var data = Path.Combine(_under.Folder.FullName, "made", "here");
+        await using var store = SqliteStore.Open(Path.Combine(data, "postrider.db"), new StorageOptions { BallastBytes = 1 << 20, MinFreeBytes = 1 }, _clock,
+            NullLogger<SqliteStore>.Instance);
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Assert.Equal(owner | UnixFileMode.UserExecute, File.GetUnixFileMode(data));
+        foreach (var file in Directory.GetFiles(data))
+            Assert.Equal((Path.GetFileName(file), owner), (Path.GetFileName(file), File.GetUnixFileMode(file)));
+        Assert.True(Directory.GetFiles(data).Length >= 4); // database, log, lock, reserve
+    }
+
+    [Fact]
+    public void A_disk_that_cannot_be_asked_stops_nothing()
+    {
+        var asked = 0;
+        var space = new DiskSpace(Path.Combine(_under.Folder.FullName, "x.db"), new StorageOptions { BallastBytes = 0, MinFreeBytes = 1 }, _clock,
+            NullLogger.Instance, () => ++asked == 1 ? 1 << 30 : throw new IOException("the mount is away"));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(space.IsLow); // as it was
+        Assert.Equal(2, asked);
+        var database = Path.Combine(_under.Folder.FullName, "y.db");
+        var kept = new DiskSpace(database, new StorageOptions { BallastBytes = 1, MinFreeBytes = 1 }, _clock, NullLogger.Instance, () => 1 << 30);
+        File.Delete(database + ".ballast");
+        Directory.CreateDirectory(database + ".ballast"); // cannot be deleted as a file
+        kept.Release();
+        Assert.True(kept.IsLow);
+    }
 
     [Fact]
     public async Task Readers_cannot_write() =>

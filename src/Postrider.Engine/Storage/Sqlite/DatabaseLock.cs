@@ -1,4 +1,5 @@
 using System.Text;
+using Postrider.Messages;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -41,11 +42,11 @@ sealed class DatabaseLock : IDisposable
         try
         {
             // FileShare.None is flock(LOCK_EX | LOCK_NB) on Unix: gone with the process, whatever ends it.
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            file = new FileStream(path, OwnerOnly.Open(FileMode.OpenOrCreate, FileAccess.ReadWrite));
         }
         catch (IOException e) when (e is not (DirectoryNotFoundException or PathTooLongException))
         {
-            throw new StoreInUseException($"The database {databasePath} is in use by another process (lock file {path}): {e.Message}. "
+            throw new StoreInUseException($"The database {databasePath} is in use by another process (lock file {path}). "
                 + "Stop the other process, or give this one a database of its own (POSTRIDER_STORE).", e);
         }
         Span<byte> words = stackalloc byte[16];

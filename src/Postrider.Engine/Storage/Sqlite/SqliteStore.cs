@@ -60,12 +60,15 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log, Func<long>? freeBytes)
     {
         path = Path.GetFullPath(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        OwnerOnly.MakeFolder(Path.GetDirectoryName(path)!);
         var databaseLock = DatabaseLock.Take(path);
         SqliteConnection? connection = null;
         try
         {
             databaseLock.RefuseWhatIsMissing(path);
+            // SQLite would make it readable by all; its log takes the rights of the database. Closed again before SQLite opens it:
+            // closing a file gives up all its POSIX locks, whoever of the process took them.
+            new FileStream(path, OwnerOnly.Open(FileMode.OpenOrCreate, FileAccess.Write)).Dispose();
             connection = SqliteDatabase.OpenWriter(path);
             if (databaseLock.EndedUncleanly)
             {
