@@ -19,33 +19,34 @@ static class MessageQueries
     const string Heads = $"SELECT {HeadColumns} FROM messages m LEFT JOIN batches b ON b.id = m.batch";
 
     /// <summary>The heads of some messages, newest first.</summary>
-    public static List<MessageHead> FindHeads(DbConnection connection, IReadOnlyList<long> ids) =>
-        connection.Query<MessageHead>($"{Heads} WHERE m.id IN @ids ORDER BY m.id DESC", new { ids }).AsList();
+    public static List<MessageHead> FindHeads(DbConnection connection, ReadDialect dialect, IReadOnlyList<long> ids) =>
+        connection.Query<MessageHead>($"{Heads} WHERE {dialect.In("m.id", "ids")} ORDER BY m.id DESC", new { ids }).AsList();
 
     /// <summary>The message with its timeline; null when absent or another tenant's.</summary>
-    public static MessageView? Get(DbConnection connection, TenantId tenant, long id, string nodeName, long now)
+    public static MessageView? Get(DbConnection connection, ReadDialect dialect, TenantId tenant, long id, long now)
     {
         var head = connection.QueryFirstOrDefault<MessageHead>(
             $"{Heads} WHERE m.id = @id AND m.tenant = @tenant", new { id, tenant = tenant.Value });
-        return head is null ? null : Views(connection, [head], nodeName, now, withEvents: true)[0];
+        return head is null ? null : Views(connection, dialect, [head], now, withEvents: true)[0];
     }
 
     /// <summary>The views of some messages, in the order of their heads.</summary>
     public static List<MessageView> Views(
-        DbConnection connection, IReadOnlyList<MessageHead> heads, string nodeName, long now, bool withEvents)
+        DbConnection connection, ReadDialect dialect, IReadOnlyList<MessageHead> heads, long now, bool withEvents)
     {
         var ids = heads.Select(h => h.Id).ToList();
-        var recipients = connection.Query<RecipientLine>("""
+        var of = dialect.In("message", "ids");
+        var recipients = connection.Query<RecipientLine>($"""
             SELECT message, n, envelope, kind, address, name, state, held, tries, updated FROM recipients
-            WHERE message IN @ids ORDER BY message, n
+            WHERE {of} ORDER BY message, n
             """, new { ids }).ToLookup(r => r.Message);
-        var queue = connection.Query<QueueLine>("""
-            SELECT message, n, state, gate, wait, due, tries, node FROM queue WHERE message IN @ids
+        var queue = connection.Query<QueueLine>($"""
+            SELECT message, n, state, gate, wait, due, tries, node FROM queue WHERE {of}
             """, new { ids }).ToDictionary(q => (q.Message, q.N));
         var events = connection.Query<EventLine>(
-            "SELECT id, message, type, at, node, details FROM events WHERE message IN @ids ORDER BY id", new { ids })
-            .ToLookup(e => e.Message, e => e.ToEvent(nodeName));
-        return [.. heads.Select(head => View(head, [.. recipients[head.Id]], queue, [.. events[head.Id]], nodeName, now, withEvents))];
+            $"SELECT id, message, type, at, node, details FROM events WHERE {of} ORDER BY id", new { ids })
+            .ToLookup(e => e.Message, e => e.ToEvent(dialect));
+        return [.. heads.Select(head => View(head, [.. recipients[head.Id]], queue, [.. events[head.Id]], dialect, now, withEvents))];
     }
 
     public static MessageContent? GetContent(DbConnection connection, TenantId tenant, long id)
@@ -58,14 +59,14 @@ static class MessageQueries
     }
 
     static MessageView View(MessageHead head, IReadOnlyList<RecipientLine> recipients, Dictionary<(long, int), QueueLine> queue,
-        IReadOnlyList<MailEvent> events, string nodeName, long now, bool withEvents)
+        IReadOnlyList<MailEvent> events, ReadDialect dialect, long now, bool withEvents)
     {
         var last = LastAttempts(events);
         var views = new List<RecipientView>(recipients.Count);
         foreach (var recipient in recipients)
         {
             var row = recipient.State == RecipientState.Queued ? queue.GetValueOrDefault((head.Id, recipient.Envelope)) : null;
-            views.Add(recipient.View(row, last.GetValueOrDefault(recipient.N), nodeName, now));
+            views.Add(recipient.View(row, last.GetValueOrDefault(recipient.N), dialect, now));
         }
         return new MessageView
         {
@@ -155,7 +156,7 @@ sealed class RecipientLine
     public long Updated { get; init; }
 
     /// <param name="row">Its queue row; null when it has ended.</param>
-    public RecipientView View(QueueLine? row, LastAttempt? last, string nodeName, long now) => new()
+    public RecipientView View(QueueLine? row, LastAttempt? last, ReadDialect dialect, long now) => new()
     {
         N = N,
         Mailbox = StoredAddress.Mailbox(Name, Address),
@@ -173,7 +174,7 @@ sealed class RecipientLine
         NextAttemptAt = row is { State: RecipientState.Queued or RecipientState.Unknown }
             ? DateTimeOffset.FromUnixTimeMilliseconds(row.Due)
             : null,
-        Worker = row?.Node is not null ? nodeName : last?.Event.Worker,
+        Worker = row?.Node is { } node ? dialect.NodeName(node) : last?.Event.Worker,
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Updated),
     };
 }
@@ -207,13 +208,13 @@ sealed class EventLine
     public int? Node { get; init; }
     public byte[] Details { get; init; } = [];
 
-    public MailEvent ToEvent(string nodeName)
+    public MailEvent ToEvent(ReadDialect dialect)
     {
         var details = EventCodec.Read(Details);
         return new MailEvent(Id, new MessageId(Message), Type, DateTimeOffset.FromUnixTimeMilliseconds(At), details.Recipients)
         {
             Remark = details.Remark,
-            Worker = Node is null ? null : nodeName,
+            Worker = Node is { } node ? dialect.NodeName(node) : null,
             Attempt = details.Attempt,
             Feedback = details.Feedback,
         };

@@ -15,7 +15,7 @@ static class StateSums
     public static StateCounts Of(DbConnection connection, TenantId tenant, long now)
     {
         var scheduled = connection.ExecuteScalar<long?>(
-            "SELECT sum(recipients) FROM queue WHERE state = 1 AND wait = 1 AND tenant = @tenant AND due > @now",
+            "SELECT CAST(sum(recipients) AS bigint) FROM queue WHERE state = 1 AND wait = 1 AND tenant = @tenant AND due > @now",
             new { tenant = tenant.Value, now });
         return Sum(connection, tenant.Value, scheduled ?? 0);
     }
@@ -28,7 +28,7 @@ static class StateSums
             return null;
         // Unary plus: by the range of ids, not by the index of all that is scheduled.
         var scheduled = connection.ExecuteScalar<long?>("""
-            SELECT sum(recipients) FROM queue
+            SELECT CAST(sum(recipients) AS bigint) FROM queue
             WHERE message > @batch AND message <= @last AND +state = 1 AND +wait = 1 AND due > @now
                 AND (SELECT m.batch FROM messages m WHERE m.id = queue.message) = @batch
             """, new { batch = batch.Value, last = batch.Plus(messages).Value, now });
@@ -38,7 +38,7 @@ static class StateSums
     static StateCounts Sum(DbConnection connection, long scope, long scheduled)
     {
         var sums = connection.Query<(int State, long Sum)>(
-            "SELECT state, sum(delta) FROM counters WHERE scope = @scope GROUP BY state", new { scope })
+            "SELECT state, CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope GROUP BY state", new { scope })
             .ToDictionary(s => s.State, s => s.Sum);
         long Of(RecipientState state) => sums.GetValueOrDefault((int)state);
         return new StateCounts

@@ -1,19 +1,11 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
 using Postrider.Feedback;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>The statements on what was reported: which reports came before, which wait, which are not believed.</summary>
-sealed class FeedbackTables
+sealed class FeedbackTables : IFeedbackTables
 {
-    /// <summary>Far more than anybody looks through; at most some 20 MB.</summary>
-    public const int MaxQuarantined = 10_000;
-
-    /// <summary>More than come during the longest attempt.</summary>
-    const int MaxWaiting = 200_000;
-
     readonly Statement _see;
     readonly Statement _seen;
     readonly Statement _hasSeen;
@@ -49,19 +41,10 @@ sealed class FeedbackTables
         _nextQuarantined = (statements.Prepare("SELECT max(id) FROM feedback_quarantine").With().Scalar() ?? 0) + 1;
     }
 
-    /// <summary>63 bits of a hash of whose event it is and of its key: nothing is compared after a hit, and a message has few.</summary>
-    public static long KeyOf(FeedbackReport report)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{report.Vendor}\n{report.Event.Key}"), hash);
-        return BinaryPrimitives.ReadInt64LittleEndian(hash) & long.MaxValue;
-    }
-
     public bool IsSeen(long message, long key) => _seen.With().Add(message).Add(key).Scalar() is not null;
 
     public void See(long message, long key) => _see.With().Add(message).Add(key).Run();
 
-    /// <summary>Whether a message has at least so many.</summary>
     public bool HasSeen(long message, int count) => _hasSeen.With().Add(message).Add(count - 1).Scalar() is not null;
 
     public void Wait(FeedbackReport report, long key, long retryAt, long until)
@@ -70,17 +53,15 @@ sealed class FeedbackTables
         ReportCodec.Write(fields, report);
         var id = _nextWaiting++;
         _wait.With().Add(id).Add(key).Add(retryAt).Add(until).AddBlob(fields.Written).Run();
-        _dropWaiting.With().Add(id - MaxWaiting).Run();
+        _dropWaiting.With().Add(id - IFeedbackTables.MaxWaiting).Run();
     }
 
-    /// <summary>How long one that waits may go on; null when it waits no more.</summary>
     public long? WaitsUntil(long id) => _isWaiting.With().Add(id).Scalar();
 
     public void WaitOn(long id, long retryAt) => _waitOn.With().Add(id).Add(retryAt).Run();
 
     public void EndWait(long id) => _endWait.With().Add(id).Run();
 
-    /// <summary>False: it is there already.</summary>
     public bool Quarantine(FeedbackReport report, QuarantineReason reason, long key, long now)
     {
         using var fields = new FieldWriter();
@@ -88,7 +69,7 @@ sealed class FeedbackTables
         var id = _nextQuarantined++;
         if (_quarantine.With().Add(id).Add(key).Add((long)reason).Add(now).AddBlob(fields.Written).RunCounting() == 0)
             return false;
-        _dropQuarantined.With().Add(id - MaxQuarantined).Run();
+        _dropQuarantined.With().Add(id - IFeedbackTables.MaxQuarantined).Run();
         return true;
     }
 }

@@ -1,9 +1,10 @@
 using Postrider.Messages;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>The statements on <c>messages</c>, <c>batches</c> and <c>recipients</c> that the writer uses.</summary>
-sealed class MessageTables(Statements statements)
+sealed class MessageTables(Statements statements) : IMessageTables
 {
     readonly Statement _insertMessage = statements.Prepare("""
         INSERT INTO messages (id, tenant, stream, batch, route, send_at, expires, on_ambiguous, ordering_key, sender, subject, tags,
@@ -120,19 +121,12 @@ sealed class MessageTables(Statements statements)
         return rows;
     }
 
-    /// <summary>Those of one envelope that are open.</summary>
-    public List<RecipientRow> Open(QueueRow row) =>
-        Recipients(row.Message).FindAll(r => r.Envelope == row.N && r.State == RecipientState.Queued);
-
-    /// <summary>False when it is not open.</summary>
     public bool End(long message, int n, RecipientState state, HeldReason held, int tries, long now) =>
         _end.With().Add(message).Add(n).Add((long)state).Add((long)held).Add(tries).Add(now).RunCounting() == 1;
 
-    /// <summary>Moves a recipient as was reported, open or not.</summary>
     public void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now) =>
         _report.With().Add(message).Add(n).Add((long)from).Add((long)to).Add(tries).Add(now).Run();
 
-    /// <summary>Notes an attempt on a recipient that goes on, in the envelope it goes on in.</summary>
     public void Touch(long message, int n, int envelope, int tries, long now) =>
         _touch.With().Add(message).Add(n).Add(envelope).Add(tries).Add(now).Run();
 
@@ -148,11 +142,3 @@ sealed class MessageTables(Statements statements)
         return numbers;
     }
 }
-
-/// <summary>What the writer needs of a message.</summary>
-sealed record MessageRow(
-    long Id, int Tenant, MailStream Stream, long? Batch, string Route, long Expires, AmbiguityPolicy OnAmbiguous, string? OrderingKey);
-
-/// <summary>What the writer needs of a recipient. <see cref="RecipientState.Queued"/> stands for every open state.</summary>
-sealed record RecipientRow(
-    int N, int Envelope, string Address, RecipientState State, int Tries, int Generation, HeldReason Held = HeldReason.None);

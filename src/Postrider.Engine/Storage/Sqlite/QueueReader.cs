@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 

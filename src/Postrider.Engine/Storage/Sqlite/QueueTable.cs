@@ -1,10 +1,11 @@
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>The statements on <c>queue</c>, the only arbiter of who may attempt what.</summary>
-sealed class QueueTable(Statements statements)
+sealed class QueueTable(Statements statements) : IQueueTable
 {
     readonly Statement _insert = statements.Prepare($"""
         INSERT INTO queue ({QueueRow.Columns})
@@ -83,7 +84,7 @@ sealed class QueueTable(Statements statements)
         _find.With().Add(id.Message.Value).Add(id.N);
         if (!_find.Step())
             return null;
-        var row = QueueRow.Read(_find);
+        var row = Read(_find);
         _find.Reset();
         return row;
     }
@@ -153,11 +154,38 @@ sealed class QueueTable(Statements statements)
 
     void SetGate(Ordered row, Gate gate) => _setGate.With().Add(row.Message).Add(row.N).Add((long)gate).Run();
 
+    static QueueRow Read(Statement row) => new()
+    {
+        Message = row.Long(0),
+        N = row.Int(1),
+        Tenant = row.Int(2),
+        Route = row.Text(3),
+        Stream = (MailStream)row.Int(4),
+        Gate = (Gate)row.Int(5),
+        Due = row.Long(6),
+        Expires = row.Long(7),
+        State = (RecipientState)row.Int(8),
+        PastCommitPoint = row.Bool(9),
+        Wait = (WaitReason)row.Int(10),
+        Claim = row.Int(11),
+        Owner = row.IsNull(12) ? null : new Incarnation(row.Int(12), row.Long(13)),
+        Recipients = row.Int(14),
+        Tries = row.Int(15),
+        Deferrals = row.Int(16),
+        Rounds = row.Int(17),
+        Suspect = row.Int(18),
+        Generation = row.Int(19),
+        OnAmbiguous = (AmbiguityPolicy)row.Int(20),
+        Cancelled = row.Bool(21),
+        OrderingKey = row.TextOrNull(22),
+        History = row.BlobOrNull(23),
+    };
+
     static List<QueueRow> ReadAll(Statement statement)
     {
         var rows = new List<QueueRow>();
         while (statement.Step())
-            rows.Add(QueueRow.Read(statement));
+            rows.Add(Read(statement));
         return rows;
     }
 }

@@ -1,3 +1,5 @@
+using Postrider.Storage.Rules;
+
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>A message under the hash of one of its addresses or tags.</summary>
@@ -17,7 +19,7 @@ readonly record struct SearchRun(long Bucket, long Low, long High);
 /// again from
 /// the rows of messages from <c>progress('search.low')</c> on: the lowest id that waits, written when it changes.
 /// </remarks>
-sealed class SearchIndex
+sealed class SearchIndex : ISearchEntries
 {
     /// <summary>10 million recipients are then 1,220 runs, each probed once by a search.</summary>
     const int RunLength = 8192;
@@ -49,11 +51,11 @@ sealed class SearchIndex
         Load(statements);
     }
 
-    public void Add(ReadOnlySpan<long> hashes, long message)
+    public void Add(PreparedMessage message)
     {
-        foreach (var hash in hashes)
-            _staged.Add(new SearchEntry(hash, message));
-        _newLow = Math.Min(_newLow, message);
+        foreach (var hash in message.SearchHashes)
+            _staged.Add(new SearchEntry(hash, message.Id));
+        _newLow = Math.Min(_newLow, message.Id);
     }
 
     /// <summary>Still inside the transaction.</summary>

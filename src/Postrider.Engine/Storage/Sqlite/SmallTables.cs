@@ -1,10 +1,11 @@
 using Postrider.Events;
 using Postrider.Messages;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>The event log: append only, numbered in the order of commits.</summary>
-sealed class EventTable
+sealed class EventTable : IEventTable
 {
     readonly Statement _insert;
     readonly Statement _attempts;
@@ -31,68 +32,26 @@ sealed class EventTable
             rows.Add(((MailEventType)_attempts.Int(0), _attempts.Bytes(1).ToArray()));
         return rows;
     }
-
-    /// <summary>An event without an attempt.</summary>
-    public void Append(long message, int tenant, MailEventType type, long at, int? node, IReadOnlyList<int> recipients, string? remark)
-    {
-        using var details = new FieldWriter();
-        EventCodec.Write(details, recipients, remark, attempt: null);
-        Append(message, tenant, type, at, node, details.Written);
-    }
 }
 
-/// <summary>Sums of recipients by scope and state, as deltas that each transaction adds up in memory and writes once: no row a
-/// mail.</summary>
+/// <summary>The counters' rows.</summary>
 sealed class CounterTable(Statements statements)
 {
-    readonly Dictionary<(long Scope, int State), long> _deltas = [];
-
     readonly Statement _add = statements.Prepare("""
         INSERT INTO counters (scope, state, hour, node, delta) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (scope, state, hour, node) DO UPDATE SET delta = delta + excluded.delta
         """);
 
-    public void Add(int tenant, long? batch, int state, int delta)
+    /// <summary>Writes what the transaction added up.</summary>
+    public void Write(CounterDeltas deltas, long now, int node)
     {
-        Add(tenant, state, delta);
-        if (batch is { } scope)
-            Add(scope, state, delta);
+        foreach (var row in deltas.Take(now))
+            _add.With().Add(row.Scope).Add(row.State).Add(row.Hour).Add(node).Add(row.Delta).Run();
     }
-
-    public void Add(int tenant, long? batch, RecipientState state, int delta) => Add(tenant, batch, (int)state, delta);
-
-    public void Move(int tenant, long? batch, RecipientState from, RecipientState to, int count)
-    {
-        if (from == to || count == 0)
-            return;
-        Add(tenant, batch, (int)from, -count);
-        Add(tenant, batch, (int)to, count);
-    }
-
-    void Add(long scope, int state, int delta)
-    {
-        ref var sum = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_deltas, (scope, state), out _);
-        sum += delta;
-    }
-
-    /// <summary>Writes what the transaction added up. The open states rise and fall, so their hour is 0 for ever.</summary>
-    public void Flush(long now, int node)
-    {
-        const long hourMs = 3_600_000;
-        foreach (var ((scope, state), delta) in _deltas)
-        {
-            var hour = state < (int)RecipientState.Sent ? 0 : now / hourMs;
-            if (delta != 0)
-                _add.With().Add(scope).Add(state).Add(hour).Add(node).Add(delta).Run();
-        }
-        _deltas.Clear();
-    }
-
-    public void Forget() => _deltas.Clear();
 }
 
 /// <summary>Addresses we do not mail, by tenant and stream.</summary>
-sealed class SuppressionTable
+sealed class SuppressionTable : ISuppressionTable
 {
     /// <summary>In place of a stream: all of them.</summary>
     const int AllStreams = -1;
@@ -119,14 +78,6 @@ sealed class SuppressionTable
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash) =>
         _test.With().Add(tenant).AddBlob(hash).Add((long)stream).Scalar() is not null;
 
-    public bool Contains(int tenant, MailStream stream, string address)
-    {
-        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
-        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
-        return Contains(tenant, stream, hash);
-    }
-
-    /// <summary>For all streams: an address that is bad for good is bad for all of them.</summary>
     public void Add(int tenant, string address, string reason, long message, long at)
     {
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
@@ -135,13 +86,10 @@ sealed class SuppressionTable
         // Also when the transaction is rolled back: then one look-up finds nothing.
         _tenants.Add(tenant);
     }
-
-    /// <summary>Someone else wrote the table.</summary>
-    public void Note(int tenant) => _tenants.Add(tenant);
 }
 
 /// <summary>Callers' keys and the answers they got.</summary>
-sealed class IdempotencyTable(Statements statements)
+sealed class IdempotencyTable(Statements statements) : IIdempotencyTable
 {
     readonly Statement _find =
         statements.Prepare("SELECT request_hash, answer, keep_until FROM idempotency WHERE tenant = ?1 AND key = ?2");
@@ -157,7 +105,6 @@ sealed class IdempotencyTable(Statements statements)
             (SELECT tenant, key FROM idempotency INDEXED BY idempotency_keep_until WHERE keep_until <= ?1 ORDER BY keep_until LIMIT ?2)
         """);
 
-    /// <summary>Null when the key is unknown, or its time is up.</summary>
     public (byte[] RequestHash, byte[] Answer)? Find(int tenant, string key, long now)
     {
         _find.With().Add(tenant).AddText(key);
@@ -168,7 +115,6 @@ sealed class IdempotencyTable(Statements statements)
         return row;
     }
 
-    /// <param name="answer">Kept instead of the claim's; null: the claim's.</param>
     public void Put(int tenant, Queue.IdempotencyClaim claim, ReadOnlyMemory<byte>? answer) => _put.With()
         .Add(tenant).AddText(claim.Key).AddBlob(claim.RequestHash.Span).AddBlob((answer ?? claim.Answer).Span).Add(claim.KeepUntil.Ms)
             .Run();

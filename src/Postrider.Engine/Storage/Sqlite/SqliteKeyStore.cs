@@ -2,6 +2,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Postrider.Messages;
 using Postrider.Tenants;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 

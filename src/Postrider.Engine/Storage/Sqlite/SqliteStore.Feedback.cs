@@ -2,6 +2,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Postrider.Feedback;
 using Postrider.Messages;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -23,12 +24,12 @@ public sealed partial class SqliteStore : IFeedbackStore
         return _writer.RunAsync(session => Done(() =>
         {
             foreach (var report in reports)
-                Reporting.Quarantine(session, report, reason, FeedbackTables.KeyOf(report), now.Ms);
+                Reporting.Quarantine(session, report, reason, Reporting.KeyOf(report), now.Ms);
         }), isBulk: true);
     }
 
     public Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
-        ReadAsync(connection => new ProviderIdSearch(connection, _session.Search).Find(transport, providerId, address, at), ct);
+        ReadAsync(connection => new ProviderIdSearch(connection, _dialect).Find(transport, providerId, address, at), ct);
 
     public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         ReadAsync<IReadOnlyList<FeedbackReport>>(connection => [.. connection.Query<(long Id, byte[] Report)>(

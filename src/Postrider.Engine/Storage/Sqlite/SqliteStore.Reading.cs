@@ -1,6 +1,7 @@
 using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -8,7 +9,7 @@ namespace Postrider.Storage.Sqlite;
 public sealed partial class SqliteStore
 {
     public Task<MessageView?> GetAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
-        ReadAsync(connection => MessageQueries.Get(connection, tenant, id.Value, _options.NodeName, Now), ct);
+        ReadAsync(connection => MessageQueries.Get(connection, _dialect, tenant, id.Value, Now), ct);
 
     public Task<MessageContent?> GetContentAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
         ReadAsync(connection => MessageQueries.GetContent(connection, tenant, id.Value), ct);
@@ -26,5 +27,5 @@ public sealed partial class SqliteStore
     long Now => _clock.GetUtcNow().Ms;
 
     public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) =>
-        ReadAsync(connection => new MessageSearch(connection, tenant, filter, _session.Search, _options.NodeName, _clock).Run(), ct);
+        ReadAsync(connection => new MessageSearch(connection, tenant, filter, _dialect, _clock).Run(), ct);
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -23,16 +24,17 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
     readonly ReaderPool _readers;
     readonly DiskSpace _disk;
     readonly TimeProvider _clock;
-    readonly StorageOptions _options;
+    readonly SqliteReadDialect _dialect;
     int _disposed;
     readonly string _path;
 
     SqliteStore(DatabaseLock databaseLock, SqliteConnection connection, string path, StorageOptions options, TimeProvider clock,
         ILogger log, Func<long>? freeBytes)
     {
-        (_lock, _clock, _options, _path) = (databaseLock, clock, options, path);
+        (_lock, _clock, _path) = (databaseLock, clock, path);
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
         _session = new WriteSession(connection, clock);
+        _dialect = new SqliteReadDialect(_session.Search, options.NodeName);
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
         NewestAtStart = _queueReader.Newest() is { } newest ? new MessageId(newest) : null;
         _readers = new ReaderPool(path, clock);

@@ -1,15 +1,17 @@
 using Microsoft.Data.Sqlite;
+using Postrider.Storage.Rules;
 using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
 
 /// <summary>The writer's connection with its prepared statements: what a piece of work may use while its transaction runs. Writer thread
 /// only.</summary>
-sealed class WriteSession : IDisposable
+sealed class WriteSession : IWriteSession, IDisposable
 {
     readonly TimeProvider _clock;
     readonly Statement _begin;
     readonly Statement _commit;
+    readonly CounterTable _counters;
 
     public WriteSession(SqliteConnection connection, TimeProvider clock)
     {
@@ -22,7 +24,7 @@ sealed class WriteSession : IDisposable
         Messages = new MessageTables(Statements);
         Queue = new QueueTable(Statements);
         Events = new EventTable(Statements);
-        Counters = new CounterTable(Statements);
+        _counters = new CounterTable(Statements);
         Suppressions = new SuppressionTable(Statements);
         Idempotency = new IdempotencyTable(Statements);
         Search = new SearchIndex(Statements);
@@ -36,20 +38,27 @@ sealed class WriteSession : IDisposable
     public MessageTables Messages { get; }
     public QueueTable Queue { get; }
     public EventTable Events { get; }
-    public CounterTable Counters { get; }
+    public CounterDeltas Counters { get; } = new();
     public SuppressionTable Suppressions { get; }
     public IdempotencyTable Idempotency { get; }
     public SearchIndex Search { get; }
     public FeedbackTables Feedback { get; }
 
-    /// <summary>Milliseconds; the same for all that a piece of work asks at once.</summary>
     public long Now => _clock.GetUtcNow().Ms;
+
+    IMessageTables IWriteSession.Messages => Messages;
+    IQueueTable IWriteSession.Queue => Queue;
+    IEventTable IWriteSession.Events => Events;
+    ISuppressionTable IWriteSession.Suppressions => Suppressions;
+    IIdempotencyTable IWriteSession.Idempotency => Idempotency;
+    ISearchEntries IWriteSession.Search => Search;
+    IFeedbackTables IWriteSession.Feedback => Feedback;
 
     public void Begin() => _begin.With().Run();
 
     public void Commit()
     {
-        Counters.Flush(Now, node: 0);
+        _counters.Write(Counters, Now, node: 0);
         Search.BeforeCommit();
         _commit.With().Run();
     }

@@ -2,12 +2,12 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>What people order: cancel, send again, another time. Each looks at one message of one tenant.</summary>
 static class Commanding
 {
-    public static int? Cancel(WriteSession session, int tenant, long message, long now)
+    public static int? Cancel(IWriteSession session, int tenant, long message, long now)
     {
         if (Find(session, tenant, message) is not { } found)
             return null;
@@ -35,7 +35,7 @@ static class Commanding
         return cancelled + held.Count;
     }
 
-    public static int? Retry(WriteSession session, int tenant, long message, long now, long expires)
+    public static int? Retry(IWriteSession session, int tenant, long message, long now, long expires)
     {
         if (Find(session, tenant, message) is not { } found)
             return null;
@@ -51,7 +51,7 @@ static class Commanding
         return again.Count;
     }
 
-    static void Reopen(WriteSession session, MessageRow message, RecipientRow[] recipients, List<int> taken, long now, long expires)
+    static void Reopen(IWriteSession session, MessageRow message, RecipientRow[] recipients, List<int> taken, long now, long expires)
     {
         var n = Continuing.FreeNumber(taken, recipients[0].N);
         taken.Add(n);
@@ -81,7 +81,7 @@ static class Commanding
         });
     }
 
-    public static bool? Reschedule(WriteSession session, int tenant, long message, long sendAt, long expires)
+    public static bool? Reschedule(IWriteSession session, int tenant, long message, long sendAt, long expires)
     {
         if (Find(session, tenant, message) is null)
             return null;
@@ -101,6 +101,6 @@ static class Commanding
     }
 
     /// <summary>Another tenant's is as good as absent.</summary>
-    static MessageRow? Find(WriteSession session, int tenant, long message) =>
+    static MessageRow? Find(IWriteSession session, int tenant, long message) =>
         session.Messages.Find(message) is { } found && found.Tenant == tenant ? found : null;
 }

@@ -1,9 +1,12 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>Applies what was reported after an attempt: the state by the precedence table, the timeline, the counters, the suppression
 /// list.</summary>
@@ -29,9 +32,17 @@ static class Reporting
 
     const long RetryAfterMs = 2_000;
 
-    public static FeedbackResult Apply(WriteSession session, FeedbackReport report, long now)
+    /// <summary>63 bits of a hash of whose event it is and of its key: nothing is compared after a hit, and a message has few.</summary>
+    public static long KeyOf(FeedbackReport report)
     {
-        var key = FeedbackTables.KeyOf(report);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{report.Vendor}\n{report.Event.Key}"), hash);
+        return BinaryPrimitives.ReadInt64LittleEndian(hash) & long.MaxValue;
+    }
+
+    public static FeedbackResult Apply(IWriteSession session, FeedbackReport report, long now)
+    {
+        var key = KeyOf(report);
         // Another look at it may have ended its waiting.
         if (report.WaitingId is { } waiting && session.Feedback.WaitsUntil(waiting) is null)
             return FeedbackResult.Duplicate;
@@ -41,13 +52,13 @@ static class Reporting
         return result;
     }
 
-    public static void Quarantine(WriteSession session, FeedbackReport report, QuarantineReason reason, long key, long now)
+    public static void Quarantine(IWriteSession session, FeedbackReport report, QuarantineReason reason, long key, long now)
     {
         if (session.Feedback.Quarantine(report, reason, key, now))
             session.Counters.Add(QuarantineScope, null, FirstQuarantineState + (int)reason, 1);
     }
 
-    static FeedbackResult Judge(WriteSession session, FeedbackReport report, long key, long now)
+    static FeedbackResult Judge(IWriteSession session, FeedbackReport report, long key, long now)
     {
         if (report.Message is not { } id || session.Messages.Find(id.Value) is not { } message)
             return Unmatched(session, report, key, now);
@@ -69,7 +80,7 @@ static class Reporting
     }
 
     static FeedbackResult Note(
-        WriteSession session, FeedbackReport report, MessageRow message, RecipientRow? recipient, QueueRow? row, long key, long now)
+        IWriteSession session, FeedbackReport report, MessageRow message, RecipientRow? recipient, QueueRow? row, long key, long now)
     {
         var happened = report.Event;
         var next = recipient is null ? null : Next(recipient, row, happened.Kind);
@@ -104,7 +115,7 @@ static class Reporting
     }
 
     static void Move(
-        WriteSession session, MessageRow message, RecipientRow recipient, QueueRow? row, RecipientState from, RecipientState to, long now)
+        IWriteSession session, MessageRow message, RecipientRow recipient, QueueRow? row, RecipientState from, RecipientState to, long now)
     {
         session.Messages.Report(message.Id, recipient.N, recipient.State, to, row?.Tries ?? recipient.Tries, now);
         session.Counters.Move(message.Tenant, message.Batch, from, to, 1);
@@ -117,7 +128,7 @@ static class Reporting
             session.Queue.Update(row);
     }
 
-    static RecipientRow? Recipient(WriteSession session, FeedbackReport report, long message)
+    static RecipientRow? Recipient(IWriteSession session, FeedbackReport report, long message)
     {
         var recipients = session.Messages.Recipients(message);
         if (report.N is { } n)
@@ -132,7 +143,7 @@ static class Reporting
     }
 
     /// <summary>A process that died in an attempt did not record where it was.</summary>
-    static bool WasTried(WriteSession session, long message, string transport)
+    static bool WasTried(IWriteSession session, long message, string transport)
     {
         foreach (var (type, details) in session.Events.Attempts(message, MaxAttempts))
         {
@@ -142,7 +153,7 @@ static class Reporting
         return false;
     }
 
-    static FeedbackResult Unmatched(WriteSession session, FeedbackReport report, long key, long now)
+    static FeedbackResult Unmatched(IWriteSession session, FeedbackReport report, long key, long now)
     {
         // One with our id names a message that was stored before anything of it left.
         if (report.Message is null && report.Event.ProviderId is not null)
@@ -151,7 +162,7 @@ static class Reporting
         return FeedbackResult.Quarantined;
     }
 
-    static FeedbackResult WaitOn(WriteSession session, FeedbackReport report, long key, long now, long forMs)
+    static FeedbackResult WaitOn(IWriteSession session, FeedbackReport report, long key, long now, long forMs)
     {
         if (report.WaitingId is not { } id)
         {
@@ -192,7 +203,7 @@ static class Reporting
     }
 
     /// <summary>Null: the address stays off the suppression list.</summary>
-    static string? SuppressionReason(FeedbackReport report, MessageRow message, WriteSession session) => report.Event.Kind switch
+    static string? SuppressionReason(FeedbackReport report, MessageRow message, IWriteSession session) => report.Event.Kind switch
     {
         FeedbackKind.BouncedHard => report.Event.Reply is { } reply ? $"bounced: {reply.Words}" : "bounced",
         // Some providers name all recipients at a domain, because they cannot tell who complained.

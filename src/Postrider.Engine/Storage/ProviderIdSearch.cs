@@ -3,12 +3,12 @@ using Dapper;
 using Postrider.Events;
 using Postrider.Messages;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage;
 
 /// <summary>Finds a message by what its provider calls it, for the few reports that do not bring our id back.</summary>
 /// <remarks>An index of provider ids would cost every mail a row. The index of addresses is there: who got the message, and when, leads to a
 /// few, and their attempts say what the provider answered.</remarks>
-sealed class ProviderIdSearch(DbConnection connection, SearchIndex index)
+sealed class ProviderIdSearch(DbConnection connection, ReadDialect dialect)
 {
     /// <summary>Newest first; who gets more mail within <see cref="Window"/> is found by our own id only.</summary>
     const int MaxCandidates = 200;
@@ -24,7 +24,8 @@ sealed class ProviderIdSearch(DbConnection connection, SearchIndex index)
         var high = MessageId.Create((at + TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(), 0, 0).Value;
         foreach (var tenant in Tenants())
         {
-            foreach (var message in Candidates(StoredAddress.SearchHash(new TenantId(tenant), parsed), low, high))
+            foreach (var message in dialect.FindByHash(
+                connection, StoredAddress.SearchHash(new TenantId(tenant), parsed), low, high, ascending: false, MaxCandidates))
             {
                 if (IsKnownAs(message, transport, providerId))
                     return new MessageId(message);
@@ -46,20 +47,6 @@ sealed class ProviderIdSearch(DbConnection connection, SearchIndex index)
                 return tenants;
             tenants.Add((int)found);
         }
-    }
-
-    IEnumerable<long> Candidates(long hash, long low, long high)
-    {
-        var (runs, waiting) = index.Look(hash);
-        var found = new SortedSet<long>(waiting.Where(id => id > low && id < high));
-        foreach (var run in runs.Where(r => r.High > low && r.Low < high))
-        {
-            found.UnionWith(connection.Query<long>("""
-                SELECT message FROM search WHERE bucket = @bucket AND hash = @hash AND message > @low AND message < @high
-                ORDER BY message DESC LIMIT @limit
-                """, new { bucket = run.Bucket, hash, low, high, limit = MaxCandidates }));
-        }
-        return found.Reverse().Take(MaxCandidates);
     }
 
     bool IsKnownAs(long message, string transport, string providerId) => connection.Query<byte[]>(

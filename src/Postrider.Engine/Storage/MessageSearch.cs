@@ -3,13 +3,13 @@ using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage;
 
 /// <summary>Lists messages by a filter: the most telling part of it yields candidates in the order of ids, the rest is tested on
 /// them.</summary>
 /// <remarks>A filter that finds little is cut after <see cref="Budget"/>, with the place where the search goes on.</remarks>
 sealed class MessageSearch(
-    DbConnection connection, TenantId tenant, MessageFilter filter, SearchIndex index, string nodeName, TimeProvider clock)
+    DbConnection connection, TenantId tenant, MessageFilter filter, ReadDialect dialect, TimeProvider clock)
 {
     static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(400);
 
@@ -85,12 +85,12 @@ sealed class MessageSearch(
                 ByRange("queue", "message", "tenant = @tenant AND state = 1", "TRUE", count),
             RecipientState.Leased => ByRange("queue", "message", "tenant = @tenant", "state = 2", count),
             RecipientState.Unknown => ByRange("queue", "message", "tenant = @tenant", "state = 3", count),
-            RecipientState.Held => ByRange("recipients", "message", "TRUE", "state = 4", count),
-            RecipientState.Bounced => ByRange("recipients", "message", "TRUE", "state = 12", count),
-            RecipientState.Failed => ByRange("recipients", "message", "TRUE", "state = 13", count),
-            RecipientState.Expired => ByRange("recipients", "message", "TRUE", "state = 14", count),
-            RecipientState.Suppressed => ByRange("recipients", "message", "TRUE", "state = 15", count),
-            RecipientState.Cancelled => ByRange("recipients", "message", "TRUE", "state = 16", count),
+            RecipientState.Held => ByRange(dialect.EndedTable, "message", "TRUE", "state = 4", count),
+            RecipientState.Bounced => ByRange(dialect.EndedTable, "message", "TRUE", "state = 12", count),
+            RecipientState.Failed => ByRange(dialect.EndedTable, "message", "TRUE", "state = 13", count),
+            RecipientState.Expired => ByRange(dialect.EndedTable, "message", "TRUE", "state = 14", count),
+            RecipientState.Suppressed => ByRange(dialect.EndedTable, "message", "TRUE", "state = 15", count),
+            RecipientState.Cancelled => ByRange(dialect.EndedTable, "message", "TRUE", "state = 16", count),
             RecipientState.Sent or RecipientState.Delivered or null => ByRange("messages", "id", "tenant = @tenant", "TRUE", count),
         };
     }
@@ -102,32 +102,15 @@ sealed class MessageSearch(
         WHERE {indexed} AND {id} > @above AND {id} < @below ORDER BY {id} {(_ascending ? "ASC" : "DESC")} LIMIT @count
         """, new { tenant = tenant.Value, above = _above, below = _below, count }).AsList();
 
-    List<Row> ByHash(long hash, int count)
-    {
-        var (runs, waiting) = index.Look(hash);
-        var found = new SortedSet<long>(waiting.Where(id => id > _above && id < _below));
-        // From the near end: once enough are nearer than all that is left, the rest cannot matter.
-        foreach (var run in _ascending ? runs.OrderBy(r => r.Low) : runs.OrderByDescending(r => r.High))
-        {
-            if (run.High <= _above || run.Low >= _below)
-                continue;
-            if (found.Count >= count
-                && (_ascending ? run.Low > found.ElementAt(count - 1) : run.High < found.Reverse().ElementAt(count - 1)))
-                break;
-            found.UnionWith(connection.Query<long>($"""
-                SELECT message FROM search WHERE bucket = @bucket AND hash = @hash AND message > @above AND message < @below
-                ORDER BY message {(_ascending ? "ASC" : "DESC")} LIMIT @count
-                """, new { bucket = run.Bucket, hash, above = _above, below = _below, count }));
-        }
-        return [.. (_ascending ? found : found.Reverse()).Take(count).Select(id => new Row(id, true))];
-    }
+    List<Row> ByHash(long hash, int count) =>
+        dialect.FindByHash(connection, hash, _above, _below, _ascending, count).ConvertAll(id => new Row(id, true));
 
     List<MessageView> Matching(IReadOnlyList<long> candidates)
     {
         if (candidates.Count == 0)
             return [];
-        var heads = MessageQueries.FindHeads(connection, candidates).FindAll(MatchesHead);
-        var views = MessageQueries.Views(connection, heads, nodeName, _now, withEvents: false).FindAll(MatchesRecipients);
+        var heads = MessageQueries.FindHeads(connection, dialect, candidates).FindAll(MatchesHead);
+        var views = MessageQueries.Views(connection, dialect, heads, _now, withEvents: false).FindAll(MatchesRecipients);
         if (_ascending)
             views.Reverse();
         return views;

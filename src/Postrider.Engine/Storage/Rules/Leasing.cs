@@ -1,7 +1,7 @@
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>A row that was leased, before its message is read.</summary>
 readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed);
@@ -22,7 +22,7 @@ static class Leasing
 
     /// <returns>What was taken; and whether there is more to look at, because so many had to be ended.</returns>
     public static (List<Taken> Taken, bool HasMore) Take(
-        WriteSession session, QueueKey key, int permits, Incarnation owner, long now, bool alone)
+        IWriteSession session, QueueKey key, int permits, Incarnation owner, long now, bool alone)
     {
         var taken = new List<Taken>();
         var (gate, wanted) = alone ? (Gate.Alone, 1) : (Gate.Open, permits);
@@ -41,7 +41,7 @@ static class Leasing
         return (taken, false);
     }
 
-    static void TakeOrEnd(WriteSession session, QueueRow row, Incarnation owner, long now, List<Taken> taken)
+    static void TakeOrEnd(IWriteSession session, QueueRow row, Incarnation owner, long now, List<Taken> taken)
     {
         if (row.Expires <= now)
         {
@@ -60,7 +60,7 @@ static class Leasing
         taken.Add(new Taken(row, suppressed));
     }
 
-    static List<int> SuppressedOf(WriteSession session, QueueRow row)
+    static List<int> SuppressedOf(IWriteSession session, QueueRow row)
     {
         if (!session.Suppressions.AnyFor(row.Tenant))
             return [];
@@ -73,7 +73,7 @@ static class Leasing
         return suppressed;
     }
 
-    public static void Release(WriteSession session, IReadOnlyList<Claimed> leases, long due, WaitReason reason)
+    public static void Release(IWriteSession session, IReadOnlyList<Claimed> leases, long due, WaitReason reason)
     {
         var now = session.Now;
         foreach (var lease in leases)
@@ -93,7 +93,7 @@ static class Leasing
         }
     }
 
-    public static bool PassCommitPoint(WriteSession session, Lease lease, string transport, long now)
+    public static bool PassCommitPoint(IWriteSession session, Lease lease, string transport, long now)
     {
         var key = lease.Envelope.Key;
         if (session.Suppressions.AnyFor(key.Tenant.Value))

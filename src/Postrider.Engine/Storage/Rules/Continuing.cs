@@ -1,12 +1,12 @@
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>Rewrites the row of an envelope that goes on after an attempt, and adds rows where its recipients part.</summary>
 static class Continuing
 {
-    public static void Apply(WriteSession session, AttemptRecord record, QueueRow row, long now)
+    public static void Apply(IWriteSession session, AttemptRecord record, QueueRow row, long now)
     {
         var batch = record.Lease.Message.Batch?.Value;
         row.Tries = Recording.TriesOf(record);
@@ -39,7 +39,7 @@ static class Continuing
         return Math.Max(beyondRecipients, taken.Max()) + 1;
     }
 
-    static void Put(WriteSession session, QueueRow from, Continuation next, int n, long now, bool isNew)
+    static void Put(IWriteSession session, QueueRow from, Continuation next, int n, long now, bool isNew)
     {
         foreach (var recipient in next.Recipients)
             session.Messages.Touch(from.Message, recipient, n, from.Tries, now);
@@ -74,7 +74,7 @@ static class Continuing
     }
 
     /// <summary>Cancelled while it was under way: no further attempt. What may have been accepted goes on waiting for evidence.</summary>
-    public static void EndCancelled(WriteSession session, long message, long now)
+    public static void EndCancelled(IWriteSession session, long message, long now)
     {
         foreach (var row in session.Queue.OfMessage(message))
         {

@@ -1,7 +1,7 @@
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>An acceptance turned into the bytes of its rows by the caller's thread, so that the writer only binds them.</summary>
 sealed class PreparedAcceptance : IDisposable

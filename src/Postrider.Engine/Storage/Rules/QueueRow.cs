@@ -1,7 +1,7 @@
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>Who may lease a queued row.</summary>
 enum Gate : byte
@@ -58,33 +58,6 @@ sealed class QueueRow
 
     /// <summary>As <see cref="HistoryCodec"/> wrote it; null when empty.</summary>
     public byte[]? History { get; set; }
-
-    public static QueueRow Read(Statement row) => new()
-    {
-        Message = row.Long(0),
-        N = row.Int(1),
-        Tenant = row.Int(2),
-        Route = row.Text(3),
-        Stream = (MailStream)row.Int(4),
-        Gate = (Gate)row.Int(5),
-        Due = row.Long(6),
-        Expires = row.Long(7),
-        State = (RecipientState)row.Int(8),
-        PastCommitPoint = row.Bool(9),
-        Wait = (WaitReason)row.Int(10),
-        Claim = row.Int(11),
-        Owner = row.IsNull(12) ? null : new Incarnation(row.Int(12), row.Long(13)),
-        Recipients = row.Int(14),
-        Tries = row.Int(15),
-        Deferrals = row.Int(16),
-        Rounds = row.Int(17),
-        Suspect = row.Int(18),
-        Generation = row.Int(19),
-        OnAmbiguous = (AmbiguityPolicy)row.Int(20),
-        Cancelled = row.Bool(21),
-        OrderingKey = row.TextOrNull(22),
-        History = row.BlobOrNull(23),
-    };
 
     public bool IsHeldBy(Claimed lease) => State == RecipientState.Leased && Claim == lease.Claim && Owner == lease.Owner;
 

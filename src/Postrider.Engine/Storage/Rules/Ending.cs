@@ -1,7 +1,7 @@
 using Postrider.Events;
 using Postrider.Messages;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>Ends envelopes without an attempt: cancelled, expired, suppressed, held.</summary>
 static class Ending
@@ -23,7 +23,7 @@ static class Ending
 
     /// <summary>Ends all open recipients of a row in one state and deletes the row. Returns how many recipients.</summary>
     public static int End(
-        WriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None,
+        IWriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None,
         MailEventType? type = null)
     {
         var numbers = new List<int>();

@@ -2,13 +2,13 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>What time and death do to the queue: dead leases return, doubt is settled, what is overdue ends. Reads open rows by their
 /// partial indexes only.</summary>
 static class Sweeping
 {
-    public static int Sweep(WriteSession session, Incarnation owner, long now, long settleAt)
+    public static int Sweep(IWriteSession session, Incarnation owner, long now, long settleAt)
     {
         var orphaned = session.Queue.Orphaned(owner);
         foreach (var row in orphaned)
@@ -16,7 +16,7 @@ static class Sweeping
         return orphaned.Count;
     }
 
-    static void ReturnLease(WriteSession session, QueueRow row, long now, long settleAt)
+    static void ReturnLease(IWriteSession session, QueueRow row, long now, long settleAt)
     {
         var node = row.Owner?.Node;
         var doubtful = row is { OnAmbiguous: AmbiguityPolicy.Hold, PastCommitPoint: true };
@@ -52,7 +52,7 @@ static class Sweeping
                 : "The process ended during the attempt.");
     }
 
-    public static int Settle(WriteSession session, long now, int limit)
+    public static int Settle(IWriteSession session, long now, int limit)
     {
         var settled = session.Queue.Settled(now, limit);
         foreach (var row in settled)
@@ -68,7 +68,7 @@ static class Sweeping
         return settled.Count;
     }
 
-    static void QueueAgain(WriteSession session, QueueRow row, long now)
+    static void QueueAgain(IWriteSession session, QueueRow row, long now)
     {
         (row.State, row.Due, row.Wait) = (RecipientState.Queued, now, WaitReason.NextTransport);
         MarkPossibleDuplicate(row);
@@ -76,7 +76,7 @@ static class Sweeping
         Note(session, row, RecipientState.Unknown, MailEventType.Settled, now, null, "No evidence came; sent again, possible duplicate.");
     }
 
-    public static int Expire(WriteSession session, long now, int limit)
+    public static int Expire(IWriteSession session, long now, int limit)
     {
         var expired = session.Queue.Expired(now, limit);
         foreach (var row in expired)
@@ -87,7 +87,7 @@ static class Sweeping
     static void MarkPossibleDuplicate(QueueRow row) =>
         row.History = HistoryCodec.Encode(HistoryCodec.Decode(row.History) with { PossibleDuplicate = true, PinnedTo = null });
 
-    static void Note(WriteSession session, QueueRow row, RecipientState from, MailEventType type, long now, int? node, string remark)
+    static void Note(IWriteSession session, QueueRow row, RecipientState from, MailEventType type, long now, int? node, string remark)
     {
         session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, from, row.State, row.Recipients);
         session.Events.Append(row.Message, row.Tenant, type, now, node, session.Messages.Open(row).ConvertAll(r => r.N), remark);

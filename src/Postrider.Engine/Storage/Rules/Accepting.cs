@@ -3,12 +3,12 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>Writes what was handed over. A single message with one recipient is three inserted rows.</summary>
 static class Accepting
 {
-    public static AcceptResult Run(WriteSession session, PreparedAcceptance acceptance)
+    public static AcceptResult Run(IWriteSession session, PreparedAcceptance acceptance)
     {
         var now = session.Now;
         if (acceptance.Idempotency is { } claim)
@@ -29,10 +29,10 @@ static class Accepting
     }
 
     static void Insert(
-        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, long now, ref List<RecipientId>? suppressed)
+        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, long now, ref List<RecipientId>? suppressed)
     {
         session.Messages.InsertMessage(message, acceptance);
-        session.Search.Add(message.SearchHashes, message.Id);
+        session.Search.Add(message);
         var batch = acceptance.Batch?.Id;
         var perEnvelope = NewMessage.MostTogether(message.OnAmbiguous);
         var (envelope, filled) = (-1, 0);   // the envelope being filled, and with how many
@@ -61,7 +61,7 @@ static class Accepting
     }
 
     static (RecipientState, HeldReason) StateOf(
-        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, in PreparedRecipient recipient)
+        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, in PreparedRecipient recipient)
     {
         if (recipient.Stopped is { } stopped)
             return (stopped.State, stopped.Held);
@@ -74,7 +74,7 @@ static class Accepting
     }
 
     static void InsertEnvelope(
-        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, int n, int recipients, long now)
+        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, int n, int recipients, long now)
     {
         var scheduled = message.SendAt > now;
         var born = message.BornLeasedBy;
@@ -105,7 +105,7 @@ static class Accepting
 
     /// <summary>Says on the timeline why recipients were not even queued.</summary>
     static void NoteStopped(
-        WriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now,
+        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now,
         ref List<RecipientId>? suppressed)
     {
         foreach (ref readonly var recipient in message.Recipients.AsSpan())

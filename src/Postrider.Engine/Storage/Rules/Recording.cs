@@ -2,7 +2,7 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Rules;
 
 /// <summary>An attempt's record with the bytes of its event, made by the caller's thread.</summary>
 sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDisposable
@@ -50,7 +50,7 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
 /// event.</summary>
 static class Recording
 {
-    public static RecordResult Run(WriteSession session, PreparedRecord prepared)
+    public static RecordResult Run(IWriteSession session, PreparedRecord prepared)
     {
         var record = prepared.Record;
         var lease = record.Lease;
@@ -80,14 +80,14 @@ static class Recording
     /// <summary>Tries as people see them: an envelope that ends without an attempt had one fewer than its leases.</summary>
     public static int TriesOf(AttemptRecord record) => record.Lease.Envelope.Tries - (record.Attempt.Transport is null ? 1 : 0);
 
-    static void Append(WriteSession session, PreparedRecord prepared, MailEventType type)
+    static void Append(IWriteSession session, PreparedRecord prepared, MailEventType type)
     {
         var lease = prepared.Record.Lease;
         session.Events.Append(lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value, type, prepared.Record.Attempt.StartedAt.Ms,
             lease.Owner.Node, prepared.Details);
     }
 
-    static void ApplyEnds(WriteSession session, AttemptRecord record, long now)
+    static void ApplyEnds(IWriteSession session, AttemptRecord record, long now)
     {
         var lease = record.Lease;
         var (message, tenant) = (lease.Envelope.Id.Message.Value, lease.Envelope.Key.Tenant.Value);
@@ -103,14 +103,14 @@ static class Recording
         AppendWithoutAttempt(session, record, now);
     }
 
-    static void Suppress(WriteSession session, Lease lease, RecipientEnd end, long now)
+    static void Suppress(IWriteSession session, Lease lease, RecipientEnd end, long now)
     {
         var address = lease.Recipients.First(r => r.N == end.N).Mailbox.Address;
         session.Suppressions.Add(lease.Envelope.Key.Tenant.Value, address.ToString(), end.Reason, lease.Envelope.Id.Message.Value, now);
     }
 
     /// <summary>Ends that no attempt explains, and all that wait for a person, have an event of their own.</summary>
-    static void AppendWithoutAttempt(WriteSession session, AttemptRecord record, long now)
+    static void AppendWithoutAttempt(IWriteSession session, AttemptRecord record, long now)
     {
         var own = record.Ends.Where(e => e.State == RecipientState.Held || (e.Outcome is null && !e.State.IsAttempted))
             .ToLookup(e => (e.State, e.Reason));
@@ -123,7 +123,7 @@ static class Recording
     }
 
     /// <summary>The lease was lost: states stay, the attempt is kept, and it may resolve what is unknown since that very lease.</summary>
-    static RecordResult KeepEvidence(WriteSession session, PreparedRecord prepared, long now)
+    static RecordResult KeepEvidence(IWriteSession session, PreparedRecord prepared, long now)
     {
         var record = prepared.Record;
         if (record.Attempt.Transport is null)
@@ -135,7 +135,7 @@ static class Recording
         return RecordResult.Fenced;
     }
 
-    static void Resolve(WriteSession session, AttemptRecord record, QueueRow row, long now)
+    static void Resolve(IWriteSession session, AttemptRecord record, QueueRow row, long now)
     {
         var batch = session.Messages.Find(row.Message)?.Batch;
         foreach (var (n, outcome) in record.Attempt.Outcomes)
