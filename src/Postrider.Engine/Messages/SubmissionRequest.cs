@@ -41,6 +41,7 @@ public sealed record SubmissionRequest
     /// <summary>The whole message (RFC 5322) where the sender made it; null where the other members say what it is. With it
     /// <see cref="From"/> is MAIL FROM (null: the message's own), <see cref="To"/> is whom it goes to (empty: whom its headers name), and
     /// ReplyTo, Subject, Text, Html, Headers and Attachments stay empty. Relayed byte for byte except what must change.</summary>
+    /// <remarks>Kept until the message is delivered: the memory must not be used again.</remarks>
     public ReadOnlyMemory<byte>? Mime { get; init; }
 
     /// <summary>With <see cref="Mime"/>: header fields that are not passed on, such as an entrance's own instructions. Compared without

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
 using Postrider.Messages;
@@ -20,7 +21,7 @@ public static class MimeRendering
             ReplyTo = content.ReplyTo,
             To = Shown(envelope, RecipientKind.To),
             Cc = Shown(envelope, RecipientKind.Cc),
-            MessageId = MessageIdOf(envelope.Message, content.From.Address.AsciiDomain.Trim('[', ']').Replace(':', '.')),
+            MessageId = MessageIdHeader.Of(envelope.Message, content.From),
             Date = envelope.Message.At,
             BoundarySeed = (ulong)envelope.Message.Value,
             Subject = content.Subject,
@@ -31,9 +32,12 @@ public static class MimeRendering
         };
     }
 
-    // A domain of more than 213 characters leaves no room for it; RFC 6761 §6.4 keeps "invalid" from ever existing.
-    static string MessageIdOf(MessageId message, string domain) =>
-        MimeMessage.IsMessageId($"{message}@{domain}") ? $"{message}@{domain}" : $"{message}@postrider.invalid";
+    /// <summary>Of a message as bytes, its lines ending with CRLF.</summary>
+    internal static bool HeaderIsAscii(ReadOnlySpan<byte> mime)
+    {
+        var end = mime.IndexOf("\r\n\r\n"u8);
+        return Ascii.IsValid(end < 0 ? mime : mime[..end]);
+    }
 
     static List<Mailbox> Shown(OutgoingEnvelope envelope, RecipientKind kind)
     {
@@ -47,28 +51,62 @@ public static class MimeRendering
     }
 }
 
-/// <summary>A message's bytes while it is being sent: one piece of memory, lent from the shared pool and given back at the end.</summary>
+/// <summary>A message's bytes while it is being sent: those that are stored, where the sender made them; else one piece of memory, lent
+/// from the shared pool and given back at the end.</summary>
 public sealed class RenderedMessage : IBufferWriter<byte>, IDisposable
 {
     // A mail of 2 KB and its headers fit without growing.
-    byte[] _bytes = ArrayPool<byte>.Shared.Rent(8 * 1024);
+    const int UsualBytes = 8 * 1024;
+
+    byte[] _bytes = [];
     int _length;
 
     RenderedMessage() { }
 
+    /// <summary>The message as every transport sends it that carries whole messages.</summary>
+    /// <param name="envelope">Whose content it is.</param>
+    /// <param name="added">A field for the transport's own use, or null: in front of a stored message, behind the sender's own fields of
+    /// one that is rendered.</param>
+    public static RenderedMessage Of(OutgoingEnvelope envelope, HeaderField? added = null)
+    {
+        if (envelope.Content.Mime is { } mime)
+            return OfStored(mime, added);
+        var message = MimeRendering.ToMime(envelope);
+        return Of(added is null ? message : message with { Headers = [.. message.Headers, added] });
+    }
+
     public static RenderedMessage Of(MimeMessage message)
     {
-        var rendered = new RenderedMessage();
+        var rendered = new RenderedMessage { _bytes = ArrayPool<byte>.Shared.Rent(UsualBytes) };
         MessageWriter.Write(message, rendered);
+        rendered.Bytes = rendered._bytes.AsMemory(0, rendered._length);
+        rendered.NeedsSmtpUtf8 = MessageWriter.NeedsSmtpUtf8(message);
         return rendered;
     }
 
-    public ReadOnlyMemory<byte> Bytes => _bytes.AsMemory(0, _length);
+    static RenderedMessage OfStored(ReadOnlyMemory<byte> mime, HeaderField? added)
+    {
+        var rendered = new RenderedMessage { Bytes = mime, NeedsSmtpUtf8 = !MimeRendering.HeaderIsAscii(mime.Span) };
+        if (added is null)
+            return rendered;
+        var field = Encoding.ASCII.GetBytes($"{added.Name}: {HeaderText.ToAscii(added.Value)}\r\n");
+        rendered.Write(field);
+        rendered.Write(mime.Span);
+        rendered.Bytes = rendered._bytes.AsMemory(0, rendered._length);
+        return rendered;
+    }
+
+    /// <summary>Lent: not to be used after <see cref="Dispose"/>.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; private set; }
+
+    /// <summary>The header has raw UTF-8 (RFC 6531).</summary>
+    public bool NeedsSmtpUtf8 { get; private set; }
 
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_bytes);
-        (_bytes, _length) = ([], 0);
+        if (_bytes.Length > 0)
+            ArrayPool<byte>.Shared.Return(_bytes);
+        (_bytes, _length, Bytes) = ([], 0, default);
     }
 
     void IBufferWriter<byte>.Advance(int count) => _length += count;
@@ -91,7 +129,8 @@ public sealed class RenderedMessage : IBufferWriter<byte>, IDisposable
             return;
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_bytes.Length * 2, checked(_length + size)));
         _bytes.AsSpan(0, _length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes);
+        if (_bytes.Length > 0)
+            ArrayPool<byte>.Shared.Return(_bytes);
         _bytes = larger;
     }
 }

@@ -54,6 +54,8 @@ public static class BornLeased
     /// ends), 1 KB of headers.</summary>
     public static int ApproximateBytes(MessageContent content)
     {
+        if (content.Mime is { } mime)
+            return mime.Length;
         var bytes = 1024L + content.Subject.Length + Size(content.Text) + Size(content.Html);
         foreach (var header in content.Headers)
             bytes += header.Name.Length + header.Value.Length + 4;

@@ -61,6 +61,7 @@ sealed class Faults
         "url-not-allowed" => (422, "URL not allowed"),
         "invalid-time" => (422, "Invalid time"),
         "no-content" => (422, "No content"),
+        "invalid-mime" => (422, "Invalid message"),
         _ => (422, "Invalid field"),
     };
 

@@ -5,7 +5,11 @@ namespace Postrider.Submission;
 /// <summary>A request that has no fault, as the store wants it.</summary>
 sealed record CheckedSubmission
 {
+    /// <summary>Of a message that came whole without its bytes: see <see cref="ContentFor"/>.</summary>
     public required MessageContent Content { get; init; }
+
+    /// <summary>Null for a message that is rendered.</summary>
+    public RawMessage? Raw { get; init; }
 
     /// <summary>Empty where each destination gets a message of its own.</summary>
     public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
@@ -21,20 +25,31 @@ sealed record CheckedSubmission
     public required string? OrderingKey { get; init; }
     public required IReadOnlyList<string> Tags { get; init; }
     public required IReadOnlyList<MetadataEntry> Metadata { get; init; }
+
+    /// <summary>What is stored for the message of this id.</summary>
+    public MessageContent ContentFor(MessageId id) => Raw is null ? Content : Content with { Mime = Raw.For(id, Content.From) };
 }
 
 /// <summary>Checks a request, all of it, and turns it into what is stored. Touches nothing outside.</summary>
 sealed class SubmissionCheck(SubmissionOptions options)
 {
     /// <summary>Null exactly when <paramref name="faults"/> has any.</summary>
-    public CheckedSubmission? Message(SubmissionRequest request, DateTimeOffset now, Faults faults) =>
-        Check(request, AddressCheck.Recipients(request, options, faults), MailStream.Transactional, now, faults);
+    public CheckedSubmission? Message(SubmissionRequest request, DateTimeOffset now, Faults faults)
+    {
+        if (request.Mime is null)
+            return Check(request, AddressCheck.Recipients(request, options, faults), MailStream.Transactional, now, faults);
+        var raw = RawCheck.Read(request, options, faults);
+        return Terms(request, raw?.Content, raw?.Recipients, MailStream.Transactional, now, faults) is { } submission
+            ? submission with { Raw = raw!.Message } : null;
+    }
 
     /// <summary>As <see cref="Message"/>, for what all destinations of a batch share.</summary>
     public CheckedSubmission? Shared(SubmissionRequest request, DateTimeOffset now, Faults faults)
     {
         if (request.To.Count + request.Cc.Count + request.Bcc.Count > 0)
             faults.Add("/to", "invalid-field", "Each destination gets a message of its own: name recipients in 'destinations' only.");
+        if (request.Mime is not null)
+            faults.Add("/mime", "invalid-field", "A message that comes whole is for one submission: it names its recipients itself.");
         return Check(request, [], MailStream.Bulk, now, faults);
     }
 
@@ -49,6 +64,24 @@ sealed class SubmissionCheck(SubmissionOptions options)
         var subject = ContentCheck.Subject(request.Subject, options, faults);
         var headers = ContentCheck.Headers(request.Headers, options, faults);
         var attachments = fits ? ContentCheck.Attachments(request.Attachments, options, faults) : [];
+        var content = from is null ? null : new MessageContent
+        {
+            From = from,
+            ReplyTo = replyTo,
+            Subject = subject,
+            // An empty part would be shown instead of the other one.
+            Text = string.IsNullOrEmpty(request.Text) ? null : request.Text,
+            Html = string.IsNullOrEmpty(request.Html) ? null : request.Html,
+            Headers = headers,
+            Attachments = attachments,
+        };
+        return Terms(request, content, recipients, stream, now, faults);
+    }
+
+    /// <summary>How the message is to be treated. Content and recipients are null only when there are faults.</summary>
+    CheckedSubmission? Terms(SubmissionRequest request, MessageContent? content, IReadOnlyList<MessageRecipient>? recipients,
+        MailStream stream, DateTimeOffset now, Faults faults)
+    {
         var sendAt = TermsCheck.SendAt(request.SendAt, now, options, faults);
         var expiresIn = TermsCheck.ExpiresIn(request.ExpiresIn, options, faults);
         var route = TermsCheck.Route(request.Route, faults);
@@ -61,18 +94,8 @@ sealed class SubmissionCheck(SubmissionOptions options)
             return null;
         return new CheckedSubmission
         {
-            Content = new MessageContent
-            {
-                From = from!,
-                ReplyTo = replyTo,
-                Subject = subject,
-                // An empty part would be shown instead of the other one.
-                Text = string.IsNullOrEmpty(request.Text) ? null : request.Text,
-                Html = string.IsNullOrEmpty(request.Html) ? null : request.Html,
-                Headers = headers,
-                Attachments = attachments,
-            },
-            Recipients = recipients,
+            Content = content!,
+            Recipients = recipients!,
             Stream = stream,
             Route = route,
             SendAt = sendAt,

@@ -41,8 +41,9 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var (prepared, problem) = Prepare(request, context, now);
         if (prepared is not { } ready)
             return new SubmissionResult.Refused(problem!);
-        var content = ready.Entry.Content;
-        var message = NewMessage(ready.Entry, ready.Route, ids.Next(), content, ready.Entry.Recipients);
+        var id = ids.Next();
+        var content = ready.Entry.ContentFor(id);
+        var message = NewMessage(ready.Entry, ready.Route, id, content, ready.Entry.Recipients);
         var receipt = new SubmissionReceipt(Batch: null, [Item(message)]);
         var result = await _acceptor.AcceptOneAsync(message, content, context, receipt);
         if (result is SubmissionResult.Accepted)
@@ -79,8 +80,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         {
             if (checkedEntries[i] is not { } entry)
                 continue;
-            messages.Add(NewMessage(entry.Entry, entry.Route, batch.Id.Plus(messages.Count + 1), entry.Entry.Content,
-                entry.Entry.Recipients));
+            var id = batch.Id.Plus(messages.Count + 1);
+            messages.Add(NewMessage(entry.Entry, entry.Route, id, entry.Entry.ContentFor(id), entry.Entry.Recipients));
             items[i] = Item(messages[^1]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -164,13 +165,14 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return Choose(entry, entry.Recipients, out var nowhere) is { } route ? (new Prepared(entry, route), null) : (null, nowhere);
     }
 
-    Problem? MayNotSend(CheckedSubmission entry, SubmissionContext context)
-    {
-        var from = entry.Content.From.Address;
-        return MaySendFrom is null || MaySendFrom(context.Tenant, from)
+    /// <summary>The sender whom people see, and the one to whom reports go.</summary>
+    Problem? MayNotSend(CheckedSubmission entry, SubmissionContext context) =>
+        MayNotSend(entry.Content.From.Address, context) ?? MayNotSend(entry.Content.MailFrom, context);
+
+    Problem? MayNotSend(EmailAddress? from, SubmissionContext context) =>
+        from is null || MaySendFrom is null || MaySendFrom(context.Tenant, from)
             ? null
             : Faults.One("/from", "unverified-sender", $"The domain '{from.Domain}' is not verified for sending.");
-    }
 
     /// <summary>Null, with the reason, where there is no way out.</summary>
     RouteSettings? Choose(CheckedSubmission entry, IReadOnlyList<MessageRecipient> recipients, out Problem? problem)

@@ -7,8 +7,9 @@ public sealed class MimeEntity
 
     readonly List<MimeEntity> _parts = [];
 
-    internal MimeEntity(HeaderBlock headers, ReadOnlyMemory<byte> whole, bool insideDigest)
+    internal MimeEntity(HeaderBlock headers, ReadOnlyMemory<byte> whole, int start, bool insideDigest)
     {
+        Start = start;
         Headers = headers;
         Whole = whole;
         Type = ContentParameters.Parse(headers.Find("Content-Type")?.Value ?? "");
@@ -18,6 +19,9 @@ public sealed class MimeEntity
 
     /// <summary>The fields above the body.</summary>
     public HeaderBlock Headers { get; }
+
+    /// <summary>Where it starts in the message that was read.</summary>
+    public int Start { get; }
 
     /// <summary>Header and body as they stand.</summary>
     public ReadOnlyMemory<byte> Whole { get; private set; }

@@ -89,7 +89,7 @@ sealed class MimeWalk
             if (!scanner.TryRead(out var header, out var fault))
                 return fault;
             var parent = _open.Count > 0 ? _open[^1].Entity : null;
-            entity = new MimeEntity(header, _bytes[_at..], parent is { MediaType: "multipart/digest" });
+            entity = new MimeEntity(header, _bytes[_at..], _at, parent is { MediaType: "multipart/digest" });
             parent?.Add(entity);
             if (Push(entity) is not MimeFault.None and var badBoundary)
                 return badBoundary;

@@ -34,6 +34,33 @@ static class QuotedPrintable
         }
     }
 
+    /// <summary>Bytes in whatever charset, their line ends CRLF; otherwise as above.</summary>
+    public static void Write(ref OutputBuffer output, scoped ReadOnlySpan<byte> content)
+    {
+        while (!content.IsEmpty)
+        {
+            var end = content.IndexOf("\r\n"u8);
+            var line = end < 0 ? content : content[..end];
+            for (var i = 0; i < line.Length; i++)
+                WriteOctet(ref output, line[i], isLast: i == line.Length - 1, startsFrom: line[i..].StartsWith("From "u8));
+            if (end < 0)
+                return;
+            output.NewLine();
+            content = content[(end + 2)..];
+        }
+    }
+
+    static void WriteOctet(ref OutputBuffer output, byte octet, bool isLast, bool startsFrom)
+    {
+        var literal = octet < 0x80 && Literals.Contains((char)octet) && !(isLast && octet is ((byte)' ' or (byte)'\t'));
+        if (output.Column + (literal ? 1 : 3) > MaxData)
+            SoftBreak(ref output);
+        if (literal && !(output.Column == 0 && (octet == '.' || startsFrom)))
+            output.Write(octet);
+        else
+            output.WriteHex((byte)'=', octet);
+    }
+
     static void WriteLiterals(ref OutputBuffer output, ReadOnlySpan<char> run, bool endsLine)
     {
         // Rule 3: white space must not end a line.

@@ -65,6 +65,8 @@ static class ProblemCatalog
         new("invalid-time", 422, "Invalid time", "validation_error",
             "An instant is RFC 3339 with a zone, such as 2027-01-31T09:30:00Z, and at most a year ahead."),
         new("no-content", 422, "No content", "missing_required_field", "A message needs a subject, a text or an HTML part."),
+        new("invalid-mime", 422, "Invalid message", "validation_error",
+            "A message that came whole (MIME) cannot be sent as it is: a damaged header, a NUL, or lines that nothing can shorten."),
         new("invalid-attachment", 422, "Invalid attachment", "invalid_attachment",
             "An attachment lacks its file name or content, or its type or content id is none."),
         new("headers-too-large", 431, "Headers too large", "validation_error",

@@ -44,7 +44,7 @@ sealed partial class HeldMail(IInbox inbox, TimeProvider clock, ILogger<HeldMail
     {
         try
         {
-            using var mime = RenderedMessage.Of(MimeRendering.ToMime(envelope));
+            using var mime = RenderedMessage.Of(envelope);
             await inbox.AddAsync(
                 new NewCapturedMail
                 {

@@ -10,7 +10,7 @@ sealed class CaptureProvider(string transport, int keep, IInbox inbox, TimeProvi
 
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
-        using var mime = RenderedMessage.Of(MimeRendering.ToMime(envelope));
+        using var mime = RenderedMessage.Of(envelope);
         var mail = new NewCapturedMail
         {
             Tenant = envelope.Tenant,

@@ -21,7 +21,7 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
             return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
-        using var message = RenderedMessage.Of(MimeRendering.ToMime(envelope));
+        using var message = RenderedMessage.Of(envelope);
         var isCommitted = false;
         Func<CancellationToken, ValueTask<bool>>? commit = envelope.CommitPoint is null ? null : CommitAsync;
 

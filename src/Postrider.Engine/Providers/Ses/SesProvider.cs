@@ -56,10 +56,7 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     byte[] Body(OutgoingEnvelope envelope)
     {
         var id = CarriedId.Of(envelope);
-        var mime = MimeRendering.ToMime(envelope);
-        if (HeaderField.TryCreate(IdHeader, id, out var header, out _))
-            mime = mime with { Headers = [.. mime.Headers, header] };
-        using var rendered = RenderedMessage.Of(mime);
+        using var rendered = RenderedMessage.Of(envelope, HeaderField.TryCreate(IdHeader, id, out var header, out _) ? header : null);
         return JsonSerializer.SerializeToUtf8Bytes(new SesEmail
         {
             Destination = new SesDestination

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Dkim;
 using Postrider.Mail.Mime;
@@ -15,9 +16,9 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvid
 
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
-        var mime = MimeRendering.ToMime(envelope);
-        using var content = RenderedMessage.Of(mime);
-        var signed = Pieces.Of(Signature(envelope, content.Bytes.Span), content.Bytes);
+        using var content = RenderedMessage.Of(envelope);
+        var bytes = content.Bytes;
+        var signed = Pieces.Of(Signature(envelope, bytes.Span), bytes);
         Func<CancellationToken, ValueTask<bool>>? commit = envelope.CommitPoint is { } point ? new OnceCommitted(point).AskAsync : null;
         var outcomes = new Outcome[envelope.Recipients.Count];
         // Which recipients the next transaction is for, by their place in the envelope.
@@ -26,16 +27,28 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvid
         {
             var transaction = new SmtpEnvelope(envelope.ReversePath, Addresses(envelope, open))
             {
-                SmtpUtf8 = MessageWriter.NeedsSmtpUtf8(mime),
+                SmtpUtf8 = content.NeedsSmtpUtf8,
                 EnvelopeId = envelope.Message.ToString(),
             };
             var result = await pool.SendAsync(transaction, signed, commit, ct);
+            if (result.Failure?.Kind == SmtpFailureKind.EightBitUnavailable && SevenBit(bytes) is { } encoded)
+            {
+                // Nothing was sent, and now it can be (RFC 6152 §3).
+                bytes = encoded;
+                signed = Pieces.Of(Signature(envelope, bytes.Span), bytes);
+                continue;
+            }
             open = Record(result, open, outcomes);
         }
         return outcomes;
     }
 
     public ValueTask DisposeAsync() => pool.DisposeAsync();
+
+    /// <summary>Null where the message cannot be put into seven bits without harm.</summary>
+    static ReadOnlyMemory<byte>? SevenBit(ReadOnlyMemory<byte> bytes) =>
+        MimeReader.TryRead(bytes, out var message, out _) && TransferRecoding.TryRecode(message, sevenBit: true, out var encoded)
+            && Ascii.IsValid(encoded.Span) ? encoded : null;
 
     /// <summary>The DKIM-Signature field, or nothing. Its time is the message's own, so that every try is the same bytes.</summary>
     ReadOnlyMemory<byte> Signature(OutgoingEnvelope envelope, ReadOnlySpan<byte> content)
