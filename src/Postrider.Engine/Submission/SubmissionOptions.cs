@@ -83,5 +83,6 @@ public sealed class SubmissionOptions
     /// <c>POSTRIDER_ALLOW_RECIPIENTS</c>.</summary>
     public string AllowRecipients { get; set; } = "";
 
-    internal AddressRules AddressRules => new() { AllowIpLiteral = AllowIpLiterals, AllowSingleLabelDomain = AllowSingleLabelDomains };
+    /// <summary>Which unusual domains are taken.</summary>
+    public AddressRules AddressRules => new() { AllowIpLiteral = AllowIpLiterals, AllowSingleLabelDomain = AllowSingleLabelDomains };
 }

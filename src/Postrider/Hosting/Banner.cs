@@ -13,14 +13,15 @@ static class Banner
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         return Write(
             [.. addresses.Select(ForClients)], Path.GetFullPath(ServerBuilder.StorePath(options)),
-            app.Services.GetRequiredService<FirstKey>().Text,
+            app.Services.GetRequiredService<FirstKey>().Text, app.Services.GetService<SmtpListener>()?.Addresses ?? [],
             [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
             hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"));
     }
 
     /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
     internal static string Write(
-        IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> transports, bool hasInbox)
+        IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> smtp, IReadOnlyList<string> transports,
+        bool hasInbox)
     {
         var address = addresses.Count > 0 ? addresses[0] : "http://127.0.0.1:8025";
         var key = firstKey ?? "$POSTRIDER_API_KEY";
@@ -34,6 +35,8 @@ static class Banner
                 ? "  transports  none: mail is refused until POSTRIDER_TRANSPORTS names one"
                 : $"  transports  {string.Join(", ", transports)}",
         ];
+        if (smtp.Count > 0)
+            lines.Add($"  SMTP        {string.Join(" and ", smtp)}   (any user, an API key as password)");
         if (hasInbox)
             lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
         if (firstKey is not null)

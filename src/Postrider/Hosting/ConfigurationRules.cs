@@ -1,4 +1,5 @@
 using Postrider.Delivery;
+using Postrider.Mail.Smtp;
 using Postrider.Routing;
 using Postrider.Submission;
 
@@ -45,15 +46,31 @@ static class ConfigurationRules
             if (!ListenAddress.TryParse(part, out var address))
                 configuration.Fault(
                     key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
-            else if (!address.IsLoopback && !address.IsHttps)
+            else if (!address.IsLoopback && !address.IsTls)
                 configuration.Warn(key,
                     $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
     }
 
     static void JudgeSmtp(LoadedConfiguration configuration, string smtp)
     {
-        if (smtp is not ("" or "off"))
-            configuration.Fault(nameof(PostriderOptions.Smtp), "is not available in this version: leave it out, or say off");
+        const string key = nameof(PostriderOptions.Smtp);
+        if (smtp.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return;
+        var parts = ListenAddress.Split(smtp).ToList();
+        if (parts.Count == 0)
+            configuration.Fault(key, "names no address to listen on: write host:port, or off");
+        var limits = configuration.Get<SmtpListenerOptions>();
+        foreach (var part in parts)
+            if (!ListenAddress.TryParseSmtp(part, out var address))
+                configuration.Fault(key,
+                    $"has \"{part}\": write host:port, smtp://host:port or smtps://host:port, where host is an IP address, localhost or *");
+            else if (!address.IsLoopback && !address.IsTls && limits.AllowPlaintextAuth)
+                configuration.Warn("SmtpServer:AllowPlaintextAuth", $"{part} takes keys over the network in the clear");
+        SmtpListenerOptions.Networks(limits.TrustedNetworks, out var faults);
+        foreach (var fault in faults)
+            configuration.Fault("SmtpServer:TrustedNetworks", fault);
+        if (limits.HostName.Length > 0 && !SmtpEndpoint.IsClientName(limits.HostName))
+            configuration.Fault("SmtpServer:HostName", "must be a host name, such as mail.example.com");
     }
 
     static void JudgePublicUrl(LoadedConfiguration configuration, string url)

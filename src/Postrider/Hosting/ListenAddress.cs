@@ -4,10 +4,11 @@ using System.Net;
 
 namespace Postrider.Hosting;
 
-/// <summary>One address of <c>POSTRIDER_URLS</c>.</summary>
+/// <summary>One address of <c>POSTRIDER_URLS</c> or <c>POSTRIDER_SMTP</c>.</summary>
 /// <param name="Host">As written: an IP address, <c>localhost</c>, or <c>*</c> for every address of the machine.</param>
 /// <param name="Port">0 takes a free one.</param>
-public sealed record ListenAddress(string Host, int Port, bool IsHttps)
+/// <param name="IsTls">TLS from the first byte: https, smtps.</param>
+public sealed record ListenAddress(string Host, int Port, bool IsTls)
 {
     static readonly char[] Separators = [' ', '\t', '\r', '\n', ';', ','];
 
@@ -18,21 +19,32 @@ public sealed record ListenAddress(string Host, int Port, bool IsHttps)
     public static bool TryParse(string text, [NotNullWhen(true)] out ListenAddress? address)
     {
         address = null;
-        var isHttps = text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
-        if (!isHttps && !text.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
-            return false;
-        var authority = text[(isHttps ? 8 : 7)..].TrimEnd('/');
+        return After(text, "https://") is { } secure ? TryParse(secure, 443, isTls: true, out address)
+            : After(text, "http://") is { } plain && TryParse(plain, 80, isTls: false, out address);
+    }
+
+    /// <summary>Reads <c>host:port</c>, <c>smtp://host:port</c> or <c>smtps://host:port</c>. The port is 587 or 465 when left out (RFC 6409,
+    /// 8314).</summary>
+    public static bool TryParseSmtp(string text, [NotNullWhen(true)] out ListenAddress? address) =>
+        After(text, "smtps://") is { } secure ? TryParse(secure, 465, isTls: true, out address)
+            : TryParse(After(text, "smtp://") ?? text, 587, isTls: false, out address);
+
+    static string? After(string text, string scheme) =>
+        text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? text[scheme.Length..].TrimEnd('/') : null;
+
+    static bool TryParse(string authority, int port, bool isTls, [NotNullWhen(true)] out ListenAddress? address)
+    {
+        address = null;
         var portAt = authority.LastIndexOf(':');
         if (portAt >= 0 && authority.EndsWith(']'))
             portAt = -1; // the last colon is inside an IPv6 address
         var host = portAt < 0 ? authority : authority[..portAt];
-        var port = isHttps ? 443 : 80;
         if (portAt >= 0 && !TryPort(authority.AsSpan(portAt + 1), out port))
             return false;
         host = host.Trim('[', ']');
         if (host is not ("*" or "localhost") && !IPAddress.TryParse(host, out _))
             return false;
-        address = new ListenAddress(host, port, isHttps);
+        address = new ListenAddress(host, port, isTls);
         return true;
     }
 
@@ -47,6 +59,6 @@ public sealed record ListenAddress(string Host, int Port, bool IsHttps)
     public string ForClients(int port)
     {
         var host = IsEveryAddress ? "127.0.0.1" : Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
-        return $"{(IsHttps ? "https" : "http")}://{host}:{port}";
+        return $"{(IsTls ? "https" : "http")}://{host}:{port}";
     }
 }

@@ -15,8 +15,9 @@ public sealed class PostriderOptions
     /// <summary>How the world reaches us. Default: the first of <see cref="Urls"/>.</summary>
     public string PublicUrl { get; set; } = "";
 
-    /// <summary>Address of SMTP submission. Only <c>off</c> in this version.</summary>
-    public string Smtp { get; set; } = "off";
+    /// <summary>Addresses of SMTP submission, <c>host:port</c>, or <c>smtps://host:port</c> for TLS from the first byte; or <c>off</c>. Port 0
+    /// takes a free one.</summary>
+    public string Smtp { get; set; } = "127.0.0.1:1025";
 
     /// <summary>Any of <c>api smtp worker scheduler dashboard</c>. Default: all.</summary>
     public string Roles { get; set; } = "";
@@ -38,7 +39,7 @@ public sealed class PostriderOptions
     /// <summary>Staging: only addresses that match one of these patterns leave, <c>*@example.com you@example.org</c>. Empty: all.</summary>
     public string AllowRecipients { get; set; } = "";
 
-    /// <summary>PEM or PFX file for https addresses. Default: a self-signed certificate in the data folder, made on first use.</summary>
+    /// <summary>PEM or PFX file for https, and for SMTP with TLS. Default: a self-signed certificate in the data folder, made on first use.</summary>
     public string? Certificate { get; set; }
 
     /// <summary>PEM file with the certificate's key, readable by its owner only; null when <see cref="Certificate"/> holds both.</summary>

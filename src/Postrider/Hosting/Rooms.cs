@@ -25,6 +25,7 @@ static class Rooms
         new("Delivery", typeof(DeliveryOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
+        new("SmtpServer", typeof(SmtpListenerOptions)),
     ];
 
     /// <summary>The same for looking at settings only: nothing is kept, nothing is sent.</summary>

@@ -70,6 +70,7 @@ public static class Server
         Messages.StoreUnavailableException => (e.Message, ExitCodes.Storage),
         CertificateException or MasterKeyException or BootstrapKeyException => (e.Message, ExitCodes.Configuration),
         TransportSetupException setup => (string.Join(Environment.NewLine, setup.Faults), ExitCodes.Configuration),
+        ListenException => (e.Message, ExitCodes.Unavailable),
         IOException { InnerException: AddressInUseException } =>
             ($"{e.Message} Give other addresses in POSTRIDER_URLS.", ExitCodes.Unavailable),
         SocketException => ($"An address of POSTRIDER_URLS cannot be listened on: {e.Message}.", ExitCodes.Unavailable),

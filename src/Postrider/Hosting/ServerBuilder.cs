@@ -39,6 +39,7 @@ static class ServerBuilder
         services.AddSingleton(configuration);
         services.AddSingleton(options);
         services.AddSingleton(configuration.Get<ServerOptions>());
+        services.AddSingleton(configuration.Get<SmtpListenerOptions>());
         services.AddSingleton(configuration.Get<StorageOptions>());
         services.AddSingleton(configuration.Submission);
         services.AddSingleton(Options.Create(configuration.Routing));
@@ -46,6 +47,11 @@ static class ServerBuilder
         services.AddSingleton(Entropy.System);
         AddEngine(services, options, roles);
         services.AddApi();
+        if (roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options))
+        {
+            services.AddSingleton<SmtpListener>();
+            services.AddHostedService(sp => sp.GetRequiredService<SmtpListener>());
+        }
         AddHttp(builder, options, configuration.Get<ServerOptions>());
         var drain = configuration.Get<DeliveryOptions>().DrainTimeout;
         // Above the drain, which ends by itself: what remains is for requests and for closing the storage.
@@ -143,7 +149,7 @@ static class ServerBuilder
                 if (ListenAddress.TryParse(text, out var address))
                     Listen(kestrel, address, listen =>
                     {
-                        if (address.IsHttps)
+                        if (address.IsTls)
                             listen.UseHttps(ServerCertificate.Load(options, clock));
                     });
         });

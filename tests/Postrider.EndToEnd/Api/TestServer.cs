@@ -49,6 +49,7 @@ public sealed class TestServer : IAsyncDisposable
             ["POSTRIDER_ENVIRONMENT"] = "Development",
             ["POSTRIDER_DATA"] = folder,
             ["POSTRIDER_URLS"] = "http://127.0.0.1:0",
+            ["POSTRIDER_SMTP"] = "off",
             ["POSTRIDER_API_KEY"] = Key,
             // Tests run where disks may be small.
             ["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000",

@@ -166,6 +166,7 @@ public sealed class ProcessTests : IDisposable
             info.Environment.Remove(name);
         info.Environment["POSTRIDER_URLS"] = "http://127.0.0.1:0";
         info.Environment["POSTRIDER_TRANSPORTS"] = "capture://";
+        info.Environment["POSTRIDER_SMTP"] = "127.0.0.1:0";
         info.Environment["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000";
         info.Environment["POSTRIDER_STORAGE__BALLAST_BYTES"] = "0";
         foreach (var (name, value) in variables)

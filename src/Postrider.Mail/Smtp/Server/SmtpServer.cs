@@ -40,6 +40,7 @@ public sealed class SmtpServer : IAsyncDisposable
     readonly Lock _lock = new();
     readonly Dictionary<IPAddress, int> _connections = []; // open ones by source; guarded by _lock
     int _count;                                            // of all; guarded by _lock
+    int _disposed;
 
     /// <param name="options">Limits and names.</param>
     /// <param name="clock">Times everything.</param>
@@ -114,6 +115,8 @@ public sealed class SmtpServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+            return;
         Cut();
         await StopAsync(CancellationToken.None);
         _cut.Dispose();
