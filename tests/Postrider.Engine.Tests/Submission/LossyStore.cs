@@ -12,6 +12,9 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     /// <summary>Thrown instead of the answer: the commit is done.</summary>
     public Exception? After { get; set; }
 
+    /// <summary>Called when the commit is done, before anybody hears of it.</summary>
+    public Action? AfterCommit { get; set; }
+
     /// <summary>Look-ups fail as often as this.</summary>
     public int BlindLooks { get; set; }
 
@@ -23,6 +26,7 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
         if (Before is { } before)
             throw before;
         var result = await store.AcceptAsync(acceptance, ct);
+        AfterCommit?.Invoke();
         return After is { } after ? throw after : result;
     }
 

@@ -8,7 +8,6 @@ enum SmtpContentFault
     None,
     BareLineEnd,
     Nul,
-    LongLine,
 }
 
 /// <summary>
@@ -22,13 +21,9 @@ enum SmtpContentFault
 /// <param name="dots">True for DATA; chunks (RFC 3030) have no dots and no end.</param>
 sealed class SmtpContentDecoder(bool dots)
 {
-    /// <summary>RFC 5322 §2.1.1, without CRLF.</summary>
-    public const int MaxLineOctets = 998;
-
     static readonly SearchValues<byte> Special = SearchValues.Create("\r\n\0"u8);
 
     Place _place = Place.LineStart;
-    long _column; // octets of the current line
 
     enum Place
     {
@@ -76,7 +71,7 @@ sealed class SmtpContentDecoder(bool dots)
                     break;
                 case Place.AfterCr when input[at] == '\n':
                     output.Write("\r\n"u8);
-                    EndLine();
+                    _place = Place.LineStart;
                     at++;
                     break;
                 case Place.AfterCr:
@@ -107,18 +102,17 @@ sealed class SmtpContentDecoder(bool dots)
         while (true)
         {
             var next = input[at..].IndexOfAny(Special);
-            var length = next < 0 ? input.Length - at : next;
             _place = Place.InLine;
-            _column += length;
-            if (_column > MaxLineOctets)
-                Found(SmtpContentFault.LongLine);
-            at += length;
             if (next < 0)
+            {
+                at = input.Length;
                 break;
+            }
+            at += next;
             if (input[at] == '\r' && at + 1 < input.Length && input[at + 1] == '\n')
             {
                 at += 2;
-                EndLine();
+                _place = Place.LineStart;
                 if (at == input.Length || (dots && input[at] == '.'))
                     break;
                 continue;
@@ -136,12 +130,6 @@ sealed class SmtpContentDecoder(bool dots)
         }
         output.Write(input[written..at]);
         return at;
-    }
-
-    void EndLine()
-    {
-        _place = Place.LineStart;
-        _column = 0;
     }
 
     void Found(SmtpContentFault fault)

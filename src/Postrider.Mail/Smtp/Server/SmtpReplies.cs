@@ -51,8 +51,6 @@ static class SmtpReplies
     public static readonly SmtpReply NeedsUtf8 = new(553, "5.6.7", "an address or header that is not ASCII needs SMTPUTF8");
     public static readonly SmtpReply BareLineEndInContent = new(550, "5.6.0", "message has a CR or LF that is not part of CR LF");
     public static readonly SmtpReply NulInContent = new(550, "5.6.0", "message has a NUL octet: encode it");
-    public static readonly SmtpReply LongLineInContent =
-        new(554, "5.6.0", "message has a line of more than 998 octets: encode it as quoted-printable or base64");
 
     public static SmtpReply TooLarge(long limit) =>
         new(552, "5.3.4", string.Create(CultureInfo.InvariantCulture, $"message is larger than {limit} octets"));

@@ -237,7 +237,6 @@ sealed partial class SmtpServerSession
         SmtpContentFault.None => null,
         SmtpContentFault.BareLineEnd => SmtpReplies.BareLineEndInContent,
         SmtpContentFault.Nul => SmtpReplies.NulInContent,
-        SmtpContentFault.LongLine => SmtpReplies.LongLineInContent,
     };
 
     /// <summary>RFC 6531 §3.4: header fields beyond ASCII need SMTPUTF8. Bodies need nothing: we take 8 bits in any case.</summary>

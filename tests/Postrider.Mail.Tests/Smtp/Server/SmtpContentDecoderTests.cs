@@ -68,20 +68,6 @@ public sealed class SmtpContentDecoderTests
         }
     }
 
-    [Theory]
-    [InlineData(998, SmtpContentFault.None)]
-    [InlineData(999, SmtpContentFault.LongLine)]
-    [InlineData(1_000_000, SmtpContentFault.LongLine)]
-    public void A_line_has_at_most_998_octets(int length, object fault)
-    {
-        foreach (var before in (string[])["", "short\r\n", "."])
-        {
-            var decoder = new SmtpContentDecoder(dots: true);
-            Assert.True(Feed(decoder, new ArrayBufferWriter<byte>(), before + new string('a', length) + "\r\n.\r\n").Ended);
-            Assert.Equal(fault, decoder.Fault);
-        }
-    }
-
     [Fact]
     public void What_our_client_stuffs_comes_out_as_it_went_in()
     {
