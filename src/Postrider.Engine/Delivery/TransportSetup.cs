@@ -8,14 +8,22 @@ namespace Postrider.Delivery;
 public static class TransportSetup
 {
     /// <summary>All faults of transports, routes and rules in words; touches no network, makes nothing that lasts.</summary>
-    public static IReadOnlyList<string> Check(RoutingOptions options, IEnumerable<IProviderFactory> factories, TimeProvider clock)
+    public static IReadOnlyList<SettingFault> Check(RoutingOptions options, IEnumerable<IProviderFactory> factories, TimeProvider clock)
     {
         var faults = new List<string>();
         var transports = new List<Transport>();
         foreach (var (_, common, _) in Read(options, factories, faults))
             transports.Add(new Transport(common, new ProviderCapabilities(), clock));
-        RouteTable.Build(options, transports, faults);
-        return faults;
+        var routeFaults = new List<string>();
+        RouteTable.Build(options, transports, routeFaults);
+        return [.. faults.Select(words => new SettingFault(nameof(options.Transports), words)), .. routeFaults.Select(OfRoutes)];
+    }
+
+    // "Routes:news:Strategy is …" and "Rules:0: …" name the setting themselves.
+    static SettingFault OfRoutes(string fault)
+    {
+        var space = fault.IndexOf(' ');
+        return new SettingFault(fault[..space].TrimEnd(':'), fault[(space + 1)..]);
     }
 
     /// <summary>Throws <see cref="TransportSetupException"/> naming all faults.</summary>
@@ -50,6 +58,9 @@ public static class TransportSetup
         return read;
     }
 }
+
+/// <summary>What is wrong with a setting, and which: <c>Retry</c>, <c>Routes:news:Strategy</c>.</summary>
+public readonly record struct SettingFault(string Setting, string Words);
 
 /// <summary>The configuration of transports or routes cannot be used. The message names every fault.</summary>
 public sealed class TransportSetupException(IReadOnlyList<string> faults)

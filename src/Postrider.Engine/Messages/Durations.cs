@@ -9,7 +9,8 @@ public static class Durations
     static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
 
     /// <summary>The second half of a sentence that names the faulty option.</summary>
-    public const string Expected = "is a number with a unit, such as 500ms, 10s, 10m, 24h or 1d";
+    public const string Expected = "is " + Form;
+    public const string Form = "a whole number with a unit, such as 500ms, 10s, 10m, 24h or 1d";
 
     public static bool TryParse(ReadOnlySpan<char> text, out TimeSpan span)
     {

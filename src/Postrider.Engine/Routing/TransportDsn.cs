@@ -86,6 +86,9 @@ public static class TransportDsn
         var at = authority.LastIndexOf('@');
         if (at >= 0)
         {
+            // Where they stand unescaped, host or password may be another than was meant.
+            if (authority[..at].IndexOfAny('@', '/') >= 0)
+                faults.Add(new TransportFault(place, null, "'@' and '/' inside user or password must be percent-encoded: %40 and %2F"));
             var colon = authority[..at].IndexOf(':');
             settings = settings with
             {

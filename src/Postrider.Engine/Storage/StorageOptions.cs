@@ -16,13 +16,18 @@ public sealed class StorageOptions
     [Range(0, 10L << 30)]
     public long BallastBytes { get; set; } = 64 << 20;
 
-    /// <summary>Largest message that is accepted, in bytes: half as much again must be free. Default 25 MB.</summary>
-    [Range(1, 1L << 30)]
-    public long MaxMessageBytes { get; set; } = 25 << 20;
-
     /// <summary>Name of this node in timelines. Default: the machine's name.</summary>
     [Required]
     public string NodeName { get; set; } = Environment.MachineName;
 
-    internal long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(MaxMessageBytes + MaxMessageBytes / 2, 256L << 20);
+    /// <summary>What submissions may have, which is their setting.</summary>
+    long _largestMessageBytes = 25 << 20;
+
+    public StorageOptions ForMessagesOf(long bytes)
+    {
+        _largestMessageBytes = bytes;
+        return this;
+    }
+
+    internal long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(_largestMessageBytes + _largestMessageBytes / 2, 256L << 20);
 }

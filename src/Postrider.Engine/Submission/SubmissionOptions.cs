@@ -23,6 +23,15 @@ public sealed class SubmissionOptions
     [Range(1, 1_000_000)]
     public int MaxRecipientsPerCall { get; set; } = 20_000;
 
+    /// <summary>Recipients that a tenant may have waiting, scheduled ones included; beyond it mail is refused with 429. 0 (the default): as
+    /// many as the disk holds.</summary>
+    [Range(0L, long.MaxValue)]
+    public long MaxWaiting { get; set; }
+
+    /// <summary>Recipients that a tenant may hand over in a time, on each node, such as <c>50/s</c>, or <c>50/s,500</c> with so many at
+    /// once; beyond it mail is refused with 429. Empty (the default): no limit.</summary>
+    public string Rate { get; set; } = "";
+
     /// <summary>Most bytes of a message as it will travel: bodies in UTF-8, attachments in base64, header fields. Default 25 MB, as large
     /// mailbox hosts take.</summary>
     [Range(1_024, 1_073_741_824)]

@@ -10,6 +10,11 @@ public sealed record SubmissionContext(TenantId Tenant, string? IdempotencyKey, 
     /// <summary>Writes the answer that is kept with the key and given to repetitions, byte for byte: the entrance decides its shape.
     /// Needed with a key, not called without. May run on the store's writer: no waiting in it, no locks.</summary>
     public Func<SubmissionReceipt, ReadOnlyMemory<byte>>? Answer { get; init; }
+
+    public const int MaxKeyLength = 255;
+
+    /// <summary>Printable ASCII as in HTTP headers; some clients put spaces into it.</summary>
+    public static bool IsKey(string key) => key.Length is > 0 and <= MaxKeyLength && !key.AsSpan().ContainsAnyExceptInRange(' ', '~');
 }
 
 /// <summary>One element of a call with many messages: a request, or the fault that the entrance already found in it.

@@ -17,6 +17,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
 {
     readonly SubmissionCheck _check = new(options);
     readonly AllowedRecipients _allowed = AllowedRecipients.Parse(options.AllowRecipients, out _);
+    readonly TenantLimits _limits = new(reader, clock, options);
     readonly Acceptor _acceptor = new(store, reader, handOver, clock, options);
     volatile bool _draining;
 
@@ -41,6 +42,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var (prepared, problem) = Prepare(request, context, now);
         if (prepared is not { } ready)
             return new SubmissionResult.Refused(problem!);
+        if (await _limits.RefuseAsync(context.Tenant, ready.Entry.Recipients.Count) is { } tooMuch)
+            return new SubmissionResult.Refused(tooMuch);
         var id = ids.Next();
         var content = ready.Entry.ContentFor(id);
         var message = NewMessage(ready.Entry, ready.Route, id, content, ready.Entry.Recipients);
@@ -72,6 +75,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(ours);
         if (count == 0)
             return new SubmissionResult.Accepted(new SubmissionReceipt(Batch: null, Items(problems)));
+        if (await _limits.RefuseAsync(context.Tenant, recipients) is { } tooMuch)
+            return new SubmissionResult.Refused(tooMuch);
 
         var batch = new NewBatch { Id = ids.Reserve(count + 1), Count = count };
         var messages = new List<NewMessage>(count);
@@ -117,6 +122,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
             return new SubmissionResult.Refused(problem);
+        if (await _limits.RefuseAsync(context.Tenant, destinations.Count) is { } tooMuch)
+            return new SubmissionResult.Refused(tooMuch);
 
         var batch = new NewBatch { Id = ids.Reserve(destinations.Count + 1), Count = destinations.Count, Content = entry.Content };
         var messages = new List<NewMessage>(destinations.Count);
@@ -148,10 +155,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     {
         if (_draining)
             return SubmissionProblems.Draining;
-        // Printable ASCII as in HTTP headers; some clients put spaces into it.
-        return context.IdempotencyKey is { } key && (key.Length is 0 or > 255 || key.AsSpan().ContainsAnyExceptInRange(' ', '~'))
-            ? SubmissionProblems.InvalidIdempotencyKey
-            : null;
+        return context.IdempotencyKey is { } key && !SubmissionContext.IsKey(key) ? SubmissionProblems.InvalidIdempotencyKey : null;
     }
 
     /// <summary>Exactly one of the two is null.</summary>

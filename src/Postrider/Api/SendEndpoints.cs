@@ -18,7 +18,7 @@ static class SendEndpoints
         "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
         "invalid-field", "not-available", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
         "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "unverified-sender", "no-transport",
-        "storage-low", "commit-unknown", "draining",
+        "rate-limited", "queue-full", "storage-low", "commit-unknown", "draining",
     ];
 
     public static void MapSending(this IEndpointRouteBuilder app)
@@ -194,8 +194,6 @@ static class SendEndpoints
 /// <summary>The caller's key of a request.</summary>
 static class IdempotencyKey
 {
-    public const int MaxLength = 255;
-
     /// <summary>Null without a key; also null with a <paramref name="problem"/> when the header is no key.</summary>
     public static string? Read(HttpRequest request, out Problem? problem)
     {
@@ -203,7 +201,7 @@ static class IdempotencyKey
         var header = request.Headers["Idempotency-Key"];
         if (header.Count == 0)
             return null;
-        if (header is [{ Length: > 0 and <= MaxLength } key] && !key.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        if (header is [{ } key] && SubmissionContext.IsKey(key))
             return key;
         problem = SubmissionProblems.InvalidIdempotencyKey;
         return null;

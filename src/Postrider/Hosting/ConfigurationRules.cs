@@ -1,6 +1,5 @@
 using Postrider.Delivery;
 using Postrider.Mail.Smtp;
-using Postrider.Routing;
 using Postrider.Submission;
 
 namespace Postrider.Hosting;
@@ -24,10 +23,12 @@ static class ConfigurationRules
             configuration.Fault(
                 "Server:MaxBodyMemoryBytes", "must not be less than Server:MaxSendBytes, or the largest body could never be read");
         foreach (var fault in TransportSetup.Check(configuration.Routing, Rooms.ProvidersForChecking, TimeProvider.System))
-            configuration.Fault(nameof(RoutingOptions.Transports), fault);
+            configuration.Fault(fault.Setting, fault.Words);
         AllowedRecipients.Parse(configuration.Submission.AllowRecipients, out var patterns);
         foreach (var fault in patterns)
             configuration.Fault(nameof(options.AllowRecipients), fault);
+        if (configuration.Submission.Rate is { Length: > 0 } rate && !Routing.Rate.TryParse(rate, out _))
+            configuration.Fault("Submission:Rate", "is recipients per time, such as 50/s or 10000/d, with so many at once 50/s,500");
         if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
             configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
         if (options.CertificateKey is not null && options.Certificate is null)

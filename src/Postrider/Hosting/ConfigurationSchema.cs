@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using Postrider.Messages;
 
 namespace Postrider.Hosting;
 
@@ -103,7 +104,7 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
         (var good, fault) = Type switch
         {
             _ when value is null || Type == typeof(string) => (true, ""),
-            _ when Type == typeof(TimeSpan) => (Duration.TryParse(value, out normal), "must be a duration such as 90s, 10m or 00:01:30"),
+            _ when Type == typeof(TimeSpan) => (IsDuration(value, out normal), "must be " + Durations.Form),
             _ when Type == typeof(bool) => (bool.TryParse(value, out _), "must be true or false"),
             _ when Type == typeof(double) =>
                 (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var d) && double.IsFinite(d),
@@ -119,10 +120,20 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
         return good;
     }
 
+    // The binder reads .NET's own form only.
+    static bool IsDuration(string text, out string? normal)
+    {
+        var good = Durations.TryParse(text.AsSpan().Trim(), out var span);
+        normal = good ? span.ToString("c", CultureInfo.InvariantCulture) : null;
+        return good;
+    }
+
     /// <summary>What the attributes on the property say against a value; null when nothing.</summary>
     public string? Against(object options)
     {
         var context = new ValidationContext(options) { MemberName = Property.Name, DisplayName = Key };
+        if (Property.GetCustomAttribute<RangeAttribute>() is { } range && range.OperandType == typeof(TimeSpan) && !range.IsValid(Property.GetValue(options)))
+            return $"must be between {Durations.Format((TimeSpan)range.Minimum)} and {Durations.Format((TimeSpan)range.Maximum)}";
         var fault = Property.GetCustomAttributes<ValidationAttribute>()
             .Select(rule => rule.GetValidationResult(Property.GetValue(options), context))
             .FirstOrDefault(result => result is not null)?.ErrorMessage;

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Text.RegularExpressions;
+using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Submission;
 
@@ -102,7 +103,13 @@ public sealed partial class LoadedConfiguration
     internal void Warn(string key, string what) => _warnings.Add($"{OriginOf(key)}: {key}: {what}");
 
     /// <summary>Where a setting was given, or "default".</summary>
-    internal string OriginOf(string key) => _winners.GetValueOrDefault(ConfigurationEntry.PlainKey(key))?.Origin ?? "default";
+    internal string OriginOf(string key)
+    {
+        var plain = ConfigurationEntry.PlainKey(key);
+        var given = _winners.GetValueOrDefault(plain)
+            ?? _winners.FirstOrDefault(w => w.Key.StartsWith(plain + ":", StringComparison.Ordinal)).Value; // a whole section: Rules:0
+        return given?.Origin ?? "default";
+    }
 
     static string EnvironmentOf(IDictionary variables)
     {
@@ -183,6 +190,7 @@ public sealed partial class LoadedConfiguration
         null => "",
         string { Length: > 0 } when setting.IsSecret => "***",
         string text when setting.HasCredentials => SecretParts().Replace(Credentials().Replace(text, "://***@"), "$1***"),
+        TimeSpan span => Durations.Format(span),
         _ => Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? "",
     };
 

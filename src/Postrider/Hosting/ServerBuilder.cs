@@ -40,7 +40,7 @@ static class ServerBuilder
         services.AddSingleton(options);
         services.AddSingleton(configuration.Get<ServerOptions>());
         services.AddSingleton(configuration.Get<SmtpListenerOptions>());
-        services.AddSingleton(configuration.Get<StorageOptions>());
+        services.AddSingleton(configuration.Get<StorageOptions>().ForMessagesOf(configuration.Submission.MaxMessageBytes));
         services.AddSingleton(configuration.Submission);
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
@@ -175,6 +175,7 @@ static class ServerBuilder
             stop.Set(ExitCodes.Storage);
             app.Lifetime.StopApplication();
         });
+        app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Submitter>().StopAccepting);
         if (store.NewestAtStart is { } newest)
             services.GetRequiredService<MessageIds>().ContinueAfter(newest);
         await services.GetRequiredService<MasterKey>()

@@ -26,6 +26,22 @@ public sealed class LifeTests
         Assert.Contains("POSTRIDER_TRANSPORTS", (string?)problem["detail"]);
     }
 
+    [Theory]
+    [InlineData("SUBMISSION__RATE", "1/h", "rate-limited", "3600")]
+    [InlineData("SUBMISSION__MAX_WAITING", "1", "queue-full", "30")]
+    public async Task A_tenant_that_sends_too_much_is_told_when_to_go_on(string limit, string value, string slug, string retryAfter)
+    {
+        await using var server = await TestServer.StartAsync((limit, value));
+        using var paused = await server.Client.PostAsync("/pause", TestServer.Json("{}"));
+        using var first = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
+        using var second = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        Assert.Equal((HttpStatusCode.TooManyRequests, retryAfter), (second.StatusCode, second.Headers.RetryAfter?.ToString()));
+        var problem = JsonNode.Parse(await second.Content.ReadAsStringAsync())!;
+        Assert.Equal(($"/problems/{slug}", "rate_limit_exceeded"), ((string?)problem["type"], (string?)problem["name"]));
+        Assert.Equal(1, (int)JsonNode.Parse(await server.Client.GetStringAsync("/stats"))!["accepted"]!);
+    }
+
     [Fact]
     public async Task On_a_disk_that_is_nearly_full_mail_is_refused_and_the_rest_goes_on()
     {

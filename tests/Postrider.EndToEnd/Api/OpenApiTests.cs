@@ -42,7 +42,7 @@ public sealed class OpenApiTests(SharedServer shared) : IClassFixture<SharedServ
             if (o.Operation["security"] is not null)
                 Assert.Superset(new HashSet<string> { "401", "403", "503" }, responses.Select(r => r.Key).ToHashSet());
         });
-        Assert.Equal(["200", "400", "401", "403", "409", "413", "415", "422", "503"],
+        Assert.Equal(["200", "400", "401", "403", "409", "413", "415", "422", "429", "503"],
             document["paths"]!["/emails/batch"]!["post"]!["responses"]!.AsObject().Select(r => r.Key).Order());
     }
 

@@ -45,7 +45,7 @@ public sealed class ConfigurationTests : IDisposable
             {
               // comments are allowed
               "urls": "http://127.0.0.1:1",
-              "Delivery": { "DrainTimeot": "5s", "SafetyPoll": "-1s" },
+              "Delivery": { "DrainTimeot": "5s", "SafetyPoll": "1h" },
               "Urls": "http://127.0.0.1:2",
               "Server": { "MaxConnections": "many" }
             }
@@ -57,7 +57,7 @@ public sealed class ConfigurationTests : IDisposable
             "postrider.json:4: there is no setting \"Delivery:DrainTimeot\"; did you mean \"Delivery:DrainTimeout\"?",
             "environment POSTRIDER_TRANSPORT: there is no setting \"transport\"; did you mean \"Transports\"?",
             "postrider.json:6: Server:MaxConnections: must be a whole number",
-            "postrider.json:4: Delivery:SafetyPoll: must be between 00:00:00.1000000 and 00:05:00",
+            "postrider.json:4: Delivery:SafetyPoll: must be between 100ms and 5m",
             "environment POSTRIDER_ROLES: Roles: names \"cook\"; the roles are api, smtp, worker, scheduler, dashboard",
         ], faults);
     }
@@ -88,16 +88,30 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void A_fault_of_routes_is_named_at_the_setting_that_has_it()
+    {
+        var file = Write("""
+            { "Routes": { "news": { "Strategy": "best" } },
+              "Rules": [ { "Route": "news" } ] }
+            """);
+        var faults = Load(file, [], ("POSTRIDER_TRANSPORTS", "smtp://one.example"), ("POSTRIDER_RETRY", "often")).Faults;
+        Assert.Equal(3, faults.Count);
+        Assert.StartsWith("environment POSTRIDER_RETRY: Retry: is delays such as", faults[0]);
+        Assert.StartsWith("postrider.json:1: Routes:news:Strategy: is priority, sticky", faults[1]);
+        Assert.StartsWith("postrider.json:2: Rules:0: matches everything", faults[2]);
+    }
+
+    [Fact]
     public void A_misspelt_member_of_a_rule_is_refused_too() =>
         Assert.Equal(["postrider.json:1: there is no setting \"Rules:0:Strem\"; did you mean \"Rules:*:Stream\"?"], Load(Write("""{ "Rules": [ { "Strem": "bulk" } ] }""")).Faults);
 
     [Fact]
     public void A_duration_needs_a_unit()
     {
-        Assert.Equal(["environment POSTRIDER_DELIVERY__DRAIN_TIMEOUT: Delivery:DrainTimeout: must be a duration such as 90s, 10m or 00:01:30"],
+        Assert.Equal(["environment POSTRIDER_DELIVERY__DRAIN_TIMEOUT: Delivery:DrainTimeout: must be a whole number with a unit, such as 500ms, 10s, 10m, 24h or 1d"],
             Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "90")).Faults);
         Assert.Equal(TimeSpan.FromSeconds(90),
-            Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "1.5m")).Get<DeliveryOptions>().DrainTimeout);
+            Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "90s")).Get<DeliveryOptions>().DrainTimeout);
     }
 
     [Fact]
@@ -144,7 +158,7 @@ public sealed class ConfigurationTests : IDisposable
         var shown = configuration.Show().ToList();
         Assert.DoesNotContain(shown, s => s.Value.Contains("CANARY", StringComparison.Ordinal));
         Assert.Contains(shown, s => s is { Key: "ApiKey", Value: "***", Origin: "environment POSTRIDER_API_KEY" });
-        Assert.Contains(shown, s => s is { Key: "Delivery:DrainTimeout", Value: "00:01:30", Origin: "default" });
+        Assert.Contains(shown, s => s is { Key: "Delivery:DrainTimeout", Value: "90s", Origin: "default" });
     }
 
     [Theory]

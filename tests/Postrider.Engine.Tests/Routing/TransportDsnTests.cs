@@ -58,7 +58,7 @@ public sealed class TransportDsnTests
     }
 
     [Fact]
-    public void Unencoded_colons_and_at_signs_in_a_password_are_understood() => Assert.Equal("a:b@c", One("smtp://u:a:b@c@host").Password);
+    public void Unencoded_colons_in_a_password_are_understood() => Assert.Equal("a:b", One("smtp://u:a:b@host").Password);
 
     [Theory]
     [InlineData("smtp://[::1]:2525", "::1", 2525)]
@@ -164,4 +164,17 @@ public sealed class TransportDsnTests
                 var parsed = TransportDsn.ParseAll(text, faults);
                 return parsed.Select(settings => settings.Name).Distinct().Count() == parsed.Count;
             }));
+
+    [Theory]
+    [InlineData("smtp://ann@example.com:secret@mail.example.com:587")]
+    [InlineData("smtp://ann:se/cret@mail.example.com")]
+    [InlineData("ses://AKIA:abc/def@eu-west-1")]
+    public void A_raw_at_sign_or_slash_in_user_or_password_is_refused_without_showing_it(string dsn)
+    {
+        var faults = new List<TransportFault>();
+        Assert.Empty(TransportDsn.ParseAll(dsn, faults));
+        var fault = Assert.Single(faults).ToString();
+        Assert.Contains("%40 and %2F", fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("cret", fault, StringComparison.Ordinal);
+    }
 }

@@ -95,7 +95,7 @@ public sealed class SubmitterFaultTests : IAsyncDisposable
     {
         _house.Lossy.After = Lost;
         var message = await _house.AcceptedAsync(Good);
-        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Assert.Empty(_house.HandOver.Started);
         Assert.Equal(1, _house.HandOver.Returned);
         Assert.Equal(message.Id, Assert.Single(await _house.LeaseAsync()).Message.Id);
@@ -108,7 +108,7 @@ public sealed class SubmitterFaultTests : IAsyncDisposable
         _house.Lossy.BlindLooks = 5;
         AssertBusy(await _house.SubmitAsync(Good), "commit-unknown");
         Assert.Empty(await _house.LeaseAsync());
-        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Assert.Single(await _house.LeaseAsync());
     }
 
@@ -121,7 +121,7 @@ public sealed class SubmitterFaultTests : IAsyncDisposable
         _house.HandOver.Permits = 1;
         _house.Lossy.After = Lost;
         await _house.AcceptedAsync(Good with { To = To("bad@example.com", "ann@example.com") });
-        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+        await _house.Clock.AdvanceUntilAsync(() => !_house.HandOver.Signals.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Assert.Equal([1], Assert.Single(await _house.LeaseAsync()).Recipients.Select(r => r.N));
     }
 
