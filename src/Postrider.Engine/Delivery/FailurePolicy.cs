@@ -144,8 +144,6 @@ static class FailurePolicy
         ? $"refused by {attempt.Transport}, the only transport of route \"{route}\": {outcome.Reply.Words}"
         : $"refused by every transport of route \"{route}\", last by {attempt.Transport}: {outcome.Reply.Words}";
 
-    // RFC 3463 §3.2 and §3.3: no such mailbox or domain, bad address syntax, moved, no mail accepted (RFC 7505), mailbox disabled.
-    // 5.2.2 (full) and 5.7.x (policy) never suppress; nor does a code that contradicts its class (550 4.1.1).
     static bool IsBadForGood(Reply reply, int recipients)
     {
         if (reply.Code is not (>= 500 and < 600))
@@ -154,7 +152,7 @@ static class FailurePolicy
         if (reply.Command is "CONNECT" or "EHLO" or "HELO" or "STARTTLS" or "AUTH" or "MAIL"
             || (recipients > 1 && reply.Command is "DATA" or "." or "BDAT"))
             return false;
-        return reply.Enhanced is "5.1.0" or "5.1.1" or "5.1.2" or "5.1.3" or "5.1.6" or "5.1.10" or "5.2.1" || reply.Code is 556;
+        return BadAddresses.IsBadForGood(reply.Code, reply.Enhanced);
     }
 
     /// <summary>Doubles from <see cref="ShortestBackOff"/> to <see cref="LongestBackOff"/>, ± 20 %, and never less than the remote asked

@@ -1,4 +1,5 @@
 using Postrider.Delivery;
+using Postrider.Mail.Addresses;
 using Postrider.Mail.Smtp;
 using Postrider.Submission;
 
@@ -15,6 +16,8 @@ static class ConfigurationRules
         JudgeUrls(configuration, options.Urls);
         JudgeSmtp(configuration, options.Smtp);
         JudgePublicUrl(configuration, options.PublicUrl);
+        if (options.BounceDomain.Length > 0 && !EmailAddress.TryParse($"postmaster@{options.BounceDomain}", out _, out _))
+            configuration.Fault(nameof(options.BounceDomain), "is a domain, such as bounce.example.com");
         foreach (var role in Split(options.Roles).Where(r => !Roles.TryParse(r, out _)))
             configuration.Fault(nameof(options.Roles), $"names \"{role}\"; the roles are {string.Join(", ", Roles.Names)}");
         JudgeStore(configuration, options);

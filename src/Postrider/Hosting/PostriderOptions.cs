@@ -15,6 +15,10 @@ public sealed class PostriderOptions
     /// <summary>How the world reaches us. Default: the first of <see cref="Urls"/>.</summary>
     public string PublicUrl { get; set; } = "";
 
+    /// <summary>A domain whose mail comes to us: what leaves through smtp transports asks for its bounces there. Empty: they go to the
+    /// sender.</summary>
+    public string BounceDomain { get; set; } = "";
+
     /// <summary>Addresses of SMTP submission, <c>host:port</c>, or <c>smtps://host:port</c> for TLS from the first byte; or <c>off</c>. Port 0
     /// takes a free one.</summary>
     public string Smtp { get; set; } = "127.0.0.1:1025";

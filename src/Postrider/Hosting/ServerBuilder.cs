@@ -7,6 +7,7 @@ using Postrider.Delivery;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers.Capture;
+using Postrider.Providers.Smtp;
 using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Storage;
@@ -131,6 +132,21 @@ static class ServerBuilder
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
         services.AddPostriderFeedback();
+        if (options.BounceDomain.Length > 0)
+            AddReports(services, options);
+    }
+
+    /// <summary>Return paths of our own, and the mail that comes to them: to the SMTP listener without credentials.</summary>
+    static void AddReports(IServiceCollection services, PostriderOptions options)
+    {
+        services.AddSingleton(sp => new ReturnPaths(
+            sp.GetRequiredService<MasterKey>().Derive("postrider/return-path/1"), options.BounceDomain,
+            sp.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(sp =>
+        {
+            var receiver = sp.GetRequiredService<MailReportReceiver>();
+            return new SmtpReports(receiver.IsOurs, receiver.TakeAsync);
+        });
     }
 
     static void AddHttp(WebApplicationBuilder builder, PostriderOptions options, ServerOptions limits)

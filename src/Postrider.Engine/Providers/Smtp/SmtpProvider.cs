@@ -10,7 +10,8 @@ namespace Postrider.Providers.Smtp;
 
 /// <summary>Sends through one SMTP server over pooled connections, signed where there is a key for the sender's domain.</summary>
 /// <param name="signers">Null: nothing is signed.</param>
-sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvider
+/// <param name="paths">Null: reports of failure go to the sender.</param>
+sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPaths? paths = null) : IProvider
 {
     public ProviderCapabilities Capabilities { get; } = new() { SmtpUtf8 = true };
 
@@ -25,7 +26,7 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvid
         List<int> open = [.. Enumerable.Range(0, outcomes.Length)];
         while (open.Count > 0)
         {
-            var transaction = new SmtpEnvelope(envelope.ReversePath, Addresses(envelope, open))
+            var transaction = new SmtpEnvelope(ReturnPath(envelope, open), Addresses(envelope, open))
             {
                 SmtpUtf8 = content.NeedsSmtpUtf8,
                 EnvelopeId = envelope.Message.ToString(),
@@ -49,6 +50,11 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null) : IProvid
     static ReadOnlyMemory<byte>? SevenBit(ReadOnlyMemory<byte> bytes) =>
         MimeReader.TryRead(bytes, out var message, out _) && TransferRecoding.TryRecode(message, sevenBit: true, out var encoded)
             && Ascii.IsValid(encoded.Span) ? encoded : null;
+
+    /// <summary>Who wants to hear of no failure keeps that.</summary>
+    EmailAddress? ReturnPath(OutgoingEnvelope envelope, List<int> open) => paths is null || envelope.ReversePath is null
+        ? envelope.ReversePath
+        : paths.Make(envelope.Message, open is [var only] ? envelope.Recipients[only].N : null);
 
     /// <summary>The DKIM-Signature field, or nothing. Its time is the message's own, so that every try is the same bytes.</summary>
     ReadOnlyMemory<byte> Signature(OutgoingEnvelope envelope, ReadOnlySpan<byte> content)

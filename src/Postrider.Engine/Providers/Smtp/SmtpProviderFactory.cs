@@ -14,14 +14,15 @@ namespace Postrider.Providers.Smtp;
 /// <c>,insecure</c> credentials go also without TLS or to a certificate that does not verify; to loopback they always do · <c>helo=</c> the
 /// name
 /// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection · <c>dkim=on|off</c>: off where
-/// the server signs itself, or rewrites what we would sign.
+/// the server signs itself, or rewrites what we would sign · <c>return_path=ours|sender</c>: sender where the server takes no other MAIL FROM.
 /// </remarks>
 /// <param name="signers">Null: nothing is signed.</param>
-public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signers = null) : IProviderFactory
+/// <param name="paths">Null: reports of failure go to the sender.</param>
+public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signers = null, ReturnPaths? paths = null) : IProviderFactory
 {
     public string Scheme => "smtp";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = ["tls", "auth", "helo", "ca", "messages", "dkim"];
+    public IReadOnlyCollection<string> OptionNames { get; } = ["tls", "auth", "helo", "ca", "messages", "dkim", "return_path"];
 
     public IReadOnlyList<string> Check(TransportSettings settings)
     {
@@ -37,7 +38,9 @@ public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signer
         if (faults.Count > 0)
             throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
         var pool = new SmtpPool(endpoint!, options, SmtpTimeouts.Default, clock);
-        return new SmtpProvider(pool, settings.Options.GetValueOrDefault("dkim") == "off" ? null : signers);
+        return new SmtpProvider(
+            pool, settings.Options.GetValueOrDefault("dkim") == "off" ? null : signers,
+            settings.Options.GetValueOrDefault("return_path") == "sender" ? null : paths);
     }
 
     static SmtpEndpoint? Read(TransportSettings settings, List<string> faults, out SmtpPoolOptions options)
@@ -53,6 +56,8 @@ public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signer
         }
         if (settings.Options.TryGetValue("dkim", out var dkim) && dkim is not ("on" or "off"))
             faults.Add("option 'dkim' is on or off");
+        if (settings.Options.TryGetValue("return_path", out var path) && path is not ("ours" or "sender"))
+            faults.Add("option 'return_path' is ours (at POSTRIDER_BOUNCE_DOMAIN, where that is set) or sender");
         var tls = Tls(settings, faults);
         var credentials = Credentials(settings, faults, out var insecure);
         var helo = Helo(settings, faults);

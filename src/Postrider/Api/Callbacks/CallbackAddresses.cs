@@ -22,6 +22,7 @@ sealed class CallbackAddresses
     readonly MasterKey _masterKey;
     readonly PostriderOptions _options;
     readonly IServer _server;
+    readonly string _dsnHash;
     readonly Dictionary<string, TransportSettings> _transports = new(StringComparer.Ordinal); // by the hash of vendor and secret
     readonly Dictionary<string, string> _paths = new(StringComparer.Ordinal);                 // by the transport's name
 
@@ -30,19 +31,22 @@ sealed class CallbackAddresses
         IServer server)
     {
         (_masterKey, _options, _server) = (masterKey, options, server);
+        DsnPath = $"/callbacks/{Dsn}/{SecretOf(":dsn")}"; // no transport can have this name
+        _dsnHash = HashOf(Dsn, DsnPath[(DsnPath.LastIndexOf('/') + 1)..]);
         var vendors = readers.Select(reader => reader.Vendor).ToHashSet(StringComparer.Ordinal);
-        foreach (var settings in TransportDsn.ParseAll(configuration.Routing.Transports, []).Where(s => vendors.Contains(s.Scheme)))
+        foreach (var settings in TransportDsn.ParseAll(configuration.Routing.Transports, []))
         {
+            if (settings.Scheme == "smtp" && options.BounceDomain.Length > 0)
+                _paths[settings.Name] = DsnPath;
+            if (!vendors.Contains(settings.Scheme))
+                continue;
             var secret = SecretOf(settings.Name);
             _transports[HashOf(settings.Scheme, secret)] = settings;
             _paths[settings.Name] = $"/callbacks/{settings.Scheme}/{secret}";
         }
-        DsnPath = $"/callbacks/{Dsn}/{SecretOf(":dsn")}"; // no transport can have this name
-        _dsnHash = HashOf(Dsn, DsnPath[(DsnPath.LastIndexOf('/') + 1)..]);
     }
 
-    readonly string _dsnHash;
-
+    /// <summary>Where a mail server hands over what came by mail.</summary>
     public string DsnPath { get; }
 
     /// <summary>Null: nobody was told this address.</summary>

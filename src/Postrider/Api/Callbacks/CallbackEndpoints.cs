@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Features;
 using Postrider.Feedback;
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Providers.Ses;
@@ -8,8 +9,8 @@ namespace Postrider.Api.Callbacks;
 
 /// <summary>Takes the callbacks of providers: verified over the bytes as they came, stored, and only then answered.</summary>
 sealed partial class CallbackEndpoints(
-    CallbackAddresses addresses, IEnumerable<IFeedbackReader> readers, FeedbackReceiver receiver, SnsCertificates amazon, JsonBody bodies,
-    FeedbackMetrics metrics, TimeProvider clock, ILogger<CallbackEndpoints> logger)
+    CallbackAddresses addresses, IEnumerable<IFeedbackReader> readers, FeedbackReceiver receiver, MailReportReceiver reports,
+    SnsCertificates amazon, JsonBody bodies, FeedbackMetrics metrics, TimeProvider clock, ILogger<CallbackEndpoints> logger)
 {
     /// <summary>The largest batches that a provider sends are some hundred KB.</summary>
     const long MaxBytes = 1_000_000;
@@ -18,6 +19,8 @@ sealed partial class CallbackEndpoints(
 
     public async Task<IResult> TakeAsync(string vendor, string secret, HttpContext context)
     {
+        if (vendor == CallbackAddresses.Dsn && addresses.IsDsn(secret))
+            return await TakeReportAsync(context);
         if (addresses.Find(vendor, secret) is not { } transport)
             return new ProblemResult(ProblemCatalog.Make("not-found", "There is nothing here."));
         Problem? problem = null;
@@ -46,6 +49,27 @@ sealed partial class CallbackEndpoints(
             default:
                 throw new InvalidOperationException($"The callbacks of {vendor} were read as something unheard of.");
         }
+    }
+
+    /// <summary>A bounce or a complaint as it came by mail: the whole message, as it is.</summary>
+    public async Task<IResult> TakeReportAsync(HttpContext context)
+    {
+        if (!reports.IsOn)
+            return new ProblemResult(ProblemCatalog.Make("not-found", "No mail comes to us: POSTRIDER_BOUNCE_DOMAIN is not set."));
+        EmailAddress? to = null;
+        if (context.Request.Query["to"] is [var given] && !EmailAddress.TryParse(given, out to, out _))
+            return new ProblemResult(ProblemCatalog.Make("not-found", "Nothing is taken for this address."));
+        Problem? problem = null;
+        var mime = await bodies.ReadBytesAsync<ReadOnlyMemory<byte>?>(context, static body => body, refusal =>
+        {
+            problem = refusal;
+            return null;
+        });
+        if (mime is not { } message)
+            return new ProblemResult(problem!);
+        return await reports.TakeAsync(to, message, CancellationToken.None)
+            ? Answered(StatusCodes.Status200OK)
+            : new ProblemResult(ProblemCatalog.Make("not-found", "The message is for no return path of ours."));
     }
 
     /// <summary>Only where the operator asked for it: anybody can have a topic of Amazon's ask us.</summary>
@@ -107,11 +131,19 @@ static class CallbackRoutes
         services.AddSingleton<CallbackEndpoints>();
     }
 
-    public static void MapCallbacks(this IEndpointRouteBuilder app) =>
+    public static void MapCallbacks(this IEndpointRouteBuilder app)
+    {
         app.MapPost("/callbacks/{vendor}/{secret}", (string vendor, string secret, CallbackEndpoints callbacks, HttpContext context) =>
             callbacks.TakeAsync(vendor, secret, context))
             .For(Access.Open)
             .Says("takeCallback",
                 "For providers: what became of mail. GET /transports shows each transport's address. 200 after it is stored; what is not "
                 + "genuine is answered 401 or 403.", null, "not-found", "too-large", "storage-unavailable");
+        // Mail servers hand a message over with a key as well.
+        app.MapPost("/callbacks/dsn", (CallbackEndpoints callbacks, HttpContext context) => callbacks.TakeReportAsync(context))
+            .For(Access.Manage)
+            .WithMetadata(new DocumentedParameters([new("to", "RCPT TO. Default: as the header says.")]))
+            .Says("takeReport", "A bounce (RFC 3464) or complaint (RFC 5965) that came by mail to a return path of ours: the raw message.", null,
+                "not-found", "too-large");
+    }
 }
