@@ -84,7 +84,7 @@ sealed partial class Lane
             return new Tried(fitting.Unfit);
 
         var commit = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? new CommitPoint(_parts, lease, Transport.Name) : null;
-        var envelope = Outgoing(lease, fitting.Recipients, commit);
+        var envelope = Outgoing(lease, fitting, commit);
         var last = default(Tried);
         try
         {
@@ -143,33 +143,34 @@ sealed partial class Lane
         return [.. envelope.Recipients.Select(_ => unknown)];
     }
 
-    static OutgoingEnvelope Outgoing(Lease lease, IReadOnlyList<MessageRecipient> recipients, CommitPoint? commit) => new()
+    static OutgoingEnvelope Outgoing(Lease lease, Fitting fitting, CommitPoint? commit) => new()
     {
         Message = lease.Message.Id,
         Tenant = lease.Envelope.Key.Tenant,
         ReversePath = lease.Message.Content.MailFrom,
-        Content = lease.Message.Content,
-        Recipients = recipients,
+        Content = fitting.Content,
+        Recipients = fitting.Recipients,
         AllRecipients = lease.Message.Recipients,
         Stream = lease.Envelope.Key.Stream,
         Generation = lease.Message.Generation,
         CommitPoint = commit is null ? null : commit.PassAsync,
     };
 
-    static IReadOnlyList<string> Remarks(Lease lease, Attempt attempt)
+    List<string> Remarks(Lease lease, Attempt attempt)
     {
         if (attempt.Transport is not { } transport)
             return [];
+        var remarks = new List<string>();
         var history = lease.Envelope.History;
-        string? moved = history.Last is { } last && last != transport ? $"went over from {last} to {transport}" : null;
-        string? repeated = history.PossibleDuplicate ? "possible duplicate: an earlier attempt may have been accepted" : null;
-        return (moved, repeated) switch
-        {
-            (null, null) => [],
-            (null, _) => [repeated],
-            (_, null) => [moved],
-            _ => [moved, repeated],
-        };
+        if (history.Last is { } last && last != transport)
+            remarks.Add($"went over from {last} to {transport}");
+        if (history.PossibleDuplicate)
+            remarks.Add("possible duplicate: an earlier attempt may have been accepted");
+        var wasTakenApart = lease.Message.Content.Mime is not null && !_provider.Capabilities.WholeMessages
+            && attempt.Outcomes.Any(outcome => outcome.Outcome.Kind != OutcomeKind.Unfit);
+        if (wasTakenApart)
+            remarks.Add(TakenApart.Remark(transport));
+        return remarks;
     }
 
     public RoutePatience PatienceOf(Route route, MailStream stream) => new(
@@ -254,22 +255,39 @@ sealed class CommitPoint(LaneParts parts, Lease lease, string transport)
 }
 
 /// <summary>Whom of a lease this provider can be asked to carry now; the rest without asking it.</summary>
+/// <param name="Content">As this provider is asked to carry it.</param>
 /// <param name="Recipients">At most as many as fit in one call; those beyond go on at once.</param>
-readonly record struct Fitting(IReadOnlyList<MessageRecipient> Recipients, IReadOnlyList<RecipientOutcome> Unfit)
+readonly record struct Fitting(MessageContent Content, IReadOnlyList<MessageRecipient> Recipients, IReadOnlyList<RecipientOutcome> Unfit)
 {
     public static Fitting Of(Lease lease, ProviderCapabilities can, string transport)
     {
         var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).ToList();
-        string? all = can.MaxMessageBytes is { } most && lease.Message.ApproximateBytes > most
-            ? $"{transport} takes messages of at most {most} bytes; this has about {lease.Message.ApproximateBytes}"
-            : !can.SmtpUtf8 && lease.Message.Content.From.Address.NeedsSmtpUtf8
-                ? $"{transport} cannot carry the sender's address (no SMTPUTF8)" : null;
-        if (all is not null)
-            return new Fitting([], [.. open.Select(r => Unfits(r, OutcomeScope.Message, "5.3.4", all))]);
+        if (WhyNobody(lease.Message, can, transport, out var content) is { } all)
+            return new Fitting(content, [], [.. open.Select(r => Unfits(r, OutcomeScope.Message, "5.3.4", all))]);
         var unfit = can.SmtpUtf8 ? [] : open.Where(r => r.Mailbox.Address.NeedsSmtpUtf8).ToList();
         return new Fitting(
+            content,
             [.. open.Except(unfit).Take(can.MaxRecipients)],
             [.. unfit.Select(r => Unfits(r, OutcomeScope.Recipient, "5.6.7", $"{transport} cannot carry this address (no SMTPUTF8)"))]);
+    }
+
+    /// <summary>Why this provider can carry the message to nobody; null when it can, as <paramref name="content"/>.</summary>
+    static string? WhyNobody(LeasedMessage message, ProviderCapabilities can, string transport, out MessageContent content)
+    {
+        content = message.Content;
+        if (can.MaxMessageBytes is { } most && message.ApproximateBytes > most)
+            return $"{transport} takes messages of at most {most} bytes; this has about {message.ApproximateBytes}";
+        if (!can.SmtpUtf8 && content.From.Address.NeedsSmtpUtf8)
+            return $"{transport} cannot carry the sender's address (no SMTPUTF8)";
+        if (content.Mime is not { } mime)
+            return null;
+        if (can.WholeMessages)
+            return can.SmtpUtf8 || MimeRendering.HeaderIsAscii(mime.Span)
+                ? null : $"{transport} cannot carry raw UTF-8 in a message's header (no SMTPUTF8)";
+        if (TakenApart.Of(content, out var why) is not { } apart)
+            return $"{transport} cannot carry {why}";
+        content = apart;
+        return null;
     }
 
     static RecipientOutcome Unfits(MessageRecipient recipient, OutcomeScope scope, string enhanced, string why) =>

@@ -42,6 +42,9 @@ public sealed record ProviderCapabilities
     /// <summary>Attachments of no bytes at all.</summary>
     public bool EmptyAttachments { get; init; } = true;
 
+    /// <summary>Messages that came whole, byte for byte. Where it cannot they are taken apart, or not offered to it.</summary>
+    public bool WholeMessages { get; init; } = true;
+
     /// <summary>A set of header names for <see cref="ReservedHeaders"/>.</summary>
     public static IReadOnlySet<string> HeaderNames(params ReadOnlySpan<string> names) =>
         FrozenSet.Create(StringComparer.OrdinalIgnoreCase, names);
@@ -49,6 +52,8 @@ public sealed record ProviderCapabilities
     /// <summary>The first thing in the content that it cannot carry, as the end of "cannot carry …"; null when it can carry all.</summary>
     public string? WhyUnfit(MessageContent content)
     {
+        if (!WholeMessages && content.Mime is not null)
+            return "a message that came whole";
         if (MaxReplyTo is { } most && content.ReplyTo.Count > most)
             return $"{content.ReplyTo.Count} Reply-To addresses (at most {most})";
         if (!EmptyBody && string.IsNullOrEmpty(content.Text) && string.IsNullOrEmpty(content.Html))

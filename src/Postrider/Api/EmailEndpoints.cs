@@ -65,7 +65,8 @@ static class EmailEndpoints
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var message) || await messages.GetAsync(tenant, message, ct) is not { } view)
             return Absent;
-        return Json(shapes.Whole(view, await messages.GetContentAsync(tenant, message, ct)));
+        var content = await messages.GetContentAsync(tenant, message, ct);
+        return Json(shapes.Whole(view, content?.WithBodies()));
     }
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RescheduleAsync(

@@ -56,7 +56,7 @@ static class InboxEndpoints
         var tenant = context.Caller.Tenant;
         if (await inbox.GetAsync(tenant, id, ct) is not { } mail)
             return Absent;
-        var content = await messages.GetContentAsync(tenant, mail.Message, ct);
+        var content = (await messages.GetContentAsync(tenant, mail.Message, ct))?.WithBodies();
         var source = Encoding.UTF8.GetString(mail.Mime.Span[..Math.Min(mail.Mime.Length, MaxSourceBytes)]);
         return Json(Shape(mail) with { Text = content?.Text, Html = content?.Html, Source = source });
     }

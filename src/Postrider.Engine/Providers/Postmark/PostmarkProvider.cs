@@ -25,6 +25,7 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
         MaxMessageBytes = 10_000_000,
         MaxRecipients = 50,
         Settle = VendorHttp.AnswerTimeout,
+        WholeMessages = false,
         EmptyBody = false,
     };
 

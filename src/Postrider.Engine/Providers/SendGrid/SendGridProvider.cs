@@ -20,6 +20,7 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
         MaxMessageBytes = MaxRequestBytes,
         MaxRecipients = 1_000,
         Settle = VendorHttp.AnswerTimeout,
+        WholeMessages = false,
         RepeatedHeaders = false,
         EmptyBody = false,
         EmptySubject = false,

@@ -32,7 +32,7 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPat
                 EnvelopeId = envelope.Message.ToString(),
             };
             var result = await pool.SendAsync(transaction, signed, commit, ct);
-            if (result.Failure?.Kind == SmtpFailureKind.EightBitUnavailable && SevenBit(bytes) is { } encoded)
+            if (result.Failure?.Kind == SmtpFailureKind.EightBitUnavailable && TryMakeSevenBit(bytes, out var encoded))
             {
                 // Nothing was sent, and now it can be (RFC 6152 §3).
                 bytes = encoded;
@@ -46,10 +46,13 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPat
 
     public ValueTask DisposeAsync() => pool.DisposeAsync();
 
-    /// <summary>Null where the message cannot be put into seven bits without harm.</summary>
-    static ReadOnlyMemory<byte>? SevenBit(ReadOnlyMemory<byte> bytes) =>
-        MimeReader.TryRead(bytes, out var message, out _) && TransferRecoding.TryRecode(message, sevenBit: true, out var encoded)
-            && Ascii.IsValid(encoded.Span) ? encoded : null;
+    /// <summary>False where the message is in seven bits already, or cannot be put into them without harm.</summary>
+    static bool TryMakeSevenBit(ReadOnlyMemory<byte> bytes, out ReadOnlyMemory<byte> encoded)
+    {
+        encoded = default;
+        return !Ascii.IsValid(bytes.Span) && MimeReader.TryRead(bytes, out var message, out _)
+            && TransferRecoding.TryRecode(message, sevenBit: true, out encoded) && Ascii.IsValid(encoded.Span);
+    }
 
     /// <summary>Who wants to hear of no failure keeps that.</summary>
     EmailAddress? ReturnPath(OutgoingEnvelope envelope, List<int> open) => paths is null || envelope.ReversePath is null

@@ -49,6 +49,18 @@ public sealed class MailgunProviderTests
     }
 
     [Fact]
+    public async Task A_message_that_came_whole_goes_on_as_it_is()
+    {
+        await using var stub = HttpStub.Start(Taken);
+        await using var provider = ProviderAt(stub);
+        var mime = "From: a@from.test\r\nSubject:  odd \r\n\r\nGr\u00fc\u00dfe"u8.ToArray();
+
+        await provider.SendAsync(Envelopes.With(Envelopes.Content with { Mime = mime }, "a@to.test"), CancellationToken.None);
+
+        Assert.Equal(Encoding.Latin1.GetString(mime), Assert.Single(Parts(stub.Calls[0]), p => p.Name == "message").Value);
+    }
+
+    [Fact]
     public async Task Recipients_sent_to_apart_see_the_whole_list_all_the_same()
     {
         await using var stub = HttpStub.Start(Taken);

@@ -76,6 +76,21 @@ public sealed class SesProviderTests
         }
     }
 
+    [Fact]
+    public async Task A_message_that_came_whole_goes_on_as_it_is_behind_our_id()
+    {
+        await using var stub = HttpStub.Start(new HttpReply(200, """{"MessageId":"1"}"""));
+        await using var provider = ProviderAt(stub);
+        var envelope = Envelopes.With(
+            Envelopes.Content with { Mime = "From: a@from.test\r\nSubject:  odd \r\n\r\nGr\u00fc\u00dfe"u8.ToArray() }, "a@to.test");
+
+        Assert.Equal(Accepted, Assert.Single(await provider.SendAsync(envelope, CancellationToken.None)).Kind);
+
+        var sent = JsonElement.Parse(stub.Calls[0].Text).GetProperty("Content").GetProperty("Raw").GetProperty("Data").GetBytesFromBase64();
+        Assert.Equal($"X-Postrider-Id: {new RecipientId(envelope.Message, 0)}\r\n"
+            + "From: a@from.test\r\nSubject:  odd \r\n\r\nGrüße", Encoding.UTF8.GetString(sent));
+    }
+
     public static TheoryData<int, string, string, OutcomeKind, OutcomeScope> Answers { get; } = new()
     {
         { 400, "MessageRejected",
