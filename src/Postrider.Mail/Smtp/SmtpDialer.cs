@@ -14,7 +14,7 @@ static class SmtpDialer
         {
             var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
                 ? [literal]
-                : await Dns.GetHostAddressesAsync(endpoint.Host, either.Token);
+                : await System.Net.Dns.GetHostAddressesAsync(endpoint.Host, either.Token);
             for (var i = 0; ; i++)
             {
                 if (i >= addresses.Length)
