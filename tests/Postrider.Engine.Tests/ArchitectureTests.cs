@@ -22,6 +22,8 @@ public sealed class ArchitectureTests
         ["Nodes"] = ["Events"],
         ["Templates"] = ["Events"],
         ["Tenants"] = ["Events"],
+        // Seals its private keys.
+        ["Senders"] = ["Tenants", "Events"],
         ["Events"] = [],
         ["Routing"] = [],
         ["Providers"] = [],
@@ -31,7 +33,7 @@ public sealed class ArchitectureTests
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
-            "Routing", "Providers", "Delivery", "Feedback",
+            "Routing", "Providers", "Delivery", "Feedback", "Senders",
         ],
     };
 

@@ -9,6 +9,7 @@ static class SqliteMigrations
         new(2, "API keys, proof of the master key", Keys),
         new(3, "inbox, pauses", InboxAndPauses),
         new(4, "feedback", Feedback),
+        new(5, "sender domains, DKIM keys", Senders),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -125,5 +126,16 @@ static class SqliteMigrations
         CREATE TABLE feedback_quarantine (
             id INTEGER PRIMARY KEY, key INTEGER NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, report BLOB NOT NULL) STRICT;
         CREATE UNIQUE INDEX feedback_quarantine_key ON feedback_quarantine (key);
+        """;
+
+    // checks: what the DNS said when last asked, as JSON. revision: +1 at each change, tested by it. sealed_key: under the master key.
+    const string Senders = """
+        CREATE TABLE sender_domains (
+            tenant INTEGER NOT NULL, name TEXT NOT NULL, subdomains INTEGER NOT NULL, created INTEGER NOT NULL, verified INTEGER,
+            checks TEXT, revision INTEGER NOT NULL, PRIMARY KEY (tenant, name)) WITHOUT ROWID, STRICT;
+
+        CREATE TABLE dkim_keys (
+            tenant INTEGER NOT NULL, domain TEXT NOT NULL, selector TEXT NOT NULL, created INTEGER NOT NULL, active INTEGER,
+            public_key BLOB NOT NULL, sealed_key BLOB NOT NULL, PRIMARY KEY (tenant, domain, selector)) WITHOUT ROWID, STRICT;
         """;
 }

@@ -1,0 +1,27 @@
+using Postrider.Messages;
+
+namespace Postrider.Senders;
+
+/// <summary>The refusals of this room.</summary>
+static class SenderProblems
+{
+    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is nothing here.");
+
+    public static Problem Exists(string name) => new("domain-exists", 409, "Domain exists", $"The domain {name} is there already.");
+
+    public static Problem ChangedMeanwhile { get; } = new(
+        "too-late", 409, "Too late", "Somebody else changed the domain at the same time. Look at it, and try again.");
+
+    public static Problem Invalid(string pointer, string detail) =>
+        new("invalid-field", 422, "Invalid field", detail) { Errors = [new(pointer, "invalid-field", detail)] };
+}
+
+/// <summary>A domain as it is now, or why not; exactly one is set.</summary>
+public readonly record struct DomainResult
+{
+    public DomainResult(SenderDomain domain) => Domain = domain;
+    public DomainResult(Problem problem) => Problem = problem;
+
+    public SenderDomain? Domain { get; }
+    public Problem? Problem { get; }
+}
