@@ -78,7 +78,11 @@ public sealed class ScriptedDns : IAsyncDisposable
 
     /// <summary>As on the wire, without compression.</summary>
     public static byte[] Name(string name) =>
-        [.. name.Split('.', StringSplitOptions.RemoveEmptyEntries).SelectMany(label => (byte[])[(byte)label.Length, .. Encoding.ASCII.GetBytes(label)]), 0];
+    [
+        .. name.Split('.', StringSplitOptions.RemoveEmptyEntries)
+            .SelectMany(label => (byte[])[(byte)label.Length, .. Encoding.ASCII.GetBytes(label)]),
+        0,
+    ];
 
     public async ValueTask DisposeAsync()
     {
@@ -157,7 +161,8 @@ public sealed class ScriptedDns : IAsyncDisposable
         }
         byte[] answer =
         [
-            query[0], query[1], 0x81, (byte)(known ? 0x80 : 0x83), 0, 1, (byte)(count >> 8), (byte)count, 0, 0, 0, 0, .. question, .. answers,
+            query[0], query[1], 0x81, (byte)(known ? 0x80 : 0x83), 0, 1, (byte)(count >> 8), (byte)count, 0, 0, 0, 0,
+            .. question, .. answers,
         ];
         // What does not fit is left out and said so (TC).
         var room = query.Length > at + 5 ? 1232 : 512;

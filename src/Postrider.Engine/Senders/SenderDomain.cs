@@ -79,8 +79,8 @@ public sealed record DnsCheck(DnsCheckKind Kind, string Name, DnsCheckState Stat
 public sealed record DomainChecks(DateTimeOffset At, IReadOnlyList<DnsCheck> Items);
 
 /// <summary>Keeps sender domains. A domain with its keys is read and written as one.</summary>
-/// <remarks>Each write is on disk when its task completes. Every call throws <see cref="StoreUnavailableException"/> when the storage cannot
-/// be reached.</remarks>
+/// <remarks>Each write is on disk when its task completes. Every call throws <see cref="StoreUnavailableException"/> when the storage
+/// cannot be reached.</remarks>
 public interface ISenderStore
 {
     /// <summary>Those of all tenants.</summary>

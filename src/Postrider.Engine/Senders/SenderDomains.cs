@@ -14,7 +14,8 @@ namespace Postrider.Senders;
 /// its DNS gets to use it. A key signs from the moment its record was seen (or an operator says so): a signature that cannot be looked up
 /// helps nobody, and while a new key is not published yet the old one goes on.
 /// </remarks>
-public sealed partial class SenderDomains(ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options)
+public sealed partial class SenderDomains(
+    ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options)
 {
     /// <summary>One that signs, one that is to take its place, and some that were.</summary>
     const int MaxKeys = 5;
@@ -56,7 +57,8 @@ public sealed partial class SenderDomains(ISenderStore store, SenderKeys keys, D
         if (_entries.ContainsKey((tenant, ascii)))
             return new DomainResult(SenderProblems.Exists(ascii));
         if (List(tenant).Count >= options.MaxSenderDomains)
-            return new DomainResult(SenderProblems.Invalid("/name", $"There are {options.MaxSenderDomains} domains already, the most there may be."));
+            return new DomainResult(SenderProblems.Invalid(
+                "/name", $"There are {options.MaxSenderDomains} domains already, the most there may be."));
         var domain = new SenderDomain
         {
             Tenant = tenant,
@@ -87,7 +89,8 @@ public sealed partial class SenderDomains(ISenderStore store, SenderKeys keys, D
             : new DomainResult(now with { Keys = [.. now.Keys, key] }), ct);
     }
 
-    /// <summary>Lets a key sign although its record has not been seen, where the DNS cannot be asked from here. It verifies nothing.</summary>
+    /// <summary>Lets a key sign although its record has not been seen, where the DNS cannot be asked from here. It verifies
+    /// nothing.</summary>
     public Task<DomainResult> ActivateAsync(TenantId tenant, string name, string selector, CancellationToken ct) =>
         ChangeKeyAsync(tenant, name, selector, key => key with { ActiveAt = clock.GetUtcNow() }, ct);
 
@@ -126,11 +129,16 @@ public sealed partial class SenderDomains(ISenderStore store, SenderKeys keys, D
             VerifiedAt = states.Contains(DnsCheckState.Ok) ? domain.VerifiedAt ?? checks.At
                 : states.Contains(DnsCheckState.Unknown) ? domain.VerifiedAt
                 : null,
-            Keys = [.. domain.Keys.Select(key => key.ActiveAt is null && StateOf(key) == DnsCheckState.Ok ? key with { ActiveAt = checks.At } : key)],
+            Keys =
+            [
+                .. domain.Keys.Select(key =>
+                    key.ActiveAt is null && StateOf(key) == DnsCheckState.Ok ? key with { ActiveAt = checks.At } : key),
+            ],
         };
     }
 
-    Task<DomainResult> ChangeKeyAsync(TenantId tenant, string name, string selector, Func<SenderKey, SenderKey?> change, CancellationToken ct) =>
+    Task<DomainResult> ChangeKeyAsync(
+        TenantId tenant, string name, string selector, Func<SenderKey, SenderKey?> change, CancellationToken ct) =>
         ChangeAsync(tenant, name, now =>
         {
             if (now.Keys.FirstOrDefault(key => key.Selector.Equals(selector, StringComparison.OrdinalIgnoreCase)) is not { } key)

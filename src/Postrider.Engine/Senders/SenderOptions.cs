@@ -20,8 +20,8 @@ public sealed class SenderOptions
     /// <c>unverified-sender</c>. Default: Others.</summary>
     public VerifiedSenders RequireVerifiedSenders { get; set; } = VerifiedSenders.Others;
 
-    /// <summary><c>POSTRIDER_DNS</c>: addresses of recursive DNS servers for the checks of sender domains, <c>192.0.2.1:53</c>, separated by
-    /// white space. Default: those of the system (/etc/resolv.conf).</summary>
+    /// <summary><c>POSTRIDER_DNS</c>: addresses of recursive DNS servers for the checks of sender domains, <c>192.0.2.1:53</c>, separated
+    /// by white space. Default: those of the system (/etc/resolv.conf).</summary>
     public string Dns { get; set; } = "";
 
     /// <summary>Most domains of one tenant. Default 10,000: they are held in memory, some 3 KB each.</summary>

@@ -10,7 +10,7 @@ static class SenderProblems
     public static Problem Exists(string name) => new("domain-exists", 409, "Domain exists", $"The domain {name} is there already.");
 
     public static Problem ChangedMeanwhile { get; } = new(
-        "too-late", 409, "Too late", "Somebody else changed the domain at the same time. Look at it, and try again.");
+        "changed-meanwhile", 409, "Changed meanwhile", "Somebody else changed the domain at the same time. Look at it, and try again.");
 
     public static Problem Invalid(string pointer, string detail) =>
         new("invalid-field", 422, "Invalid field", detail) { Errors = [new(pointer, "invalid-field", detail)] };

@@ -72,7 +72,8 @@ static class DkimTags
             if (equals <= 0)
                 return false;
             var name = tag[..equals].TrimEnd(' ', '\t', '\r', '\n');
-            if (name.Length == 0 || name.AsSpan().ContainsAny(" \t\r\n") || !tags.TryAdd(name, tag[(equals + 1)..].TrimStart(' ', '\t', '\r', '\n')))
+            var value = tag[(equals + 1)..].TrimStart(' ', '\t', '\r', '\n');
+            if (name.Length == 0 || name.AsSpan().ContainsAny(" \t\r\n") || !tags.TryAdd(name, value))
                 return false;
         }
         return tags.Count > 0;

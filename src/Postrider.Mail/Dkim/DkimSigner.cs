@@ -95,8 +95,8 @@ public sealed class DkimSigner(string domain, string selector, DkimKey key)
     byte[] Unsigned(List<byte[]> list, ReadOnlySpan<byte> bodyHash, DateTimeOffset at, DateTimeOffset? expiresAt)
     {
         var text = new StringBuilder(512);
-        text.Append(CultureInfo.InvariantCulture, $"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n\td={Domain};\r\n\ts={Selector};");
-        text.Append(CultureInfo.InvariantCulture, $" t={at.ToUnixTimeSeconds()};");
+        text.Append("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;");
+        text.Append(CultureInfo.InvariantCulture, $"\r\n\td={Domain};\r\n\ts={Selector}; t={at.ToUnixTimeSeconds()};");
         if (expiresAt is { } end)
             text.Append(CultureInfo.InvariantCulture, $" x={end.ToUnixTimeSeconds()};");
         text.Append("\r\n\th=");

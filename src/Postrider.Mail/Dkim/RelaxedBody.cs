@@ -6,8 +6,8 @@ namespace Postrider.Mail.Dkim;
 /// The relaxed form of a message's body (RFC 6376 §3.4.4), in one pass over pieces of any size: runs of white space become one space, none
 /// stays at the end of a line, and no empty line at the end of the body.
 /// </summary>
-/// <remarks>A bare CR or LF counts as a line end, because <see cref="Smtp.DotStuffer"/> makes one of it: the signature is for what goes over
-/// the wire.</remarks>
+/// <remarks>A bare CR or LF counts as a line end, because <see cref="Smtp.DotStuffer"/> makes one of it: the signature is for what goes
+/// over the wire.</remarks>
 struct RelaxedBody
 {
     long _emptyLines;   // seen and not written: they are only kept before more text

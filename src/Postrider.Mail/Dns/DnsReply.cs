@@ -36,7 +36,8 @@ ref struct DnsReply
 
     /// <param name="query">What was asked: its id and its question must come back.</param>
     /// <param name="reply">As it came.</param>
-    public static DnsReplyKind Read(ReadOnlySpan<byte> query, string name, DnsRecordType type, ReadOnlySpan<byte> reply, out DnsAnswer answer)
+    public static DnsReplyKind Read(
+        ReadOnlySpan<byte> query, string name, DnsRecordType type, ReadOnlySpan<byte> reply, out DnsAnswer answer)
     {
         answer = DnsAnswer.Failed("the answer cannot be read");
         if (reply.Length < DnsQuery.HeaderBytes || !reply[..2].SequenceEqual(query[..2]) || (reply[2] & 0x80) == 0)
@@ -75,8 +76,8 @@ ref struct DnsReply
         var found = new List<(string Owner, int Order, string Text)>();
         for (var i = 0; i < count; i++)
         {
-            if (!TryName(out var owner) || !TryNumber(out var kind) || !TryNumber(out var family) || !TrySkip(4) || !TryNumber(out var length)
-                || length > _reply.Length - _at)
+            if (!TryName(out var owner) || !TryNumber(out var kind) || !TryNumber(out var family) || !TrySkip(4)
+                || !TryNumber(out var length) || length > _reply.Length - _at)
                 return unreadable;
             var end = _at + length;
             if (family == 1 && kind == TypeCname)

@@ -68,7 +68,8 @@ public sealed class DnsResolver(IReadOnlyList<IPEndPoint> servers, TimeProvider 
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return DnsAnswer.Failed(string.Create(CultureInfo.InvariantCulture, $"{server} did not answer within {timeout.TotalSeconds:0.#} s"));
+            return DnsAnswer.Failed(string.Create(
+                CultureInfo.InvariantCulture, $"{server} did not answer within {timeout.TotalSeconds:0.#} s"));
         }
         catch (Exception fault) when (fault is SocketException or IOException)
         {

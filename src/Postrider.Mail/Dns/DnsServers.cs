@@ -63,5 +63,6 @@ public static class DnsServers
     }
 
     // The parser takes 53 for 0.0.0.53.
-    static bool IsWritten(IPAddress address, string text) => address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text;
+    static bool IsWritten(IPAddress address, string text) =>
+        address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text;
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Postrider.Messages;
 using Postrider.Routing;
+using Postrider.Senders;
 
 namespace Postrider.Api;
 
@@ -15,6 +16,7 @@ namespace Postrider.Api;
         typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>),
         typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
+        typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -33,6 +35,8 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(RouteListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
+[JsonSerializable(typeof(DomainAnswer))]
+[JsonSerializable(typeof(DomainListAnswer))]
 [JsonSerializable(typeof(InboxAnswer))]
 [JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]

@@ -45,6 +45,7 @@ static class ApiRoutes
         app.MapTransports();
         app.MapTransportTest();
         app.MapPauses();
+        app.MapDomains();
         app.MapInbox();
         app.MapFeedback();
         app.MapCallbacks();

@@ -105,6 +105,15 @@ sealed record PauseShape(
     [property: Description("transactional or bulk.")] string? Stream, string? Route,
     [property: Description("Shown to people.")] string? Reason);
 
+/// <summary>Body of <c>POST /domains</c>.</summary>
+sealed record DomainShape(
+    string Name,
+    [property: Description("Names the key in the DNS. Default: a random one.")] string? Selector,
+    [property: Description("Sign and verify names below it too. Default: false.")] bool? Subdomains);
+
+/// <summary>Body of <c>POST /domains/{name}/keys</c>; may be left out.</summary>
+sealed record DomainKeyShape([property: Description("Names the key in the DNS. Default: a random one.")] string? Selector);
+
 /// <summary>A refusal (RFC 9457). Under /emails it has the members that Resend's SDKs read, too.</summary>
 sealed record ProblemShape(
     [property: Description("Where it is explained: /problems/{slug}.")] string Type,

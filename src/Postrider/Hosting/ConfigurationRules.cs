@@ -1,6 +1,8 @@
 using Postrider.Delivery;
 using Postrider.Mail.Addresses;
+using Postrider.Mail.Dns;
 using Postrider.Mail.Smtp;
+using Postrider.Senders;
 using Postrider.Submission;
 
 namespace Postrider.Hosting;
@@ -32,6 +34,9 @@ static class ConfigurationRules
             configuration.Fault(nameof(options.AllowRecipients), fault);
         if (configuration.Submission.Rate is { Length: > 0 } rate && !Routing.Rate.TryParse(rate, out _))
             configuration.Fault("Submission:Rate", "is recipients per time, such as 50/s or 10000/d, with so many at once 50/s,500");
+        DnsServers.Parse(configuration.Get<SenderOptions>().Dns, out var addresses);
+        foreach (var fault in addresses)
+            configuration.Fault(nameof(SenderOptions.Dns), fault);
         if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
             configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
         if (options.CertificateKey is not null && options.Certificate is null)

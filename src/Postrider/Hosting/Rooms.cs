@@ -9,6 +9,7 @@ using Postrider.Providers.Ses;
 using Postrider.Providers.Simulated;
 using Postrider.Providers.Smtp;
 using Postrider.Routing;
+using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Submission;
 
@@ -21,6 +22,7 @@ static class Rooms
     [
         new("", typeof(PostriderOptions)),
         new("", typeof(RoutingOptions)),
+        new("", typeof(SenderOptions)),
         new("Submission", typeof(SubmissionOptions)),
         new("Delivery", typeof(DeliveryOptions)),
         new("Storage", typeof(StorageOptions)),

@@ -10,6 +10,7 @@ using Postrider.Providers.Capture;
 using Postrider.Providers.Smtp;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Storage.Sqlite;
 using Postrider.Submission;
@@ -43,6 +44,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<SmtpListenerOptions>());
         services.AddSingleton(configuration.Get<StorageOptions>().ForMessagesOf(configuration.Submission.MaxMessageBytes));
         services.AddSingleton(configuration.Submission);
+        services.AddSingleton(configuration.Get<SenderOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -118,7 +120,9 @@ static class ServerBuilder
         {
             Router = sp.GetRequiredService<Router>(),
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
+            MaySendFrom = sp.GetRequiredService<SenderDomains>().MaySend,
         });
+        services.AddSenders();
         services.AddSingleton<MessageChanges>();
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
@@ -196,6 +200,7 @@ static class ServerBuilder
             services.GetRequiredService<MessageIds>().ContinueAfter(newest);
         await services.GetRequiredService<MasterKey>()
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
+        await services.GetRequiredService<SenderDomains>().LoadAsync(CancellationToken.None);
         var options = services.GetRequiredService<PostriderOptions>();
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
         services.GetRequiredService<FirstKey>().Text = made;

@@ -29,6 +29,9 @@ public sealed class TestServer : IAsyncDisposable
     }
 
     public WebApplication App { get; }
+
+    /// <summary>Where it keeps its data.</summary>
+    public string Folder => _folder;
     public Uri Address { get; }
 
     /// <summary>With all scopes of the first tenant.</summary>
@@ -54,6 +57,8 @@ public sealed class TestServer : IAsyncDisposable
             // Tests run where disks may be small.
             ["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000",
             ["POSTRIDER_STORAGE__BALLAST_BYTES"] = "0",
+            // Tests of several tenants are seldom about their senders.
+            ["POSTRIDER_REQUIRE_VERIFIED_SENDERS"] = "None",
         };
         foreach (var (name, value) in settings)
             variables[$"POSTRIDER_{name}"] = value;

@@ -93,6 +93,26 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task A_DKIM_key_is_made_with_its_record_in_short_strings_and_removed()
+    {
+        var run = await RunAsync("dkim", "new", "cli.example", "--selector", "s1");
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Contains("\ns1._domainkey.cli.example. 3600 IN TXT (\n    \"v=DKIM1; k=rsa; p=", run.Output, StringComparison.Ordinal);
+        Assert.All(run.Output.Split('\n').Where(line => line.StartsWith("    \"", StringComparison.Ordinal)),
+            line => Assert.InRange(line.Length, 7, 261));
+        Assert.Contains("Then: postrider dkim check cli.example\n", run.Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("dkim", "activate", "cli.example", "s1")).ExitCode);
+        Assert.Contains("the key s1 goes on signing",
+            (await RunAsync("dkim", "new", "CLI.example", "--selector", "s2")).Output, StringComparison.Ordinal);
+        var list = (await RunAsync("dkim", "list")).Output;
+        Assert.Contains("signs", list, StringComparison.Ordinal);
+        Assert.Contains("record not seen yet", list, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("dkim", "remove", "cli.example", "s1")).ExitCode);
+        Assert.Equal(0, (await RunAsync("dkim", "remove", "cli.example")).ExitCode);
+        Assert.Equal((1, "postrider: There is nothing here.\n"), Failure(await RunAsync("dkim", "remove", "cli.example")));
+    }
+
+    [Fact]
     public async Task A_transport_is_tested_with_one_mail_that_is_stored_nowhere()
     {
         var before = await JsonAsync(null, "list", "--address", "tester@d.example");

@@ -106,7 +106,16 @@ public sealed class DomainCheckerTests : IAsyncDisposable
             Tenant = TenantId.First,
             Name = "mail.example.com",
             CreatedAt = DateTimeOffset.UnixEpoch,
-            Keys = [new SenderKey { Selector = "s1", CreatedAt = DateTimeOffset.UnixEpoch, PublicKey = Key.PublicKey, SealedPrivateKey = default }],
+            Keys =
+            [
+                new SenderKey
+                {
+                    Selector = "s1",
+                    CreatedAt = DateTimeOffset.UnixEpoch,
+                    PublicKey = Key.PublicKey,
+                    SealedPrivateKey = default,
+                },
+            ],
         }, default)).Items;
     }
 }

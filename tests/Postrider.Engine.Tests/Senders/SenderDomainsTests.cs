@@ -99,9 +99,9 @@ public sealed class SenderDomainsTests : IAsyncDisposable
             ("a@notwide.example", false), ("a@wide.example.net", false), ("a@example", false),
         })
         {
-            var address = EmailAddress.TryParse(from, new AddressRules { AllowSingleLabelDomain = true }, out var parsed, out _) ? parsed : null;
-            Assert.True(may == domains.MaySend(Ours, address!), from);
-            Assert.True(may == domains.SignerFor(Ours, address!.AsciiDomain) is not null, from);
+            Assert.True(EmailAddress.TryParse(from, new AddressRules { AllowSingleLabelDomain = true }, out var address, out _));
+            Assert.True(may == domains.MaySend(Ours, address), from);
+            Assert.True(may == domains.SignerFor(Ours, address.AsciiDomain) is not null, from);
         }
         Assert.Equal("wide.example", domains.SignerFor(Ours, "a.b.wide.example")!.Domain);
     }
@@ -193,8 +193,11 @@ public sealed class SenderDomainsTests : IAsyncDisposable
     [InlineData("ü")]
     [InlineData("a;b")]
     [InlineData("a23456789012345678901234567890123456789012345678901234567890123x")]
-    public async Task What_is_no_selector_is_refused(string selector) =>
-        Assert.Equal(("invalid-field", "/selector"), Fault(await (await OpenAsync()).AddAsync(Ours, "example.com", selector, false, default)));
+    public async Task What_is_no_selector_is_refused(string selector)
+    {
+        var domains = await OpenAsync();
+        Assert.Equal(("invalid-field", "/selector"), Fault(await domains.AddAsync(Ours, "example.com", selector, false, default)));
+    }
 
     [Fact]
     public async Task A_domain_or_selector_that_is_there_is_refused_and_keys_are_few()
@@ -232,8 +235,8 @@ public sealed class SenderDomainsTests : IAsyncDisposable
         var sealer = new Sealer(MasterKey.Parse(Convert.ToBase64String(new byte[32]), "test"), Entropy.System);
         var resolver = new DnsResolver([_dns.Address], TimeProvider.System, bytes => RandomNumberGenerator.Fill(bytes.Span));
         var domains = new SenderDomains(
-            new SqliteSenderStore(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock), _clock,
-            new SenderOptions { RequireVerifiedSenders = require, MaxSenderDomains = most });
+            new SqliteSenderStore(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock),
+            _clock, new SenderOptions { RequireVerifiedSenders = require, MaxSenderDomains = most });
         await domains.LoadAsync(default);
         return domains;
     }
@@ -241,7 +244,8 @@ public sealed class SenderDomainsTests : IAsyncDisposable
     static async Task<SenderDomain> AddAsync(SenderDomains domains, string name, string? selector = null, bool subdomains = false) =>
         (await domains.AddAsync(Ours, name, selector, subdomains, default)).Domain!;
 
-    static async Task<SenderDomain> CheckAsync(SenderDomains domains, string name) => (await domains.CheckAsync(Ours, name, default)).Domain!;
+    static async Task<SenderDomain> CheckAsync(SenderDomains domains, string name) =>
+        (await domains.CheckAsync(Ours, name, default)).Domain!;
 
     static (string Slug, string? Pointer) Fault(DomainResult result) =>
         (result.Problem!.Slug, result.Problem.Errors is [var fault, ..] ? fault.Pointer : null);

@@ -25,7 +25,7 @@ public sealed class DnsReplyTests
         ["a pointer behind the end"] = [0xFF, 0xFF, .. Rest(1, 0)],
         ["a reserved form of label"] = [0x80, 1, .. Rest(1, 0)],
         ["a label over the end"] = [63, 1, 2],
-        ["a name over 255"] = [.. Enumerable.Repeat((byte[])[50, .. new byte[50].Select(_ => (byte)'a')], 6).SelectMany(l => l), 0, .. Rest(1, 0)],
+        ["a name over 255"] = [.. ScriptedDns.Name(string.Join('.', Enumerable.Repeat(new string('a', 50), 6))), .. Rest(1, 0)],
         ["a dot inside a label"] = [1, (byte)'.', 0, .. Rest(2, 1, 0)],
         ["data over the end"] = [0xC0, 12, .. Rest(200, 1)],
         ["a string over its record"] = [0xC0, 12, .. Rest(2, 200, 0)],
@@ -84,7 +84,10 @@ public sealed class DnsReplyTests
     }
 
     static byte[] Header(int answers) =>
-        [Query[0], Query[1], 0x81, 0x80, 0, 1, (byte)(answers >> 8), (byte)answers, 0, 0, 0, 0, .. ScriptedDns.Name("example.com"), 0, 16, 0, 1];
+    [
+        Query[0], Query[1], 0x81, 0x80, 0, 1, (byte)(answers >> 8), (byte)answers, 0, 0, 0, 0,
+        .. ScriptedDns.Name("example.com"), 0, 16, 0, 1,
+    ];
 
     /// <summary>TXT, IN, a time to live, and data of which only the given octets are there.</summary>
     static byte[] Rest(int length, params byte[] data) => [0, 16, 0, 1, 0, 0, 0, 60, 0, (byte)length, .. data];

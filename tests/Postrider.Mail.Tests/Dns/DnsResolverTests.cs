@@ -135,7 +135,8 @@ public sealed class DnsResolverTests : IAsyncDisposable
         };
         var clock = new ManualClock();
         var many = Enumerable.Repeat(_server.Address, 8).ToArray();
-        var asking = new DnsResolver(many, clock, bytes => RandomNumberGenerator.Fill(bytes.Span)).AskAsync("example.com", DnsRecordType.Txt, default);
+        var resolver = new DnsResolver(many, clock, bytes => RandomNumberGenerator.Fill(bytes.Span));
+        var asking = resolver.AskAsync("example.com", DnsRecordType.Txt, default);
         await clock.AdvanceUntilAsync(() => asking.IsCompleted, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         Assert.Equal(DnsOutcome.Failed, (await asking).Outcome);
         Assert.InRange(clock.GetElapsedTime(0), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(11));
@@ -173,7 +174,8 @@ public sealed class DnsResolverTests : IAsyncDisposable
         Assert.Empty(_server.Questions);
     }
 
-    Task<DnsAnswer> AskAsync(string name, DnsRecordType type = DnsRecordType.Txt) => Resolver(TimeProvider.System).AskAsync(name, type, default);
+    Task<DnsAnswer> AskAsync(string name, DnsRecordType type = DnsRecordType.Txt) =>
+        Resolver(TimeProvider.System).AskAsync(name, type, default);
 
     DnsResolver Resolver(TimeProvider clock) => new([_server.Address], clock, bytes => RandomNumberGenerator.Fill(bytes.Span));
 }
@@ -206,8 +208,10 @@ public sealed class DnsServersTests
     }
 
     [Theory]
-    [InlineData("# a comment\nsearch example.com\nnameserver 192.0.2.1\r\n\tnameserver  2001:db8::1 # x\nnameserver nonsense\noptions edns0\n", "192.0.2.1:53 [2001:db8::1]:53")]
-    [InlineData("nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n", "10.0.0.1:53 10.0.0.2:53 10.0.0.3:53")]
+    [InlineData("# a comment\nsearch example.com\nnameserver 192.0.2.1\r\n\tnameserver  2001:db8::1 # x\nnameserver nonsense\n",
+        "192.0.2.1:53 [2001:db8::1]:53")]
+    [InlineData("nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n",
+        "10.0.0.1:53 10.0.0.2:53 10.0.0.3:53")]
     [InlineData("", "127.0.0.1:53")]
     public void Servers_of_the_system(string file, string expected) => Assert.Equal(expected, string.Join(' ', DnsServers.OfSystem(file)));
 

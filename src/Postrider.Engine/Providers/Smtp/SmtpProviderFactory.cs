@@ -13,8 +13,9 @@ namespace Postrider.Providers.Smtp;
 /// <c>auth=plain|login|xoauth2</c>, with
 /// <c>,insecure</c> credentials go also without TLS or to a certificate that does not verify; to loopback they always do · <c>helo=</c> the
 /// name
-/// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection · <c>dkim=on|off</c>: off where
-/// the server signs itself, or rewrites what we would sign · <c>return_path=ours|sender</c>: sender where the server takes no other MAIL FROM.
+/// for EHLO · <c>ca=</c> a PEM file with one more authority to trust · <c>messages=100</c> on one connection · <c>dkim=on|off</c>: off
+/// where the server signs itself, or rewrites what we would sign · <c>return_path=ours|sender</c>: sender where the server takes no other
+/// MAIL FROM.
 /// </remarks>
 /// <param name="signers">Null: nothing is signed.</param>
 /// <param name="paths">Null: reports of failure go to the sender.</param>

@@ -11,18 +11,21 @@ namespace Postrider.Storage.Sqlite;
 public sealed class SqliteSenderStore(SqliteStore store) : ISenderStore
 {
     const string DomainColumns = "tenant, name, subdomains, created, verified, checks, revision";
-    const string KeyColumns = "selector, created, active, public_key AS PublicKey, sealed_key AS SealedKey";
+    const string KeyColumns = "tenant, domain, selector, created, active, public_key AS PublicKey, sealed_key AS SealedKey";
 
-    public Task<IReadOnlyList<StoredSenderDomain>> LoadAsync(CancellationToken ct) => store.ReadAsync<IReadOnlyList<StoredSenderDomain>>(connection =>
+    public Task<IReadOnlyList<StoredSenderDomain>> LoadAsync(CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<StoredSenderDomain>>(Load, ct);
+
+    static StoredSenderDomain[] Load(SqliteConnection connection)
     {
-        var keys = connection.Query<KeyRow>($"SELECT tenant, domain, {KeyColumns} FROM dkim_keys ORDER BY tenant, domain, created, selector")
+        var keys = connection.Query<KeyRow>($"SELECT {KeyColumns} FROM dkim_keys ORDER BY tenant, domain, created, selector")
             .ToLookup(key => (key.Tenant, key.Domain));
         return
         [
             .. connection.Query<DomainRow>($"SELECT {DomainColumns} FROM sender_domains")
                 .Select(row => row.ToDomain(keys[(row.Tenant, row.Name)])),
         ];
-    }, ct);
+    }
 
     public Task<StoredSenderDomain?> FindAsync(TenantId tenant, string name, CancellationToken ct) => store.ReadAsync(connection =>
     {
@@ -30,7 +33,7 @@ public sealed class SqliteSenderStore(SqliteStore store) : ISenderStore
         var row = connection.QuerySingleOrDefault<DomainRow>(
             $"SELECT {DomainColumns} FROM sender_domains WHERE (tenant, name) = (@tenant, @name)", place);
         return row?.ToDomain(connection.Query<KeyRow>(
-            $"SELECT tenant, domain, {KeyColumns} FROM dkim_keys WHERE (tenant, domain) = (@tenant, @name) ORDER BY created, selector", place));
+            $"SELECT {KeyColumns} FROM dkim_keys WHERE (tenant, domain) = (@tenant, @name) ORDER BY created, selector", place));
     }, ct);
 
     public Task<bool> AddAsync(SenderDomain domain, CancellationToken ct) => store.WriteAsync(connection =>

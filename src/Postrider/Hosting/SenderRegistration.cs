@@ -1,0 +1,43 @@
+using Postrider.Mail.Dns;
+using Postrider.Providers;
+using Postrider.Senders;
+using Postrider.Storage.Sqlite;
+
+namespace Postrider.Hosting;
+
+/// <summary>Puts sender domains into the process: where they are kept, who is asked about them, and who signs.</summary>
+static class SenderRegistration
+{
+    const string ResolvConf = "/etc/resolv.conf";
+
+    public static void AddSenders(this IServiceCollection services)
+    {
+        services.AddSingleton<ISenderStore, SqliteSenderStore>();
+        services.AddSingleton<SenderKeys>();
+        services.AddSingleton(sp =>
+        {
+            var entropy = sp.GetRequiredService<Entropy>();
+            return new DnsResolver(Servers(sp.GetRequiredService<SenderOptions>()), sp.GetRequiredService<TimeProvider>(),
+                bytes => entropy.Fill(bytes.Span));
+        });
+        services.AddSingleton(sp => new DomainChecker(sp.GetRequiredService<DnsResolver>(), sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<PostriderOptions>().BounceDomain is { Length: > 0 } bounces ? bounces : null));
+        services.AddSingleton<SenderDomains>();
+        services.AddSingleton<SignerLookup>(sp => sp.GetRequiredService<SenderDomains>().SignerFor);
+    }
+
+    /// <summary>Without a readable file of the system none: the checks then say what to set.</summary>
+    static IReadOnlyList<System.Net.IPEndPoint> Servers(SenderOptions options)
+    {
+        if (DnsServers.Parse(options.Dns, out _) is { Count: > 0 } given)
+            return given;
+        try
+        {
+            return DnsServers.OfSystem(File.ReadAllText(ResolvConf));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}
