@@ -3,7 +3,7 @@ using Postrider.Messages;
 namespace Postrider.Submission;
 
 /// <summary>The faults of one request, gathered so that the caller hears of all at once.</summary>
-sealed class Faults
+public sealed class Faults
 {
     /// <summary>More are counted, not listed: a list of 10,000 bad addresses must not make an answer of megabytes.</summary>
     const int MaxListed = 100;

@@ -3,13 +3,13 @@ using Postrider.Messages;
 namespace Postrider.Submission;
 
 /// <summary>A request that has no fault, as the store wants it.</summary>
-sealed record CheckedSubmission
+public sealed record CheckedSubmission
 {
     /// <summary>Of a message that came whole without its bytes: see <see cref="ContentFor"/>.</summary>
     public required MessageContent Content { get; init; }
 
     /// <summary>Null for a message that is rendered.</summary>
-    public RawMessage? Raw { get; init; }
+    internal RawMessage? Raw { get; init; }
 
     /// <summary>Empty where each destination gets a message of its own.</summary>
     public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
@@ -31,7 +31,7 @@ sealed record CheckedSubmission
 }
 
 /// <summary>Checks a request, all of it, and turns it into what is stored. Touches nothing outside.</summary>
-sealed class SubmissionCheck(SubmissionOptions options)
+public sealed class SubmissionCheck(SubmissionOptions options)
 {
     /// <summary>Null exactly when <paramref name="faults"/> has any.</summary>
     public CheckedSubmission? Message(SubmissionRequest request, DateTimeOffset now, Faults faults)

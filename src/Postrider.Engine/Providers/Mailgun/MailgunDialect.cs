@@ -75,6 +75,8 @@ public sealed class MailgunDialect : IDialect
 
     static string Words(Problem problem)
     {
+        if (problem.Slug == "sandbox")
+            return "Free accounts are for test purposes only. Please upgrade or add the address to authorized recipients";
         var fault = problem.Errors.FirstOrDefault(error => error.Slug == "invalid-address");
         return fault?.Pointer.Split('/') switch
         {
@@ -86,7 +88,7 @@ public sealed class MailgunDialect : IDialect
 
     static int StatusOf(Problem problem) => problem switch
     {
-        { Slug: "no-such-template" } => 400,
+        { Slug: "no-such-template" or "sandbox" } => 400,
         { Status: 403 or 404 or 413 or 429 or >= 500 } => problem.Status,
         _ => 400,
     };

@@ -67,9 +67,12 @@ public sealed class SesDialect : IDialect
             { Slug: "unverified-sender" } => (400, "MailFromDomainNotVerifiedException"),
             { Slug: "missing-credential" } => (403, "MissingAuthenticationTokenException"),
             { Slug: "no-such-call" } => (404, "UnknownOperationException"),
+            { Slug: "sandbox" } => (400, "MessageRejected"),
+            { Slug: "suspended" } => (400, "AccountSuspendedException"),
             { Status: 401 } => (403, "UnrecognizedClientException"),
             { Status: 403 } => (403, "AccessDeniedException"),
             { Status: 404 } => (404, "NotFoundException"),
+            { Status: 413 } => (413, "RequestEntityTooLargeException"),
             { Status: 429 } => (429, "TooManyRequestsException"),
             { Status: >= 500 } => (problem.Status == 503 ? 503 : 500, "InternalServiceErrorException"),
             _ => (400, "BadRequestException"),
@@ -79,6 +82,8 @@ public sealed class SesDialect : IDialect
         {
             "UnrecognizedClientException" => "The security token included in the request is invalid.",
             "MissingAuthenticationTokenException" => "Missing Authentication Token",
+            _ when problem.Slug == "sandbox" => "Email address is not verified. The following identities failed the check in region "
+                + $"US-EAST-1: {problem.Errors[0].Detail}",
             _ => problem.Detail,
         });
         return problem.RetryAfter is { } wait

@@ -22,7 +22,7 @@ sealed class DialectEndpoint(
             await ProblemWriter.WriteAsync(context, SubmissionProblems.Draining);
             return;
         }
-        var call = Read(context, path);
+        var call = DialectCall.Read(context, path);
         var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(dialect, call) : (null, DialectProblems.NoSuchCall);
         var answer = caller is null ? dialect.Refuse(problem!) : await AnswerAsync(context, dialect, call, caller);
         await answer.WriteAsync(context);
@@ -143,15 +143,6 @@ sealed class DialectEndpoint(
         hash.AppendData(call.Body.Span);
         return hash.GetHashAndReset();
     }
-
-    static InboundCall Read(HttpContext context, string path) => new()
-    {
-        Method = context.Request.Method,
-        Path = path,
-        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
-        Headers = [.. context.Request.Headers.SelectMany(
-            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
-    };
 
     /// <param name="Secret">Null where the key itself was presented.</param>
     sealed record Caller(Principal Principal, string? Secret);

@@ -1,10 +1,22 @@
+using Microsoft.AspNetCore.Http.Features;
 using Postrider.Providers;
 
 namespace Postrider.Api.Dialects;
 
 /// <summary>A request that speaks a vendor's API: what goes wrong with it is told in that vendor's shape.</summary>
 /// <param name="Path">Without a prefix of ours.</param>
-sealed record DialectCall(IDialect Dialect, string Path);
+sealed record DialectCall(IDialect Dialect, string Path)
+{
+    /// <summary>The request without its body.</summary>
+    public static InboundCall Read(HttpContext context, string path) => new()
+    {
+        Method = context.Request.Method,
+        Path = path,
+        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
+        Headers = [.. context.Request.Headers.SelectMany(
+            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
+    };
+}
 
 /// <summary>Finds the requests that speak a vendor's API: at the root, where the vendors' paths do not clash, or below the vendor's name
 /// (<c>/sendgrid/v3/mail/send</c>). SDKs double slashes when their base address ends in one, so runs of them count as one.</summary>
@@ -20,10 +32,10 @@ sealed class DialectPaths(RequestDelegate next, IEnumerable<IDialect> dialects)
         var path = context.Request.Path.Value ?? "";
         if (path.Contains("//", StringComparison.Ordinal))
             context.Request.Path = path = Collapse(path);
-        if (IsBelow(path, ResendPrefix))
-            context.Request.Path = path[ResendPrefix.Length..];
-        else if (Find(path) is { } call)
+        if (Find(path) is { } call)
             context.Features.Set(call);
+        else if (IsBelow(path, ResendPrefix))
+            context.Request.Path = path[ResendPrefix.Length..];
         return next(context);
     }
 

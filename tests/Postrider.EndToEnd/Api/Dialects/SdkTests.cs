@@ -72,6 +72,14 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
             ],
             calls.Ok("recipient variables").AsArray().Select(mail => (Text(mail, "to"), Text(mail, "subject"), Text(mail, "text"),
                 Json(mail, "headers"))));
+        foreach (var (call, to) in new[]
+            { ("mime as a string", "mime0@mg.example"), ("mime as bytes", "mime1@mg.example,mime2@mg.example") })
+        {
+            var mail = calls.Ok(call);
+            Assert.Equal((to, "visible@mg.example", "raw ü", "raw text"), (string.Join(',', mail["envelope"]!.AsArray()),
+                Text(mail, "to"), Text(mail, "subject"), Text(mail, "text")));
+            Assert.Equal("[\"X-Custom: v1\"]", Json(mail, "headers"));
+        }
         Assert.Equal("""{"status":200,"words":"Queued. Thank you."}""", calls.Ok("test mode").ToJsonString());
         Assert.Equal(0, await CountAsync("sandbox@mg.example"));
         Assert.Equal(At(calls.Ok("later"), "at").ToUnixTimeSeconds(), At(calls.Ok("later"), "message", "send_at").ToUnixTimeSeconds());
@@ -100,6 +108,13 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
 
         AssertFull(calls.Ok("full"), "full@ses.example", "b@ses.example", "c@ses.example", "d@ses.example");
         Assert.Equal("42", Text(calls.Ok("full"), "message", "metadata", "order_id"));
+        foreach (var (call, to, shown) in new[] { ("raw", "raw@ses.example", "visible@ses.example"),
+            ("raw without an envelope", "bare@ses.example,hidden@ses.example", "bare@ses.example") })
+        {
+            var mail = calls.Ok(call);
+            Assert.Equal((to, shown, "", "raw ü", "raw text"), (string.Join(',', mail["envelope"]!.AsArray()), Text(mail, "to"),
+                Text(mail, "bcc"), Text(mail, "subject"), Text(mail, "text")));
+        }
         Assert.Equal("true", calls.Ok("account").ToJsonString());
         Assert.Equal("true", calls.Ok("slashes").ToJsonString());
         // The answer to the first attempt never came; the second is the same call, and the mail goes out once.

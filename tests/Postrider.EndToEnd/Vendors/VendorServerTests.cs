@@ -1,0 +1,126 @@
+using System.Collections;
+using System.Net;
+using System.Net.Http.Json;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Postrider.Cli;
+using Postrider.EndToEnd.Api;
+using Postrider.Providers;
+using Postrider.Providers.Ses;
+using Postrider.Vendors;
+using Xunit;
+
+namespace Postrider.EndToEnd.Vendors;
+
+/// <summary>The simulated vendors by themselves: keys, faults, control calls, and their callbacks to a server of ours.</summary>
+public sealed class VendorServerTests
+{
+    [Theory]
+    [InlineData("ses")]
+    [InlineData("sendgrid")]
+    [InlineData("mailgun")]
+    [InlineData("postmark")]
+    [InlineData("resend")]
+    public async Task What_was_submitted_arrives_and_the_signed_callbacks_find_their_message(string vendor)
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        var writer = vendors.Services.GetRequiredService<VendorCallbacks>().WriterOf(vendor);
+        var option = vendor == "ses"
+            ? $"topics={Uri.EscapeDataString(SesCallbacks.Topic)}"
+            : $"callback_key={Uri.EscapeDataString(writer.Key)}";
+        await using var server = await TestServer.StartAsync(
+            services =>
+            {
+                // The simulated topic's certificate is not where Amazon's are.
+                if (writer is SesCallbacks ses)
+                    services.RemoveAll<IFeedbackReader>().AddSingleton<IFeedbackReader>(
+                        new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(ses.Certificate)));
+            },
+            ("TRANSPORTS", vendors.Dsn(vendor, option)));
+        var transport = JsonNode.Parse(await server.Client.GetStringAsync("/transports"))!["data"]![0]!;
+        var path = new Uri((string)transport["callback_url"]!).AbsolutePath;
+        var url = Uri.EscapeDataString(new Uri(server.Address, path).ToString());
+        await vendors.SetAsync(vendor, $"bounce=gone@example.com&callbacks={url}");
+
+        var delivered = await SendAsync(server, "ann@example.com");
+        var bounced = await SendAsync(server, "gone@example.com");
+
+        var told = await server.GetEmailAsync(delivered, email => (string)email["recipients"]![0]!["status"]! is "delivered");
+        Assert.Equal("complete", (string)told["status"]!);
+        await server.GetEmailAsync(bounced, email => (string)email["recipients"]![0]!["status"]! is "bounced");
+        var mail = (await vendors.MailsAsync(vendor))[1]!;
+        Assert.Equal(("Ihre Bestellung: ä", "ann@example.com"), ((string)mail["subject"]!, (string)mail["recipients"]![0]!["email"]!));
+        Assert.StartsWith(delivered, (string)mail["postrider_id"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Given_keys_are_asked_for_and_signatures_checked()
+    {
+        await using var vendors = await VendorHost.StartAsync("ID:OTHER", "KEY");
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", $"{vendors.Dsn("ses")} {vendors.Dsn("sendgrid")}"));
+
+        var email = await server.GetEmailAsync(await SendAsync(server, "ann@example.com"), e => (string?)e["status"] != "incomplete");
+
+        Assert.Equal(["refused", "accepted"], email["attempts"]!.AsArray().Select(one => (string)one!["outcome"]!));
+        Assert.Contains("SignatureDoesNotMatch", (string)email["attempts"]![0]!["text"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Beyond_its_rate_a_vendor_throttles_until_the_next_second()
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await vendors.SetAsync("postmark", "rate=3&retry_after=1s");
+        using var client = new HttpClient { BaseAddress = vendors.Address };
+        var answers = new List<HttpResponseMessage>();
+        for (var n = 0; n < 20; n++)
+            answers.Add(await client.SendAsync(new HttpRequestMessage(HttpMethod.Post, "/email")
+            {
+                Content = TestServer.Json("""{"From":"a@b.example","To":"c@d.example","Subject":"s","TextBody":"t"}"""),
+                Headers = { { "X-Postmark-Server-Token", "any" } },
+            }));
+
+        Assert.Contains(answers, answer => answer.StatusCode == HttpStatusCode.OK);
+        var throttled = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
+        Assert.Equal("1", throttled.Headers.RetryAfter!.ToString());
+        Assert.Equal(429, (int)(await throttled.Content.ReadFromJsonAsync<JsonNode>())!["ErrorCode"]!);
+    }
+
+    [Theory]
+    [InlineData("latency=fast", "latency")]
+    [InlineData("fail=2", "fail")]
+    [InlineData("refuse=5", "refuse")]
+    [InlineData("speed=1", "there is no option 'speed'")]
+    public async Task A_faulty_fault_is_refused_and_changes_nothing(string faults, string words)
+    {
+        await using var vendors = await VendorHost.StartAsync();
+
+        using var answer = await vendors.Client.PostAsync($"/vendors/ses/faults?{faults}", null);
+
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+        Assert.Contains(words, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("none", (string)JsonNode.Parse(await vendors.Client.GetStringAsync("/vendors"))![0]!["faults"]!);
+    }
+
+    [Theory]
+    [InlineData("nobody:fail=1", "begins with none of")]
+    [InlineData("mailgun:fail=x", "probability")]
+    public async Task The_command_names_a_faulty_fault(string fault, string words)
+    {
+        using var error = new StringWriter();
+
+        var code = await CommandLine.RunAsync(
+            ["vendors", "--port", "0", "--fault", fault], new CommandInput(new Hashtable(), null), TextWriter.Null, error);
+
+        Assert.Equal(2, code);
+        Assert.Contains(words, error.ToString(), StringComparison.Ordinal);
+    }
+
+    static async Task<string> SendAsync(TestServer server, string to)
+    {
+        using var answer = await server.Client.PostAsJsonAsync("/emails",
+            new { from = "shop@example.org", to, subject = "Ihre Bestellung: ä", text = "t" });
+        return (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["id"]!;
+    }
+}
