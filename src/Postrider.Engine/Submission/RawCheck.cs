@@ -57,7 +57,7 @@ static class RawCheck
         {
             From = from,
             ReplyTo = Shown(message.Headers, "Reply-To", options.AddressRules),
-            Subject = message.Headers.Find("Subject")?.Text ?? "",
+            Subject = Shortened(message.Headers.Find("Subject")?.Text ?? ""),
             ReversePath = path,
         };
         return new CheckedRaw(new RawMessage(message, request.RemovedHeaders), content, recipients);
@@ -96,7 +96,8 @@ static class RawCheck
     }
 
     /// <summary>Those of the envelope, each as what the headers show him; without an envelope those of the headers.</summary>
-    static IReadOnlyList<MessageRecipient> Recipients(SubmissionRequest request, HeaderBlock headers, SubmissionOptions options, Faults faults)
+    static IReadOnlyList<MessageRecipient> Recipients(
+        SubmissionRequest request, HeaderBlock headers, SubmissionOptions options, Faults faults)
     {
         AddressText[] given = [.. request.To, .. request.Cc, .. request.Bcc];
         if (given.Length == 0)
@@ -135,6 +136,13 @@ static class RawCheck
             faults.Add(pointer, "invalid-address", $"The {name} header is refused: {fault.Describe()}.");
             return [];
         }
+    }
+
+    /// <summary>For lists and search; the message keeps all of it.</summary>
+    static string Shortened(string subject)
+    {
+        const int Most = 2_000;
+        return subject.Length <= Most ? subject : subject[..(char.IsHighSurrogate(subject[Most - 1]) ? Most - 1 : Most)];
     }
 
     /// <summary>The mailboxes as far as they can be read: the bytes go out as they are all the same.</summary>

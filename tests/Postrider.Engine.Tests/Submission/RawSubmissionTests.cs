@@ -56,12 +56,24 @@ public sealed class RawSubmissionTests
     }
 
     [Fact]
+    public void A_subject_beyond_measure_is_cut_where_it_is_shown_only()
+    {
+        var line = "\n " + new string('x', 900);
+        var subject = string.Concat(Enumerable.Repeat(line, 20));
+        var entry = Accepted(Raw($"Subject:{subject}\nFrom: ann@example.org\n\n", "b@example.com"));
+
+        Assert.Equal(2_000, entry.Content.Subject.Length);
+        Assert.Contains($"Subject:{subject}\n".ReplaceLineEndings("\r\n"), Sent(entry), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_an_envelope_the_headers_name_the_recipients_and_blind_ones_are_not_passed_on()
     {
         var entry = Accepted(Raw("Bcc: eve@example.com,\n fay@example.com\n" + Mime + "Bcc: not a header\n"));
 
         Assert.Equal(
-            ["0 To Bob <bob@example.com>", "1 To carl@example.com", "2 Cc dora@example.com", "3 Bcc eve@example.com", "4 Bcc fay@example.com"],
+            ["0 To Bob <bob@example.com>", "1 To carl@example.com", "2 Cc dora@example.com", "3 Bcc eve@example.com",
+                "4 Bcc fay@example.com"],
             Describe(entry.Recipients));
         Assert.Equal((Mime + "Bcc: not a header\n").ReplaceLineEndings("\r\n"), Sent(entry));
     }
@@ -156,7 +168,8 @@ public sealed class RawSubmissionTests
             To = To("bob@example.com"),
         };
 
-        Assert.Equal("From: ann@example.org\r\nDate: x\r\nMessage-ID: <x@y>\r\n\r\none\r\ntwo\r\nthree\r\nfour\r\n", Sent(Accepted(request)));
+        Assert.Equal("From: ann@example.org\nDate: x\nMessage-ID: <x@y>\n\none\ntwo\nthree\nfour\n".ReplaceLineEndings("\r\n"),
+            Sent(Accepted(request)));
     }
 
     [Fact]
