@@ -57,7 +57,8 @@ sealed class SmtpInstructions
             case "METADATA":
                 var text = field.Text;
                 var equals = text.IndexOf('=', StringComparison.Ordinal);
-                _metadata.Add(new MetadataEntry(equals < 0 ? text : text[..equals].TrimEnd(), equals < 0 ? "" : text[(equals + 1)..].TrimStart()));
+                _metadata.Add(equals < 0
+                    ? new MetadataEntry(text, "") : new MetadataEntry(text[..equals].TrimEnd(), text[(equals + 1)..].TrimStart()));
                 return true;
             // What we put on mail ourselves, come back with a forwarded message.
             case "ID":

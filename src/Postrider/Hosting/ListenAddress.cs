@@ -23,8 +23,8 @@ public sealed record ListenAddress(string Host, int Port, bool IsTls)
             : After(text, "http://") is { } plain && TryParse(plain, 80, isTls: false, out address);
     }
 
-    /// <summary>Reads <c>host:port</c>, <c>smtp://host:port</c> or <c>smtps://host:port</c>. The port is 587 or 465 when left out (RFC 6409,
-    /// 8314).</summary>
+    /// <summary>Reads <c>host:port</c>, <c>smtp://host:port</c> or <c>smtps://host:port</c>. The port is 587 or 465 when left out (RFC
+    /// 6409, 8314).</summary>
     public static bool TryParseSmtp(string text, [NotNullWhen(true)] out ListenAddress? address) =>
         After(text, "smtps://") is { } secure ? TryParse(secure, 465, isTls: true, out address)
             : TryParse(After(text, "smtp://") ?? text, 587, isTls: false, out address);

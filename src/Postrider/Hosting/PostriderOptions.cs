@@ -19,8 +19,8 @@ public sealed class PostriderOptions
     /// sender.</summary>
     public string BounceDomain { get; set; } = "";
 
-    /// <summary>Addresses of SMTP submission, <c>host:port</c>, or <c>smtps://host:port</c> for TLS from the first byte; or <c>off</c>. Port 0
-    /// takes a free one.</summary>
+    /// <summary>Addresses of SMTP submission, <c>host:port</c>, or <c>smtps://host:port</c> for TLS from the first byte; or <c>off</c>.
+    /// Port 0 takes a free one.</summary>
     public string Smtp { get; set; } = "127.0.0.1:1025";
 
     /// <summary>Any of <c>api smtp worker scheduler dashboard</c>. Default: all.</summary>
@@ -43,7 +43,8 @@ public sealed class PostriderOptions
     /// <summary>Staging: only addresses that match one of these patterns leave, <c>*@example.com you@example.org</c>. Empty: all.</summary>
     public string AllowRecipients { get; set; } = "";
 
-    /// <summary>PEM or PFX file for https, and for SMTP with TLS. Default: a self-signed certificate in the data folder, made on first use.</summary>
+    /// <summary>PEM or PFX file for https, and for SMTP with TLS. Default: a self-signed certificate in the data folder, made on first
+    /// use.</summary>
     public string? Certificate { get; set; }
 
     /// <summary>PEM file with the certificate's key, readable by its owner only; null when <see cref="Certificate"/> holds both.</summary>

@@ -8,8 +8,8 @@ namespace Postrider.Hosting;
 /// <summary>The certificate cannot be used; the message says what to do.</summary>
 sealed class CertificateException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The certificate of our https addresses and of SMTP: the configured one, or a self-signed one that is made in the data folder on first
-/// use.</summary>
+/// <summary>The certificate of our https addresses and of SMTP: the configured one, or a self-signed one that is made in the data folder
+/// on first use.</summary>
 static class ServerCertificate
 {
     const string FileName = "self-signed.pfx";

@@ -10,8 +10,8 @@ public sealed class SmtpListenerOptions
     /// <summary>The name we greet with. Default: the host of POSTRIDER_PUBLIC_URL, else this machine's name.</summary>
     public string HostName { get; set; } = "";
 
-    /// <summary>Networks whose clients send without a password, for the first tenant: <c>10.1.0.0/16 192.0.2.7</c>. Whoever can connect from
-    /// there can send. Default: none.</summary>
+    /// <summary>Networks whose clients send without a password, for the first tenant: <c>10.1.0.0/16 192.0.2.7</c>. Whoever can connect
+    /// from there can send. Default: none.</summary>
     public string TrustedNetworks { get; set; } = "";
 
     /// <summary>Take passwords from other machines without TLS. Default false; from this machine they always are.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Runtime.Versioning;
 using System.Text;
@@ -10,23 +9,8 @@ namespace Postrider.EndToEnd.Hosting;
 
 /// <summary>The built executable: what it prints, and how it ends.</summary>
 [UnsupportedOSPlatform("windows")]
-public sealed class ProcessTests : IDisposable
+public sealed class ProcessTests : BuiltServerTests
 {
-    readonly string _folder = Directory.CreateTempSubdirectory("postrider-").FullName;
-    readonly List<Process> _started = [];
-
-    public void Dispose()
-    {
-        foreach (var process in _started)
-        {
-            if (!process.HasExited)
-                process.Kill();
-            process.WaitForExit();
-            process.Dispose();
-        }
-        Directory.Delete(_folder, recursive: true);
-    }
-
     [Fact]
     public async Task The_line_that_it_prints_sends_a_mail_and_the_next_shows_it()
     {
@@ -101,7 +85,7 @@ public sealed class ProcessTests : IDisposable
     [Fact]
     public async Task A_master_key_file_that_others_may_read_is_refused()
     {
-        var path = Path.Combine(_folder, "key");
+        var path = Path.Combine(Folder, "key");
         await File.WriteAllTextAsync(path, Convert.ToBase64String(new byte[32]));
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.OtherRead);
         var server = Start(("POSTRIDER_MASTER_KEY_FILE", path));
@@ -115,7 +99,7 @@ public sealed class ProcessTests : IDisposable
     {
         var banner = await BannerAsync(Start());
         var address = Regex.Match(banner, "http://[0-9.:]+").Value;
-        var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(_folder, "other")));
+        var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(Folder, "other")));
         await server.WaitForExitAsync();
         Assert.Equal(ExitCodes.Unavailable, server.ExitCode);
         var errors = (await server.StandardError.ReadToEndAsync()).TrimEnd();
@@ -150,62 +134,7 @@ public sealed class ProcessTests : IDisposable
         using var ready = await client.GetAsync(new Uri($"{address}/readyz"));
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            File.GetUnixFileMode(Path.Combine(_folder, "data", "self-signed.pfx")));
+            File.GetUnixFileMode(Path.Combine(Folder, "data", "self-signed.pfx")));
         Assert.Equal(ExitCodes.Ok, await StopAsync(server));
-    }
-
-    Process Start(params (string Name, string Value)[] variables)
-    {
-        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "postrider"))
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = _folder,
-        };
-        foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("POSTRIDER_", StringComparison.Ordinal)).ToList())
-            info.Environment.Remove(name);
-        info.Environment["POSTRIDER_URLS"] = "http://127.0.0.1:0";
-        info.Environment["POSTRIDER_TRANSPORTS"] = "capture://";
-        info.Environment["POSTRIDER_SMTP"] = "127.0.0.1:0";
-        info.Environment["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000";
-        info.Environment["POSTRIDER_STORAGE__BALLAST_BYTES"] = "0";
-        foreach (var (name, value) in variables)
-            info.Environment[name] = value;
-        var process = Process.Start(info)!;
-        _started.Add(process);
-        return process;
-    }
-
-    /// <summary>What it printed when it was ready; fails when it ended instead.</summary>
-    static async Task<string> BannerAsync(Process server)
-    {
-        var text = new StringBuilder();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!text.ToString().Contains("-d '{", StringComparison.Ordinal))
-        {
-            if (await server.StandardOutput.ReadLineAsync(patience.Token) is not { } line)
-                throw new InvalidOperationException($"It ended: {await server.StandardError.ReadToEndAsync(patience.Token)}");
-            text.Append(line).Append('\n');
-        }
-        // What follows the mail to send: the inbox to look at, and an empty line.
-        if (text.ToString().Contains("inbox", StringComparison.Ordinal))
-            for (var i = 0; i < 5; i++)
-                text.Append(await server.StandardOutput.ReadLineAsync(patience.Token)).Append('\n');
-        return text.ToString();
-    }
-
-    static async Task<int> StopAsync(Process server)
-    {
-        await ShellAsync(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"kill -TERM {server.Id}"));
-        await server.WaitForExitAsync();
-        return server.ExitCode;
-    }
-
-    static async Task<string> ShellAsync(string command)
-    {
-        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardOutput = true })!;
-        var output = await shell.StandardOutput.ReadToEndAsync();
-        await shell.WaitForExitAsync();
-        return output;
     }
 }

@@ -74,8 +74,8 @@ public sealed class SmtpSubmissionTests : IAsyncDisposable
     [Fact]
     public async Task Instructions_are_obeyed_and_not_passed_on()
     {
-        var text = "X-Postrider-Stream: bulk\r\nX-Postrider-Tag: one\r\nx-postrider-tag: =?utf-8?q?zw=C3=B6lf?=\r\nX-Postrider-Route: default\r\n"
-            + "X-Postrider-Metadata: order=42\r\nX-Postrider-Metadata: a = b=c\r\nX-Postrider-Send-At: 2026-01-02T00:00:00Z\r\n"
+        var text = "X-Postrider-Stream: bulk\r\nX-Postrider-Tag: one\r\nx-postrider-tag: =?utf-8?q?zw=C3=B6lf?=\r\n"
+            + "X-Postrider-Route: default\r\nX-Postrider-Metadata: order=42\r\nX-Postrider-Metadata: a = b=c\r\nX-Postrider-Send-At: 2026-01-02T00:00:00Z\r\n"
             + "X-Postrider-Id: of-another-day\r\nBcc: blind@example.com\r\n" + Message;
 
         var id = IdIn(await SendAsync(await KnownAsync(), Mail(text)));

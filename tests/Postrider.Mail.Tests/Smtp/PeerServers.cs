@@ -73,7 +73,8 @@ sealed class AiosmtpdServer : IAsyncDisposable
 }
 
 /// <summary>
-/// A private instance of Postfix with its own configuration and queue, that passes everything on to a <see cref="SmtpSink"/>.
+/// A private instance of Postfix with its own configuration and queue, that passes everything on to a <see cref="SmtpSink"/>, or to
+/// another server.
 /// </summary>
 public sealed class PostfixServer : IAsyncLifetime
 {
@@ -81,6 +82,9 @@ public sealed class PostfixServer : IAsyncLifetime
     string? _postfix;
 
     public SmtpSink Behind { get; } = SmtpSink.Start();
+
+    /// <summary>Where it passes mail on to, when that is not <see cref="Behind"/>.</summary>
+    public int? RelayPort { get; init; }
 
     public int Port { get; private set; }
 
@@ -126,7 +130,7 @@ public sealed class PostfixServer : IAsyncLifetime
         myhostname = postfix.test
         mydestination =
         mynetworks = 127.0.0.0/8
-        relayhost = [127.0.0.1]:{{{Behind.Port}}}
+        relayhost = [127.0.0.1]:{{{RelayPort ?? Behind.Port}}}
         message_size_limit = 20000000
         smtpd_recipient_limit = 60
         smtpd_tls_security_level = may

@@ -103,8 +103,8 @@ public sealed record SmtpReceivedMail
     public required IReadOnlyList<SmtpRecipient> Recipients { get; init; }
 
     /// <summary>
-    /// Without transparency dots. Each CR and LF is part of a CRLF, and there is no NUL; lines may be of any length. The receiver's own from
-    /// now on.
+    /// Without transparency dots. Each CR and LF is part of a CRLF, and there is no NUL; lines may be of any length. The receiver's own
+    /// from now on.
     /// </summary>
     public required ReadOnlyMemory<byte> Content { get; init; }
 }

@@ -242,7 +242,7 @@ sealed partial class SmtpServerSession
     /// <summary>RFC 6531 §3.4: header fields beyond ASCII need SMTPUTF8. Bodies need nothing: we take 8 bits in any case.</summary>
     SmtpReply? FaultOfHeader(ReadOnlySpan<byte> content)
     {
-        if (_mail!.SmtpUtf8)
+        if (_mail!.SmtpUtf8 || content.StartsWith("\r\n"u8))
             return null;
         var end = content.IndexOf("\r\n\r\n"u8);
         return Ascii.IsValid(end < 0 ? content : content[..end]) ? null : SmtpReplies.NeedsUtf8;
