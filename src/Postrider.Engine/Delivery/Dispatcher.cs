@@ -59,6 +59,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         (_options, _metrics, _logger, _owner) = (parts.Options, parts.Metrics, parts.Logger, owner);
         _jitter = parts.Entropy.NextDouble;
         _due.Changed += Wake;
+        _due.StoreWanted += PollSoon;
         _router.CapacityCame += Wake;
         _router.Pauses.Changed += _due.Unpark;
     }

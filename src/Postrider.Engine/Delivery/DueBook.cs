@@ -35,6 +35,11 @@ sealed class DueBook
     /// <summary>Work was added, or can be leased again: look. Raised outside of the lock.</summary>
     public event Action? Changed;
 
+    /// <summary>Something may have become due of a key that nobody here can name: the store must be asked.</summary>
+    public event Action? StoreWanted;
+
+    public void AskStore() => StoreWanted?.Invoke();
+
     /// <summary>There is work of this key, due at that time.</summary>
     public void Add(QueueKey key, DateTimeOffset dueAt, DateTimeOffset now)
     {

@@ -27,6 +27,9 @@ static class FailurePolicy
     public static Decision? Stop(Lease lease, RoutePatience route, DateTimeOffset now, double jitter)
     {
         var envelope = lease.Envelope;
+        if (now >= envelope.ExpiresAt && envelope is { OnAmbiguous: AmbiguityPolicy.Hold, History.PinnedTo: { } asked })
+            return EndAll(lease, RecipientState.Held, $"its time was up, and {asked} may have accepted an earlier attempt",
+                HeldReason.Ambiguous);
         if (now >= envelope.ExpiresAt)
             return EndAll(lease, RecipientState.Expired, "its time was up before an attempt could start");
         if (lease.Suppressed.Count == lease.Recipients.Count)
@@ -146,7 +149,8 @@ static class FailurePolicy
 
     static bool IsBadForGood(Reply reply, int recipients)
     {
-        if (reply.Code is not (>= 500 and < 600))
+        // An HTTP status says nothing of the kind; the vendor's own words were translated into the enhanced code.
+        if (reply.Code is not (>= 500 and < 600) && reply.Command is not "POST")
             return false;
         // At banner, EHLO and MAIL a server does not speak of the recipient, and at the dot it speaks of all of them at once.
         if (reply.Command is "CONNECT" or "EHLO" or "HELO" or "STARTTLS" or "AUTH" or "MAIL"
@@ -172,10 +176,10 @@ static class FailurePolicy
 
     const string SuppressedReason = "the address is on the suppression list";
 
-    static Decision EndAll(Lease lease, RecipientState state, string reason) =>
+    static Decision EndAll(Lease lease, RecipientState state, string reason, HeldReason held = HeldReason.None) =>
         new([.. lease.Recipients.Select(r => lease.Suppressed.Contains(r.N)
             ? new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason)
-            : new RecipientEnd(r.N, state, null, reason))], []);
+            : new RecipientEnd(r.N, state, null, reason, held))], []);
 
     static Decision ContinueAll(Lease lease, Step step)
     {

@@ -20,6 +20,9 @@ sealed partial class Lane
     /// <summary>A provider that asks for a longer wait than this is left alone; the next transport is the better second try.</summary>
     static readonly TimeSpan LongestWaitWithin = TimeSpan.FromSeconds(2);
 
+    /// <summary>From a cancellation to its end: no provider has more to do than to close a connection.</summary>
+    static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(5);
+
     readonly IProvider _provider;
     readonly LaneParts _parts;
     readonly ILogger _logger;
@@ -128,7 +131,7 @@ sealed partial class Lane
         string fault;
         try
         {
-            var outcomes = await _provider.SendAsync(envelope, ct);
+            var outcomes = await EndingAsync(_provider.SendAsync(envelope, ct), ct);
             if (outcomes.Count == envelope.Recipients.Count)
                 return outcomes;
             fault = $"{outcomes.Count} outcomes for {envelope.Recipients.Count} recipients";
@@ -141,6 +144,24 @@ sealed partial class Lane
         }
         var unknown = new Outcome(OutcomeKind.Unknown, OutcomeScope.Message, new Reply(0, null, $"fault inside the provider: {fault}"));
         return [.. envelope.Recipients.Select(_ => unknown)];
+    }
+
+    /// <summary>A provider that does not end when it is told to is left behind: a node that stops must not wait for it for ever.</summary>
+    async ValueTask<IReadOnlyList<Outcome>> EndingAsync(ValueTask<IReadOnlyList<Outcome>> sending, CancellationToken ct)
+    {
+        if (sending.IsCompleted)
+            return await sending;
+        using var abandon = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _parts.Clock);
+        await using var told = ct.Register(() => abandon.CancelAfter(TimeToEnd));
+        var answer = sending.AsTask();
+        try
+        {
+            return await answer.WaitAsync(abandon.Token);
+        }
+        catch (OperationCanceledException) when (abandon.IsCancellationRequested && !answer.IsCompleted)
+        {
+            throw new TimeoutException($"it did not end within {TimeToEnd.TotalSeconds:0} s of being told to");
+        }
     }
 
     static OutgoingEnvelope Outgoing(Lease lease, Fitting fitting, CommitPoint? commit) => new()

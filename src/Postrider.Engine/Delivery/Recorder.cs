@@ -80,9 +80,12 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
             if (next.State == RecipientState.Queued)
                 due.Add(record.Lease.Envelope.Key, next.DueAt, time.Now);
         }
-        // The next of an ordering key may go now.
+        // The next of an ordering key may go now: by the same route as a rule, by whichever it has else.
         if (record.Lease.Envelope.OrderingKey is not null)
+        {
             due.Add(record.Lease.Envelope.Key, time.Now, time.Now);
+            due.AskStore();
+        }
         foreach (var end in record.Ends)
         {
             metrics.Ended(end.State);

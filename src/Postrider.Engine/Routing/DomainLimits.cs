@@ -135,8 +135,9 @@ sealed class DomainLimits
     void Sweep(TimeSpan now)
     {
         foreach (var (domain, state) in _states.ToList())
-            if (state.Attempts == 0 && state.Limiter.Arrival <= now && state.Limiter.NotBefore <= now
-                && state.Limiter.Backoff == TimeSpan.Zero)
+            // A wait that is long over is forgotten too: the next one begins short again.
+            if (state.Attempts == 0 && state.Limiter.Arrival <= now
+                && state.Limiter.NotBefore + (state.Limiter.Backoff == TimeSpan.Zero ? TimeSpan.Zero : LongestBackoff) <= now)
                 _states.Remove(domain);
         _sweepAt = Math.Max(FirstSweep, 2 * _states.Count);
     }

@@ -190,6 +190,22 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Mails_of_one_ordering_key_follow_each_other_though_they_go_by_other_streams()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x",
+            options: new DeliveryOptions { SafetyPoll = TimeSpan.FromMinutes(5) });
+        node.Transport("a").Pause();
+        for (var i = 0; i < 6; i++)
+            await node.SubmitAsync(DeliveringNode.Mail with
+            {
+                To = [new AddressText($"r{i}@example.com")], OrderingKey = "k", Stream = i % 2 == 0 ? "bulk" : "transactional",
+            });
+        node.Transport("a").Resume();
+        await node.UntilAsync(() => node["a"].Taken.Count() == 6, within: TimeSpan.FromSeconds(60));
+        Assert.Equal(Enumerable.Range(0, 6).Select(i => $"r{i}@example.com"), node["a"].Taken);
+    }
+
+    [Fact]
     public async Task Work_whose_time_came_while_nobody_signalled_it_is_found_by_the_poll()
     {
         var folder = Directory.CreateTempSubdirectory("postrider-").FullName;

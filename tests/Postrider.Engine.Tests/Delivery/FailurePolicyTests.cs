@@ -46,7 +46,7 @@ public sealed class FailurePolicyTests
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.2.1", "RCPT", "Bounced suppress")]
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 556, "5.1.10", "RCPT", "Bounced suppress")]
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "5.1.1", "DATA", "Bounced suppress")]
-    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 422, "5.1.1", "POST", "Bounced")]
+    [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 422, "5.1.1", "POST", "Bounced suppress")]
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, null, "RCPT", "Bounced")]
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 550, "4.1.1", "RCPT", "Bounced")]
     [InlineData(OutcomeKind.Rejected, OutcomeScope.Recipient, 552, "5.2.2", "RCPT", "Bounced")]
@@ -229,6 +229,29 @@ public sealed class FailurePolicyTests
     {
         Assert.Equal("Queued +4 TransportsUnavailable d1 r3 refused:c",
             Told(FailurePolicy.EndRound(Lease(deferrals: 1, rounds: 2, history: Failed("a") with { RefusedBy = ["c"] }), Now, 0.5)));
+    }
+
+    [Fact]
+    public void What_one_provider_may_have_taken_is_held_under_hold_when_its_time_is_up()
+    {
+        var lease = Lease(history: Pinned("a"));
+        lease = lease with { Envelope = lease.Envelope with { OnAmbiguous = AmbiguityPolicy.Hold } };
+        var end = Assert.Single(FailurePolicy.Stop(lease, At().Route, Now.AddDays(1), 0.5)!.Ends);
+        Assert.Equal((RecipientState.Held, HeldReason.Ambiguous), (end.State, end.Held));
+    }
+
+    [Theory]
+    [InlineData(400, "5.1.3", "POST", true)]   // a vendor's error table
+    [InlineData(200, "5.2.1", "POST", true)]   // Postmark speaks of each recipient in a success
+    [InlineData(400, "5.7.1", "POST", false)]
+    [InlineData(450, "5.1.1", "RCPT", false)]  // contradicts itself
+    [InlineData(550, "5.1.1", "RCPT", true)]
+    public void An_address_is_suppressed_when_it_is_bad_for_good(int code, string enhanced, string command, bool suppressed)
+    {
+        var lease = Lease();
+        var end = Assert.Single(FailurePolicy.Next(lease, At(),
+            All(lease, Outcome(OutcomeKind.Rejected, OutcomeScope.Recipient, code, enhanced, command)), Now, 0.5).Ends);
+        Assert.Equal((RecipientState.Bounced, suppressed), (end.State, end.Suppress));
     }
 
     [Fact]

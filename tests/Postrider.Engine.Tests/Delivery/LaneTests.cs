@@ -77,6 +77,22 @@ public sealed class LaneTests
     }
 
     [Fact]
+    public async Task A_provider_that_does_not_end_when_it_is_told_to_is_left_behind()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x");
+        node["a"].Answer = async (envelope, _) =>
+        {
+            await new TaskCompletionSource().Task; // for ever, whatever it is told
+            return [];
+        };
+        var id = await node.SubmitAsync("ann@example.com");
+        await node.UntilAsync(() => node["a"].Asked.Count == 1);
+        var draining = node.DrainAsync(new CancellationToken(canceled: true));
+        await node.UntilAsync(() => draining.IsCompleted, within: TimeSpan.FromSeconds(60), step: TimeSpan.FromMilliseconds(100));
+        Assert.Equal([RecipientState.Unknown], await node.StatesAsync(id));
+    }
+
+    [Fact]
     public async Task A_provider_that_throws_makes_an_unknown_outcome_and_the_node_goes_on()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x b=script://y");

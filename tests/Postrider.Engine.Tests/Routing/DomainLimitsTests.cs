@@ -146,4 +146,18 @@ public sealed class DomainLimitsTests
         }
         Assert.InRange(limits.Count, 1, 2_000);
     }
+
+    [Fact]
+    public void Domains_that_backed_off_once_and_were_never_asked_again_are_forgotten_too()
+    {
+        var limits = new DomainLimits([new DomainLimit("*", 5, null, Seconds(10))]);
+        for (var i = 0; i < 100_000; i++)
+        {
+            string[] domains = [$"d{i}.example"];
+            limits.Enter(domains, Seconds(i));
+            limits.BackOff(domains[0], Seconds(i), null);
+            limits.Leave(domains);
+        }
+        Assert.InRange(limits.Count, 1, 10_000); // those of the last hour, twice
+    }
 }

@@ -208,6 +208,22 @@ public abstract partial class QueueStoreContract
         Assert.Equal(new StateCounts { Accepted = 3, Sent = 3 }, await Reader.CountAsync(Tenant, default));
     }
 
+    [Theory]
+    [InlineData(AmbiguityPolicy.Hold, RecipientState.Held)]
+    [InlineData(AmbiguityPolicy.Retry, RecipientState.Expired)]
+    public async Task What_one_transport_may_have_taken_is_not_simply_expired_under_hold(AmbiguityPolicy policy, RecipientState expected)
+    {
+        var id = await AcceptAsync(Message("a@example.org") with { OnAmbiguous = policy });
+        var lease = await LeaseOneAsync();
+        var pinned = Later(lease, TimeSpan.FromHours(23), 0) with { History = TransportHistory.Empty with { Last = "relay", PinnedTo = "relay" } };
+        await Store.RecordAsync(GoesOn(lease, pinned));
+        _clock.Advance(Day);
+        await Store.ExpireAsync(Now, 10, default);
+        var recipient = await RecipientAsync(id);
+        Assert.Equal((expected, expected == RecipientState.Held ? HeldReason.Ambiguous : HeldReason.None),
+            (recipient.State, recipient.HeldReason));
+    }
+
     [Fact]
     public async Task Expired_and_held_mail_can_be_sent_again_and_expires_anew()
     {

@@ -86,6 +86,32 @@ public sealed class SqliteFileTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_message_that_cannot_be_read_is_held_with_the_reason_and_the_rest_goes_on()
+    {
+        var bad = await AcceptAsync("a@example.org");
+        await AcceptAsync("b@example.org");
+        await _under.Sqlite.WriteAsync(c => c.Execute("UPDATE messages SET content = x'0200ff' WHERE id = @id", new { id = bad.Value }));
+        var leases = await _under.Store.LeaseAsync(Key, 10, Node, _clock.GetUtcNow(), alone: false, default);
+        Assert.Equal("b@example.org", Assert.Single(leases).Recipients[0].Mailbox.Address.ToString());
+        var view = await _under.Reader.GetAsync(TenantId.First, bad, default);
+        Assert.Equal((RecipientState.Held, HeldReason.Poison), (view!.Recipients[0].State, view.Recipients[0].HeldReason));
+        Assert.StartsWith("The stored message cannot be read", view.Events[^1].Remark);
+    }
+
+    [Fact]
+    public async Task A_database_that_another_program_holds_is_waited_out_and_stops_nothing()
+    {
+        await _under.Sqlite.WriteAsync(c => c.Execute("PRAGMA busy_timeout = 20"));
+        using var other = new SqliteConnection($"Data Source={_under.Path};Pooling=False");
+        other.Open();
+        other.Execute("BEGIN IMMEDIATE");
+        var away = await Assert.ThrowsAsync<StoreUnavailableException>(() => AcceptAsync("a@example.org"));
+        Assert.False(away.MayHaveCommitted || away.IsForGood);
+        other.Execute("ROLLBACK");
+        await AcceptAsync("a@example.org");
+    }
+
+    [Fact]
     public async Task Readers_cannot_write() =>
         await Assert.ThrowsAsync<SqliteException>(() => _under.Sqlite.ReadAsync(c => c.Execute("DELETE FROM messages"), default));
 

@@ -37,4 +37,14 @@ static class Ending
         session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, row.State, state, numbers.Count);
         return numbers.Count;
     }
+
+    /// <summary>Its time is up. Under hold, what may have been accepted before waits for a person: it must not look unsent.</summary>
+    public static void Expire(IWriteSession session, QueueRow row, long now)
+    {
+        if (row.OnAmbiguous == AmbiguityPolicy.Hold && HistoryCodec.Decode(row.History).PinnedTo is { } asked)
+            End(session, row, RecipientState.Held, now, $"Its time was up, and {asked} may have accepted an earlier attempt.",
+                HeldReason.Ambiguous, MailEventType.Ambiguous);
+        else
+            End(session, row, RecipientState.Expired, now, null);
+    }
 }

@@ -6,6 +6,9 @@ namespace Postrider.Storage.Rules;
 /// <summary>A row that was leased, before its message is read.</summary>
 readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed);
 
+/// <summary>A row that was leased and whose message cannot be read.</summary>
+readonly record struct Unreadable(QueueRow Row, string Why);
+
 /// <summary>What a lease is recognised by.</summary>
 readonly record struct Claimed(EnvelopeId Id, int Claim, Incarnation Owner)
 {
@@ -45,7 +48,7 @@ static class Leasing
     {
         if (row.Expires <= now)
         {
-            Ending.End(session, row, RecipientState.Expired, now, null);
+            Ending.Expire(session, row, now);
             return;
         }
         var suppressed = SuppressedOf(session, row);
@@ -71,6 +74,14 @@ static class Leasing
                 suppressed.Add(recipient.N);
         }
         return suppressed;
+    }
+
+    /// <summary>Puts a message that nobody can send aside, with the reason, where a person finds it.</summary>
+    public static void Hold(IWriteSession session, Unreadable unreadable, long now)
+    {
+        var lease = Claimed.Of(unreadable.Row);
+        if (session.Queue.Find(lease.Id) is { } row && row.IsHeldBy(lease))
+            Ending.End(session, row, RecipientState.Held, now, $"The stored message cannot be read: {unreadable.Why}", HeldReason.Poison);
     }
 
     public static void Release(IWriteSession session, IReadOnlyList<Claimed> leases, long due, WaitReason reason)

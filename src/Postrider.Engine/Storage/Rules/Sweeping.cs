@@ -80,7 +80,7 @@ static class Sweeping
     {
         var expired = session.Queue.Expired(now, limit);
         foreach (var row in expired)
-            Ending.End(session, row, RecipientState.Expired, now, null);
+            Ending.Expire(session, row, now);
         return expired.Count;
     }
 

@@ -46,16 +46,25 @@ sealed class QueueReader : IDisposable
     /// <summary>For tests of plans.</summary>
     public Statements Statements => _statements;
 
-    public IReadOnlyList<Lease> Load(IReadOnlyList<Taken> taken)
+    /// <summary>What cannot be read is named and left out: it must not keep the rest.</summary>
+    public (List<Lease> Leases, List<Unreadable> Unreadable) Load(IReadOnlyList<Taken> taken)
     {
         lock (_lock)
         {
             try
             {
-                var leases = new Lease[taken.Count];
-                for (var i = 0; i < leases.Length; i++)
-                    leases[i] = Load_NeedsLock(taken[i]);
-                return leases;
+                var leases = new List<Lease>(taken.Count);
+                var unreadable = new List<Unreadable>();
+                foreach (var one in taken)
+                    try
+                    {
+                        leases.Add(Load_NeedsLock(one));
+                    }
+                    catch (InvalidDataException e)
+                    {
+                        unreadable.Add(new Unreadable(one.Row, e.Message));
+                    }
+                return (leases, unreadable);
             }
             finally
             {

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using Postrider.Messages;
 using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
@@ -14,6 +15,20 @@ sealed class SqliteFault(int code, string text) : Exception($"SQLite error {code
 
     static int Extended(sqlite3 db, int code) =>
         raw.sqlite3_extended_errcode(db) is not (raw.SQLITE_OK or raw.SQLITE_ROW or raw.SQLITE_DONE) and var extended ? extended : code;
+
+    /// <summary>Another program, such as a shell or a backup, has held the database for longer than we wait. It passes; null: it is
+    /// something else.</summary>
+    public static StoreUnavailableException? Locked(Exception error) => CodeOf(error) is raw.SQLITE_BUSY or raw.SQLITE_LOCKED
+        ? new StoreUnavailableException(
+            "Another program holds the database for longer than 5 s: nothing was stored. Let it end; it goes on then.", error)
+        : null;
+
+    static int CodeOf(Exception error) => error switch
+    {
+        SqliteFault fault => fault.Code & 0xFF,
+        SqliteException fault => fault.SqliteErrorCode,
+        _ => 0,
+    };
 
     public static FaultKind Judge(Exception error) => error switch
     {

@@ -133,7 +133,10 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         try
         {
             // Not in the pool item that completes waiters: they would wait for it.
-            return await Task.Run(() => Watched(() => _queueReader.Load(taken)), CancellationToken.None);
+            var (leases, unreadable) = await Task.Run(() => Watched(() => _queueReader.Load(taken)), CancellationToken.None);
+            if (unreadable.Count > 0)
+                await _writer.RunAsync(session => Done(() => unreadable.ForEach(row => Leasing.Hold(session, row, now.Ms))));
+            return leases;
         }
         catch when (Health.Fault is null)
         {
@@ -238,6 +241,10 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         {
             Health.Fail(e);
             throw StoreHealth.Unavailable(e, mayHaveCommitted: false);
+        }
+        catch (Exception e) when (SqliteFault.Locked(e) is { } locked)
+        {
+            throw locked;
         }
     }
 

@@ -92,7 +92,7 @@ sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
 
     protected override Exception Translate(Exception error) => Judge(error) == FaultKind.DiskFull
         ? new StoreUnavailableException("The disk is full: nothing was stored. Free some space; it goes on when there is enough.", error)
-        : error;
+        : SqliteFault.Locked(error) ?? error;
 
     /// <summary>Waits for the work that is queued, then closes; the log is carried over and removed unless the storage has
     /// failed.</summary>
