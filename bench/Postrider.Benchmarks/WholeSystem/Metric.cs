@@ -16,6 +16,7 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
         new("accept alone, 128 connections", "messages/s", "postrider.accept.128", "postfix.accept.128", MinimumRatio: 10),
         new("accept alone, 32 connections", "messages/s", "postrider.accept.32", "postfix.accept.32", MinimumRatio: 6),
         new("batch accept, 1,000 destinations a call", "recipients/s", "postrider.batch", Minimum: 50_000),
+        new("out by a vendor's HTTP API (simulated, answers after 20 ms), 128 connections", "messages/s", "postrider.vendor.128"),
         new("submit → relay at 100/s, p50", "ms", "postrider.submit-to-relay.p50", "postfix.submit-to-relay.p50"),
         new("submit → relay at 100/s, p99", "ms", "postrider.submit-to-relay.p99", "postfix.submit-to-relay.p99"),
         new("accept → relay at 100/s, p50", "ms", "postrider.accept-to-relay.p50", "postfix.accept-to-relay.p50", Maximum: 5),

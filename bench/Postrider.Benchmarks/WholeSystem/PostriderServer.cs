@@ -25,7 +25,11 @@ sealed class PostriderServer : IAsyncDisposable
     public int ProcessId => _child.Id;
 
     /// <summary>Starts it and returns at once; <see cref="WaitUntilReadyAsync"/> says when it serves.</summary>
-    public static PostriderServer Launch(string folder, int relayPort)
+    public static PostriderServer Launch(string folder, int relayPort) =>
+        Launch(folder, $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256");
+
+    /// <param name="transports">As <c>POSTRIDER_TRANSPORTS</c> has them.</param>
+    public static PostriderServer Launch(string folder, string transports)
     {
         Directory.CreateDirectory(folder);
         var port = Ports.Free();
@@ -38,7 +42,7 @@ sealed class PostriderServer : IAsyncDisposable
             ["POSTRIDER_URLS"] = $"http://127.0.0.1:{port}",
             ["POSTRIDER_SMTP"] = "off",
             ["POSTRIDER_API_KEY"] = ApiKey,
-            ["POSTRIDER_TRANSPORTS"] = $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256",
+            ["POSTRIDER_TRANSPORTS"] = transports,
         });
         child.IgnoreOutput();
         return new PostriderServer(child, port);

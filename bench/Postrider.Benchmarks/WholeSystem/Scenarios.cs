@@ -32,6 +32,7 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         [new("postfix accept 32", ct => PostfixAcceptAsync(32, ct)), new("postrider accept 32", ct => PostriderAcceptAsync(32, ct))],
         [new("postfix latency", PostfixLatencyAsync), new("postrider latency", PostriderLatencyAsync)],
         [new("postrider batch", PostriderBatchAsync)],
+        [new("postrider vendor 128", PostriderVendorAsync)],
         [new("postrider cold-start", PostriderColdStartAsync)],
     ];
 
@@ -123,6 +124,22 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         var start = _clock.GetTimestamp();
         await SendBatchesAsync(postrider, 1_000_000, scale.BatchCalls, ct);
         measured.Add("postrider.batch", scale.BatchCalls * 1_000 / _clock.GetElapsedTime(start).TotalSeconds);
+    }
+
+    /// <summary>Out by a vendor's HTTP API, which answers after 20 ms: one call carries what came while the others were under way.</summary>
+    async Task PostriderVendorAsync(CancellationToken ct)
+    {
+        await using var vendors = await VendorProcess.StartAsync("sendgrid", "latency=20ms", ct);
+        await using var postrider = PostriderServer.Launch(Fresh(), $"sendgrid://KEY@?endpoint={vendors.Url}sendgrid&concurrency=1000");
+        await postrider.WaitUntilReadyAsync(ct);
+        var warmUp = await LoadAsync(postrider, 128, scale.WarmUpSeconds, ct);
+        await vendors.WhenAsync(warmUp.Accepted, ct);
+
+        var before = await vendors.CountAsync(ct);
+        var start = _clock.GetTimestamp();
+        var load = await LoadAsync(postrider, 128, scale.Seconds, ct);
+        var end = await vendors.WhenAsync(before + load.Accepted, ct);
+        measured.Add("postrider.vendor.128", load.Accepted / _clock.GetElapsedTime(start, end).TotalSeconds);
     }
 
     async Task PostriderColdStartAsync(CancellationToken ct)

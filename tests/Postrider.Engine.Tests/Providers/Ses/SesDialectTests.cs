@@ -176,7 +176,7 @@ public sealed class SesDialectTests
     [InlineData("insufficient-scope", 403, 403, "AccessDeniedException")]
     [InlineData("unverified-sender", 403, 400, "MailFromDomainNotVerifiedException")]
     [InlineData("invalid-address", 422, 400, "BadRequestException")]
-    [InlineData("too-large", 413, 400, "BadRequestException")]
+    [InlineData("too-large", 413, 413, "RequestEntityTooLargeException")]
     [InlineData("not-found", 404, 404, "NotFoundException")]
     [InlineData("rate-limited", 429, 429, "TooManyRequestsException")]
     [InlineData("internal-error", 500, 500, "InternalServiceErrorException")]
