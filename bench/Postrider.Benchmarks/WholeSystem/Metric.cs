@@ -13,6 +13,7 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
     [
         new("end to end, 128 connections", "messages/s", "postrider.end-to-end.128", "postfix.end-to-end.128", MinimumRatio: 7),
         new("end to end, 64 connections", "messages/s", "postrider.end-to-end.64", "postfix.end-to-end.64", MinimumRatio: 7),
+        new("end to end, in by SMTP, 64 connections", "messages/s", "postrider.smtp-end-to-end.64", "postfix.end-to-end.64"),
         new("accept alone, 128 connections", "messages/s", "postrider.accept.128", "postfix.accept.128", MinimumRatio: 10),
         new("accept alone, 32 connections", "messages/s", "postrider.accept.32", "postfix.accept.32", MinimumRatio: 6),
         new("batch accept, 1,000 destinations a call", "recipients/s", "postrider.batch", Minimum: 50_000),

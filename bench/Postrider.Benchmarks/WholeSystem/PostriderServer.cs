@@ -12,9 +12,10 @@ sealed class PostriderServer : IAsyncDisposable
 
     readonly Child _child;
 
-    PostriderServer(Child child, int port)
+    PostriderServer(Child child, int port, int smtpPort)
     {
         _child = child;
+        SmtpPort = smtpPort;
         Url = new Uri($"http://127.0.0.1:{port}");
         Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Url };
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
@@ -22,6 +23,9 @@ sealed class PostriderServer : IAsyncDisposable
 
     public Uri Url { get; }
     public HttpClient Http { get; }
+
+    /// <summary>Where this machine hands mail over without a password, as Postfix takes it.</summary>
+    public int SmtpPort { get; }
     public int ProcessId => _child.Id;
 
     /// <summary>Starts it and returns at once; <see cref="WaitUntilReadyAsync"/> says when it serves.</summary>
@@ -33,6 +37,7 @@ sealed class PostriderServer : IAsyncDisposable
     {
         Directory.CreateDirectory(folder);
         var port = Ports.Free();
+        var smtpPort = Ports.Free();
         var child = Child.Start(Programs.Postrider, [], new Dictionary<string, string>
         {
             ["DOTNET_ENVIRONMENT"] = "Production",
@@ -40,12 +45,13 @@ sealed class PostriderServer : IAsyncDisposable
             ["POSTRIDER_DATA"] = folder,
             ["POSTRIDER_STORE"] = $"sqlite:{Path.Combine(folder, "postrider.db")}",
             ["POSTRIDER_URLS"] = $"http://127.0.0.1:{port}",
-            ["POSTRIDER_SMTP"] = "off",
+            ["POSTRIDER_SMTP"] = $"127.0.0.1:{smtpPort}",
+            ["POSTRIDER_SMTPSERVER__TRUSTED_NETWORKS"] = "127.0.0.1",
             ["POSTRIDER_API_KEY"] = ApiKey,
             ["POSTRIDER_TRANSPORTS"] = transports,
         });
         child.IgnoreOutput();
-        return new PostriderServer(child, port);
+        return new PostriderServer(child, port, smtpPort);
     }
 
     public static async Task<PostriderServer> StartAsync(string folder, int relayPort, CancellationToken ct)

@@ -77,7 +77,8 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
           connections kept open, distinct recipients. Its log goes to the system's logger, if there is one.
         - **Postrider** is the Release build with its defaults: HTTP in, SQLite, SMTP out. Load is `wrk` with one thread, closed loop;
           recipients at random out of two million; each request with its bearer key. Closed-loop clients bound the size of a group
-          commit, so the number of connections is part of each figure.
+          commit, so the number of connections is part of each figure. In by SMTP, the load is Postfix's: the same `smtp-source` with
+          the same messages, without a password as there (a trusted network).
         - End to end: from the start of the load until the sink has counted every accepted message. Accept alone: delivery paused
           (`POST /pause`; Postfix has no queue manager then).
         - Latency: 100 messages/s at an even pace; from the first byte of the submission, and from the 202 or 250, to the final dot read

@@ -3,12 +3,14 @@ namespace Postrider.Benchmarks.WholeSystem;
 /// <summary>How large a run is.</summary>
 /// <param name="Seconds">Of load per measurement on Postrider.</param>
 /// <param name="PostfixMessages">Messages per measurement on Postfix.</param>
-sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int LimitMessages, int LatencySeconds, int BatchCalls)
+/// <param name="SmtpMessages">Messages per measurement on Postrider where they come by SMTP.</param>
+sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages, int LatencySeconds,
+    int BatchCalls)
 {
-    public static readonly Scale Full = new(3, 8, 12, 10_000, 100_000, 30, 100);
+    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100);
 
     /// <summary>Shows that everything runs; its figures say little.</summary>
-    public static readonly Scale Short = new(1, 2, 1, 1_000, 10_000, 3, 10);
+    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10);
 }
 
 /// <summary>One measurement by name.</summary>
@@ -27,7 +29,8 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         [new("postfix end-to-end 128", ct => PostfixEndToEndAsync(128, ct)),
             new("postrider end-to-end 128", ct => PostriderEndToEndAsync(128, ct))],
         [new("postfix end-to-end 64", ct => PostfixEndToEndAsync(64, ct)),
-            new("postrider end-to-end 64", ct => PostriderEndToEndAsync(64, ct))],
+            new("postrider end-to-end 64", ct => PostriderEndToEndAsync(64, ct)),
+            new("postrider smtp end-to-end 64", ct => PostriderSmtpEndToEndAsync(64, ct))],
         [new("postfix accept 128", ct => PostfixAcceptAsync(128, ct)), new("postrider accept 128", ct => PostriderAcceptAsync(128, ct))],
         [new("postfix accept 32", ct => PostfixAcceptAsync(32, ct)), new("postrider accept 32", ct => PostriderAcceptAsync(32, ct))],
         [new("postfix latency", PostfixLatencyAsync), new("postrider latency", PostriderLatencyAsync)],
@@ -79,6 +82,20 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         measured.Add($"postrider.end-to-end.{connections}", load.Accepted / _clock.GetElapsedTime(start, end).TotalSeconds);
         measured.Add("postrider.cpu", (ProcessUsage.CpuSeconds(postrider.ProcessId) - cpu) * 10_000 / load.Accepted);
         measured.Add("postrider.memory", ProcessUsage.PeakResidentBytes(postrider.ProcessId) / MiB);
+    }
+
+    /// <summary>The same load as Postfix gets, from the same program.</summary>
+    async Task PostriderSmtpEndToEndAsync(int connections, CancellationToken ct)
+    {
+        await using var sink = await CountingSink.StartAsync(ct);
+        await using var postrider = await PostriderServer.StartAsync(Fresh(), sink.Port, ct);
+        await SmtpLoad.RunAsync(postrider.SmtpPort, scale.SmtpMessages, connections, ct);
+        await sink.WhenAsync(scale.SmtpMessages, ct);
+
+        var start = _clock.GetTimestamp();
+        await SmtpLoad.RunAsync(postrider.SmtpPort, scale.SmtpMessages, connections, ct);
+        var end = await sink.WhenAsync(2 * scale.SmtpMessages, ct);
+        measured.Add($"postrider.smtp-end-to-end.{connections}", scale.SmtpMessages / _clock.GetElapsedTime(start, end).TotalSeconds);
     }
 
     async Task PostfixAcceptAsync(int connections, CancellationToken ct)

@@ -17,6 +17,9 @@ public sealed record SmtpSubmissionRules
     /// lost before our 250.</summary>
     public bool Deduplicate { get; init; }
 
+    /// <summary>Told where a failed authentication came from; null: nobody cares.</summary>
+    public Action<IPAddress>? Refused { get; init; }
+
     /// <summary>Reports on mail we sent, which their senders bring without credentials; null: there are none.</summary>
     public SmtpReports? Reports { get; init; }
 }
@@ -49,7 +52,11 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
     {
         var (_, refusal) = await TenantOfAsync(password);
         if (refusal is { } no)
+        {
+            if (no.IsPermanent)
+                rules.Refused?.Invoke(peer.Address);
             return no;
+        }
         _password = password;
         return Welcome;
     }

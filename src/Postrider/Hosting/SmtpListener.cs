@@ -41,6 +41,7 @@ sealed partial class SmtpListener(
         {
             TrustedNetworks = SmtpListenerOptions.Networks(limits.TrustedNetworks, out _),
             Deduplicate = limits.Deduplicate,
+            Refused = LogRefused,
             Reports = reports,
         };
         _server = new SmtpServer(
@@ -133,4 +134,7 @@ sealed partial class SmtpListener(
 
     [LoggerMessage(LogLevel.Error, "A session with {Address} failed; nothing of it was taken that was not confirmed")]
     partial void LogFault(Exception fault, IPAddress address);
+
+    [LoggerMessage(LogLevel.Warning, "{Address} presented no valid API key over SMTP")]
+    partial void LogRefused(IPAddress address);
 }
