@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Postrider.Messages;
 using Postrider.Providers;
@@ -36,6 +37,8 @@ public static class DeliveryRegistration
         services.TryAddSingleton<WaitBoard>();
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(sp => new TransportSearch(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
+            sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<ILogger<TransportSearch>>()));
         if (!delivers)
         {
             services.TryAddSingleton<IHandOver, NoHandOver>();

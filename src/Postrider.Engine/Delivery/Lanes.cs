@@ -25,6 +25,12 @@ sealed class Lanes(LaneParts parts) : IAsyncDisposable
             return _lanes[transport].Lane;
     }
 
+    public IProvider ProviderOf(Transport transport)
+    {
+        lock (_lock)
+            return _lanes[transport].Provider;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var (_, provider) in _lanes.Values)

@@ -6,8 +6,8 @@ namespace Postrider.Feedback;
 // The table, in prose (docs/states.md, "What is reported afterwards"):
 //  - Reports come late, twice and in any order. What is final for good, a bounce, nothing moves any more.
 //  - That somebody has it proves more than our own waiting: it ends what is unknown, and whatever we gave up after an attempt in doubt.
-//  - A provider that gave up after the recipient's server had taken the message speaks of an automatic answer: only a bounce for good counts
-//    then.
+//  - A provider that gives up after the recipient's server had taken the message speaks of an automatic answer: only a bounce for good
+//    counts then.
 
 /// <summary>From where a recipient is and what is reported of it to where it goes. Pure: no clock, no store.</summary>
 public static class FeedbackPrecedence

@@ -4,10 +4,21 @@ using Postrider.Providers;
 namespace Postrider.Feedback;
 
 /// <summary>Takes what was reported, once it is known to be genuine: finds out of what it is, and has it stored.</summary>
-public sealed partial class FeedbackReceiver(IFeedbackStore store, TimeProvider clock, FeedbackMetrics metrics, ILogger<FeedbackReceiver> logger)
+public sealed partial class FeedbackReceiver(
+    IFeedbackStore store, TimeProvider clock, FeedbackMetrics metrics, ILogger<FeedbackReceiver> logger)
 {
     /// <summary>Reports of one transaction: some milliseconds of the writer.</summary>
     const int PerTransaction = 64;
+
+    /// <summary>Between two warnings of the quarantine: an account that others use as well may report to us as often as it
+    /// sends.</summary>
+    static readonly TimeSpan BetweenWarnings = TimeSpan.FromMinutes(1);
+
+    readonly Lock _lock = new();
+
+    // Guarded by _lock.
+    long _quarantined; // since the last warning
+    DateTimeOffset _warnedAt;
 
     /// <summary>Stored when it returns; then the reporter may be told so. Throws where the store is away: then it has to repeat.</summary>
     /// <param name="vendor">Whose word the events' keys are.</param>
@@ -33,7 +44,7 @@ public sealed partial class FeedbackReceiver(IFeedbackStore store, TimeProvider 
     {
         await store.QuarantineAsync([report with { Event = Bounded(report.Event) }], reason, clock.GetUtcNow(), ct);
         metrics.Took(report.Vendor, FeedbackResult.Quarantined);
-        LogQuarantined(report.Transport ?? report.Vendor, reason);
+        Warn(report);
     }
 
     /// <summary>Looks again at what came too early. Returns how many: call again while there are any.</summary>
@@ -57,7 +68,7 @@ public sealed partial class FeedbackReceiver(IFeedbackStore store, TimeProvider 
             var report = reports[i];
             metrics.Took(report.Vendor, results[i]);
             if (results[i] == FeedbackResult.Quarantined)
-                LogQuarantined(report.Transport ?? report.Vendor, QuarantineReason.Unmatched);
+                Warn(report);
         }
     }
 
@@ -90,6 +101,20 @@ public sealed partial class FeedbackReceiver(IFeedbackStore store, TimeProvider 
     static string? Cut(string? text, int most) =>
         text is null || text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
 
-    [LoggerMessage(LogLevel.Warning, "Feedback from {Source} was put in quarantine: {Reason}")]
-    partial void LogQuarantined(string source, QuarantineReason reason);
+    void Warn(FeedbackReport report)
+    {
+        long count;
+        lock (_lock)
+        {
+            _quarantined++;
+            var now = clock.GetUtcNow();
+            if ((now - _warnedAt).Duration() < BetweenWarnings)
+                return;
+            (count, _quarantined, _warnedAt) = (_quarantined, 0, now);
+        }
+        LogQuarantined(count, report.Transport ?? report.Vendor);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Count} reports were put in quarantine, the last from {Source}; GET /feedback/quarantine shows them")]
+    partial void LogQuarantined(long count, string source);
 }

@@ -10,7 +10,9 @@ public static class FeedbackRegistration
 {
     /// <remarks>Asks for <see cref="IFeedbackStore"/> and <see cref="TimeProvider"/>; reports by mail are taken where there are
     /// <see cref="ReturnPaths"/>.</remarks>
-    public static IServiceCollection AddPostriderFeedback(this IServiceCollection services)
+    /// <param name="find">How a transport is asked for what is in doubt; null: none is.</param>
+    public static IServiceCollection AddPostriderFeedback(
+        this IServiceCollection services, Func<IServiceProvider, FindAtTransport>? find = null)
     {
         services.TryAddSingleton<FeedbackMetrics>();
         services.TryAddSingleton<FeedbackReceiver>();
@@ -18,6 +20,10 @@ public static class FeedbackRegistration
             sp.GetRequiredService<FeedbackReceiver>(), sp.GetService<ReturnPaths>(), sp.GetRequiredService<TimeProvider>(),
             sp.GetRequiredService<ILogger<MailReportReceiver>>()));
         services.AddHostedService<FeedbackHost>();
+        if (find is not null)
+            services.AddHostedService(sp => new DoubtSearch(
+                sp.GetRequiredService<IFeedbackStore>(), sp.GetRequiredService<FeedbackReceiver>(), find(sp),
+                sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<ILogger<DoubtSearch>>()));
         return services;
     }
 }

@@ -21,6 +21,10 @@ public interface IFeedbackStore
     /// <summary>Reports that came too early and are to be looked at again now.</summary>
     Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
+    /// <summary>Envelopes of which it is not known whether they were accepted, and whose waiting for evidence ends before
+    /// <paramref name="dueBefore"/>; those that end first come first.</summary>
+    Task<IReadOnlyList<DoubtfulEnvelope>> DoubtfulAsync(DateTimeOffset dueBefore, int limit, CancellationToken ct);
+
     /// <summary>Newest first.</summary>
     /// <param name="before">Only older ones; null: from the newest.</param>
     Task<QuarantinePage> ListQuarantineAsync(long? before, int limit, CancellationToken ct);
@@ -46,6 +50,9 @@ public sealed record FeedbackReport
     /// <summary>Where it waits; null for one that has just come.</summary>
     public long? WaitingId { get; init; }
 }
+
+/// <summary>An envelope in doubt, and the transport of its last attempt.</summary>
+public sealed record DoubtfulEnvelope(string Transport, DoubtfulMessage Message, DateTimeOffset DueAt);
 
 /// <summary>What became of a report.</summary>
 public enum FeedbackResult : byte

@@ -11,7 +11,20 @@ public interface IProvider : IAsyncDisposable
     /// <summary>One attempt. Returns one outcome per recipient of the envelope, in its order.
     /// A cancelled token ends the attempt with an outcome too: unreachable when nothing can have been accepted yet, else unknown.</summary>
     ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct);
+
+    /// <summary>Asks the provider whether it has what an attempt left in doubt. Empty: it knows nothing of it, which proves nothing. Null: it
+    /// cannot be asked, or not now.</summary>
+    ValueTask<IReadOnlyList<FeedbackEvent>?> FindAsync(DoubtfulMessage message, CancellationToken ct) =>
+        ValueTask.FromResult<IReadOnlyList<FeedbackEvent>?>(null);
 }
+
+/// <summary>A message of which nobody knows whether its provider has it.</summary>
+/// <param name="Recipients">Those in doubt, by number. Never empty.</param>
+public sealed record DoubtfulMessage(MessageId Message, MailStream Stream, IReadOnlyList<int> Recipients);
+
+/// <summary>What a search at a transport's provider found.</summary>
+/// <param name="Vendor">The scheme of the transport.</param>
+public sealed record FoundAtTransport(string Vendor, IReadOnlyList<FeedbackEvent> Events);
 
 /// <summary>Makes the providers of one kind; found by the scheme of a transport's DSN.</summary>
 public interface IProviderFactory

@@ -6,8 +6,8 @@ using Postrider.Messages;
 namespace Postrider.Storage;
 
 /// <summary>Finds a message by what its provider calls it, for the few reports that do not bring our id back.</summary>
-/// <remarks>An index of provider ids would cost every mail a row. The index of addresses is there: who got the message, and when, leads to a
-/// few, and their attempts say what the provider answered.</remarks>
+/// <remarks>An index of provider ids would cost every mail a row. The index of addresses is there: who got the message, and when, leads to
+/// a few, and their attempts say what the provider answered.</remarks>
 sealed class ProviderIdSearch(DbConnection connection, ReadDialect dialect)
 {
     /// <summary>Newest first; who gets more mail within <see cref="Window"/> is found by our own id only.</summary>
@@ -50,8 +50,8 @@ sealed class ProviderIdSearch(DbConnection connection, ReadDialect dialect)
     }
 
     bool IsKnownAs(long message, string transport, string providerId) => connection.Query<byte[]>(
-        $"SELECT details FROM events WHERE message = @message AND type IN ({(int)MailEventType.Attempt}, {(int)MailEventType.LateEvidence})",
-        new { message })
+        "SELECT details FROM events WHERE message = @message AND type IN @types",
+        new { message, types = (int[])[(int)MailEventType.Attempt, (int)MailEventType.LateEvidence] })
         .Select(details => EventCodec.Read(details).Attempt)
         .Any(attempt => attempt?.Transport == transport && attempt.Outcomes.Any(o => o.Outcome.ProviderId == providerId));
 }

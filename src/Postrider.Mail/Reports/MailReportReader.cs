@@ -154,7 +154,8 @@ public static partial class MailReportReader
         return null;
     }
 
-    static string? Id(HeaderBlock? headers) => headers?.Find("Message-ID")?.Value.Trim('<', '>', ' ', '\t') is { Length: > 0 } id ? id : null;
+    static string? Id(HeaderBlock? headers) =>
+        headers?.Find("Message-ID")?.Value.Trim('<', '>', ' ', '\t') is { Length: > 0 } id ? id : null;
 
     static string? Find(IReadOnlyList<HeaderBlock> groups, string name) =>
         groups.Select(group => group.Find(name)?.Value).FirstOrDefault(value => !string.IsNullOrEmpty(value));

@@ -10,14 +10,16 @@ static class FeedbackEndpoints
     const int DefaultLimit = 20;
     const int MaxLimit = 100;
 
-    static readonly DocumentedParameters Parameters = new([new("limit", "1 to 100. Default 20."), new("after", "next from the page before.")]);
+    static readonly DocumentedParameters Parameters = new(
+        [new("limit", "1 to 100. Default 20."), new("after", "next from the page before.")]);
 
     public static void MapFeedback(this IEndpointRouteBuilder app) =>
         // It spans tenants: nobody knows whose it is.
         app.MapGet("/feedback/quarantine", ListAsync).For(Access.Admin)
             .WithMetadata(Parameters).Answers<QuarantineAnswer>(200)
-            .Says("listQuarantine", "Reports that name no message of ours or are not to be believed, newest first. The newest 10,000 are kept.",
-                null, "invalid-cursor", "invalid-field", "unknown-field");
+            .Says("listQuarantine",
+                "Reports that name no message of ours or are not to be believed, newest first. The newest 10,000 are kept.", null,
+                "invalid-cursor", "invalid-field", "unknown-field");
 
     static async Task<Results<JsonHttpResult<QuarantineAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IFeedbackStore store, CancellationToken ct)
@@ -28,7 +30,8 @@ static class FeedbackEndpoints
         foreach (var (name, values) in context.Request.Query)
             if (name == "limit")
             {
-                if (!int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MaxLimit)
+                if (!int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                    || limit is < 1 or > MaxLimit)
                     faults.Invalid("", "limit must be a number from 1 to 100.");
             }
             else if (name != "after")

@@ -135,7 +135,7 @@ static class ServerBuilder
         });
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
-        services.AddPostriderFeedback();
+        services.AddPostriderFeedback(roles.HasFlag(Role.Worker) ? static sp => sp.GetRequiredService<TransportSearch>().FindAsync : null);
         if (options.BounceDomain.Length > 0)
             AddReports(services, options);
     }

@@ -85,7 +85,10 @@ public sealed class CallbackTests
         await using var house = await House.StartAsync("mailgun");
         var (first, second) = (await house.SendAsync(), await house.SendAsync());
         var genuine = house.Vendor.Delivered(first);
-        var forged = genuine with { Body = System.Text.Encoding.UTF8.GetBytes(genuine.Text.Replace(first, second, StringComparison.Ordinal)) };
+        var forged = genuine with
+        {
+            Body = System.Text.Encoding.UTF8.GetBytes(genuine.Text.Replace(first, second, StringComparison.Ordinal)),
+        };
 
         Assert.Equal(HttpStatusCode.OK, await house.PostAsync(genuine));
         Assert.Equal(HttpStatusCode.Unauthorized, await house.PostAsync(forged));
@@ -97,8 +100,12 @@ public sealed class CallbackTests
         await using var house = await House.StartAsync("sendgrid");
         var callback = house.Vendor.Delivered(await house.SendAsync());
         var right = house.Path;
-        foreach (var path in new[] { right[..^1] + (right[^1] == '0' ? '1' : '0'), right.ToUpperInvariant(), right.Replace("sendgrid", "mailgun", StringComparison.Ordinal),
-            "/callbacks/sendgrid/x", "/callbacks/none/x" })
+        string[] wrong =
+        [
+            right[..^1] + (right[^1] == '0' ? '1' : '0'), right.ToUpperInvariant(),
+            right.Replace("sendgrid", "mailgun", StringComparison.Ordinal), "/callbacks/sendgrid/x", "/callbacks/none/x",
+        ];
+        foreach (var path in wrong)
         {
             using var response = await house.SendCallbackAsync(callback, path);
             Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
@@ -196,19 +203,32 @@ public sealed class CallbackTests
         // Confirming would need Amazon: that this is answered at once shows that nobody was asked.
         Assert.Equal(HttpStatusCode.OK, await house.PostAsync(CallbackVendor.Confirmation()));
         var amazon = new SnsCertificates(TimeProvider.System);
-        await Assert.ThrowsAsync<ArgumentException>(async () => await amazon.VisitAsync(new Uri("https://sns.x.amazonaws.com.evil.test/"), default));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await amazon.VisitAsync(new Uri("http://sns.eu-west-1.amazonaws.com/"), default));
+        foreach (var elsewhere in new[] { "https://sns.x.amazonaws.com.evil.test/", "http://sns.eu-west-1.amazonaws.com/" })
+            await Assert.ThrowsAsync<ArgumentException>(async () => await amazon.VisitAsync(new Uri(elsewhere), default));
     }
 
     sealed class AwayStore : IFeedbackStore
     {
         static readonly StoreUnavailableException Away = new("away");
 
-        public Task<IReadOnlyList<FeedbackResult>> ApplyAsync(IReadOnlyList<FeedbackReport> reports, DateTimeOffset now, CancellationToken ct) => throw Away;
-        public Task QuarantineAsync(IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct) => throw Away;
-        public Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) => throw Away;
-        public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) => throw Away;
-        public Task<QuarantinePage> ListQuarantineAsync(long? before, int limit, CancellationToken ct) => throw Away;
+        public Task<IReadOnlyList<FeedbackResult>> ApplyAsync(
+            IReadOnlyList<FeedbackReport> reports, DateTimeOffset now, CancellationToken ct) =>
+            throw Away;
+
+        public Task QuarantineAsync(
+            IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct) => throw Away;
+        public Task<MessageId?> FindAsync(
+            string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
+            throw Away;
+
+        public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+            throw Away;
+
+        public Task<IReadOnlyList<DoubtfulEnvelope>> DoubtfulAsync(DateTimeOffset dueBefore, int limit, CancellationToken ct) =>
+            throw Away;
+
+        public Task<QuarantinePage> ListQuarantineAsync(long? before, int limit, CancellationToken ct) =>
+            throw Away;
     }
 
     /// <summary>A server with one transport, whose provider is a stub.</summary>

@@ -78,13 +78,17 @@ public sealed class CallbackVendor(string scheme)
             Delivered(message).Text.Replace("\"signature\":\"", "\"signature\":\"0", StringComparison.Ordinal))),
         "postmark" => Postmark(message, ("Authorization", $"Basic {Convert.ToBase64String("postmark:wrong"u8)}")),
         _ => new Callback(Encoding.UTF8.GetBytes(
-            Delivered(message).Text.Replace("sns.eu-west-1.amazonaws.com", "sns.eu-west-1.amazonaws.com.evil.test", StringComparison.Ordinal))),
+            Delivered(message).Text.Replace("amazonaws.com", "amazonaws.com.evil.test", StringComparison.Ordinal))),
     };
 
     public static Callback SendGrid(params (string Message, string Event)[] events)
     {
         var entries = events.Select((e, n) => string.Create(CultureInfo.InvariantCulture,
-            $$"""{"email":"ann@example.org","timestamp":{{SecondsAt(TimeSpan.Zero)}},"event":"{{e.Event}}","sg_event_id":"{{e.Message}}-{{e.Event}}-{{n}}","sg_message_id":"m1.filter0","type":"bounce","status":"5.1.1","reason":"550 5.1.1 no such user","postrider_id":"{{e.Message}}-0"}"""));
+            $$"""
+            {"email":"ann@example.org","timestamp":{{SecondsAt(TimeSpan.Zero)}},"event":"{{e.Event}}",
+             "sg_event_id":"{{e.Message}}-{{e.Event}}-{{n}}","sg_message_id":"m1.filter0","type":"bounce","status":"5.1.1",
+             "reason":"550 5.1.1 no such user","postrider_id":"{{e.Message}}-0"}
+            """));
         // Its body ends in a line break, and so does what it signs.
         var body = Encoding.UTF8.GetBytes($"[{string.Join(',', entries)}]\r\n");
         var timestamp = SecondsAt(TimeSpan.Zero).ToString(CultureInfo.InvariantCulture);
@@ -116,15 +120,21 @@ public sealed class CallbackVendor(string scheme)
 
     static Callback Resend(string message, long seconds)
     {
-        var body = $$"""{"type":"email.delivered","created_at":"2026-11-21T12:00:00.000Z","data":{"email_id":"m1","to":["ann@example.org"],"tags":{"postrider_id":"{{message}}-0"} } }""";
+        var body = $$"""
+            {"type":"email.delivered","created_at":"2026-11-21T12:00:00.000Z",
+             "data":{"email_id":"m1","to":["ann@example.org"],"tags":{"postrider_id":"{{message}}-0"} } }
+            """;
         var signed = string.Create(CultureInfo.InvariantCulture, $"msg_{message}.{seconds}.{body}");
         var signature = HMACSHA256.HashData(Convert.FromBase64String(ResendKey["whsec_".Length..]), Encoding.UTF8.GetBytes(signed));
         return new Callback(Encoding.UTF8.GetBytes(body), ("svix-id", $"msg_{message}"),
-            ("svix-timestamp", seconds.ToString(CultureInfo.InvariantCulture)), ("svix-signature", $"v1,{Convert.ToBase64String(signature)}"));
+            ("svix-timestamp", seconds.ToString(CultureInfo.InvariantCulture)),
+            ("svix-signature", $"v1,{Convert.ToBase64String(signature)}"));
     }
 
     static string SesDelivery(string message) => $$"""
-        {"eventType":"Delivery","mail":{"timestamp":"2026-11-21T12:00:00.000Z","messageId":"0100-1","destination":["ann@example.org"],"tags":{"postrider_id":["{{message}}-0"]} },"delivery":{"timestamp":"2026-11-21T12:00:01.000Z","recipients":["ann@example.org"],"smtpResponse":"250 OK"} }
+        {"eventType":"Delivery","mail":{"timestamp":"2026-11-21T12:00:00.000Z","messageId":"0100-1","destination":["ann@example.org"],
+         "tags":{"postrider_id":["{{message}}-0"]} },
+         "delivery":{"timestamp":"2026-11-21T12:00:01.000Z","recipients":["ann@example.org"],"smtpResponse":"250 OK"} }
         """;
 
     static string Sns(string type, string message, DateTimeOffset at, string id)

@@ -24,7 +24,8 @@ sealed class RelayingPostfix : IAsyncDisposable
         await RunAsync("chmod", "755", folder.FullName);
         foreach (var name in new[] { "etc", "queue", "data" })
             folder.CreateSubdirectory(name);
-        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "etc", "main.cf"), MainFile(folder.FullName, relayPort, domain, domainPort));
+        await File.WriteAllTextAsync(
+            Path.Combine(folder.FullName, "etc", "main.cf"), MainFile(folder.FullName, relayPort, domain, domainPort));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "etc", "master.cf"), MasterFile(port));
         await RunAsync("chown", "postfix", Path.Combine(folder.FullName, "data"));
         var server = new RelayingPostfix(postfix, folder);
@@ -41,7 +42,8 @@ sealed class RelayingPostfix : IAsyncDisposable
 
     static async Task RunAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");

@@ -1,9 +1,11 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Postrider.Events;
+using Postrider.Feedback;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
 using Postrider.Messages;
+using Postrider.Providers;
 using Postrider.Storage;
 using Xunit;
 using Outcome = Postrider.Messages.Outcome;
@@ -208,4 +210,60 @@ public sealed class CodecProperties
 
     static void Holds<T>(Gen<T> values, Action<T> property, int tests = 300) =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(tests).WithQuietOnSuccess(true), Prop.ForAll(values.ToArbitrary(), property));
+
+    [Fact]
+    public void What_was_reported_is_read_back() => Check.QuickThrowOnFailure(Prop.ForAll(Reported.ToArbitrary(), report =>
+    {
+        using var fields = new FieldWriter();
+        ReportCodec.Write(fields, report);
+        Assert.Equal(report with { WaitingId = 7 }, ReportCodec.Read(fields.Written.ToArray(), 7));
+
+        var e = report.Event;
+        var details = new FeedbackDetails(report.Vendor, e.Type)
+        {
+            Reply = e.Reply,
+            Bounce = e.CarriedId,
+            Suppressed = e.Suppressed,
+            Url = e.Url,
+            UserAgent = e.UserAgent,
+            Ip = e.Ip,
+            IsMachine = e.IsMachine,
+        };
+        using var written = new FieldWriter();
+        EventCodec.Write(written, report.N, details);
+        var read = EventCodec.Read(written.Written.ToArray());
+        Assert.Equal((details, report.N), (read.Feedback, read.Recipients.Select(n => (int?)n).SingleOrDefault()));
+    }));
+
+    static Gen<FeedbackReport> Reported =>
+        from texts in Gen.ArrayOf(OptionalTexts, 8)
+        from kind in Gen.Elements(Enum.GetValues<FeedbackKind>())
+        from type in Texts
+        from message in Gen.Elements<MessageId?>(null, new MessageId(0), new MessageId(long.MaxValue - 1))
+        from n in Gen.Elements<int?>(null, 0, 999)
+        from reply in Gen.Elements<Reply?>(null, new Reply(0, null, ""), new Reply(550, "5.1.1", "no such user"))
+        from machine in Gen.Elements(true, false)
+        select new FeedbackReport
+        {
+            Vendor = "sendgrid",
+            Transport = texts[0],
+            Message = message,
+            N = n,
+            Event = new FeedbackEvent
+            {
+                Kind = kind,
+                Type = type,
+                Key = "k" + type,
+                At = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123),
+                Reply = reply,
+                CarriedId = texts[1],
+                ProviderId = texts[2],
+                Address = texts[3],
+                Suppressed = texts[4],
+                Url = texts[5],
+                UserAgent = texts[6],
+                Ip = texts[7],
+                IsMachine = machine,
+            },
+        };
 }

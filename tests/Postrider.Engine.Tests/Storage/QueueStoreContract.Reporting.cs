@@ -188,7 +188,8 @@ public abstract partial class QueueStoreContract
 
         Assert.Equal(RecipientState.Sent, await StateAsync(id));
         var page = await _under.Feedback.ListQuarantineAsync(null, 3, default);
-        Assert.Equal([QuarantineReason.Forged, QuarantineReason.Unmatched, QuarantineReason.NotTriedThere], page.Reports.Select(r => r.Reason));
+        Assert.Equal([QuarantineReason.Forged, QuarantineReason.Unmatched, QuarantineReason.NotTriedThere],
+            page.Reports.Select(r => r.Reason));
         Assert.Equal(forged.Event, page.Reports[0].Report.Event);
         Assert.Single((await _under.Feedback.ListQuarantineAsync(page.Next, 3, default)).Reports);
         Assert.Equal((2, 1, 1), (page.Counts[QuarantineReason.Unmatched], page.Counts[QuarantineReason.NotTriedThere],
@@ -251,5 +252,40 @@ public abstract partial class QueueStoreContract
 
         Assert.Equal(1, Assert.Single(Assert.IsType<AcceptResult.Accepted>(next).Suppressed).N);
         Assert.Equal([RecipientState.Delivered, RecipientState.Delivered], (await ViewAsync(two)).Recipients.Select(r => r.State));
+    }
+
+    // However often and in whatever order: the state is what the table makes of each once, and all is counted once.
+    [Fact]
+    public async Task Any_mixture_of_reports_ends_as_the_table_says()
+    {
+        var kinds = Enum.GetValues<FeedbackKind>();
+        for (var seed = 1UL; seed <= 30; seed++)
+        {
+            var dice = new Postrider.Testing.Dice(seed);
+            var id = await SentAsync($"r{seed}@example.org");
+            var reports = Enumerable.Range(0, 8).Select(_ => Report(id, kinds[dice.Next(kinds.Length)])).ToList();
+            var expected = RecipientState.Sent;
+            var noted = new HashSet<string>();
+            for (var i = 0; i < 20; i++)
+            {
+                var report = reports[dice.Next(reports.Count)];
+                if (dice.Next(15) == 0)
+                    await _under.ReopenAsync();
+                var result = await ApplyAsync(report);
+                var isNew = !noted.Contains(report.Event.Key);
+                var next = isNew ? FeedbackPrecedence.Next(expected, false, report.Event.Kind) : null;
+                Assert.Equal(!isNew ? FeedbackResult.Duplicate
+                    : next is not null ? FeedbackResult.Moved
+                    : report.Event.Kind == FeedbackKind.Accepted ? FeedbackResult.Ignored : FeedbackResult.Noted, result);
+                if (result != FeedbackResult.Ignored)
+                    noted.Add(report.Event.Key);
+                expected = next ?? expected;
+            }
+            var view = await ViewAsync(id);
+            Assert.Equal(expected, view.Recipients[0].State);
+            Assert.Equal(1 + noted.Count, view.Events.Count);
+        }
+        var counts = await Reader.CountAsync(Tenant, default);
+        Assert.Equal(30, counts.Sent + counts.Delivered + counts.Bounced + counts.Failed);
     }
 }

@@ -13,7 +13,7 @@ sealed record PostmarkOptions(string Token, VendorOptions Vendor, string? Transa
 
 /// <summary>Sends through Postmark's API. Whatever waits goes together in one batch: each message in it is whole and has a result of its own.</summary>
 /// <remarks>Attachments with a content id are inline here and those without are not, whatever the message says: Postmark has no other word for it.</remarks>
-sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProvider clock) : CoalescingProvider<AddressedEntry>(options.Vendor.Limits, clock)
+sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProvider clock) : CoalescingProvider<AddressedEntry>(options.Vendor.Limits, clock), IProvider
 {
     static readonly object Together = new();
 
@@ -46,6 +46,23 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
                 ledger.Record(copy, outcomes);
         }
         return ledger.Results();
+    }
+
+    public async ValueTask<IReadOnlyList<FeedbackEvent>?> FindAsync(DoubtfulMessage message, CancellationToken ct)
+    {
+        var found = new List<FeedbackEvent>();
+        foreach (var id in PostmarkSearch.IdsOf(message))
+        {
+            var request = new VendorRequest(HttpMethod.Get, PostmarkSearch.PathFor(id, message.Stream == MailStream.Bulk ? options.Bulk : options.Transactional))
+            {
+                Headers = [new("X-Postmark-Server-Token", options.Token), new("Accept", "application/json")],
+            };
+            var answer = await http.SendAsync(request, null, ct);
+            if (answer.Status != 200 || PostmarkSearch.Read(answer.Body, id) is not { } events)
+                return null;
+            found.AddRange(events);
+        }
+        return found;
     }
 
     public override ValueTask DisposeAsync()

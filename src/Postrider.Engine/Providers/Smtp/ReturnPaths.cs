@@ -65,7 +65,8 @@ public sealed class ReturnPaths
         if (!CryptographicOperations.FixedTimeEquals(proof, tag[ContentBytes..]))
             return new ReturnPathReading(ReturnPathState.Forged, default, null);
         var n = BinaryPrimitives.ReadUInt16BigEndian(tag[8..]);
-        var state = DaysAt(_clock.GetUtcNow()) > BinaryPrimitives.ReadUInt16BigEndian(tag[10..]) ? ReturnPathState.TooLate : ReturnPathState.Genuine;
+        var isOver = DaysAt(_clock.GetUtcNow()) > BinaryPrimitives.ReadUInt16BigEndian(tag[10..]);
+        var state = isOver ? ReturnPathState.TooLate : ReturnPathState.Genuine;
         return new ReturnPathReading(state, new MessageId(BinaryPrimitives.ReadInt64BigEndian(tag)), n == Several ? null : n);
     }
 

@@ -139,7 +139,8 @@ static class Reporting
             return null;
         var normal = StoredAddress.Normal(parsed);
         // One address may be there twice; whoever is not told apart is the first.
-        return recipients.Find(r => r.Address == address) ?? recipients.Find(r => StoredAddress.Normal(StoredAddress.Parse(r.Address)) == normal);
+        return recipients.Find(r => r.Address == address)
+            ?? recipients.Find(r => StoredAddress.Normal(StoredAddress.Parse(r.Address)) == normal);
     }
 
     /// <summary>A process that died in an attempt did not record where it was.</summary>

@@ -2,6 +2,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Postrider.Feedback;
 using Postrider.Messages;
+using Postrider.Providers;
 using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Sqlite;
@@ -38,6 +39,26 @@ public sealed partial class SqliteStore : IFeedbackStore
 
     public Task<QuarantinePage> ListQuarantineAsync(long? before, int limit, CancellationToken ct) =>
         ReadAsync(connection => Quarantined(connection, before ?? long.MaxValue, limit), ct);
+
+    public Task<IReadOnlyList<DoubtfulEnvelope>> DoubtfulAsync(DateTimeOffset dueBefore, int limit, CancellationToken ct) =>
+        ReadAsync<IReadOnlyList<DoubtfulEnvelope>>(connection => [.. Doubtful(connection, dueBefore.Ms, limit)], ct);
+
+    // Uses queue_unknown (due) WHERE state = 3.
+    static IEnumerable<DoubtfulEnvelope> Doubtful(SqliteConnection connection, long dueBefore, int limit)
+    {
+        var rows = connection.Query<(long Message, int N, int Stream, long Due, byte[]? History)>("""
+            SELECT message, n, stream, due, history FROM queue WHERE state = 3 AND due < @dueBefore ORDER BY due LIMIT @limit
+            """, new { dueBefore, limit });
+        foreach (var (message, n, stream, due, history) in rows)
+        {
+            var recipients = connection.Query<int>(
+                "SELECT n FROM recipients WHERE message = @message AND envelope = @n AND state = 1 ORDER BY n", new { message, n })
+                .AsList();
+            if (recipients.Count > 0 && HistoryCodec.Decode(history).Last is { } last)
+                yield return new DoubtfulEnvelope(
+                    last, new DoubtfulMessage(new MessageId(message), (MailStream)stream, recipients), Instant.From(due));
+        }
+    }
 
     static QuarantinePage Quarantined(SqliteConnection connection, long before, int limit)
     {

@@ -114,8 +114,8 @@ sealed partial class CallbackEndpoints(
     [LoggerMessage(LogLevel.Warning, "A callback of {Transport} had {Count} entries that could not be read")]
     partial void LogUnreadable(string transport, int count);
 
-    [LoggerMessage(LogLevel.Warning, "{Transport}: its topic asks to be confirmed. Nothing was done; to have it confirmed, set confirm=true "
-        + "on the transport and ask Amazon to send the request again")]
+    [LoggerMessage(LogLevel.Warning, "{Transport}: its topic asks to be confirmed. Nothing was done; to have it confirmed, set "
+        + "confirm=true on the transport and ask Amazon to send the request again")]
     partial void LogUnconfirmed(string transport);
 
     [LoggerMessage(LogLevel.Information, "{Transport}: its topic was {Result}")]
@@ -143,7 +143,7 @@ static class CallbackRoutes
         app.MapPost("/callbacks/dsn", (CallbackEndpoints callbacks, HttpContext context) => callbacks.TakeReportAsync(context))
             .For(Access.Manage)
             .WithMetadata(new DocumentedParameters([new("to", "RCPT TO. Default: as the header says.")]))
-            .Says("takeReport", "A bounce (RFC 3464) or complaint (RFC 5965) that came by mail to a return path of ours: the raw message.", null,
-                "not-found", "too-large");
+            .Says("takeReport", "A bounce (RFC 3464) or complaint (RFC 5965) that came by mail to a return path of ours: the raw message.",
+                null, "not-found", "too-large");
     }
 }

@@ -26,8 +26,9 @@ public sealed class ReturnPathsTests
             var made = _paths.Make(id, n);
             Assert.True(made.LocalPart.Length <= 64);
             Assert.Equal(made.ToString().ToLowerInvariant(), made.ToString());
-            Assert.Equal(new ReturnPathReading(ReturnPathState.Genuine, id, n), _paths.Read(made));
-            Assert.Equal(new ReturnPathReading(ReturnPathState.Genuine, id, n), _paths.Read(EmailAddress.Parse(made.ToString().ToUpperInvariant())));
+            var genuine = new ReturnPathReading(ReturnPathState.Genuine, id, n);
+            Assert.Equal(genuine, _paths.Read(made));
+            Assert.Equal(genuine, _paths.Read(EmailAddress.Parse(made.ToString().ToUpperInvariant())));
         }));
 
     [Fact]
@@ -61,5 +62,6 @@ public sealed class ReturnPathsTests
     public void Only_what_looks_like_one_is_taken(string address, bool expected) =>
         Assert.Equal(expected, _paths.IsOurs(EmailAddress.Parse(address)));
 
-    static Arbitrary<MessageId> Ids => Gen.Choose(0, int.MaxValue).Select(i => MessageId.Create(1_600_000_000_000L + i * 331L, i % 4096, (byte)i)).ToArbitrary();
+    static Arbitrary<MessageId> Ids => Gen.Choose(0, int.MaxValue)
+        .Select(i => MessageId.Create(1_600_000_000_000L + i * 331L, i % 4096, (byte)i)).ToArbitrary();
 }
