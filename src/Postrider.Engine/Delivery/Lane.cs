@@ -82,7 +82,7 @@ sealed partial class Lane
     /// <summary>Tries until the outcome may not be tried again. Without outcomes nothing was sent.</summary>
     async Task<Tried> SendAsync(Lease lease, Permit permit, LaneStop stop)
     {
-        var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Name);
+        var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Options);
         if (fitting.Recipients.Count == 0)
             return new Tried(fitting.Unfit);
 
@@ -280,7 +280,7 @@ sealed class CommitPoint(LaneParts parts, Lease lease, string transport)
 /// <param name="Recipients">At most as many as fit in one call; those beyond go on at once.</param>
 readonly record struct Fitting(MessageContent Content, IReadOnlyList<MessageRecipient> Recipients, IReadOnlyList<RecipientOutcome> Unfit)
 {
-    public static Fitting Of(Lease lease, ProviderCapabilities can, string transport)
+    public static Fitting Of(Lease lease, ProviderCapabilities can, TransportOptions transport)
     {
         var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).ToList();
         if (WhyNobody(lease.Message, can, transport, out var content) is { } all)
@@ -289,16 +289,20 @@ readonly record struct Fitting(MessageContent Content, IReadOnlyList<MessageReci
         return new Fitting(
             content,
             [.. open.Except(unfit).Take(can.MaxRecipients)],
-            [.. unfit.Select(r => Unfits(r, OutcomeScope.Recipient, "5.6.7", $"{transport} cannot carry this address (no SMTPUTF8)"))]);
+            [.. unfit.Select(r => Unfits(r, OutcomeScope.Recipient, "5.6.7", $"{transport.Name} cannot carry this address (no SMTPUTF8)"))]);
     }
 
     /// <summary>Why this provider can carry the message to nobody; null when it can, as <paramref name="content"/>.</summary>
-    static string? WhyNobody(LeasedMessage message, ProviderCapabilities can, string transport, out MessageContent content)
+    static string? WhyNobody(LeasedMessage message, ProviderCapabilities can, TransportOptions options, out MessageContent content)
     {
         content = message.Content;
+        var transport = options.Name;
+        var from = content.From.Address;
+        if (options.Senders?.Include(from.AsciiDomain) == false)
+            return $"{transport} is not set up for mail from {from.Domain} (its option from=)";
         if (can.MaxMessageBytes is { } most && message.ApproximateBytes > most)
             return $"{transport} takes messages of at most {most} bytes; this has about {message.ApproximateBytes}";
-        if (!can.SmtpUtf8 && content.From.Address.NeedsSmtpUtf8)
+        if (!can.SmtpUtf8 && from.NeedsSmtpUtf8)
             return $"{transport} cannot carry the sender's address (no SMTPUTF8)";
         if (content.Mime is not { } mime)
             return null;

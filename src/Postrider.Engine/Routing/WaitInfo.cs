@@ -90,9 +90,11 @@ public readonly record struct EnvelopeNeeds
     /// <summary>An address needs RFC 6531.</summary>
     public bool SmtpUtf8 { get; init; }
 
-    /// <summary>Whether a transport may ever be asked: history and what it can carry, not how it is doing.</summary>
+    /// <summary>Whether a transport may ever be asked: history, whom it was set up for and what it can carry, not how it is
+    /// doing.</summary>
     public bool Allow(Transport transport) =>
         History?.Excludes(transport.Name) != true
+        && (SenderDomain is null || transport.Options.Senders?.Include(SenderDomain) != false)
         && (transport.Capabilities.MaxMessageBytes is not { } most || Bytes <= most)
         && (!SmtpUtf8 || transport.Capabilities.SmtpUtf8);
 }

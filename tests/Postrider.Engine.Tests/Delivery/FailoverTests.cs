@@ -19,6 +19,19 @@ public sealed class FailoverTests
     }
 
     [Fact]
+    public async Task A_sender_whom_no_transport_is_set_up_for_fails_with_the_reason()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?from=elsewhere.example b=script://y?from=*.elsewhere.example");
+        var id = await node.SubmitAsync("ann@example.com");
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Failed);
+        var message = await node.GetAsync(id);
+        Assert.Equal(["a", "b"], message.Events.Where(e => e.Attempt is not null).Select(e => e.Attempt!.Transport));
+        Assert.All(message.Events.Where(e => e.Attempt is not null),
+            e => Assert.Contains("is not set up for mail from", e.Attempt!.Outcomes[0].Outcome.Reply.Text, StringComparison.Ordinal));
+        Assert.Empty(node["a"].Asked.Concat(node["b"].Asked));
+    }
+
+    [Fact]
     public async Task A_thousand_mails_pass_by_a_relay_that_refuses_connections()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x b=script://y");

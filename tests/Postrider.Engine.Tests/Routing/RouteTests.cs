@@ -185,6 +185,20 @@ public sealed class RouteTests
     }
 
     [Fact]
+    public void A_transport_that_is_set_up_for_other_senders_is_passed_over()
+    {
+        var route = new Route(new RouteSettings { Name = "r" }, [_clock.Transport("from=shop.example", "a"), _clock.Transport("", "b")]);
+        foreach (var (domain, transport) in new[] { ("shop.example", "a"), ("other.example", "b") })
+        {
+            using var permit = route.TakeFor(new EnvelopeNeeds { SenderDomain = domain }, MailStream.Transactional)!;
+            Assert.Equal(transport, permit.Transport.Name);
+        }
+        var only = new Route(new RouteSettings { Name = "r" }, [_clock.Transport("from=shop.example", "c")]);
+        Assert.False(only.HasAnyFor(new EnvelopeNeeds { SenderDomain = "other.example" }));
+        Assert.Null(only.TakeFor(new EnvelopeNeeds { SenderDomain = "other.example" }, MailStream.Transactional));
+    }
+
+    [Fact]
     public void An_envelope_goes_past_a_transport_that_refuses_its_senders_domain()
     {
         var (a, b) = (New("a"), New("b"));

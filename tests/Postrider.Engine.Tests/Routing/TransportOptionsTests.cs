@@ -50,6 +50,29 @@ public sealed class TransportOptionsTests
         Assert.Empty(_faults);
     }
 
+    [Theory]
+    [InlineData("example.com", "example.com", "sub.example.com other.example")]
+    [InlineData("*.example.com", "sub.example.com a.b.example.com", "example.com notexample.com")]
+    [InlineData("Example.com,*.bücher.example", "example.com news.xn--bcher-kva.example", "xn--bcher-kva.example")]
+    public void Declared_senders_are_read(string text, string taken, string others)
+    {
+        var senders = Read($"from={Uri.EscapeDataString(text)}").Senders!;
+        Assert.Empty(_faults);
+        Assert.All(taken.Split(' '), domain => Assert.True(senders.Include(domain), domain));
+        Assert.All(others.Split(' '), domain => Assert.False(senders.Include(domain), domain));
+    }
+
+    [Theory]
+    [InlineData("ann@example.com")]
+    [InlineData("*")]
+    [InlineData("exa mple.com")]
+    [InlineData(",")]
+    public void What_is_no_list_of_senders_is_a_fault(string text)
+    {
+        Read($"from={Uri.EscapeDataString(text)}");
+        Assert.Equal("from", Assert.Single(_faults).Option);
+    }
+
     [Fact]
     public void The_other_options_are_read()
     {
@@ -117,7 +140,7 @@ public sealed class TransportOptionsTests
         Read("tls=auto&rat=1/s", "tls");
         var fault = Assert.Single(_faults);
         Assert.Equal("rat", fault.Option);
-        Assert.Contains("circuit, concurrency, domains, rate, retry, stall, timeout, tls, weight", fault.Words);
+        Assert.Contains("circuit, concurrency, domains, from, rate, retry, stall, timeout, tls, weight", fault.Words);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Dkim;
 using Postrider.Messages;
@@ -36,6 +37,30 @@ public sealed class SmtpSigningTests : IDisposable
         Assert.StartsWith("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;", sink.Messages[0].Text, StringComparison.Ordinal);
         Assert.Null(DkimVerifier.Verify(sink.Messages[0].Content, Record));
         Assert.Equal(sink.Messages[0].Content, sink.Messages[1].Content);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // a server without 8BITMIME: signed is what it gets, in seven bits
+    public async Task A_message_that_came_whole_keeps_every_byte_below_the_signature(bool eightBit)
+    {
+        await using var sink = SmtpSink.Start(new() { EightBitMime = eightBit });
+        await using var provider = ProviderAt(sink.Port);
+        var mime = Encoding.UTF8.GetBytes("DKIM-Signature: v=1; a=rsa-sha256; d=list.example; s=x; h=From; bh=AA==; b=AA==\r\n"
+            + "from: Ann  <ann@xn--bcher-kva.example>\r\nSubject:folded\r\n\t twice \r\n\tMIME-Version: no header\r\nTo: bob@to.test\r\n"
+            + "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+            + "Grüße  \r\n\r\n.\r\n\r\n");
+        var envelope = Envelope("ann@bücher.example", "");
+        envelope = envelope with { Content = envelope.Content with { Text = null, Mime = mime } };
+
+        Assert.Equal(OutcomeKind.Accepted, (await provider.SendAsync(envelope, default))[0].Kind);
+
+        var message = Assert.Single(sink.Messages);
+        Assert.Null(DkimVerifier.Verify(message.Content, Record));
+        Assert.Equal("xn--bcher-kva.example", DkimVerifier.TagsOf(message.Content)["d"]);
+        Assert.Contains("\r\nDKIM-Signature: v=1; a=rsa-sha256; d=list.example; s=x;", message.Text, StringComparison.Ordinal);
+        if (eightBit)
+            Assert.Equal(mime, message.Content[^mime.Length..]);
     }
 
     [Theory]
