@@ -151,6 +151,41 @@ public abstract partial class QueueStoreContract
         Assert.Equal(RecipientState.Delivered, await StateAsync(id));
     }
 
+    // Nobody recorded where the attempt was made: the process died in it.
+    [Fact]
+    public async Task Evidence_of_an_attempt_that_a_crash_cut_short_counts()
+    {
+        var id = await AcceptAsync("ann@example.org");
+        await LeaseOneAsync();
+        await Store.SweepAsync(Node with { Number = Node.Number + 1 }, Now, Now, default);
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.Delivered)));
+
+        Assert.Equal(RecipientState.Delivered, await StateAsync(id));
+        Assert.Empty(await LeaseAsync());
+    }
+
+    [Fact]
+    public async Task What_is_held_in_doubt_ends_by_a_report_and_what_is_held_otherwise_does_not()
+    {
+        var id = await AcceptAsync(Message("ann@example.org") with { OnAmbiguous = AmbiguityPolicy.Hold });
+        await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        await Store.SettleAsync(Now, 100, default);
+        Assert.Equal(RecipientState.Held, await StateAsync(id));
+        var kept = await AcceptAsync(Message("bob@example.org") with
+        {
+            Stopped = [new StoppedRecipient(0, RecipientState.Held, HeldReason.NotAllowed, "not here")],
+        });
+
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.Accepted)));
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(Report(kept, FeedbackKind.Delivered)));
+
+        Assert.Equal((RecipientState.Sent, RecipientState.Held), (await StateAsync(id), await StateAsync(kept)));
+        var counts = await Reader.CountAsync(Tenant, default);
+        Assert.Equal((1, 1), (counts.Sent, counts.Held));
+    }
+
     [Fact]
     public async Task A_report_that_overtakes_the_attempt_waits_for_it()
     {

@@ -18,7 +18,7 @@ static class Reporting
     /// <summary>The number under which <see cref="QuarantineReason"/> 0 is counted.</summary>
     public const int FirstQuarantineState = 200;
 
-    /// <summary>Opens and clicks that one message keeps; machines can make any number of them.</summary>
+    /// <summary>What one message keeps that may come any number of times: machines open and click, too.</summary>
     const int MaxTracked = 1_000;
 
     /// <summary>Attempts looked at to see whether a message was tried at a transport.</summary>
@@ -87,7 +87,8 @@ static class Reporting
         // "The provider has it" is news only where that was in doubt.
         if (next is null && happened.Kind == FeedbackKind.Accepted)
             return FeedbackResult.Ignored;
-        if (happened.Kind is FeedbackKind.Opened or FeedbackKind.Clicked && session.Feedback.HasSeen(message.Id, MaxTracked))
+        if (next is null && happened.Kind is FeedbackKind.Opened or FeedbackKind.Clicked or FeedbackKind.Deferred or FeedbackKind.Other
+            && session.Feedback.HasSeen(message.Id, MaxTracked))
             return FeedbackResult.Ignored;
         session.Feedback.See(message.Id, key);
         using (var details = new FieldWriter())
