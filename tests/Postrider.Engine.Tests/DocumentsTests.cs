@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Postrider.Messages;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Tests;
@@ -7,7 +8,7 @@ namespace Postrider.Tests;
 /// <summary>What <c>docs/</c> says of the code is there.</summary>
 public sealed partial class DocumentsTests
 {
-    static readonly string Root = RepositoryRoot();
+    static readonly string Root = Repository.Root;
 
     [Theory]
     [InlineData("walk.md")]
@@ -30,14 +31,6 @@ public sealed partial class DocumentsTests
         new[] { "", "src/Postrider.Engine", "src/Postrider.Engine/Delivery" }.Any(folder => File.Exists(Path.Combine(Root, folder, file)));
 
     static string Read(string document) => File.ReadAllText(Path.Combine(Root, "docs", document));
-
-    static string RepositoryRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Postrider.slnx")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
-        return folder;
-    }
 
     [GeneratedRegex(@"`([\w./]+\.cs)`")]
     private static partial Regex SourceFile();

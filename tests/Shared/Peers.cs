@@ -8,7 +8,7 @@ public static class Peers
 {
     static readonly Lock Installing = new();
 
-    public static string Folder { get; } = Path.Combine(RepositoryRoot(), "tests", "peers");
+    public static string Folder { get; } = Path.Combine(Repository.Root, "tests", "peers");
 
     /// <summary>Installs the packages of the lock file, unless they are there.</summary>
     public static void Install()
@@ -49,15 +49,5 @@ public static class Peers
                 return false;
         }
         return true;
-    }
-
-    static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Postrider.slnx")))
-                return folder.FullName;
-        }
-        throw new InvalidOperationException("The tests do not run from within the repository.");
     }
 }

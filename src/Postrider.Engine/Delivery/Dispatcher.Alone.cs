@@ -9,8 +9,10 @@ namespace Postrider.Delivery;
 /// the next crash names it.</content>
 public sealed partial class Dispatcher
 {
-    /// <summary>How long new work waits for what is under way to end; after that the suspect waits.</summary>
+    /// <summary>How long new work waits for what is under way to end; after that the suspect waits. Twice as long each time that it was
+    /// in vain, so that a relay which takes its time does not keep a suspect for ever.</summary>
     static readonly TimeSpan QuietPatience = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan LongestQuietPatience = TimeSpan.FromMinutes(1);
 
     /// <summary>How long other work waits for a suspect. A process that dies of a message does so sooner.</summary>
     static readonly TimeSpan AlonePatience = TimeSpan.FromSeconds(30);
@@ -22,6 +24,7 @@ public sealed partial class Dispatcher
     volatile bool _quiet;                            // nothing else starts, hand-overs neither; set by the loop
 
     // The loop's alone:
+    TimeSpan _quietPatience = QuietPatience;
     QueueKey _suspectKey;
     bool _aloneStarted;
     DateTimeOffset _quietUntil;
@@ -34,12 +37,19 @@ public sealed partial class Dispatcher
         {
             if (now < _nextSuspectAt || _due.TakeSuspect(CouldStart) is not { } key)
                 return false;
-            (_suspectKey, _quiet, _aloneStarted, _quietUntil) = (key, true, false, now + QuietPatience);
+            (_suspectKey, _quiet, _aloneStarted, _quietUntil) = (key, true, false, now + _quietPatience);
         }
         if (InFlight > 0 && now >= _quietUntil)
+        {
+            if (!_aloneStarted)
+                _quietPatience = _quietPatience * 2 < LongestQuietPatience ? _quietPatience * 2 : LongestQuietPatience;
             EndQuiet(now + AfterUnrest);
+        }
         else if (InFlight == 0 && (_aloneStarted || !TryStartAlone(now)))
+        {
+            _quietPatience = QuietPatience;
             EndQuiet(now + BetweenSuspects);
+        }
         WakeAt(_quiet ? _quietUntil : _nextSuspectAt);
         return _quiet;
     }

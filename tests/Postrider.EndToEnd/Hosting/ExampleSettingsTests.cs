@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text.RegularExpressions;
 using Postrider.Hosting;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Hosting;
@@ -9,7 +10,7 @@ namespace Postrider.EndToEnd.Hosting;
 public sealed partial class ExampleSettingsTests
 {
     static readonly IReadOnlyList<(string Name, string Value)> Lines =
-        [.. Line().Matches(File.ReadAllText(Path())).Select(m => (m.Groups["name"].Value, m.Groups["value"].Value.TrimEnd('\r')))];
+        [.. Line().Matches(File.ReadAllText(Repository.Path("postrider.env.example"))).Select(m => (m.Groups["name"].Value, m.Groups["value"].Value.TrimEnd('\r')))];
 
     [Fact]
     public void Every_setting_is_in_the_example_once() =>
@@ -34,14 +35,6 @@ public sealed partial class ExampleSettingsTests
     }
 
     static IEnumerable<ShownSetting> Defaults() => LoadedConfiguration.Load([], new Hashtable()).Show();
-
-    static string Path()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(System.IO.Path.Combine(folder, "Postrider.slnx")))
-            folder = System.IO.Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Not inside the repository.");
-        return System.IO.Path.Combine(folder, "postrider.env.example");
-    }
 
     [GeneratedRegex("^#?(?<name>POSTRIDER_[A-Z_]+)=(?<value>.*)$", RegexOptions.Multiline)]
     private static partial Regex Line();

@@ -347,18 +347,7 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     [Fact]
     public async Task A_suspect_waits_until_nothing_else_is_under_way()
     {
-        var folder = Directory.CreateTempSubdirectory("postrider-").FullName;
-        for (var start = 1; start <= 3; start++)
-        {
-            var dying = new DeliveringNode("a=script://x", ClockOf(start), folder: folder, incarnation: start);
-            dying["a"].NeverAnswer();
-            await dying.StartAsync();
-            if (start == 1)
-                await dying.SubmitAsync("suspect@example.com");
-            await dying.UntilAsync(() => dying["a"].Asked.Count == 1, within: TimeSpan.FromMinutes(1), step: TimeSpan.FromMilliseconds(50));
-            await dying.CrashAsync();
-        }
-
+        var folder = await DieThreeTimesAsync();
         await using var node = new DeliveringNode("a=script://x", ClockOf(4), folder: folder, incarnation: 4);
         node.Transport("a").Pause();
         await node.StartAsync();
@@ -378,6 +367,48 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         node.Transport("a").Resume();
         await node.UntilAsync(() => node["a"].Taken.Count() == 31, within: TimeSpan.FromMinutes(1), step: TimeSpan.FromMilliseconds(20));
         Assert.Equal(1, most);
+    }
+
+    [Fact]
+    public async Task A_suspect_is_not_kept_for_ever_by_a_relay_that_takes_its_time()
+    {
+        var folder = await DieThreeTimesAsync();
+        await using var node = new DeliveringNode("a=script://x?concurrency=5&stall=off", ClockOf(4), folder: folder, incarnation: 4);
+        var asked = 0;
+        node["a"].Answer = async (envelope, ct) =>
+        {
+            // So that something is always under way.
+            await Task.Delay(TimeSpan.FromSeconds(8 + Interlocked.Increment(ref asked) % 7), node.Clock, ct);
+            return ScriptedProvider.All(envelope, ScriptedProvider.Accepted);
+        };
+        for (var i = 0; i < 500; i++)
+            await node.SubmitAsync($"other{i}@example.com", stream: "bulk");
+        var pause = new PauseScope(null, MailStream.Transactional, null); // of the suspect, until the others are under way
+        node.Router.Pauses.Add(new Pause(pause, node.Clock.GetUtcNow(), null));
+        await node.StartAsync();
+        await node.UntilAsync(() => node["a"].Asked.Count >= 3);
+        node.Router.Pauses.Remove(pause);
+        await node.UntilAsync(() => node["a"].Taken.Contains("suspect@example.com"), within: TimeSpan.FromMinutes(8),
+            step: TimeSpan.FromMilliseconds(500));
+        Assert.InRange(node["a"].Taken.Count(), 5, 400);
+        node["a"].AnswerAll(ScriptedProvider.Accepted);
+    }
+
+    /// <summary>The folder of a node that was killed three times with the same envelope in its hands.</summary>
+    static async Task<string> DieThreeTimesAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("postrider-").FullName;
+        for (var start = 1; start <= 3; start++)
+        {
+            var dying = new DeliveringNode("a=script://x", ClockOf(start), folder: folder, incarnation: start);
+            dying["a"].NeverAnswer();
+            await dying.StartAsync();
+            if (start == 1)
+                await dying.SubmitAsync("suspect@example.com");
+            await dying.UntilAsync(() => dying["a"].Asked.Count == 1, within: TimeSpan.FromMinutes(1), step: TimeSpan.FromMilliseconds(50));
+            await dying.CrashAsync();
+        }
+        return folder;
     }
 
     static ManualClock ClockOf(int start) => new(Leases.Now.AddMinutes(start));

@@ -161,7 +161,7 @@ public sealed class PostfixServer : IAsyncLifetime
 static class PeerFiles
 {
     /// <summary>Where the peers' scripts are, found from where the tests run.</summary>
-    public static string Scripts { get; } = FindScripts();
+    public static string Scripts { get; } = Repository.Path("tests", "peers");
 
     /// <summary>Free now; nobody else is asked for one in between, as a rule.</summary>
     public static int FreePort()
@@ -188,13 +188,5 @@ static class PeerFiles
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}");
-    }
-
-    static string FindScripts()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Postrider.slnx")))
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests must run inside the repository.");
-        return Path.Combine(folder.FullName, "tests", "peers");
     }
 }
