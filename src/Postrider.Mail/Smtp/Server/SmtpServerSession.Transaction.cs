@@ -10,17 +10,20 @@ sealed partial class SmtpServerSession
     /// <summary>Beyond this content is not even thrown away: no honest client sends it.</summary>
     long MostToDiscard => 2 * _options.MaxMessageBytes;
 
+    // For each recipient that one message may have.
+    const int RefusalsOfARecipient = 20;
+
     readonly List<SmtpRecipient> _recipients = [];
     SmtpMailFrom? _mail;            // null: no transaction
     long _transactionStartedAt;
-    bool _anyRecipientRefused;
+    int _refusedRecipients;
     ReceivedContent? _chunks;       // from the first BDAT of the transaction on
     SmtpContentDecoder _chunkDecoder = new(dots: false);
 
     void ResetTransaction()
     {
         _chunks?.Dispose();
-        (_chunks, _mail, _anyRecipientRefused) = (null, null, false);
+        (_chunks, _mail, _refusedRecipients) = (null, null, 0);
         _recipients.Clear();
     }
 
@@ -53,19 +56,28 @@ sealed partial class SmtpServerSession
             Fault(SmtpReplies.NotInTransaction);
             return;
         }
-        // Not a fault of the client's: it may have many, and each is answered by itself.
         if (_recipients.Count >= _options.MaxRecipients)
         {
-            Say(SmtpReplies.TooManyRecipients);
+            RefuseRecipient(SmtpReplies.TooManyRecipients);
             return;
         }
         var reply = SmtpPathCommand.ReadRecipient(argument, mail.SmtpUtf8, _options, out var recipient)
             ?? await handler.RecipientAsync(recipient!, cut);
-        if (reply.IsPositive)
-            _recipients.Add(recipient!);
-        else
-            _anyRecipientRefused = true;
+        if (!reply.IsPositive)
+        {
+            RefuseRecipient(reply);
+            return;
+        }
+        _recipients.Add(recipient!);
+        Say(reply);
+    }
+
+    /// <summary>Who has many recipients may have many bad ones: each is answered by itself, and only madness ends the session.</summary>
+    void RefuseRecipient(SmtpReply reply)
+    {
         Judge(reply);
+        if (++_refusedRecipients >= RefusalsOfARecipient * _options.MaxRecipients && !_isOver)
+            End(SmtpReplies.TooManyErrors);
     }
 
     /// <summary>Says what the handler said. Who is told to authenticate and goes on without has made an error.</summary>
@@ -86,7 +98,7 @@ sealed partial class SmtpServerSession
         else if (_chunks is not null)
             Fault(SmtpReplies.DataAfterChunks);
         else if (_recipients.Count == 0)
-            Fault(_anyRecipientRefused ? SmtpReplies.NoRecipients : SmtpReplies.RecipientFirst);
+            Fault(_refusedRecipients > 0 ? SmtpReplies.NoRecipients : SmtpReplies.RecipientFirst);
         else
         {
             Say(SmtpReplies.StartContent);
@@ -146,7 +158,7 @@ sealed partial class SmtpServerSession
             return SmtpReplies.MailFirst;
         if (_recipients.Count > 0)
             return null;
-        return _anyRecipientRefused ? SmtpReplies.NoRecipients : SmtpReplies.RecipientFirst;
+        return _refusedRecipients > 0 ? SmtpReplies.NoRecipients : SmtpReplies.RecipientFirst;
     }
 
     ReceivedContent NewContent() => new(server.ContentMemory, _options.MaxMessageBytes);

@@ -51,6 +51,7 @@ sealed class SmtpServerWire : IAsyncDisposable
     volatile bool _mustCut = true;  // nobody reads: only closing the socket ends what goes on
     volatile bool _timedOut;
     volatile bool _interrupted;
+    volatile bool _securing;
 
     public SmtpServerWire(Socket socket, TimeSpan writeTimeout, TimeProvider clock)
     {
@@ -71,7 +72,11 @@ sealed class SmtpServerWire : IAsyncDisposable
     public void Interrupt()
     {
         _interrupted = true;
-        _input.CancelPendingRead();
+        // A handshake reads past the pipe, and nothing of it is worth waiting for.
+        if (_securing)
+            _socket.Dispose();
+        else
+            _input.CancelPendingRead();
     }
 
     /// <summary>Closes the socket under whatever goes on. Any thread.</summary>
@@ -184,6 +189,9 @@ sealed class SmtpServerWire : IAsyncDisposable
     public async ValueTask<bool> SecureAsync(SslServerAuthenticationOptions options)
     {
         await FlushAsync();
+        _securing = true;
+        if (_interrupted)
+            return false;
         await CompletePipesAsync();
         var secure = new SslStream(_stream, leaveInnerStreamOpen: false);
         _deadline.Set(_writeTimeout);
@@ -201,6 +209,7 @@ sealed class SmtpServerWire : IAsyncDisposable
             _stream = secure;
             _input = PipeReader.Create(_stream, ReaderOptions);
             Output = PipeWriter.Create(_stream, WriterOptions);
+            _securing = false;
         }
         if (_interrupted)
             _input.CancelPendingRead();
