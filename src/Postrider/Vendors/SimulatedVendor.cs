@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
+using Postrider.Api.Dialects;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Submission;
@@ -24,13 +25,16 @@ sealed record VendorMail(
 
 /// <summary>One vendor as its customers see it, with faults: its dialect reads and answers, what it takes is kept instead of sent.</summary>
 /// <remarks>Thread-safe. Faults may be changed at any time and hold for calls that come afterwards.</remarks>
-sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, SubmissionCheck check, TimeProvider clock, Entropy entropy)
+sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clock, Entropy entropy)
 {
     /// <summary>Beyond it the oldest mail is forgotten.</summary>
     const int MaxMails = 10_000;
 
     readonly ConcurrentQueue<VendorMail> _mails = new();
     readonly ConcurrentDictionary<string, (string Hash, DialectAnswer Answer)> _answered = new();
+    static readonly SubmissionOptions Options = new();
+
+    readonly SubmissionCheck _check = new(Options);
     readonly MessageIds _ids = new(clock);
     readonly Lock _rateLock = new();
     long _second, _inSecond;    // guarded by _rateLock
@@ -136,12 +140,11 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, SubmissionCheck 
 
     (CheckedSubmission? Entry, Problem? Problem) Check(DialectSubmission submission, VendorFaults faults, DateTimeOffset now)
     {
-        if (submission.Fault is { } fault)
-            return (null, fault);
-        if (submission.Template is { Name: { } name })
-            return (null, DialectProblems.NoSuchTemplate(name));
+        var given = DialectTemplates.ToEntry(submission, Options);
+        if (given.Request is not { } request)
+            return (null, given.Problem);
         var found = new Faults();
-        if (check.Message(submission.Request, now, found) is not { } entry)
+        if (_check.Message(request, now, found) is not { } entry)
             return (null, found.ToProblem());
         var bad = faults.Refuse is null ? null : entry.Recipients.FirstOrDefault(one => faults.Refuses(one.Mailbox.Address));
         return bad is null ? (entry, null) : (null, VendorProblems.Of(faults.Refuse!.Value, entry, bad));

@@ -9,7 +9,6 @@ using Postrider.Providers.Mailgun;
 using Postrider.Providers.Postmark;
 using Postrider.Providers.SendGrid;
 using Postrider.Providers.Ses;
-using Postrider.Submission;
 
 namespace Postrider.Vendors;
 
@@ -47,7 +46,7 @@ static class VendorServer
         services.AddSingleton(sp => new VendorTown(
         [
             .. sp.GetServices<IDialect>().Select(dialect => new SimulatedVendor(
-                dialect, new VendorKeys(options.Keys), new SubmissionCheck(new SubmissionOptions()), clock, entropy)
+                dialect, new VendorKeys(options.Keys), clock, entropy)
             {
                 Taken = sp.GetRequiredService<VendorCallbacks>().Tell,
             }),

@@ -46,7 +46,7 @@ await attempt('inline template', async () => {
 });
 await attempt('bulk', async () => {
   const done = await sdk().send(new SendBulkEmailCommand({
-    FromEmailAddress: 'sender@example.com', DefaultContent: { Template: { TemplateContent: inline, TemplateData: JSON.stringify({ name: 'You', items: [] }) } },
+    FromEmailAddress: 'sender@example.com', DefaultContent: { Template: { TemplateContent: inline, TemplateData: JSON.stringify({ name: 'You', items: [], raw: '' }) } },
     DefaultEmailTags: [{ Name: 'run', Value: '7' }],
     BulkEmailEntries: [
       { Destination: { ToAddresses: ['bulk0@ses.example'] }, ReplacementEmailContent: { ReplacementTemplate: { ReplacementTemplateData: JSON.stringify({ name: 'Zero' }) } } },
@@ -87,4 +87,5 @@ await attempt('invalid address', () => sdk().send(simple({ Destination: { ToAddr
 await attempt('too many recipients', () => sdk().send(simple({ Destination: { ToAddresses: many(51, n => `a${n}@ses.example`) } })));
 await attempt('no such template', () => sdk().send(template({ TemplateName: 'welcome', TemplateData: '{}' })));
 await attempt('broken template', () => sdk().send(template({ TemplateContent: { Subject: '{{#if}', Text: 't' }, TemplateData: '{}' })));
+await attempt('missing data', () => sdk().send(template({ TemplateContent: inline, TemplateData: '{}' })));
 await attempt('template data that is no JSON', () => sdk().send(template({ TemplateContent: inline, TemplateData: '[' })));

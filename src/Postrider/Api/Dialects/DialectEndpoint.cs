@@ -11,7 +11,8 @@ namespace Postrider.Api.Dialects;
 /// <summary>Takes calls to the vendors' send APIs: finds out who calls, lets the dialect read the call, hands its messages to the
 /// submitter, and answers as the vendor does.</summary>
 sealed class DialectEndpoint(
-    Authenticator authenticator, Submitter submitter, JsonBody bodies, TimeProvider clock, IHostApplicationLifetime lifetime)
+    Authenticator authenticator, Submitter submitter, JsonBody bodies, SubmissionOptions options, TimeProvider clock,
+    IHostApplicationLifetime lifetime)
 {
     public async Task ServeAsync(HttpContext context)
     {
@@ -101,14 +102,8 @@ sealed class DialectEndpoint(
     DialectAnswer Try(DialectReading.Submit submit, SubmissionContext context) => submit.Answer(
         new DialectReceipt(null, [.. submitter.Check(Entries(submit), context).Select(problem => new DialectItem(null, problem))]));
 
-    static List<SubmissionEntry> Entries(DialectReading.Submit submit) => [.. submit.Submissions.Select(Entry)];
-
-    static SubmissionEntry Entry(DialectSubmission submission) => submission switch
-    {
-        { Fault: { } fault } => new SubmissionEntry(fault),
-        { Template: { Name: { } name } } => new SubmissionEntry(DialectProblems.NoSuchTemplate(name)),
-        _ => new SubmissionEntry(submission.Request),
-    };
+    List<SubmissionEntry> Entries(DialectReading.Submit submit) =>
+        [.. submit.Submissions.Select(submission => DialectTemplates.ToEntry(submission, options))];
 
     /// <summary>The faults of a call by the message they are in: <c>/1/to/0</c> is the first recipient of the second.</summary>
     static DialectItem[] Apart(Problem problem, int count)

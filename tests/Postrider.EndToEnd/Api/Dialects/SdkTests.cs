@@ -115,6 +115,12 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
             Assert.Equal((to, shown, "", "raw ü", "raw text"), (string.Join(',', mail["envelope"]!.AsArray()), Text(mail, "to"),
                 Text(mail, "bcc"), Text(mail, "subject"), Text(mail, "text")));
         }
+        var filled = calls.Ok("inline template");
+        Assert.Equal(("Hi Ann <&>", "Ann <&> has 1,two,", "<b>Ann &lt;&amp;&gt;</b><i>"),
+            (Text(filled, "subject"), Text(filled, "text"), Text(filled, "html")));
+        Assert.Equal([("SUCCESS", true), ("INVALID_PARAMETER", false), ("SUCCESS", true)],
+            calls.Ok("bulk")["results"]!.AsArray().Select(one => (Text(one, "Status"), (bool)one!["sent"]!)));
+        Assert.Equal(["Hi Zero", "Hi You"], calls.Ok("bulk")["mails"]!.AsArray().Select(mail => Text(mail, "subject")));
         Assert.Equal("true", calls.Ok("account").ToJsonString());
         Assert.Equal("true", calls.Ok("slashes").ToJsonString());
         // The answer to the first attempt never came; the second is the same call, and the mail goes out once.
@@ -130,6 +136,8 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
     [InlineData("invalid address", "BadRequestException", "BadRequestException", 400, "nonsense")]
     [InlineData("too many recipients", "BadRequestException", "BadRequestException", 400, "exceeds 50")]
     [InlineData("no such template", "NotFoundException", "NotFoundException", 404, "welcome")]
+    [InlineData("broken template", "BadRequestException", "BadRequestException", 400, "broken")]
+    [InlineData("missing data", "BadRequestException", "BadRequestException", 400, "Attribute 'name' is not present")]
     [InlineData("template data that is no JSON", "BadRequestException", "BadRequestException", 400, "JSON object")]
     public async Task The_AWS_SDK_throws_its_typed_exceptions_and_does_not_repeat(
         string call, string kind, string name, int status, string words)

@@ -1,0 +1,42 @@
+using System.Text.Json;
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Submission;
+using Postrider.Templates;
+
+namespace Postrider.Api.Dialects;
+
+/// <summary>From the messages of a call to what is submitted: templates that came with them are filled in.</summary>
+static class DialectTemplates
+{
+    /// <summary>Of a subject: more is no line of a header.</summary>
+    const int MaxSubjectLength = 10_000;
+
+    public static SubmissionEntry ToEntry(DialectSubmission submission, SubmissionOptions options) => submission switch
+    {
+        { Fault: { } fault } => new SubmissionEntry(fault),
+        { Template: { Name: { } name } } => new SubmissionEntry(DialectProblems.NoSuchTemplate(name)),
+        { Template: { } template } => Fill(submission.Request, template, (int)Math.Min(options.MaxBodyBytes, int.MaxValue)),
+        _ => new SubmissionEntry(submission.Request),
+    };
+
+    static SubmissionEntry Fill(SubmissionRequest request, DialectTemplate template, int maxLength)
+    {
+        string? why = null;
+        var subject = Part(template.Subject, template.Data, isHtml: false, MaxSubjectLength, ref why);
+        var text = Part(template.Text, template.Data, isHtml: false, maxLength, ref why);
+        var html = Part(template.Html, template.Data, isHtml: true, maxLength, ref why);
+        return why is null
+            ? new SubmissionEntry(request with { Subject = subject, Text = text, Html = html })
+            : new SubmissionEntry(DialectProblems.BrokenTemplate(why));
+    }
+
+    static string? Part(string? source, JsonElement data, bool isHtml, int maxLength, ref string? why)
+    {
+        if (source is null || why is not null)
+            return null;
+        var filled = TemplateText.Fill(source, data, isHtml, maxLength, out var fault);
+        why = filled is null ? fault : null;
+        return filled;
+    }
+}
