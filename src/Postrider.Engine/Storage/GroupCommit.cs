@@ -15,6 +15,33 @@ abstract class PendingWork(bool isBulk)
     public Exception? Failure { get; set; }
 }
 
+/// <summary>Work on an engine's transaction.</summary>
+abstract class SessionWork<TSession>(bool isBulk) : PendingWork(isBulk)
+{
+    /// <summary>May run twice, when the first transaction was rolled back.</summary>
+    public abstract void Execute(TSession session);
+}
+
+/// <summary>Work with a result, for one waiter.</summary>
+class SessionWork<TSession, T>(Func<TSession, T> work, bool isBulk) : SessionWork<TSession>(isBulk)
+{
+    // Continuations run where Finish is called: on the pool, a few waiters after one another.
+    readonly TaskCompletionSource<T> _done = new();
+    T _result = default!;
+
+    public Task<T> Done => _done.Task;
+
+    public override void Execute(TSession session) => _result = work(session);
+
+    public override void Finish()
+    {
+        if (Failure is { } failure)
+            _done.SetException(failure);
+        else
+            _done.SetResult(_result);
+    }
+}
+
 /// <summary>What an engine's error means for the batch it happened in.</summary>
 enum FaultKind
 {
@@ -24,6 +51,8 @@ enum FaultKind
     DiskFull,
     /// <summary>The storage cannot be trusted any more: everything fails, for good.</summary>
     Storage,
+    /// <summary>The server is away: the batch fails as a whole and is not repeated; the next one may succeed.</summary>
+    Away,
 }
 
 /// <summary>Commits what waits together. The running commit is the batching window: no timer, never a wait when idle.</summary>
@@ -100,6 +129,9 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
     /// <summary>Ends a transaction that failed, if one is open.</summary>
     protected abstract void Rollback();
 
+    /// <summary>Whether a transaction that began with bulk work at <paramref name="started"/> has enough of it.</summary>
+    protected virtual bool HasEnoughBulk(long started) => clock.GetElapsedTime(started) >= BulkBudget;
+
     /// <summary>Called after a commit, before the next batch: the place for checkpoints.</summary>
     protected abstract void BetweenBatches();
     protected abstract FaultKind Judge(Exception error);
@@ -169,7 +201,7 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
         {
             _batch.Add(work);
             Execute(work);
-            if (clock.GetElapsedTime(started) >= BulkBudget)
+            if (HasEnoughBulk(started))
                 break;
         }
     }
@@ -192,6 +224,12 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
             case FaultKind.Work:
                 RollbackGuarded();
                 break;
+            case FaultKind.Away:
+                RollbackGuarded();
+                var away = Translate(error);
+                foreach (var work in _batch)
+                    work.Failure = away;
+                return;
         }
         foreach (var work in _batch)
             Replay(work);

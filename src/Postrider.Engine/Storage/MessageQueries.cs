@@ -44,10 +44,14 @@ static class MessageQueries
             SELECT message, n, state, gate, wait, due, tries, node FROM queue WHERE {of}
             """, new { ids }).ToDictionary(q => (q.Message, q.N));
         var events = connection.Query<EventLine>(
-            $"SELECT id, message, type, at, node, details FROM events WHERE {of} ORDER BY id", new { ids })
+            $"SELECT id, message, type, at, node, details FROM events WHERE {of} AND id >= @oldest ORDER BY id",
+            new { ids, oldest = ids.Count == 0 ? 0 : dialect.OldestEvent(ids.Min()) })
             .ToLookup(e => e.Message, e => e.ToEvent(dialect));
         return [.. heads.Select(head => View(head, [.. recipients[head.Id]], queue, [.. events[head.Id]], dialect, now, withEvents))];
     }
+
+    public static bool Exists(DbConnection connection, long id) =>
+        connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id }) is not null;
 
     public static MessageContent? GetContent(DbConnection connection, TenantId tenant, long id)
     {

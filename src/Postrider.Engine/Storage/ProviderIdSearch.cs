@@ -50,7 +50,7 @@ sealed class ProviderIdSearch(DbConnection connection, ReadDialect dialect)
     }
 
     bool IsKnownAs(long message, string transport, string providerId) => connection.Query<byte[]>(
-        "SELECT details FROM events WHERE message = @message AND type IN @types",
+        $"SELECT details FROM events WHERE message = @message AND {dialect.In("type", "types")}",
         new { message, types = (int[])[(int)MailEventType.Attempt, (int)MailEventType.LateEvidence] })
         .Select(details => EventCodec.Read(details).Attempt)
         .Any(attempt => attempt?.Transport == transport && attempt.Outcomes.Any(o => o.Outcome.ProviderId == providerId));

@@ -14,6 +14,9 @@ abstract class ReadDialect
     /// <summary>The name under which people know a node.</summary>
     public abstract string NodeName(int node);
 
+    /// <summary>The number below which no event of a message is.</summary>
+    public abstract long OldestEvent(long message);
+
     /// <summary>Ids between two others, both exclusive, of messages under the hash of an address or tag: the nearest first, no id twice.</summary>
     public abstract List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count);
 }

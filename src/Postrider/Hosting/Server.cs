@@ -2,7 +2,7 @@ using System.Collections;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Postrider.Delivery;
-using Postrider.Storage.Sqlite;
+using Postrider.Storage;
 using Postrider.Tenants;
 
 namespace Postrider.Hosting;

@@ -17,9 +17,29 @@ public interface IStoreUnderTest : IAsyncDisposable
     /// <summary>Ends the store in order and opens it again on the same data.</summary>
     Task ReopenAsync();
 
+    /// <summary>Makes an incarnation of a node a member, where nodes must be.</summary>
+    Task JoinAsync(Incarnation node);
+
     /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open
     /// recipients.</summary>
     Task<IReadOnlyList<string>> OrphansAsync();
+}
+
+/// <summary>What must not be found in any store.</summary>
+static class StoreOrphans
+{
+    public const string Sql = """
+        SELECT 'recipient ' || message || '-' || n FROM recipients WHERE message NOT IN (SELECT id FROM messages)
+        UNION ALL SELECT 'queue ' || message || '-' || n FROM queue WHERE message NOT IN (SELECT id FROM messages)
+        UNION ALL SELECT 'event ' || id FROM events WHERE message NOT IN (SELECT id FROM messages)
+        UNION ALL SELECT 'count of queue ' || q.message || '-' || q.n FROM queue q
+            WHERE q.recipients <> (SELECT count(*) FROM recipients r WHERE r.message = q.message AND r.envelope = q.n AND r.state = 1)
+        UNION ALL SELECT 'open recipient without queue row ' || r.message || '-' || r.n FROM recipients r
+            WHERE r.state = 1 AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.message = r.message AND q.n = r.envelope)
+        UNION ALL SELECT 'gauge of tenant ' || t.tenant || ' state ' || t.state FROM
+            (SELECT tenant, state, sum(recipients) AS rows FROM queue GROUP BY tenant, state) t
+            WHERE t.rows <> (SELECT coalesce(sum(c.delta), 0) FROM counters c WHERE c.scope = t.tenant AND c.state = t.state)
+        """;
 }
 
 /// <summary>What every store must do, whatever it is made of: a rule about data that is not here is not a rule.</summary>
@@ -45,6 +65,7 @@ public abstract partial class QueueStoreContract : IAsyncLifetime
     {
         _ids = new MessageIds(_clock);
         _under = await OpenAsync(_clock);
+        await _under.JoinAsync(Node);
     }
 
     public async ValueTask DisposeAsync()
@@ -82,8 +103,11 @@ public abstract partial class QueueStoreContract : IAsyncLifetime
 
     Task<MessageId> AcceptAsync(params string[] to) => AcceptAsync(Message(to));
 
-    Task<IReadOnlyList<Lease>> LeaseAsync(int permits = 100, QueueKey? key = null, bool alone = false, Incarnation? owner = null) =>
-        Store.LeaseAsync(key ?? Main, permits, owner ?? Node, Now, alone, default);
+    async Task<IReadOnlyList<Lease>> LeaseAsync(int permits = 100, QueueKey? key = null, bool alone = false, Incarnation? owner = null)
+    {
+        await _under.JoinAsync(owner ?? Node);
+        return await Store.LeaseAsync(key ?? Main, permits, owner ?? Node, Now, alone, default);
+    }
 
     async Task<Lease> LeaseOneAsync() => Assert.Single(await LeaseAsync());
 

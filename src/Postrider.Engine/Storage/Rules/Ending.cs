@@ -32,7 +32,7 @@ static class Ending
             session.Messages.End(row.Message, recipient.N, state, held, row.Tries, now);
             numbers.Add(recipient.N);
         }
-        session.Queue.Delete(row);
+        session.Queue.Remove(row);
         session.Events.Append(row.Message, row.Tenant, type ?? EventOf(state), now, row.Owner?.Node, numbers, remark);
         session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, row.State, state, numbers.Count);
         return numbers.Count;

@@ -57,7 +57,7 @@ interface IQueueTable
     void Insert(QueueRow row);
     void Update(QueueRow row);
 
-    /// <summary>And lets the next of its ordering key through.</summary>
+    /// <summary>Without <see cref="WriteSessions.Remove"/>, who is behind it stays there.</summary>
     void Delete(QueueRow row);
 
     QueueRow? Find(EnvelopeId id);
@@ -78,10 +78,13 @@ interface IQueueTable
     List<QueueRow> Settled(long now, int limit);
     List<QueueRow> Expired(long now, int limit);
 
-    /// <summary>Restores the rule of ordering keys after rows of one came or went: one row in front, the first by id among those that are
-    /// not under way, the others behind it. Free when there is no key.</summary>
-    void Arrange(int tenant, string? orderingKey);
+    /// <summary>The first by id of an ordering key, of those in front (one at most) or of those behind; null when there is none.</summary>
+    OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind);
+    void SetGate(OrderedRow row, Gate gate);
 }
+
+/// <summary>What an ordering key's rule looks at.</summary>
+readonly record struct OrderedRow(long Message, int N, RecipientState State, int Suspect);
 
 /// <summary>The event log: append only.</summary>
 interface IEventTable
@@ -153,6 +156,31 @@ static class WriteSessions
         /// <summary>Those of one envelope that are open.</summary>
         public List<RecipientRow> Open(QueueRow row) =>
             messages.Recipients(row.Message).FindAll(r => r.Envelope == row.N && r.State == RecipientState.Queued);
+    }
+
+    extension(IQueueTable queue)
+    {
+        /// <summary>Deletes a row and lets the next of its ordering key through.</summary>
+        public void Remove(QueueRow row)
+        {
+            queue.Delete(row);
+            queue.Arrange(row.Tenant, row.OrderingKey);
+        }
+
+        /// <summary>Restores the rule of ordering keys after rows of one came or went: one row in front, the first by id among those that
+        /// are not under way, the others behind it. Free when there is no key.</summary>
+        public void Arrange(int tenant, string? orderingKey)
+        {
+            if (orderingKey is null || queue.FirstOrdered(tenant, orderingKey, behind: true) is not { } behind)
+                return;
+            if (queue.FirstOrdered(tenant, orderingKey, behind: false) is { } inFront)
+            {
+                if (inFront.State != RecipientState.Queued || (inFront.Message, inFront.N).CompareTo((behind.Message, behind.N)) < 0)
+                    return;
+                queue.SetGate(inFront, Gate.Ordering);
+            }
+            queue.SetGate(behind, behind.Suspect >= QueueRow.SuspectLimit ? Gate.Alone : Gate.Open);
+        }
     }
 
     extension(IEventTable events)

@@ -1,10 +1,34 @@
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 
 namespace Postrider.Storage.Rules;
 
 /// <summary>A row that was leased, before its message is read.</summary>
-readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed);
+readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed)
+{
+    /// <param name="recipients">All of the message, in the order of their numbers.</param>
+    public Lease ToLease(long? batch, MessageContent content, IReadOnlyList<LeasedRecipient> recipients)
+    {
+        var row = Row;
+        var all = recipients.Select(r => r.ToRecipient()).ToList();
+        return new Lease
+        {
+            Envelope = row.ToEnvelope(),
+            Owner = row.Owner!.Value,
+            Message = BornLeased.Message(
+                new MessageId(row.Message), batch is { } id ? new MessageId(id) : null, content, all, row.Generation),
+            Recipients = [.. all.Where((_, i) => recipients[i].Envelope == row.N && recipients[i].State == RecipientState.Queued)],
+            Suppressed = Suppressed,
+        };
+    }
+}
+
+/// <summary>A row of recipients as a lease needs it.</summary>
+readonly record struct LeasedRecipient(int N, int Envelope, RecipientKind Kind, string Address, string? Name, RecipientState State)
+{
+    public MessageRecipient ToRecipient() => new(N, Kind, new Mailbox(Name, StoredAddress.Parse(Address)));
+}
 
 /// <summary>A row that was leased and whose message cannot be read.</summary>
 readonly record struct Unreadable(QueueRow Row, string Why);

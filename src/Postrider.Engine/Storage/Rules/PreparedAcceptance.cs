@@ -60,13 +60,14 @@ sealed class PreparedAcceptance : IDisposable
             Content = message.Content is null ? null : Encode(message.Content),
             BornLeasedBy = message.BornLeasedBy,
             Recipients = recipients,
-            SearchHashes = SearchHashes(message),
+            SearchHashes = SearchHashes(message, recipients),
         };
     }
 
     PreparedRecipient Prepare(MessageRecipient recipient) => new(
         recipient.N, recipient.Kind, Fields.Raw(recipient.Mailbox.Address.ToString()),
-        recipient.Mailbox.Name is { } name ? Fields.Raw(name) : null, recipient.Mailbox.Address, null);
+        recipient.Mailbox.Name is { } name ? Fields.Raw(name) : null, recipient.Mailbox.Address,
+        StoredAddress.SearchHash(new TenantId(Tenant), recipient.Mailbox.Address), null);
 
     Slice Encode(MessageContent content)
     {
@@ -75,14 +76,13 @@ sealed class PreparedAcceptance : IDisposable
         return Fields.Since(start);
     }
 
-    long[] SearchHashes(NewMessage message)
+    long[] SearchHashes(NewMessage message, PreparedRecipient[] recipients)
     {
-        var tenant = new TenantId(Tenant);
-        var hashes = new long[message.Recipients.Count + message.Tags.Count];
-        for (var i = 0; i < message.Recipients.Count; i++)
-            hashes[i] = StoredAddress.SearchHash(tenant, message.Recipients[i].Mailbox.Address);
+        var hashes = new long[recipients.Length + message.Tags.Count];
+        for (var i = 0; i < recipients.Length; i++)
+            hashes[i] = recipients[i].SearchHash;
         for (var i = 0; i < message.Tags.Count; i++)
-            hashes[message.Recipients.Count + i] = StoredAddress.SearchHash(tenant, message.Tags[i]);
+            hashes[recipients.Length + i] = StoredAddress.SearchHash(new TenantId(Tenant), message.Tags[i]);
         return hashes;
     }
 }
@@ -109,9 +109,9 @@ sealed class PreparedMessage
     public required Incarnation? BornLeasedBy { get; init; }
     public required PreparedRecipient[] Recipients { get; init; }
 
-    /// <summary>Of all addresses and tags.</summary>
+    /// <summary>Of the addresses, in the order of the recipients, then of the tags.</summary>
     public required long[] SearchHashes { get; init; }
 }
 
 readonly record struct PreparedRecipient(
-    int N, RecipientKind Kind, Slice Address, Slice? Name, Mail.Addresses.EmailAddress Mailbox, StoppedRecipient? Stopped);
+    int N, RecipientKind Kind, Slice Address, Slice? Name, Mail.Addresses.EmailAddress Mailbox, long SearchHash, StoppedRecipient? Stopped);

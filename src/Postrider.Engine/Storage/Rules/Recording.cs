@@ -147,7 +147,7 @@ static class Recording
             session.Counters.Move(row.Tenant, batch, RecipientState.Unknown, RecipientState.Sent, 1);
         }
         if (row.Recipients == 0)
-            session.Queue.Delete(row);
+            session.Queue.Remove(row);
         else
             session.Queue.Update(row);
     }

@@ -124,7 +124,7 @@ static class Reporting
             return;
         row.Recipients--;
         if (row.Recipients == 0)
-            session.Queue.Delete(row);
+            session.Queue.Remove(row);
         else
             session.Queue.Update(row);
     }

@@ -3,13 +3,6 @@ using Postrider.Messages;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>Another process has the database open. Nothing was touched; the process ends with exit code 2.</summary>
-public sealed class StoreInUseException(string message, Exception? inner = null) : Exception(message, inner);
-
-/// <summary>The database cannot be used as it is: damaged, made by a newer version, or partly missing. Nothing was changed; the message
-/// names the remedy.</summary>
-public sealed class StoreUnusableException(string message, Exception? inner = null) : Exception(message, inner);
-
 /// <summary>
 /// The right to use a database, held for life: a file beside it that is locked, and that says whether the last user ended in order.
 /// A process that was stopped (SIGSTOP) still holds it, so whoever gets it knows that the last one is gone.

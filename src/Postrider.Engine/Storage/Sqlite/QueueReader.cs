@@ -1,5 +1,4 @@
 using Microsoft.Data.Sqlite;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Rules;
@@ -126,26 +125,12 @@ sealed class QueueReader : IDisposable
     {
         var row = taken.Row;
         var (batch, content) = Content_NeedsLock(row.Message);
-        var all = new List<MessageRecipient>(row.Recipients);
-        var open = new List<MessageRecipient>(row.Recipients);
+        var recipients = new List<LeasedRecipient>(row.Recipients);
         _recipients.With().Add(row.Message);
         while (_recipients.Step())
-        {
-            var recipient = new MessageRecipient(_recipients.Int(0), (RecipientKind)_recipients.Int(2),
-                new Mailbox(_recipients.TextOrNull(4), StoredAddress.Parse(_recipients.Text(3))));
-            all.Add(recipient);
-            if (_recipients.Int(1) == row.N && _recipients.Int(5) == (int)RecipientState.Queued)
-                open.Add(recipient);
-        }
-        return new Lease
-        {
-            Envelope = row.ToEnvelope(),
-            Owner = row.Owner!.Value,
-            Message = BornLeased.Message(
-                new MessageId(row.Message), batch is { } id ? new MessageId(id) : null, content, all, row.Generation),
-            Recipients = open,
-            Suppressed = taken.Suppressed,
-        };
+            recipients.Add(new LeasedRecipient(_recipients.Int(0), _recipients.Int(1), (RecipientKind)_recipients.Int(2),
+                _recipients.Text(3), _recipients.TextOrNull(4), (RecipientState)_recipients.Int(5)));
+        return taken.ToLease(batch, content, recipients);
     }
 
     (long? Batch, MessageContent Content) Content_NeedsLock(long message)

@@ -118,41 +118,19 @@ sealed class QueueTable(Statements statements) : IQueueTable
         .Add(lease.Envelope.Id.Message.Value).Add(lease.Envelope.Id.N).Add(lease.Envelope.Claim).Add(lease.Owner.Node)
         .Add(lease.Owner.Number).Add(now).AddBlob(history).RunCounting() == 1;
 
-    public void Delete(QueueRow row)
-    {
-        _delete.With().Add(row.Message).Add(row.N).Run();
-        Arrange(row.Tenant, row.OrderingKey);
-    }
+    public void Delete(QueueRow row) => _delete.With().Add(row.Message).Add(row.N).Run();
 
-    /// <summary>Restores the rule of ordering keys after rows of one came or went: one row in front, the first by id among those that are
-    /// not
-    /// under way, the others behind it. Free when there is no key.</summary>
-    public void Arrange(int tenant, string? orderingKey)
+    public OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind)
     {
-        if (orderingKey is null || First(_firstBehind, tenant, orderingKey) is not { } behind)
-            return;
-        if (First(_inFront, tenant, orderingKey) is { } inFront)
-        {
-            if (inFront.State != RecipientState.Queued || (inFront.Message, inFront.N).CompareTo((behind.Message, behind.N)) < 0)
-                return;
-            SetGate(inFront, Gate.Ordering);
-        }
-        SetGate(behind, behind.Suspect >= QueueRow.SuspectLimit ? Gate.Alone : Gate.Open);
-    }
-
-    readonly record struct Ordered(long Message, int N, RecipientState State, int Suspect);
-
-    static Ordered? First(Statement statement, int tenant, string orderingKey)
-    {
-        statement.With().Add(tenant).AddText(orderingKey);
+        var statement = (behind ? _firstBehind : _inFront).With().Add(tenant).AddText(orderingKey);
         if (!statement.Step())
             return null;
-        var row = new Ordered(statement.Long(0), statement.Int(1), (RecipientState)statement.Int(2), statement.Int(3));
+        var row = new OrderedRow(statement.Long(0), statement.Int(1), (RecipientState)statement.Int(2), statement.Int(3));
         statement.Reset();
         return row;
     }
 
-    void SetGate(Ordered row, Gate gate) => _setGate.With().Add(row.Message).Add(row.N).Add((long)gate).Run();
+    public void SetGate(OrderedRow row, Gate gate) => _setGate.With().Add(row.Message).Add(row.N).Add((long)gate).Run();
 
     static QueueRow Read(Statement row) => new()
     {

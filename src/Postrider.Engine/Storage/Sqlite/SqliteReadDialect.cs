@@ -8,6 +8,7 @@ sealed class SqliteReadDialect(SearchIndex index, string nodeName) : ReadDialect
 {
     public override string In(string column, string parameter) => $"{column} IN @{parameter}";
     public override string EndedTable => "recipients";
+    public override long OldestEvent(long message) => 0;
     public override string NodeName(int node) => nodeName;
 
     public override List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count)

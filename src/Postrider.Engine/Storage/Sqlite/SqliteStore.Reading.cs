@@ -1,4 +1,3 @@
-using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Rules;
@@ -15,8 +14,7 @@ public sealed partial class SqliteStore
         ReadAsync(connection => MessageQueries.GetContent(connection, tenant, id.Value), ct);
 
     public Task<bool> ExistsAsync(MessageId id, CancellationToken ct) =>
-        ReadAsync(
-            connection => connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id = id.Value }) is not null, ct);
+        ReadAsync(connection => MessageQueries.Exists(connection, id.Value), ct);
 
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);

@@ -4,36 +4,10 @@ using SQLitePCL;
 
 namespace Postrider.Storage.Sqlite;
 
-/// <summary>A piece of work for the writer.</summary>
-abstract class SqliteWork(bool isBulk) : PendingWork(isBulk)
-{
-    /// <summary>May run twice, when the first transaction was rolled back.</summary>
-    public abstract void Execute(WriteSession session);
-}
-
-sealed class SqliteWork<T>(Func<WriteSession, T> work, bool isBulk) : SqliteWork(isBulk)
-{
-    // Continuations run where Finish is called: on the pool, a few waiters after one another.
-    readonly TaskCompletionSource<T> _done = new();
-    T _result = default!;
-
-    public Task<T> Done => _done.Task;
-
-    public override void Execute(WriteSession session) => _result = work(session);
-
-    public override void Finish()
-    {
-        if (Failure is { } failure)
-            _done.SetException(failure);
-        else
-            _done.SetResult(_result);
-    }
-}
-
 /// <summary>The only connection that writes and the only one that checkpoints, on a thread of its own.</summary>
 /// <remarks>SQLite 3.50.4 can damage a database when one connection resets the write-ahead log while another one writes or checkpoints;
 /// with one of each there is no such moment.</remarks>
-sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
+sealed partial class SqliteWriter : GroupCommit<SessionWork<WriteSession>>, IDisposable
 {
     /// <summary>Pages of 8 KB in the log before they are carried over: 32 MB is the knee; more saves 4 % and stalls for 40 ms.</summary>
     const int CheckpointAtPages = 4000;
@@ -59,13 +33,13 @@ sealed partial class SqliteWriter : GroupCommit<SqliteWork>, IDisposable
 
     public Task<T> RunAsync<T>(Func<WriteSession, T> work, bool isBulk = false)
     {
-        var pending = new SqliteWork<T>(work, isBulk);
+        var pending = new SessionWork<WriteSession, T>(work, isBulk);
         Enqueue(pending);
         return pending.Done;
     }
 
     protected override void Begin() => _session.Begin();
-    protected override void Execute(SqliteWork work) => work.Execute(_session);
+    protected override void Execute(SessionWork<WriteSession> work) => work.Execute(_session);
 
     protected override void Commit()
     {

@@ -1,0 +1,104 @@
+using System.Data;
+using System.Data.Common;
+using Npgsql;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage.Rules;
+
+namespace Postrider.Storage.Postgres;
+
+// What people ask about messages, and tables of other rooms.
+public sealed partial class PostgresStore
+{
+    public Task<MessageView?> GetAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
+        ViewAsync(connection => MessageQueries.Get(connection, _dialect, tenant, id.Value, Now), ct);
+
+    public Task<MessageContent?> GetContentAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
+        ReadAsync(connection => MessageQueries.GetContent(connection, tenant, id.Value), ct);
+
+    public Task<bool> ExistsAsync(MessageId id, CancellationToken ct) =>
+        ReadAsync(connection => MessageQueries.Exists(connection, id.Value), ct);
+
+    public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
+        ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);
+
+    public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        ReadAsync(connection => StateSums.OfBatch(connection, tenant, batch, Now), ct);
+
+    public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) =>
+        ViewAsync(connection => new MessageSearch(connection, tenant, filter, _dialect, _clock).Run(), ct);
+
+    long Now => _clock.GetUtcNow().Ms;
+
+    /// <summary>A read for people: of one moment, on the thread pool, cut after 5 s with <see cref="TimeoutException"/>.</summary>
+    internal async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)
+    {
+        await _readers.WaitAsync(ct);
+        try
+        {
+            return await Task.Run(() => Reading(() =>
+            {
+                using var connection = _database.Readers.OpenConnection();
+                using var moment = connection.BeginTransaction(IsolationLevel.RepeatableRead);
+                return read(connection);
+            }), ct);
+        }
+        finally
+        {
+            _readers.Release();
+        }
+    }
+
+    /// <summary>A read in which nodes have names.</summary>
+    async Task<T> ViewAsync<T>(Func<DbConnection, T> read, CancellationToken ct)
+    {
+        if (_names.IsStale)
+            await LoadNamesAsync(ct);
+        var view = await ReadAsync(read, ct);
+        if (!_names.IsBehind)
+            return view;
+        await LoadNamesAsync(ct);
+        return await ReadAsync(read, ct);
+    }
+
+    Task<bool> LoadNamesAsync(CancellationToken ct) => ReadAsync(connection =>
+    {
+        _names.Load((NpgsqlConnection)connection);
+        return true;
+    }, ct);
+
+    /// <summary>A durable write of another room, in a transaction of its own.</summary>
+    internal Task<T> WriteAsync<T>(Func<DbConnection, T> write) => Task.Run(() =>
+    {
+        var committing = false;
+        try
+        {
+            using var connection = _database.Tables.OpenConnection();
+            using var transaction = connection.BeginTransaction();
+            var result = write(connection);
+            committing = true;
+            transaction.Commit();
+            return result;
+        }
+        catch (Exception e) when (PostgresFault.Translate(e, committing) is StoreUnavailableException fault)
+        {
+            throw fault;
+        }
+    });
+
+    static T Reading<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled)
+        {
+            throw new TimeoutException("The search took longer than 5 s and was cut. Narrow it: a shorter time span, or an address.", e);
+        }
+        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+        {
+            throw PostgresFault.Translate(e, commitIsOut: false);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage.Migrations;
+using Postrider.Storage.Rules;
+
+namespace Postrider.Storage.Postgres;
+
+/// <summary>The store in a PostgreSQL database, shared by any number of nodes.</summary>
+/// <remarks>
+/// Two writers with group commit: what comes in, and what leaves. They and the writers of other nodes meet in row locks only; every rule is
+/// the one that SQLite has. What is read for people goes over connections that cannot write.
+/// </remarks>
+public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncDisposable
+{
+    const int WritersPerNode = 2;
+
+    readonly PostgresDatabase _database;
+    readonly PostgresWriter _incoming;
+    readonly PostgresWriter _outgoing;
+    readonly LeaseReader _leases;
+    readonly PostgresReadDialect _dialect;
+    readonly NodeNames _names;
+    readonly SemaphoreSlim _readers;   // reads at a time: who waits for a connection must not hold a thread
+    readonly TimeProvider _clock;
+    readonly StoreHealth _health = new();   // never fails: a server comes back
+    int _disposed;
+
+    PostgresStore(PostgresDatabase database, PostgresMember member, MessageIds eventIds, TimeProvider clock, ILogger log)
+    {
+        (_database, _clock, Member) = (database, clock, member);
+        _leases = new LeaseReader(database.Readers);
+        _names = new NodeNames(clock);
+        _dialect = new PostgresReadDialect(_names);
+        _readers = new SemaphoreSlim(database.ReadersAtOnce);
+        PostgresWriter Writer(int number, string name) => new(database.Writers,
+            new PostgresSession(clock, eventIds, member.Incarnation.Node * WritersPerNode + number), name, clock, _health, log);
+        _incoming = Writer(0, "incoming");
+        _outgoing = Writer(1, "outgoing");
+    }
+
+    /// <summary>This node's place among the nodes.</summary>
+    public PostgresMember Member { get; }
+
+    /// <summary>The highest id that was given out before this start; null for an empty database. New ids continue after it: the clock may
+    /// have been set back.</summary>
+    public MessageId? NewestAtStart { get; private init; }
+
+    /// <summary>Connects, checks the server, brings the schema up to date, and joins the nodes.</summary>
+    /// <exception cref="StoreUnusableException">The server would lose mail, or the schema is too new.</exception>
+    /// <exception cref="StoreUnavailableException">It cannot be reached.</exception>
+    public static async Task<PostgresStore> OpenAsync(
+        PostgresDsn dsn, NodeCard card, TimeProvider clock, ILogger<PostgresStore> log, CancellationToken ct)
+    {
+        var database = new PostgresDatabase(dsn);
+        try
+        {
+            await MigrateAsync(database, clock, ct);
+            var member = await PostgresMember.JoinAsync(database.Writers, card, clock, ct);
+            await EventPartitions.MakeAsync(database.Tables, clock.GetUtcNow(), ct);
+            var eventIds = new MessageIds(clock, (byte)member.Incarnation.Node);
+            if (await NewestAsync(database.Tables, "SELECT max(id) FROM events", ct) is { } event_)
+                eventIds.ContinueAfter(new MessageId(event_));
+            var newest = await NewestAsync(database.Tables, """
+                SELECT greatest((SELECT max(id) FROM messages), (SELECT id + count * 256::bigint FROM batches ORDER BY id DESC LIMIT 1))
+                """, ct);
+            return new PostgresStore(database, member, eventIds, clock, log)
+            {
+                NewestAtStart = newest is { } id ? new MessageId(id) : null,
+            };
+        }
+        catch (Exception e)
+        {
+            await database.DisposeAsync();
+            if (e is NpgsqlException or TimeoutException or IOException)
+                throw new StoreUnavailableException($"{dsn} cannot be opened: {PostgresFault.Words(e)}", e);
+            throw;
+        }
+    }
+
+    /// <summary>Only brings the schema up to date. Returns how many steps were done.</summary>
+    public static async Task<int> MigrateAsync(PostgresDsn dsn, TimeProvider clock, CancellationToken ct)
+    {
+        await using var database = new PostgresDatabase(dsn);
+        try
+        {
+            return await MigrateAsync(database, clock, ct);
+        }
+        catch (NpgsqlException e)
+        {
+            throw new StoreUnavailableException($"{dsn} cannot be brought up to date: {PostgresFault.Words(e)}", e);
+        }
+    }
+
+    static async Task<int> MigrateAsync(PostgresDatabase database, TimeProvider clock, CancellationToken ct)
+    {
+        await database.CheckAsync(ct);
+        return await database.MigrateAsync(PostgresMigrations.All, clock.GetUtcNow().Ms, ct);
+    }
+
+    static async Task<long?> NewestAsync(NpgsqlDataSource source, string sql, CancellationToken ct)
+    {
+        await using var command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(ct) as long?;
+    }
+
+    public async Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        using var prepared = new PreparedAcceptance(acceptance);
+        var hashes = SuppressionHashes(prepared);
+        var born = acceptance.Messages.Where(m => m.BornLeasedBy is not null).Select(m => m.BornLeasedBy!.Value).Distinct().ToList();
+        try
+        {
+            return await _incoming.RunAsync(session =>
+            {
+                if (born.Exists(owner => !session.IsMember(owner)))
+                    throw new StoreUnavailableException("This node was declared dead by the others and joins again: nothing was stored.");
+                return Accepting.Run(session, prepared);
+            }, needs =>
+            {
+                needs.Owners.UnionWith(born);
+                needs.Tenants.Add(prepared.Tenant);
+                foreach (var hash in hashes)
+                    needs.Suppressions.Add((prepared.Tenant, hash));
+                if (prepared.Idempotency is { } claim)
+                    needs.IdempotencyKeys.Add((prepared.Tenant, Sql.Storable(claim.Key)!));
+                foreach (var message in prepared.Messages)
+                    needs.Ordering(prepared.Tenant, message.OrderingKeyText);
+            }, acceptance.Urgency == MailStream.Bulk, hashes.Count);
+        }
+        catch (StoreUnavailableException full) when (full.InnerException is PostgresException { SqlState: PostgresFault.DiskFullState })
+        {
+            throw new StorageLowException(full.Message);
+        }
+    }
+
+    static List<byte[]> SuppressionHashes(PreparedAcceptance prepared)
+    {
+        var hashes = new List<byte[]>();
+        foreach (var message in prepared.Messages)
+        {
+            foreach (ref readonly var recipient in message.Recipients.AsSpan())
+            {
+                var hash = new byte[StoredAddress.SuppressionHashBytes];
+                StoredAddress.SuppressionHash(new TenantId(prepared.Tenant), recipient.Mailbox, hash);
+                hashes.Add(hash);
+            }
+        }
+        return hashes;
+    }
+
+    public async Task<IReadOnlyList<Lease>> LeaseAsync(
+        QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        if (permits <= 0)
+            return [];
+        var request = new DueRequest(key, alone ? Gate.Alone : Gate.Open, now.Ms, alone ? 1 : permits);
+        List<Taken> taken;
+        bool hasMore;
+        do
+        {
+            (taken, hasMore) = await _outgoing.RunAsync(
+                session => session.IsMember(owner) ? Leasing.Take(session, key, permits, owner, now.Ms, alone) : ([], false),
+                needs =>
+                {
+                    needs.Owners.Add(owner);
+                    needs.Tenants.Add(key.Tenant.Value);
+                    needs.Due.Add(request);
+                }, key.Stream == MailStream.Bulk, permits);
+        }
+        while (taken.Count == 0 && hasMore);
+        if (taken.Count == 0)
+            return [];
+        try
+        {
+            // Not in the pool item that completes waiters: they would wait for it.
+            var (leases, unreadable) = await LoadAsync(() => _leases.Load(taken), CancellationToken.None);
+            if (unreadable.Count > 0)
+                await _outgoing.RunAsync(session =>
+                {
+                    unreadable.ForEach(row => Leasing.Hold(session, row, now.Ms));
+                    return true;
+                });
+            return leases;
+        }
+        catch (Exception)
+        {
+            // Leased for nobody, they would wait for the next start.
+            await ReleaseAsync(taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1), WaitReason.Released);
+            throw;
+        }
+    }
+
+    // Not behind people's reads; there are two at a time at most, of the dispatcher.
+    static Task<T> LoadAsync<T>(Func<T> load, CancellationToken ct) => Task.Run(() => Reading(load), ct);
+
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
+        ReleaseAsync([.. leases.Select(Claimed.Of)], dueAt, reason);
+
+    Task<bool> ReleaseAsync(List<Claimed> leases, DateTimeOffset dueAt, WaitReason reason) => _outgoing.RunAsync(
+        session =>
+        {
+            Leasing.Release(session, leases, dueAt.Ms, reason);
+            return true;
+        }, needs => needs.Rows.UnionWith(leases.Select(l => l.Id)), size: leases.Count);
+
+    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) => _outgoing.RunAsync(
+        session => session.IsMember(lease.Owner) && Leasing.PassCommitPoint(session, lease, transport, now.Ms),
+        needs =>
+        {
+            needs.Owners.Add(lease.Owner);
+            needs.Tenants.Add(lease.Envelope.Key.Tenant.Value);
+            needs.Rows.Add(lease.Envelope.Id);
+        }, lease.Envelope.Key.Stream == MailStream.Bulk);
+
+    public async Task<RecordResult> RecordAsync(AttemptRecord record)
+    {
+        using var prepared = PreparedRecord.Of(record);
+        var envelope = record.Lease.Envelope;
+        return await _outgoing.RunAsync(session => Recording.Run(session, prepared), needs =>
+        {
+            needs.Ordering(envelope.Key.Tenant.Value, envelope.OrderingKey);
+            if (record.Continues.Count == 0)
+                needs.Claims.Add(record.Lease);
+            else
+                needs.Messages.Add(envelope.Id.Message.Value);
+        }, envelope.Key.Stream == MailStream.Bulk, record.Lease.Recipients.Count);
+    }
+
+    public async Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct)
+    {
+        var swept = 0;
+        int some;
+        do
+        {
+            some = await _outgoing.RunAsync(session => Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms));
+            swept += some;
+        }
+        while (some == QueueRows.SweepLimit);
+        return swept;
+    }
+
+    public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _outgoing.RunAsync(session => Sweeping.Settle(session, now.Ms, limit), isBulk: true);
+
+    public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _outgoing.RunAsync(session => Sweeping.Expire(session, now.Ms, limit), isBulk: true);
+
+    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+        _outgoing.RunAsync(session => session.IdempotencyRows.Purge(now.Ms, limit), isBulk: true);
+
+    public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) => LoadAsync(_leases.DueKeys, ct);
+
+    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
+        CommandAsync(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms), message);
+
+    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        CommandAsync(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms), message);
+
+    public Task<bool?> RescheduleAsync(
+        TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
+        CommandAsync(session => Commanding.Reschedule(session, tenant.Value, message.Value, sendAt.Ms, expiresAt.Ms), message);
+
+    Task<T> CommandAsync<T>(Func<IWriteSession, T> command, MessageId message) =>
+        _incoming.RunAsync(command, needs => needs.Messages.Add(message.Value));
+
+    /// <summary>Finishes what waits, and leaves the nodes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        // Registered under each of its interfaces, it is disposed once for each.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+            return;
+        await Task.Run(() =>
+        {
+            _incoming.Dispose();
+            _outgoing.Dispose();
+        });
+        await Member.DisposeAsync();
+        await _database.DisposeAsync();
+        _readers.Dispose();
+        _health.Dispose();
+    }
+}

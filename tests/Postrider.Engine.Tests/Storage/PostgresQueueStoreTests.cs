@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Postrider.Feedback;
+using Postrider.Queue;
+using Postrider.Storage.Postgres;
+using Postrider.Testing;
+
+namespace Postrider.Engine.Tests.Storage;
+
+/// <summary>The contract on PostgreSQL: each test has a database of its own.</summary>
+public sealed class PostgresQueueStoreTests : QueueStoreContract
+{
+    protected override async Task<IStoreUnderTest> OpenAsync(ManualClock clock) => await PostgresUnderTest.OpenAsync(clock);
+}
+
+/// <summary>A store in a database that goes away with it.</summary>
+sealed class PostgresUnderTest : IStoreUnderTest
+{
+    // Its schema is made once and copied.
+    static readonly Lazy<Task<string>> Template = new(async () =>
+    {
+        var name = PostgresCluster.Shared.Create();
+        await PostgresStore.MigrateAsync(Parse(name), TimeProvider.System, default);
+        NpgsqlConnection.ClearAllPools();
+        return name;
+    });
+
+    readonly ManualClock _clock;
+    readonly string _database;
+    readonly ConcurrentDictionary<Incarnation, bool> _joined = [];
+
+    PostgresUnderTest(ManualClock clock, string database) => (_clock, _database) = (clock, database);
+
+    public PostgresStore Postgres { get; private set; } = null!;
+    public IQueueStore Store => Postgres;
+    public IMessageReader Reader => Postgres;
+    public IFeedbackStore Feedback => Postgres;
+
+    public static async Task<PostgresUnderTest> OpenAsync(ManualClock clock)
+    {
+        var under = new PostgresUnderTest(clock, PostgresCluster.Shared.Create(await Template.Value));
+        under.Postgres = await under.OpenStoreAsync();
+        return under;
+    }
+
+    static PostgresDsn Parse(string database) => PostgresDsn.TryParse(PostgresCluster.Shared.Dsn(database), out _)!;
+
+    public Task<PostgresStore> OpenStoreAsync(string name = "here") => PostgresStore.OpenAsync(
+        Parse(_database), new NodeCard(name, "localhost", "", "all", "test"), _clock, NullLogger<PostgresStore>.Instance, default);
+
+    public async Task ReopenAsync()
+    {
+        await Postgres.DisposeAsync();
+        Postgres = await OpenStoreAsync();
+    }
+
+    public async Task JoinAsync(Incarnation node)
+    {
+        if (!_joined.TryAdd(node, true))
+            return;
+        await Postgres.WriteAsync(c => c.Execute("""
+            INSERT INTO nodes AS n (id, incarnation, beat, alive, name, host, address, roles, version, started, last_beat, in_flight)
+            VALUES (@Node, @Number, 0, true, 'here', '', '', '', '', 0, 0, 0)
+            ON CONFLICT (id) DO UPDATE SET incarnation = greatest(n.incarnation, excluded.incarnation)
+            """, new { node.Node, node.Number }));
+    }
+
+    public Task<IReadOnlyList<string>> OrphansAsync() => Postgres.ReadAsync<IReadOnlyList<string>>(c =>
+        [.. c.Query<string>(StoreOrphans.Sql), .. c.Query<string>("""
+        SELECT 'ended ' || message || '-' || n FROM ended e WHERE NOT EXISTS
+            (SELECT 1 FROM recipients r WHERE r.message = e.message AND r.n = e.n AND r.state = e.state)
+        UNION ALL SELECT 'not in ended ' || message || '-' || n FROM recipients r WHERE state IN (4, 12, 13, 14, 15, 16) AND NOT EXISTS
+            (SELECT 1 FROM ended e WHERE r.message = e.message AND r.n = e.n AND r.state = e.state)
+        """)], default);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Postgres.DisposeAsync();
+        PostgresCluster.Shared.Drop(_database);
+    }
+}
