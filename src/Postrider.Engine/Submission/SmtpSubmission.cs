@@ -85,7 +85,11 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
             return refusal;
         var key = instructions.IdempotencyKey ?? (rules.Deduplicate ? SmtpRepetition.KeyOf(mail, instructions) : null);
         var hash = key is null ? default : SmtpRepetition.HashOf(mail, instructions);
-        var context = new SubmissionContext(tenant, key, hash) { Answer = receipt => Encoding.ASCII.GetBytes(IdOf(receipt)) };
+        var context = new SubmissionContext(tenant, key, hash)
+        {
+            Answer = receipt => Encoding.ASCII.GetBytes(IdOf(receipt)),
+            IsInHand = true,
+        };
         // Not cut with the session: a client that is gone by now may ask again under its key.
         return await submitter.SubmitAsync(instructions.Request, context, CancellationToken.None) switch
         {

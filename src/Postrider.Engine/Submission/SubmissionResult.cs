@@ -11,6 +11,10 @@ public sealed record SubmissionContext(TenantId Tenant, string? IdempotencyKey, 
     /// Needed with a key, not called without. May run on the store's writer: no waiting in it, no locks.</summary>
     public Func<SubmissionReceipt, ReadOnlyMemory<byte>>? Answer { get; init; }
 
+    /// <summary>The entrance turns new mail away by itself when the server stops; what it still brings was begun before, and is
+    /// taken.</summary>
+    public bool IsInHand { get; init; }
+
     public const int MaxKeyLength = 255;
 
     /// <summary>Printable ASCII as in HTTP headers; some clients put spaces into it.</summary>

@@ -29,7 +29,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     /// <summary>Null: every tenant may send from any address.</summary>
     public SenderCheck? MaySendFrom { get; init; }
 
-    /// <summary>From now on everything is refused with <c>draining</c>; what is being stored already goes on.</summary>
+    /// <summary>From now on everything is refused with <c>draining</c> but what is in hand; what is being stored already goes on.</summary>
     public void StopAccepting() => _draining = true;
 
     /// <summary>One message, to all its recipients.</summary>
@@ -153,7 +153,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     /// <summary>The refusals that need no look at the request.</summary>
     Problem? Refuse(SubmissionContext context)
     {
-        if (_draining)
+        if (_draining && !context.IsInHand)
             return SubmissionProblems.Draining;
         return context.IdempotencyKey is { } key && !SubmissionContext.IsKey(key) ? SubmissionProblems.InvalidIdempotencyKey : null;
     }
