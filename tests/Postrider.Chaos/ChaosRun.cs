@@ -67,9 +67,9 @@ sealed class ChaosRun(ChaosPlan plan)
             _contradictions.Add($"the server had ended by itself before fault {_faults.Count + 1}");
         if (disk is not null)
         {
-            // All at one instant, as a real cut is. The ioctl is not: it marks the disk dead before it aborts the journal, and an fsync under
-            // way meanwhile can report success for what is then gone. Seen once in 80 cuts without this, eight mails of the one commit that
-            // was on its way 25 ms before the cut; never in 240 cuts with it.
+            // All at one instant, as a real cut is. The ioctl is not: it marks the disk dead before it aborts the journal, and an fsync
+            // under way meanwhile can report success for what is then gone. Seen once in 80 cuts without this, eight mails of the one
+            // commit that was on its way 25 ms before the cut; never in 240 cuts with it.
             await server.FreezeAsync();
             disk.CutPower();
         }

@@ -27,7 +27,8 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
         Volatile.Write(ref _ticks, Math.Max(target, GetTimestamp()));
     }
 
-    /// <summary>Moves time on in steps until the condition holds, letting real work (tasks, sockets, the disk) go on between the steps.</summary>
+    /// <summary>Moves time on in steps until the condition holds, letting real work (tasks, sockets, the disk) go on between the
+    /// steps.</summary>
     /// <param name="realTimeout">Gives up with <see cref="TimeoutException"/> after this much real time.</param>
     public async Task AdvanceUntilAsync(Func<bool> condition, TimeSpan step, TimeSpan limit, TimeSpan? realTimeout = null)
     {

@@ -4,7 +4,8 @@ using Npgsql;
 
 namespace Postrider.Testing;
 
-/// <summary>A PostgreSQL server of the tests' own: in a temporary folder, on a socket in it, as the user postgres where the tests are root's.
+/// <summary>A PostgreSQL server of the tests' own: in a temporary folder, on a socket in it, as the user postgres where the tests are
+/// root's.
 /// Started once, by the first test that asks; ends with the process.</summary>
 /// <remarks>It writes without fsync: what a power cut does is no matter of these tests.</remarks>
 public sealed class PostgresCluster

@@ -4,7 +4,8 @@ namespace Postrider.Benchmarks.WholeSystem;
 /// <param name="Seconds">Of load per measurement on Postrider.</param>
 /// <param name="PostfixMessages">Messages per measurement on Postfix.</param>
 /// <param name="SmtpMessages">Messages per measurement on Postrider where they come by SMTP.</param>
-sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages, int LatencySeconds,
+sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages,
+    int LatencySeconds,
     int BatchCalls)
 {
     public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100);
@@ -143,7 +144,8 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         measured.Add("postrider.batch", scale.BatchCalls * 1_000 / _clock.GetElapsedTime(start).TotalSeconds);
     }
 
-    /// <summary>Out by a vendor's HTTP API, which answers after 20 ms: one call carries what came while the others were under way.</summary>
+    /// <summary>Out by a vendor's HTTP API, which answers after 20 ms: one call carries what came while the others were under
+    /// way.</summary>
     async Task PostriderVendorAsync(CancellationToken ct)
     {
         await using var vendors = await VendorProcess.StartAsync("sendgrid", "latency=20ms", ct);

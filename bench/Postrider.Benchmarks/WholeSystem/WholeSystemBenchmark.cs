@@ -40,7 +40,8 @@ static class WholeSystemBenchmark
             await report.WriteAsync(Path.Combine(Repository, "bench"), ct);
     }
 
-    /// <summary>Each round begins elsewhere, and every other one has the pairs the other way round: nothing always follows the same thing.</summary>
+    /// <summary>Each round begins elsewhere, and every other one has the pairs the other way round: nothing always follows the same
+    /// thing.</summary>
     static IEnumerable<Scenario> Order(IReadOnlyList<IReadOnlyList<Scenario>> groups, int round, int rounds)
     {
         var first = round * groups.Count / rounds;

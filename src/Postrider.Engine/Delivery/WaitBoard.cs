@@ -4,8 +4,8 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <summary>Says why queued mail waits as a whole: what holds up a route, stream and tenant is known from memory, and not written into every
-/// row.</summary>
+/// <summary>Says why queued mail waits as a whole: what holds up a route, stream and tenant is known from memory, and not written into
+/// every row.</summary>
 public sealed class WaitBoard(Router router)
 {
     /// <summary>As shown in <c>waiting_for</c>; null when a transport would take mail of this key now.</summary>

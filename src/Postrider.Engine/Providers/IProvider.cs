@@ -12,8 +12,8 @@ public interface IProvider : IAsyncDisposable
     /// A cancelled token ends the attempt with an outcome too: unreachable when nothing can have been accepted yet, else unknown.</summary>
     ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct);
 
-    /// <summary>Asks the provider whether it has what an attempt left in doubt. Empty: it knows nothing of it, which proves nothing. Null: it
-    /// cannot be asked, or not now.</summary>
+    /// <summary>Asks the provider whether it has what an attempt left in doubt. Empty: it knows nothing of it, which proves nothing. Null:
+    /// it cannot be asked, or not now.</summary>
     ValueTask<IReadOnlyList<FeedbackEvent>?> FindAsync(DoubtfulMessage message, CancellationToken ct) =>
         ValueTask.FromResult<IReadOnlyList<FeedbackEvent>?>(null);
 }
@@ -32,10 +32,12 @@ public interface IProviderFactory
     /// <summary>Lower-case DSN scheme: <c>smtp</c>, <c>ses</c>.</summary>
     string Scheme { get; }
 
-    /// <summary>The options of its own that a DSN may carry, lower case, beside those common to all transports. Any other is refused before <see cref="Check"/> is asked.</summary>
+    /// <summary>The options of its own that a DSN may carry, lower case, beside those common to all transports. Any other is refused before
+    /// <see cref="Check"/> is asked.</summary>
     IReadOnlyCollection<string> OptionNames { get; }
 
-    /// <summary>Faults of the settings in words that name the option, or an empty list. Called at start and by <c>config check</c>; touches no network.</summary>
+    /// <summary>Faults of the settings in words that name the option, or an empty list. Called at start and by <c>config check</c>; touches
+    /// no network.</summary>
     IReadOnlyList<string> Check(TransportSettings settings);
 
     IProvider Create(TransportSettings settings);

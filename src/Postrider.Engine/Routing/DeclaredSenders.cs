@@ -3,8 +3,8 @@ using Postrider.Mail.Addresses;
 
 namespace Postrider.Routing;
 
-/// <summary>The sender domains that a transport was set up for (<c>from=</c>): mail of others goes by another one, without its refusal having
-/// to be learned first.</summary>
+/// <summary>The sender domains that a transport was set up for (<c>from=</c>): mail of others goes by another one, without its refusal
+/// having to be learned first.</summary>
 public sealed class DeclaredSenders
 {
     public const string Expected = "is domains of senders, separated by commas, such as example.com,*.example.com for all below it";

@@ -47,8 +47,8 @@ public sealed partial class Transport
         _bulkSlots = options.Concurrency > 1 ? options.Concurrency - Math.Max(1, options.Concurrency / 5) : 1;
     }
 
-    /// <summary>It has had a result since the start, whichever. Before that the first attempt goes alone: a server that takes mail and never answers
-    /// keeps one message, not one for each slot.</summary>
+    /// <summary>It has had a result since the start, whichever. Before that the first attempt goes alone: a server that takes mail and
+    /// never answers keeps one message, not one for each slot.</summary>
     internal bool IsKnown { get => _known; init => _known = value; }
 
     public string Name => Options.Name;

@@ -8,7 +8,8 @@ abstract class ReadDialect
     /// <summary>The condition that a column is one of the values of a list parameter.</summary>
     public abstract string In(string column, string parameter);
 
-    /// <summary>The table whose rows <c>(message, state)</c> an index finds for states that are rare: held, and ended otherwise than sent.</summary>
+    /// <summary>The table whose rows <c>(message, state)</c> an index finds for states that are rare: held, and ended otherwise than
+    /// sent.</summary>
     public abstract string EndedTable { get; }
 
     /// <summary>The name under which people know a node.</summary>
@@ -17,6 +18,7 @@ abstract class ReadDialect
     /// <summary>The number below which no event of a message is.</summary>
     public abstract long OldestEvent(long message);
 
-    /// <summary>Ids between two others, both exclusive, of messages under the hash of an address or tag: the nearest first, no id twice.</summary>
+    /// <summary>Ids between two others, both exclusive, of messages under the hash of an address or tag: the nearest first, no id
+    /// twice.</summary>
     public abstract List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count);
 }

@@ -101,7 +101,8 @@ public sealed class WholeMessage
         shortened = null;
         if (!TransferRecoding.TryRecode(message, sevenBit: false, out var bytes))
             return (default, WholeMessageFault.BodyLine);
-        return MimeReader.TryRead(bytes, limits, out shortened, out _) ? (bytes, WholeMessageFault.None) : (default, WholeMessageFault.TooMuch);
+        return MimeReader.TryRead(bytes, limits, out shortened, out _)
+            ? (bytes, WholeMessageFault.None) : (default, WholeMessageFault.TooMuch);
     }
 
     static WholeMessageFault CheckHeader(HeaderBlock header, ReadOnlySpan<byte> bytes)

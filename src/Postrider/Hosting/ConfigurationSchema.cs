@@ -132,7 +132,8 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
     public string? Against(object options)
     {
         var context = new ValidationContext(options) { MemberName = Property.Name, DisplayName = Key };
-        if (Property.GetCustomAttribute<RangeAttribute>() is { } range && range.OperandType == typeof(TimeSpan) && !range.IsValid(Property.GetValue(options)))
+        if (Property.GetCustomAttribute<RangeAttribute>() is { } range && range.OperandType == typeof(TimeSpan)
+            && !range.IsValid(Property.GetValue(options)))
             return $"must be between {Durations.Format((TimeSpan)range.Minimum)} and {Durations.Format((TimeSpan)range.Maximum)}";
         var fault = Property.GetCustomAttributes<ValidationAttribute>()
             .Select(rule => rule.GetValidationResult(Property.GetValue(options), context))

@@ -53,7 +53,8 @@ public static class Server
         return ExitCodeOf(app.Services);
     }
 
-    /// <summary>The host stops for a background service that failed as if it had been asked to; who started us must hear that it was not.</summary>
+    /// <summary>The host stops for a background service that failed as if it had been asked to; who started us must hear that it was
+    /// not.</summary>
     internal static int ExitCodeOf(IServiceProvider services)
     {
         var reason = services.GetRequiredService<StopReason>();

@@ -62,7 +62,8 @@ static class ServerBuilder
         services.Configure<HostOptions>(host =>
         {
             host.ShutdownTimeout = delay + drain + TimeSpan.FromSeconds(15);
-            // One after the other, a client that is slow with its request would use up the time of the drain, and what is under way would be cut.
+            // One after the other, a client that is slow with its request would use up the time of the drain, and what is under way would
+            // be cut.
             host.ServicesStopConcurrently = true;
         });
         change?.Invoke(services);

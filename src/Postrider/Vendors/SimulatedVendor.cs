@@ -23,7 +23,8 @@ sealed record VendorMail(
     public MessageContent Content { get; } = Submission.ContentFor(Id);
 }
 
-/// <summary>One vendor as its customers see it, with faults: its dialect reads and answers, what it takes is kept instead of sent.</summary>
+/// <summary>One vendor as its customers see it, with faults: its dialect reads and answers, what it takes is kept instead of
+/// sent.</summary>
 /// <remarks>Thread-safe. Faults may be changed at any time and hold for calls that come afterwards.</remarks>
 sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clock, Entropy entropy)
 {

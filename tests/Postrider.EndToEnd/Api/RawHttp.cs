@@ -6,7 +6,8 @@ namespace Postrider.EndToEnd.Api;
 /// <summary>Requests byte by byte, as no client would write them.</summary>
 static class RawHttp
 {
-    /// <summary>Everything the server answers until it closes the connection or has been silent for half a second; read while the parts are being written.</summary>
+    /// <summary>Everything the server answers until it closes the connection or has been silent for half a second; read while the parts are
+    /// being written.</summary>
     public static async Task<string> SendAsync(Uri address, params IReadOnlyList<string> parts)
     {
         using var socket = new TcpClient();

@@ -111,7 +111,8 @@ public sealed class SendReaderTests
 
     [Fact]
     public void Bytes_that_are_no_UTF8_are_malformed() =>
-        Assert.Equal("malformed-json", JsonBody.Parse<SubmissionRequest>(new ReadOnlySequence<byte>("""{"subject":" """u8.ToArray().Append((byte)0xFF).Concat("\"}"u8.ToArray()).ToArray()), SendReader.Email, null).Problem!.Slug);
+        Assert.Equal("malformed-json", JsonBody.Parse<SubmissionRequest>(new ReadOnlySequence<byte>("""{"subject":" """u8.ToArray()
+            .Append((byte)0xFF).Concat("\"}"u8.ToArray()).ToArray()), SendReader.Email, null).Problem!.Slug);
 
     [Fact]
     public void Sixty_five_levels_are_malformed_and_do_not_overflow()

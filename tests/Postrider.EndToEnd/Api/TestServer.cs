@@ -13,7 +13,8 @@ using Postrider.Tenants;
 
 namespace Postrider.EndToEnd.Api;
 
-/// <summary>The whole server in this process, on a port and in a data folder of its own: real Kestrel, real SQLite, mail captured.</summary>
+/// <summary>The whole server in this process, on a port and in a data folder of its own: real Kestrel, real SQLite, mail
+/// captured.</summary>
 public sealed class TestServer : IAsyncDisposable
 {
     public const string Key = "end-to-end-key-of-the-first-tenant";

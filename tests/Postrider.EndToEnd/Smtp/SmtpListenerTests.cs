@@ -134,7 +134,8 @@ public sealed class SmtpListenerTests : BuiltServerTests
         await client.EncryptAsync();
 
         var path = Path.Combine(Folder, "own.pfx");
-        await File.WriteAllBytesAsync(path, TestCertificates.Server.Export(System.Security.Cryptography.X509Certificates.X509ContentType.Pfx));
+        await File.WriteAllBytesAsync(path,
+            TestCertificates.Server.Export(System.Security.Cryptography.X509Certificates.X509ContentType.Pfx));
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await using var own = await TestServer.StartAsync(("SMTP", "127.0.0.1:0"), ("CERTIFICATE", path));
         var port = PortOf(own.Services.GetRequiredService<SmtpListener>().Addresses[0]);

@@ -198,7 +198,9 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         for (var i = 0; i < 6; i++)
             await node.SubmitAsync(DeliveringNode.Mail with
             {
-                To = [new AddressText($"r{i}@example.com")], OrderingKey = "k", Stream = i % 2 == 0 ? "bulk" : "transactional",
+                To = [new AddressText($"r{i}@example.com")],
+                OrderingKey = "k",
+                Stream = i % 2 == 0 ? "bulk" : "transactional",
             });
         node.Transport("a").Resume();
         await node.UntilAsync(() => node["a"].Taken.Count() == 6, within: TimeSpan.FromSeconds(60));
@@ -424,7 +426,8 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         node.Manual.WallOffset = TimeSpan.FromDays(400);
         node.Transport("a").Resume(); // the lease statement would expire it too
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent, within: TimeSpan.FromSeconds(1));
-        await node.UntilAsync(() => node.Manual.GetTimestamp() >= TimeSpan.FromMilliseconds(1_900).Ticks, step: TimeSpan.FromMilliseconds(50));
+        await node.UntilAsync(() => node.Manual.GetTimestamp() >= TimeSpan.FromMilliseconds(1_900).Ticks,
+            step: TimeSpan.FromMilliseconds(50));
         Assert.Equal(0, (await node.CountAsync()).Expired);
         // Two ticks agree with it: it is the time.
         await node.UntilAsync(async () => (await node.StatesAsync(waiting))[0] == RecipientState.Expired, within: TimeSpan.FromSeconds(10));

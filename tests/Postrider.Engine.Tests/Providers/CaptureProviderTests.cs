@@ -70,7 +70,8 @@ public sealed class CaptureProviderTests
     public async Task A_full_disk_is_an_outcome()
     {
         _inbox.Fault = new StorageLowException("full");
-        Assert.All(await Factory.Create(Settings()).SendAsync(Envelopes.New(), default), outcome => Assert.Equal(OutcomeKind.Unreachable, outcome.Kind));
+        Assert.All(await Factory.Create(Settings()).SendAsync(Envelopes.New(), default), outcome =>
+            Assert.Equal(OutcomeKind.Unreachable, outcome.Kind));
     }
 
     [Fact]
@@ -95,7 +96,8 @@ public sealed class CaptureProviderTests
             return Task.FromResult(41L);
         }
 
-        public Task<IReadOnlyList<CapturedMail>> ListAsync(TenantId tenant, InboxFilter filter, CancellationToken ct) => throw new NotSupportedException();
+        public Task<IReadOnlyList<CapturedMail>> ListAsync(TenantId tenant, InboxFilter filter, CancellationToken ct) =>
+            throw new NotSupportedException();
         public Task<CapturedMail?> GetAsync(TenantId tenant, long id, CancellationToken ct) => throw new NotSupportedException();
         public Task<int> ClearAsync(TenantId tenant, CancellationToken ct) => throw new NotSupportedException();
     }

@@ -52,7 +52,8 @@ public abstract class InboxContract : IAsyncDisposable
         var mail = await Inbox.GetAsync(TenantId.First, id, default);
         Assert.NotNull(mail);
         Assert.Equal((id, TenantId.First, added.Message, "capture", Envelopes.At), (mail.Id, mail.Tenant, mail.Message, mail.Transport, mail.At));
-        Assert.Equal((added.ReversePath, added.From, added.Subject, added.Mime.Length), (mail.ReversePath, mail.From, mail.Subject, mail.Bytes));
+        Assert.Equal((added.ReversePath, added.From, added.Subject, added.Mime.Length),
+            (mail.ReversePath, mail.From, mail.Subject, mail.Bytes));
         Assert.Equal(added.Recipients, mail.Recipients);
         Assert.Equal(added.Mime.ToArray(), mail.Mime.ToArray());
     }

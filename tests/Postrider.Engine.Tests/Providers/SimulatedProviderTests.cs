@@ -17,7 +17,8 @@ public sealed class SimulatedProviderTests
         Name = "sim",
         Scheme = "sim",
         Host = "NAME",
-        Options = options.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]),
+        Options = options.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('='))
+            .ToDictionary(pair => pair[0], pair => pair[1]),
     };
 
     IProvider New(string options)

@@ -17,7 +17,9 @@ static class Transports
     {
         var faults = new List<TransportFault>();
         var settings = TransportDsn.ParseAll($"{name}=smtp://localhost?{options}", faults);
-        var transport = new Transport(TransportOptions.From(settings.Single(), faults, []), capabilities ?? Anything, clock) { IsKnown = known };
+        var transport = new Transport(TransportOptions.From(settings.Single(), faults, []), capabilities
+            ?? Anything, clock)
+        { IsKnown = known };
         Assert.Empty(faults);
         return transport;
     }

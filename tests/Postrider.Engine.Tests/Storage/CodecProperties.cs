@@ -114,7 +114,8 @@ public sealed class CodecProperties
         from attempted in Gen.Elements(true, false)
         select new EventDetails(recipients, remark,
             attempted
-                ? new AttemptDetails("relay", TimeSpan.FromMicroseconds(1234), [.. outcomes.Select((o, n) => new AttemptOutcome(n, o, n % 2 == 0 ? null : "deferred 4 times"))])
+                ? new AttemptDetails("relay", TimeSpan.FromMicroseconds(1234),
+                    [.. outcomes.Select((o, n) => new AttemptOutcome(n, o, n % 2 == 0 ? null : "deferred 4 times"))])
                 : null),
         written =>
         {

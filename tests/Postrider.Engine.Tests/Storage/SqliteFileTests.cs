@@ -59,7 +59,8 @@ public sealed class SqliteFileTests : IAsyncDisposable
     public async Task Nobody_else_may_read_the_database_its_log_or_its_folder()
     {
         var data = Path.Combine(_under.Folder.FullName, "made", "here");
-        await using var store = SqliteStore.Open(Path.Combine(data, "postrider.db"), new StorageOptions { BallastBytes = 1 << 20, MinFreeBytes = 1 }, _clock,
+        await using var store = SqliteStore.Open(Path.Combine(data, "postrider.db"),
+            new StorageOptions { BallastBytes = 1 << 20, MinFreeBytes = 1 }, _clock,
             NullLogger<SqliteStore>.Instance);
         const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         Assert.Equal(owner | UnixFileMode.UserExecute, File.GetUnixFileMode(data));
@@ -72,13 +73,15 @@ public sealed class SqliteFileTests : IAsyncDisposable
     public void A_disk_that_cannot_be_asked_stops_nothing()
     {
         var asked = 0;
-        var space = new DiskSpace(Path.Combine(_under.Folder.FullName, "x.db"), new StorageOptions { BallastBytes = 0, MinFreeBytes = 1 }, _clock,
+        var space = new DiskSpace(Path.Combine(_under.Folder.FullName, "x.db"), new StorageOptions { BallastBytes = 0, MinFreeBytes = 1 },
+            _clock,
             NullLogger.Instance, () => ++asked == 1 ? 1 << 30 : throw new IOException("the mount is away"));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.False(space.IsLow); // as it was
         Assert.Equal(2, asked);
         var database = Path.Combine(_under.Folder.FullName, "y.db");
-        var kept = new DiskSpace(database, new StorageOptions { BallastBytes = 1, MinFreeBytes = 1 }, _clock, NullLogger.Instance, () => 1 << 30);
+        var kept = new DiskSpace(database, new StorageOptions { BallastBytes = 1, MinFreeBytes = 1 }, _clock, NullLogger.Instance, () =>
+            1 << 30);
         File.Delete(database + ".ballast");
         Directory.CreateDirectory(database + ".ballast"); // cannot be deleted as a file
         kept.Release();

@@ -47,7 +47,8 @@ sealed class SqliteUnderTest : IStoreUnderTest
 
     public Task JoinAsync(Incarnation node) => Task.CompletedTask;
 
-    public Task<IReadOnlyList<string>> OrphansAsync() => Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);
+    public Task<IReadOnlyList<string>> OrphansAsync() =>
+        Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);
 
     public async ValueTask DisposeAsync()
     {

@@ -55,7 +55,8 @@ public sealed class TemplateTextTests
         foreach (var depth in (int[])[100, 10_000])
         {
             var template = string.Concat(Enumerable.Repeat(open, depth)) + string.Concat(Enumerable.Repeat(close, depth));
-            var thread = new Thread(() => TemplateText.Fill(template, JsonElement.Parse(Data), false, 100, out _), maxStackSize: 512 * 1024);
+            var thread = new Thread(() => TemplateText.Fill(template, JsonElement.Parse(Data), false, 100, out _),
+                maxStackSize: 512 * 1024);
             thread.Start();
             Assert.True(thread.Join(TimeSpan.FromSeconds(20)));
         }

@@ -111,7 +111,11 @@ public sealed class MailReportReaderTests
 
     [Fact]
     public void So_is_any_damaged_one() => Check.QuickThrowOnFailure(Prop.ForAll(
-        (from s in Gen.Elements(All.ToArray()) from at in Gen.Choose(0, Bytes(s).Length - 1) from to in Gen.Choose(0, 255) select (s, at, to))
+        (from s in Gen.Elements(All.ToArray())
+         from at in Gen.Choose(0, Bytes(s).Length - 1)
+         from to in Gen.Choose(0, 255)
+         select (s, at,
+            to))
             .ToArbitrary(),
         change =>
         {

@@ -13,8 +13,8 @@ sealed record AddressedCopy(
     public string CarriedId => Providers.CarriedId.Of(Envelope with { Recipients = Recipients });
 
     /// <summary>
-    /// One copy for all, where there is a To. Recipients without one (blind copies alone, or the rest of a message whose others have it already) become their
-    /// own To: those of Cc together, each blind one by itself, so nobody sees a blind recipient.
+    /// One copy for all, where there is a To. Recipients without one (blind copies alone, or the rest of a message whose others have it
+    /// already) become their own To: those of Cc together, each blind one by itself, so nobody sees a blind recipient.
     /// </summary>
     public static IReadOnlyList<AddressedCopy> Of(OutgoingEnvelope envelope, IReadOnlyList<MessageRecipient> recipients)
     {
@@ -34,18 +34,21 @@ sealed class AddressedEntry(OutgoingEnvelope envelope, object key) : CallEntry(e
     public override object Key => key;
 
     // Base64 makes four characters of three bytes; 500 for names and addresses of the fields.
-    public override long Bytes { get; } = 500 + envelope.Content.Subject.Length + (envelope.Content.Text?.Length ?? 0) + (envelope.Content.Html?.Length ?? 0)
+    public override long Bytes { get; } = 500 + envelope.Content.Subject.Length + (envelope.Content.Text?.Length ?? 0)
+        + (envelope.Content.Html?.Length ?? 0)
         + envelope.Content.Attachments.Sum(attachment => attachment.Content.Length * 4L / 3 + 200);
 }
 
-/// <summary>What became of the recipients of a call's entries; it takes more than one round where recipients whom the vendor named as bad are left out.</summary>
+/// <summary>What became of the recipients of a call's entries; it takes more than one round where recipients whom the vendor named as bad
+/// are left out.</summary>
 sealed class CopyLedger(IReadOnlyList<AddressedEntry> entries)
 {
     readonly Dictionary<RecipientId, Outcome> _outcomes = [];
 
     /// <summary>Copies for those who have no outcome yet.</summary>
     public IReadOnlyList<AddressedCopy> Left() => [.. entries.SelectMany(entry =>
-        AddressedCopy.Of(entry.Envelope, [.. entry.Envelope.Recipients.Where(recipient => !_outcomes.ContainsKey(IdOf(entry.Envelope, recipient)))]))];
+        AddressedCopy.Of(entry.Envelope, [.. entry.Envelope.Recipients.Where(recipient =>
+            !_outcomes.ContainsKey(IdOf(entry.Envelope, recipient)))]))];
 
     public void Record(AddressedCopy copy, CopyOutcomes outcomes)
     {
@@ -54,12 +57,14 @@ sealed class CopyLedger(IReadOnlyList<AddressedEntry> entries)
     }
 
     public IReadOnlyList<IReadOnlyList<Outcome>?> Results() =>
-        [.. entries.Select(entry => (IReadOnlyList<Outcome>)[.. entry.Envelope.Recipients.Select(recipient => _outcomes[IdOf(entry.Envelope, recipient)])])];
+        [.. entries.Select(entry => (IReadOnlyList<Outcome>)[.. entry.Envelope.Recipients.Select(recipient =>
+            _outcomes[IdOf(entry.Envelope, recipient)])])];
 
     static RecipientId IdOf(OutgoingEnvelope envelope, MessageRecipient recipient) => new(envelope.Message, recipient.N);
 }
 
-/// <summary>Outcomes of a copy's recipients by their numbers. Never empty; who has none was refused for another's sake and is sent again without that one.</summary>
+/// <summary>Outcomes of a copy's recipients by their numbers. Never empty; who has none was refused for another's sake and is sent again
+/// without that one.</summary>
 sealed class CopyOutcomes : Dictionary<int, Outcome>
 {
     public static CopyOutcomes ForAll(AddressedCopy copy, Outcome outcome) => ForSome(copy.Recipients, outcome);
@@ -74,7 +79,8 @@ sealed class CopyOutcomes : Dictionary<int, Outcome>
 
     /// <summary>Those whose address stands in a vendor's words, as a whole.</summary>
     public static IEnumerable<MessageRecipient> Named(IEnumerable<MessageRecipient> recipients, string words) =>
-        recipients.Where(recipient => IsNamed(recipient.Mailbox.Address.ToAscii(), words) || IsNamed(recipient.Mailbox.Address.ToString(), words));
+        recipients.Where(recipient => IsNamed(recipient.Mailbox.Address.ToAscii(), words)
+            || IsNamed(recipient.Mailbox.Address.ToString(), words));
 
     static bool IsNamed(string address, string words)
     {
@@ -83,7 +89,8 @@ sealed class CopyOutcomes : Dictionary<int, Outcome>
             var end = at + address.Length;
             // A full stop may end the sentence, or go on with the domain.
             if ((at == 0 || words[at - 1] is ' ' or '\'' or '"' or '<' or ',' or ':' or '(' or '`')
-                && (end == words.Length || words[end] is ' ' or '\'' or '"' or '>' or ',' or ';' or ')' or '`' || words[end] == '.' && (end + 1 == words.Length || words[end + 1] == ' ')))
+                && (end == words.Length || words[end] is ' ' or '\'' or '"' or '>' or ',' or ';' or ')' or '`' || words[end] == '.'
+                    && (end + 1 == words.Length || words[end + 1] == ' ')))
                 return true;
         }
         return false;

@@ -11,18 +11,22 @@ static class CallbackText
 {
     extension(JsonElement item)
     {
-        /// <summary>Null when there is no such member, or it is no text, or no text that can be (half a surrogate pair), or this is no object.</summary>
+        /// <summary>Null when there is no such member, or it is no text, or no text that can be (half a surrogate pair), or this is no
+        /// object.</summary>
         public string? Text(string name) => item.Member(name) is { ValueKind: JsonValueKind.String } value ? TextOf(value) : null;
 
         /// <summary>Undefined when there is no such member, or this is no object.</summary>
-        public JsonElement Member(string name) => item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out var value) ? value : default;
+        public JsonElement Member(string name) =>
+            item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out var value) ? value : default;
 
         /// <summary>A member in ISO 8601, in UTC where it names no zone; null when it is none.</summary>
         public DateTimeOffset? Instant(string name) => DateTimeOffset.TryParse(
-            item.Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+            item.Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
+                ? at : null;
     }
 
-    /// <summary>Of an element that is a text; null when it cannot be one: the parser checks the syntax, not the UTF-8 and surrogates within.</summary>
+    /// <summary>Of an element that is a text; null when it cannot be one: the parser checks the syntax, not the UTF-8 and surrogates
+    /// within.</summary>
     public static string? TextOf(JsonElement text)
     {
         try
@@ -41,14 +45,16 @@ static class CallbackText
         if (string.IsNullOrWhiteSpace(words))
             return code == 0 ? null : new Reply(code, enhanced, "");
         var line = new string([.. words.ReplaceLineEndings(" ").Take(1_000).Select(c => char.IsControl(c) ? ' ' : c)]);
-        if (code == 0 && line.Length >= 3 && int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 200 and < 600)
+        if (code == 0 && line.Length >= 3 && int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture,
+            out var number) && number is >= 200 and < 600)
             code = number;
         return new Reply(code, enhanced, line);
     }
 
     /// <summary>Whether a text is the secret, in a time that does not tell how much of it is right.</summary>
     public static bool IsSecret(string? text, string secret) =>
-        text is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(text)), SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+        text is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(text)),
+            SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 
     /// <summary>User and password of an Authorization header; null when it is none of kind Basic (RFC 7617).</summary>
     public static (string User, string Password)? Basic(string? header)

@@ -30,7 +30,8 @@ static partial class MailgunErrors
             429 => answer.ToOutcome(OutcomeKind.Throttled, OutcomeScope.Transport, words) is var throttled
                 ? throttled with { RetryAfter = throttled.RetryAfter ?? SecondsIn(words) } : throttled,
             >= 500 => answer.ToOutcome(OutcomeKind.Unreachable, OutcomeScope.Transport, words),
-            >= 400 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, words), // what nobody has told us of: another may carry it
+            // what nobody has told us of: another may carry it
+            >= 400 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, words),
             _ => answer.WithoutShape("Mailgun"),
         };
     }
@@ -57,7 +58,8 @@ static partial class MailgunErrors
 
     /// <summary>The delay stands in the words: "… limit exceeded, try again after 120 seconds".</summary>
     static TimeSpan? SecondsIn(string words) =>
-        After().Match(words) is { Success: true } match ? TimeSpan.FromSeconds(int.Parse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture)) : null;
+        After().Match(words) is { Success: true } match ? TimeSpan.FromSeconds(int.Parse(match.Groups[1].ValueSpan, NumberStyles.None,
+            CultureInfo.InvariantCulture)) : null;
 
     [GeneratedRegex(@"try again after ([0-9]{1,6}) second", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex After();

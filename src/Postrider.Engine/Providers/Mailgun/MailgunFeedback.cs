@@ -9,8 +9,9 @@ namespace Postrider.Providers.Mailgun;
 
 /// <summary>Reads Mailgun's webhooks: one event a call, with a signature that does not cover it.</summary>
 /// <remarks>
-/// The signature is over a time and a token only: who has once seen one could put any event behind it. So it holds for a short time, and a token that was seen
-/// is taken again only with the very same body, which is what Mailgun's own repetitions have. What was seen is remembered by this process.
+/// The signature is over a time and a token only: who has once seen one could put any event behind it. So it holds for a short time, and a
+/// token that was seen is taken again only with the very same body, which is what Mailgun's own repetitions have. What was seen is
+/// remembered by this process.
 /// Without a <c>callback_key</c> the secret path of the callback is all the proof there is.
 /// </remarks>
 public sealed class MailgunFeedback : IFeedbackReader
@@ -18,7 +19,8 @@ public sealed class MailgunFeedback : IFeedbackReader
     /// <summary>Both ways.</summary>
     static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(15);
 
-    /// <summary>Far above what comes in the time they hold. When it is full of tokens that still hold, further ones are asked to come later.</summary>
+    /// <summary>Far above what comes in the time they hold. When it is full of tokens that still hold, further ones are asked to come
+    /// later.</summary>
     const int MaxTokens = 200_000;
 
     readonly Lock _lock = new();
@@ -38,7 +40,8 @@ public sealed class MailgunFeedback : IFeedbackReader
             using var body = JsonDocument.Parse(call.Body);
             if (key is not null && Refusal(body.RootElement.Member("signature"), call.Body.Span, key, now) is { } refused)
                 return refused;
-            return Event(body.RootElement.Member("event-data")) is { } read ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
+            return Event(body.RootElement.Member("event-data")) is { } read
+                ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
         }
         catch (JsonException)
         {
@@ -50,13 +53,15 @@ public sealed class MailgunFeedback : IFeedbackReader
     {
         if (signature.Text("timestamp") is not { } timestamp || signature.Text("token") is not { } token || signature.Text("signature") is not { } hex)
             return new FeedbackReading.Refused(401, "the signature is missing");
-        var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(timestamp + token)));
+        var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key),
+            Encoding.UTF8.GetBytes(timestamp + token)));
         if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hex), Encoding.UTF8.GetBytes(expected)))
             return new FeedbackReading.Refused(401, "the signature does not match");
         if (!long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds >= 253_402_300_800
             || (now - DateTimeOffset.FromUnixTimeSeconds(seconds)).Duration() > Tolerance)
             return new FeedbackReading.Refused(401, "the timestamp is too far from now");
-        return Remember(timestamp + token, Convert.ToHexString(SHA256.HashData(body)), DateTimeOffset.FromUnixTimeSeconds(seconds) + Tolerance, now);
+        return Remember(timestamp + token, Convert.ToHexString(SHA256.HashData(body)),
+            DateTimeOffset.FromUnixTimeSeconds(seconds) + Tolerance, now);
     }
 
     FeedbackReading.Refused? Remember(string token, string hash, DateTimeOffset until, DateTimeOffset now)
@@ -124,7 +129,8 @@ public sealed class MailgunFeedback : IFeedbackReader
     };
 
     /// <summary>605 bounced, 606 unsubscribed, 607 complained before.</summary>
-    static bool IsSuppression(JsonElement item, int code) => code is 605 or 606 or 607 || item.Text("reason")?.StartsWith("suppress-", StringComparison.Ordinal) == true;
+    static bool IsSuppression(JsonElement item, int code) =>
+        code is 605 or 606 or 607 || item.Text("reason")?.StartsWith("suppress-", StringComparison.Ordinal) == true;
 
     readonly record struct Seen(string Hash, DateTimeOffset Until);
 }

@@ -5,7 +5,8 @@ using System.Text;
 namespace Postrider.Providers.Mailgun;
 
 /// <summary>Writes multipart/form-data (RFC 7578): text fields in UTF-8, then one file.</summary>
-/// <remarks>Our own, because the framework's writer names fields without quotes and gives each a content type, which Mailgun does not expect.</remarks>
+/// <remarks>Our own, because the framework's writer names fields without quotes and gives each a content type, which Mailgun does not
+/// expect.</remarks>
 sealed class MailgunForm
 {
     readonly ArrayBufferWriter<byte> _body;

@@ -4,8 +4,8 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Mailgun;
 
-/// <summary>Sends through Mailgun's <c>messages.mime</c>: the whole message as we render it, and its recipients beside it, so every reader sees the To and Cc
-/// that the sender wrote and nothing is lost.</summary>
+/// <summary>Sends through Mailgun's <c>messages.mime</c>: the whole message as we render it, and its recipients beside it, so every reader
+/// sees the To and Cc that the sender wrote and nothing is lost.</summary>
 sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProvider
 {
     readonly string _authorization = $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"api:{key}"))}";
@@ -63,7 +63,8 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
 }
 
 /// <summary>Makes transports from <c>mailgun://KEY@domain</c>, the domain being the one at Mailgun that sends.</summary>
-/// <remarks>Options: <c>endpoint=</c>, <c>region=eu</c> for domains that live there, <c>callback_key=</c> the webhook signing key.</remarks>
+/// <remarks>Options: <c>endpoint=</c>, <c>region=eu</c> for domains that live there, <c>callback_key=</c> the webhook signing
+/// key.</remarks>
 public sealed class MailgunProviderFactory(TimeProvider clock) : IProviderFactory
 {
     public string Scheme => "mailgun";

@@ -4,7 +4,8 @@ using Postrider.Messages;
 
 namespace Postrider.Providers.Postmark;
 
-/// <summary>Postmark's send calls as an entrance: <c>/email</c>, <c>/email/batch</c>, <c>/email/withTemplate</c>, <c>/email/batchWithTemplates</c>.</summary>
+/// <summary>Postmark's send calls as an entrance: <c>/email</c>, <c>/email/batch</c>, <c>/email/withTemplate</c>,
+/// <c>/email/batchWithTemplates</c>.</summary>
 public sealed class PostmarkDialect : IDialect
 {
     const string TokenHeader = "X-Postmark-Server-Token";
@@ -18,7 +19,8 @@ public sealed class PostmarkDialect : IDialect
 
     public bool Serves(string path) => path == "/email" || path.StartsWith("/email/", StringComparison.Ordinal);
 
-    public DialectCredential? ReadCredential(InboundCall call) => call.Header(TokenHeader)?.Trim() is { Length: > 0 } token ? new DialectCredential(token) : null;
+    public DialectCredential? ReadCredential(InboundCall call) =>
+        call.Header(TokenHeader)?.Trim() is { Length: > 0 } token ? new DialectCredential(token) : null;
 
     public DialectReading Read(InboundCall call)
     {
@@ -49,7 +51,8 @@ public sealed class PostmarkDialect : IDialect
         // An element that is null becomes a message without anything, which is refused for what it misses.
         IReadOnlyList<PostmarkMail> given = [.. mails.Select(mail => mail ?? new PostmarkMail())];
         return new DialectReading.Submit([.. given.Select(mail => PostmarkSubmissions.Of(mail, isTemplate))], receipt => isBatch
-            ? DialectAnswer.Json(200, JsonSerializer.SerializeToUtf8Bytes([.. given.Zip(receipt.Items, (mail, item) => Result(mail, item))], PostmarkJson.Plain.IReadOnlyListPostmarkResult))
+            ? DialectAnswer.Json(200, JsonSerializer.SerializeToUtf8Bytes([.. given.Zip(receipt.Items, (mail, item) => Result(mail, item))],
+                PostmarkJson.Plain.IReadOnlyListPostmarkResult))
             : Answer(given[0], receipt.Items[0]))
         {
             DryRun = call.Header(TokenHeader)?.Trim() == TestToken,
@@ -106,14 +109,17 @@ public sealed class PostmarkDialect : IDialect
         _ => (422, 300),
     };
 
-    static DialectReading.Answered Refused(int status, int code, string words) => new(Json(status, new PostmarkResult { ErrorCode = code, Message = words }));
+    static DialectReading.Answered Refused(int status, int code, string words) =>
+        new(Json(status, new PostmarkResult { ErrorCode = code, Message = words }));
 
     static DialectAnswer Refused(Problem problem, string words)
     {
         var (status, code) = CodesOf(problem);
         var answer = Json(status, new PostmarkResult { ErrorCode = code, Message = words });
-        return problem.RetryAfter is { } wait ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : answer;
+        return problem.RetryAfter is { } wait ? answer.With("Retry-After",
+            Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : answer;
     }
 
-    static DialectAnswer Json(int status, PostmarkResult result) => DialectAnswer.Json(status, JsonSerializer.SerializeToUtf8Bytes(result, PostmarkJson.Plain.PostmarkResult));
+    static DialectAnswer Json(int status, PostmarkResult result) =>
+        DialectAnswer.Json(status, JsonSerializer.SerializeToUtf8Bytes(result, PostmarkJson.Plain.PostmarkResult));
 }

@@ -4,18 +4,22 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Postmark;
 
-/// <summary>From Postmark's answers to outcomes. A batch is answered with a result for each message, in order, whatever became of the others.</summary>
+/// <summary>From Postmark's answers to outcomes. A batch is answered with a result for each message, in order, whatever became of the
+/// others.</summary>
 static class PostmarkErrors
 {
-    /// <summary>For each copy the outcomes of its recipients. Null where the call was refused as a whole for something in one of them.</summary>
+    /// <summary>For each copy the outcomes of its recipients. Null where the call was refused as a whole for something in one of
+    /// them.</summary>
     public static IReadOnlyList<CopyOutcomes>? Read(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies)
     {
         if (copies.Count == 1 && answer.Kind == VendorAnswerKind.Answered)
-            return [Result(answer) is { } single ? Read(answer, single, answer.Status, copies[0]) : CopyOutcomes.ForAll(copies[0], WithoutShape(answer))];
+            return [Result(answer) is { } single ? Read(answer, single, answer.Status, copies[0])
+                : CopyOutcomes.ForAll(copies[0], WithoutShape(answer))];
         if (answer.Status == 200 && Results(answer) is { } results && results.Count == copies.Count)
             return [.. copies.Select((copy, i) => Read(answer, results[i], results[i].ErrorCode == 0 ? 200 : 422, copy))];
         var general = answer.Status != 200 && Result(answer) is { } result ? Refusal(answer, result, answer.Status) : WithoutShape(answer);
-        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient } && answer.Kind == VendorAnswerKind.Answered
+        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }
+            && answer.Kind == VendorAnswerKind.Answered
             ? null : [.. copies.Select(copy => CopyOutcomes.ForAll(copy, general))];
     }
 
@@ -28,7 +32,8 @@ static class PostmarkErrors
                 return CopyOutcomes.ForAll(copy, WithoutShape(answer));
             var outcomes = CopyOutcomes.ForAll(copy, Accepted(answer, result.MessageID));
             // "Message OK, but will not deliver to these inactive addresses: a, b."
-            foreach (var inactive in words.Contains("inactive", StringComparison.OrdinalIgnoreCase) ? CopyOutcomes.Named(copy.Recipients, words) : [])
+            foreach (var inactive in words.Contains("inactive", StringComparison.OrdinalIgnoreCase)
+                ? CopyOutcomes.Named(copy.Recipients, words) : [])
                 outcomes[inactive.N] = answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, words, Inactive);
             return outcomes;
         }
@@ -37,7 +42,8 @@ static class PostmarkErrors
             return CopyOutcomes.ForAll(copy, refusal);
         var bad = answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, Words(result), "5.1.3");
         return copy.Recipients.Count == 1 ? CopyOutcomes.ForAll(copy, WithStatus(bad, status))
-            : CopyOutcomes.Named(copy.Recipients, words).ToList() is { Count: > 0 } named ? CopyOutcomes.ForSome(named, WithStatus(bad, status))
+            : CopyOutcomes.Named(copy.Recipients, words).ToList() is { Count: > 0 } named
+                ? CopyOutcomes.ForSome(named, WithStatus(bad, status))
             : CopyOutcomes.ForAll(copy, refusal);
     }
 
@@ -63,7 +69,8 @@ static class PostmarkErrors
             (_, 406) => (OutcomeKind.Rejected, OutcomeScope.Recipient, Inactive),
             (_, 410 or 411) => (OutcomeKind.Unfit, OutcomeScope.Message, null),
             (_, >= 1101) => (OutcomeKind.Refused, OutcomeScope.Transport, null), // no such stream or template
-            // 412: until the account is approved, only recipients in the sender's own domain. And what nobody has told us of: another may carry it.
+            // 412: until the account is approved, only recipients in the sender's own domain. And what nobody has told us of: another may
+            // carry it.
             _ => (OutcomeKind.Refused, OutcomeScope.Recipient, null),
         };
         return WithStatus(answer.ToOutcome(kind, scope, Words(result), enhanced), status);
@@ -86,7 +93,8 @@ static class PostmarkErrors
     {
         try
         {
-            return JsonSerializer.Deserialize(answer.Body.Span, PostmarkJson.Default.PostmarkResult) is { ErrorCode: not null } result ? result : null;
+            return JsonSerializer.Deserialize(answer.Body.Span, PostmarkJson.Default.PostmarkResult) is { ErrorCode: not null } result
+                ? result : null;
         }
         catch (JsonException)
         {

@@ -6,8 +6,9 @@ namespace Postrider.Providers.Postmark;
 
 /// <summary>Reads Postmark's webhooks: one event a call. They are not signed.</summary>
 /// <remarks>
-/// The proof is <c>callback_key</c>, as the password of Basic authentication in the webhook's URL or in a header <c>X-Callback-Key</c> set on the webhook;
-/// without one the secret path of the callback is all there is. Nothing is ever answered with 403: Postmark would stop for good.
+/// The proof is <c>callback_key</c>, as the password of Basic authentication in the webhook's URL or in a header <c>X-Callback-Key</c> set
+/// on the webhook; without one the secret path of the callback is all there is. Nothing is ever answered with 403: Postmark would stop for
+/// good.
 /// </remarks>
 public sealed class PostmarkFeedback : IFeedbackReader
 {
@@ -27,7 +28,8 @@ public sealed class PostmarkFeedback : IFeedbackReader
             using var body = JsonDocument.Parse(call.Body);
             if (body.RootElement.ValueKind != JsonValueKind.Object)
                 return new FeedbackReading.Refused(400, "not an event");
-            return Event(body.RootElement) is { } read ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
+            return Event(body.RootElement) is { } read ? new FeedbackReading.Events([read])
+                : new FeedbackReading.Events([]) { Unreadable = 1 };
         }
         catch (JsonException)
         {

@@ -11,13 +11,17 @@ namespace Postrider.Providers.Postmark;
 /// <param name="Bulk">As <paramref name="Transactional"/>.</param>
 sealed record PostmarkOptions(string Token, VendorOptions Vendor, string? Transactional, string? Bulk);
 
-/// <summary>Sends through Postmark's API. Whatever waits goes together in one batch: each message in it is whole and has a result of its own.</summary>
-/// <remarks>Attachments with a content id are inline here and those without are not, whatever the message says: Postmark has no other word for it.</remarks>
-sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProvider clock) : CoalescingProvider<AddressedEntry>(options.Vendor.Limits, clock), IProvider
+/// <summary>Sends through Postmark's API. Whatever waits goes together in one batch: each message in it is whole and has a result of its
+/// own.</summary>
+/// <remarks>Attachments with a content id are inline here and those without are not, whatever the message says: Postmark has no other word
+/// for it.</remarks>
+sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProvider clock)
+    : CoalescingProvider<AddressedEntry>(options.Vendor.Limits, clock), IProvider
 {
     static readonly object Together = new();
 
-    /// <summary>500 messages and 50 MB are the vendor's; a recipient needs a message of its own at most, and a smaller call that is lost costs less.</summary>
+    /// <summary>500 messages and 50 MB are the vendor's; a recipient needs a message of its own at most, and a smaller call that is lost
+    /// costs less.</summary>
     public static CallLimits MostInACall { get; } = new(Entries: 500, Recipients: 500, Bytes: 5_000_000);
 
     public override ProviderCapabilities Capabilities { get; } = new()
@@ -53,7 +57,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
         var found = new List<FeedbackEvent>();
         foreach (var id in PostmarkSearch.IdsOf(message))
         {
-            var request = new VendorRequest(HttpMethod.Get, PostmarkSearch.PathFor(id, message.Stream == MailStream.Bulk ? options.Bulk : options.Transactional))
+            var request = new VendorRequest(HttpMethod.Get, PostmarkSearch.PathFor(id, message.Stream == MailStream.Bulk
+                ? options.Bulk : options.Transactional))
             {
                 Headers = [new("X-Postmark-Server-Token", options.Token), new("Accept", "application/json")],
             };
@@ -80,7 +85,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
         return results;
     }
 
-    async ValueTask<VendorAnswer> PostAsync(IReadOnlyList<AddressedCopy> copies, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    async ValueTask<VendorAnswer> PostAsync(IReadOnlyList<AddressedCopy> copies, Func<CancellationToken, ValueTask<bool>>? commitPoint,
+        CancellationToken ct)
     {
         var (path, body) = copies is [var only]
             ? ("/email", JsonSerializer.SerializeToUtf8Bytes(Mail(only), PostmarkJson.Plain.PostmarkMail))
@@ -103,7 +109,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
             TextBody = string.IsNullOrEmpty(content.Text) ? null : content.Text,
             HtmlBody = string.IsNullOrEmpty(content.Html) ? null : content.Html,
             // ASCII, because nobody says what becomes of other text.
-            Headers = content.Headers.Count == 0 ? null : [.. content.Headers.Select(header => new PostmarkHeader(header.Name, HeaderText.ToAscii(header.Value)))],
+            Headers = content.Headers.Count == 0 ? null : [.. content.Headers.Select(header =>
+                new PostmarkHeader(header.Name, HeaderText.ToAscii(header.Value)))],
             Attachments = content.Attachments.Count == 0 ? null : [.. content.Attachments.Select(Attachment)],
             Metadata = new() { [CarriedId.Name] = copy.CarriedId },
             MessageStream = copy.Envelope.Stream == MailStream.Bulk ? options.Bulk : options.Transactional,
@@ -111,7 +118,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
     }
 
     static PostmarkAttachment Attachment(MimeAttachment attachment) => new(
-        attachment.FileName, Convert.ToBase64String(attachment.Content.Span), attachment.ContentType, attachment.ContentId is { } id ? $"cid:{id}" : null);
+        attachment.FileName, Convert.ToBase64String(attachment.Content.Span), attachment.ContentType, attachment.ContentId is { } id
+            ? $"cid:{id}" : null);
 
     static string? List(IEnumerable<Mailbox> mailboxes) =>
         string.Join(", ", mailboxes.Select(mailbox => mailbox.ToStringWithAsciiDomain())) is { Length: > 0 } list ? list : null;
@@ -119,7 +127,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
 
 /// <summary>Makes transports from <c>postmark://TOKEN@</c>, the token being that of a server.</summary>
 /// <remarks>
-/// Options beside those of <see cref="VendorOptions"/>: <c>message_stream=</c> and, for bulk mail, <c>bulk_stream=</c>, the ids of Postmark's message streams.
+/// Options beside those of <see cref="VendorOptions"/>: <c>message_stream=</c> and, for bulk mail, <c>bulk_stream=</c>, the ids of
+/// Postmark's message streams.
 /// <c>callback_key</c> is the password of the webhook's Basic authentication, or the value of its header <c>X-Callback-Key</c>.
 /// </remarks>
 public sealed class PostmarkProviderFactory(TimeProvider clock) : IProviderFactory
@@ -153,7 +162,8 @@ public sealed class PostmarkProviderFactory(TimeProvider clock) : IProviderFacto
         if (settings.Host.Length > 0 || settings.Port is not null)
             faults.Add("there is no host to name: postmark://TOKEN@, with endpoint= to point it elsewhere");
         return new PostmarkOptions(
-            token, VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults), Stream(TransactionalOption), Stream(BulkOption));
+            token, VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults),
+                Stream(TransactionalOption), Stream(BulkOption));
 
         string? Stream(string name)
         {

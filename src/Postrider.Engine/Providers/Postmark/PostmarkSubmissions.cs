@@ -5,7 +5,8 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Postmark;
 
-/// <summary>From a message in Postmark's shape to a submission. What is wrong with it is left to the submitter, who names it by its place.</summary>
+/// <summary>From a message in Postmark's shape to a submission. What is wrong with it is left to the submitter, who names it by its
+/// place.</summary>
 static class PostmarkSubmissions
 {
     /// <summary>To, Cc and Bcc together, Postmark's own limit.</summary>
@@ -27,7 +28,8 @@ static class PostmarkSubmissions
             Subject = isTemplate ? null : mail.Subject,
             Text = isTemplate ? null : mail.TextBody,
             Html = isTemplate ? null : mail.HtmlBody,
-            Headers = [.. (mail.Headers ?? []).Select(header => KeyValuePair.Create(header?.Name ?? "", HeaderText.Decode(header?.Value ?? "")))],
+            Headers = [.. (mail.Headers ?? []).Select(header =>
+                KeyValuePair.Create(header?.Name ?? "", HeaderText.Decode(header?.Value ?? "")))],
             Attachments = [.. (mail.Attachments ?? []).Select(Attachment)],
             Tags = string.IsNullOrEmpty(mail.Tag) ? [] : [mail.Tag],
             Metadata = [.. (mail.Metadata ?? []).Select(entry => new MetadataEntry(entry.Key, entry.Value ?? ""))],
@@ -42,7 +44,12 @@ static class PostmarkSubmissions
         {
             Fault = request.To.Count + request.Cc.Count + request.Bcc.Count > MaxRecipients ? TooMany : null,
             Template = isTemplate
-                ? new DialectTemplate { Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture) ?? "", Data = mail.TemplateModel ?? default }
+                ? new DialectTemplate
+                {
+                    Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture)
+                    ?? "",
+                    Data = mail.TemplateModel ?? default
+                }
                 : null,
         };
     }
@@ -50,7 +57,8 @@ static class PostmarkSubmissions
     /// <summary>The address that a pointer such as <c>/cc/2</c> leads to, as it was written; empty when there is none.</summary>
     public static string AddressAt(PostmarkMail mail, string pointer)
     {
-        if (pointer.Split('/') is not ["", var list, var place, ..] || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+        if (pointer.Split('/') is not ["", var list, var place, ..]
+            || !int.TryParse(place, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
             return "";
         var addresses = AddressLists.Read(list switch { "to" => mail.To, "cc" => mail.Cc, "bcc" => mail.Bcc, _ => mail.ReplyTo });
         return index < addresses.Count ? addresses[index].Text : "";

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace Postrider.Providers.Postmark;
 
-/// <summary>A message as Postmark takes it: the body of <c>POST /email</c>, an element of <c>POST /email/batch</c>. What is not here is ignored.</summary>
+/// <summary>A message as Postmark takes it: the body of <c>POST /email</c>, an element of <c>POST /email/batch</c>. What is not here is
+/// ignored.</summary>
 sealed record PostmarkMail
 {
     public string? From { get; init; }
@@ -32,7 +33,8 @@ sealed record PostmarkMail
 sealed record PostmarkHeader(string? Name, string? Value);
 
 /// <param name="Content">Base64.</param>
-/// <param name="ContentID"><c>cid:x</c>; with one it is shown in the HTML, without one listed under it. There is no other word for that here.</param>
+/// <param name="ContentID"><c>cid:x</c>; with one it is shown in the HTML, without one listed under it. There is no other word for that
+/// here.</param>
 sealed record PostmarkAttachment(string? Name, string? Content, string? ContentType, string? ContentID = null);
 
 /// <summary>The body of <c>POST /email/batchWithTemplates</c>.</summary>
@@ -55,7 +57,8 @@ sealed record PostmarkResult
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNameCaseInsensitive = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, NumberHandling = JsonNumberHandling.Strict)]
+    PropertyNameCaseInsensitive = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.Strict)]
 [JsonSerializable(typeof(PostmarkMail))]
 [JsonSerializable(typeof(IReadOnlyList<PostmarkMail>))]
 [JsonSerializable(typeof(PostmarkTemplateBatch))]
@@ -64,5 +67,6 @@ sealed record PostmarkResult
 sealed partial class PostmarkJson : JsonSerializerContext
 {
     /// <summary>Writes other scripts as they are: half the size, and the bodies go to an API, not into a page.</summary>
-    public static PostmarkJson Plain => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static PostmarkJson Plain =>
+        field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

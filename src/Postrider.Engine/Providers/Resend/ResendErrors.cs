@@ -10,11 +10,14 @@ namespace Postrider.Providers.Resend;
 static class ResendErrors
 {
     /// <summary>Of a call for one copy.</summary>
-    public static CopyOutcomes Read(VendorAnswer answer, AddressedCopy copy) => Parse(answer, ResendJson.Default.ResendTaken) is { Id.Length: > 0 } taken && IsSuccess(answer)
+    public static CopyOutcomes Read(VendorAnswer answer, AddressedCopy copy) =>
+        Parse(answer, ResendJson.Default.ResendTaken) is { Id.Length: > 0 } taken && IsSuccess(answer)
         ? CopyOutcomes.ForAll(copy, Accepted(answer, taken.Id))
-        : Error(answer) is { } error ? OfRecipients(answer, error, answer.Status, copy) : CopyOutcomes.ForAll(copy, answer.WithoutShape("Resend"));
+        : Error(answer) is { } error ? OfRecipients(answer, error, answer.Status, copy)
+            : CopyOutcomes.ForAll(copy, answer.WithoutShape("Resend"));
 
-    /// <summary>Of a permissive batch: for each copy the outcomes of its recipients. Null where the call was refused as a whole for something in one of them.</summary>
+    /// <summary>Of a permissive batch: for each copy the outcomes of its recipients. Null where the call was refused as a whole for
+    /// something in one of them.</summary>
     public static IReadOnlyList<CopyOutcomes>? ReadBatch(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies)
     {
         if (IsSuccess(answer) && Parse(answer, ResendJson.Default.ResendBatch) is { Data: { } data } batch)
@@ -31,7 +34,8 @@ static class ResendErrors
             }
         }
         var general = Error(answer) is { } whole ? Refusal(answer, whole, answer.Status) : answer.WithoutShape("Resend");
-        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient } && answer.Kind == VendorAnswerKind.Answered
+        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }
+            && answer.Kind == VendorAnswerKind.Answered
             ? null : [.. copies.Select(copy => CopyOutcomes.ForAll(copy, general))];
     }
 
@@ -66,7 +70,12 @@ static class ResendErrors
             _ => (OutcomeKind.Refused, OutcomeScope.Recipient, null),
         };
         var outcome = answer.ToOutcome(kind, scope, $"{error.Message} ({error.Name})", enhanced);
-        return outcome with { Reply = outcome.Reply with { Code = status }, RetryAfter = outcome.RetryAfter ?? (kind == OutcomeKind.Throttled ? UntilReset(answer) : null) };
+        return outcome with
+        {
+            Reply = outcome.Reply with { Code = status },
+            RetryAfter = outcome.RetryAfter
+            ?? (kind == OutcomeKind.Throttled ? UntilReset(answer) : null)
+        };
     }
 
     static Outcome Accepted(VendorAnswer answer, string id) =>
@@ -77,14 +86,17 @@ static class ResendErrors
     /// <summary>"You can only send testing emails to your own email address": this recipient, not the account.</summary>
     static bool IsSandbox(string words) => words.Contains("testing emails", StringComparison.OrdinalIgnoreCase);
 
-    static bool IsAboutDomain(string words) => words.Contains("domain", StringComparison.OrdinalIgnoreCase) && words.Contains("not verified", StringComparison.OrdinalIgnoreCase);
+    static bool IsAboutDomain(string words) =>
+        words.Contains("domain", StringComparison.OrdinalIgnoreCase) && words.Contains("not verified", StringComparison.OrdinalIgnoreCase);
 
-    static bool IsAboutRecipients(string words) => words.Contains("`to`", StringComparison.Ordinal) || words.Contains("`cc`", StringComparison.Ordinal)
+    static bool IsAboutRecipients(string words) =>
+        words.Contains("`to`", StringComparison.Ordinal) || words.Contains("`cc`", StringComparison.Ordinal)
         || words.Contains("`bcc`", StringComparison.Ordinal);
 
     /// <summary>Seconds until the rate limit starts afresh; null when it does not say.</summary>
     static TimeSpan? UntilReset(VendorAnswer answer) =>
-        int.TryParse(answer.Header("ratelimit-reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : null;
+        int.TryParse(answer.Header("ratelimit-reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? TimeSpan.FromSeconds(seconds) : null;
 
     /// <summary>Null when it is not of Resend's error shape.</summary>
     static ResendError? Error(VendorAnswer answer) =>

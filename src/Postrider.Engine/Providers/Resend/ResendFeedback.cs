@@ -29,7 +29,8 @@ public sealed class ResendFeedback : IFeedbackReader
             using var body = JsonDocument.Parse(call.Body);
             if (body.RootElement.ValueKind != JsonValueKind.Object)
                 return new FeedbackReading.Refused(400, "not an event");
-            return Event(body.RootElement, Header(call, "id")) is { } read ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
+            return Event(body.RootElement, Header(call, "id")) is { } read
+                ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
         }
         catch (JsonException)
         {
@@ -50,14 +51,16 @@ public sealed class ResendFeedback : IFeedbackReader
     /// <summary>HMAC-SHA256 over id, time and the body as it came; any of the signatures may fit, so that secrets can be changed.</summary>
     static string? WhyNotGenuine(InboundCall call, string secret, DateTimeOffset now)
     {
-        if (Header(call, "id") is not { } id || Header(call, "timestamp") is not { } timestamp || Header(call, "signature") is not { } signatures || KeyOf(secret) is not { } key)
+        if (Header(call, "id") is not { } id || Header(call, "timestamp") is not { } timestamp
+            || Header(call, "signature") is not { } signatures || KeyOf(secret) is not { } key)
             return "the signature is missing";
         var expected = HMACSHA256.HashData(key, (byte[])[.. Encoding.UTF8.GetBytes($"{id}.{timestamp}."), .. call.Body.Span]);
         var isGenuine = false;
         foreach (var signature in signatures.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             var given = new byte[signature.Length];
-            isGenuine |= signature.StartsWith("v1,", StringComparison.Ordinal) && Convert.TryFromBase64String(signature[3..], given, out var length)
+            isGenuine |= signature.StartsWith("v1,", StringComparison.Ordinal)
+                && Convert.TryFromBase64String(signature[3..], given, out var length)
                 && CryptographicOperations.FixedTimeEquals(given.AsSpan(0, length), expected);
         }
         if (!isGenuine)
@@ -88,7 +91,8 @@ public sealed class ResendFeedback : IFeedbackReader
             CarriedId = data.Member("tags").Text(CarriedId.Name),
             ProviderId = message,
             // With several it does not say which of them.
-            Address = data.Member("to") is { ValueKind: JsonValueKind.Array } to && to.GetArrayLength() == 1 && to[0].ValueKind == JsonValueKind.String ? AddressOf(to[0]) : null,
+            Address = data.Member("to") is { ValueKind: JsonValueKind.Array } to && to.GetArrayLength() == 1
+                && to[0].ValueKind == JsonValueKind.String ? AddressOf(to[0]) : null,
             At = at,
             Reply = CallbackText.ReplyOf(Diagnosis(bounce) ?? bounce.Text("message") ?? data.Member("failed").Text("reason")),
             Suppressed = type == "email.suppressed" ? data.Member("suppressed").Text("type") ?? data.Member("suppressed").Text("reason") ?? type
@@ -117,7 +121,8 @@ public sealed class ResendFeedback : IFeedbackReader
     static bool IsSuppression(JsonElement bounce) => bounce.Text("subType") is "Suppressed" or "OnAccountSuppressionList";
 
     static string? Diagnosis(JsonElement bounce) =>
-        bounce.Member("diagnosticCode") is { ValueKind: JsonValueKind.Array } codes && codes.GetArrayLength() > 0 && codes[0].ValueKind == JsonValueKind.String
+        bounce.Member("diagnosticCode") is { ValueKind: JsonValueKind.Array } codes && codes.GetArrayLength() > 0
+            && codes[0].ValueKind == JsonValueKind.String
             ? CallbackText.TextOf(codes[0]) : null;
 
     /// <summary>The bare address of a mailbox; as it stands where it is none.</summary>

@@ -8,12 +8,15 @@ using Postrider.Providers.Http;
 
 namespace Postrider.Providers.Resend;
 
-/// <summary>Sends through Resend's API: every message by itself, with a key by which Resend knows a repetition; or, with <c>coalesce=</c>, in batches without it.</summary>
+/// <summary>Sends through Resend's API: every message by itself, with a key by which Resend knows a repetition; or, with <c>coalesce=</c>,
+/// in batches without it.</summary>
 /// <remarks>
-/// A batch has one key for all of it, and a repetition never has the same company, so batches give up what makes Resend safe to ask again. Attachments travel
-/// alone (batches take none); those with a content id are inline here and those without are not, whatever the message says.
+/// A batch has one key for all of it, and a repetition never has the same company, so batches give up what makes Resend safe to ask again.
+/// Attachments travel alone (batches take none); those with a content id are inline here and those without are not, whatever the message
+/// says.
 /// </remarks>
-sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, TimeProvider clock) : CoalescingProvider<AddressedEntry>(options.Limits, clock)
+sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, TimeProvider clock)
+    : CoalescingProvider<AddressedEntry>(options.Limits, clock)
 {
     static readonly object Together = new();
 
@@ -66,10 +69,12 @@ sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, 
     }
 
     ValueTask<VendorAnswer> PostAsync(
-        string path, byte[] body, KeyValuePair<string, string> header, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct) =>
+        string path, byte[] body, KeyValuePair<string, string> header, Func<CancellationToken, ValueTask<bool>>? commitPoint,
+            CancellationToken ct) =>
         http.SendAsync(new VendorRequest(HttpMethod.Post, path, body) { Headers = [new("Authorization", $"Bearer {key}"), header] }, commitPoint, ct);
 
-    /// <summary>Stands for these recipients of this message: the same key with other recipients would be another body, which Resend refuses.</summary>
+    /// <summary>Stands for these recipients of this message: the same key with other recipients would be another body, which Resend
+    /// refuses.</summary>
     static string KeyOf(AddressedCopy copy)
     {
         var first = copy.Envelope.IdempotencyValue(copy.Recipients[0]);
@@ -93,7 +98,8 @@ sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, 
             Text = string.IsNullOrEmpty(content.Text) ? null : content.Text,
             Html = string.IsNullOrEmpty(content.Html) ? null : content.Html,
             // ASCII, because nobody says what becomes of other text.
-            Headers = content.Headers.Count == 0 ? null : content.Headers.ToDictionary(header => header.Name, header => HeaderText.ToAscii(header.Value)),
+            Headers = content.Headers.Count == 0 ? null : content.Headers.ToDictionary(header => header.Name, header =>
+                HeaderText.ToAscii(header.Value)),
             Attachments = content.Attachments.Count == 0 ? null : [.. content.Attachments.Select(attachment => new ResendAttachment(
                 attachment.FileName, Convert.ToBase64String(attachment.Content.Span), attachment.ContentType, attachment.ContentId))],
             Tags = [new ResendTag(CarriedId.Name, copy.CarriedId)],
@@ -105,7 +111,8 @@ sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, 
 }
 
 /// <summary>Makes transports from <c>resend://KEY@</c>.</summary>
-/// <remarks>The options are those of <see cref="VendorOptions"/>, but <c>coalesce</c> is 1 unless it is set. <c>callback_key</c> is the webhook's signing secret, <c>whsec_…</c>.</remarks>
+/// <remarks>The options are those of <see cref="VendorOptions"/>, but <c>coalesce</c> is 1 unless it is set. <c>callback_key</c> is the
+/// webhook's signing secret, <c>whsec_…</c>.</remarks>
 public sealed class ResendProviderFactory(TimeProvider clock) : IProviderFactory
 {
     public string Scheme => "resend";

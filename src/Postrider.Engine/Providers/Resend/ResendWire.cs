@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace Postrider.Providers.Resend;
 
-/// <summary>A message as Resend takes it: the body of <c>POST /emails</c>, an element of <c>POST /emails/batch</c>. As far as we write it: Resend's API as an
-/// entrance is our own, which reads all of it.</summary>
+/// <summary>A message as Resend takes it: the body of <c>POST /emails</c>, an element of <c>POST /emails/batch</c>. As far as we write it:
+/// Resend's API as an entrance is our own, which reads all of it.</summary>
 sealed record ResendEmail
 {
     public required string From { get; init; }
@@ -52,5 +52,6 @@ sealed record ResendError(string? Name, string? Message);
 sealed partial class ResendJson : JsonSerializerContext
 {
     /// <summary>Writes other scripts as they are: half the size, and the bodies go to an API, not into a page.</summary>
-    public static ResendJson Plain => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static ResendJson Plain =>
+        field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

@@ -85,7 +85,8 @@ sealed record SesOptions(Uri Endpoint, string Region, string? ConfigurationSet);
 /// finds.</summary>
 /// <remarks>
 /// Options: <c>endpoint=</c> · <c>configuration_set=</c> · <c>topics=</c> the ARNs of the SNS topics whose notifications are believed, with
-/// commas · <c>confirm=true</c> confirms their subscriptions when Amazon asks. The chain is that of all AWS tools: environment, profile, container, machine role.
+/// commas · <c>confirm=true</c> confirms their subscriptions when Amazon asks. The chain is that of all AWS tools: environment, profile,
+/// container, machine role.
 /// </remarks>
 public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
 {

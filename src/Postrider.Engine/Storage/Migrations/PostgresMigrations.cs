@@ -1,8 +1,8 @@
 namespace Postrider.Storage.Migrations;
 
 /// <summary>The steps of the PostgreSQL schema.</summary>
-/// <remarks>A released program and the next one run side by side while nodes are replaced one by one. So a step only adds: a table, an index, a
-/// column that may be NULL or has a default. What nothing uses any more is dropped by a release later.</remarks>
+/// <remarks>A released program and the next one run side by side while nodes are replaced one by one. So a step only adds: a table, an
+/// index, a column that may be NULL or has a default. What nothing uses any more is dropped by a release later.</remarks>
 static class PostgresMigrations
 {
     public static readonly IReadOnlyList<Migration> All =
@@ -12,9 +12,9 @@ static class PostgresMigrations
         new(3, "feedback", Feedback),
     ];
 
-    // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit time-ordered
-    // integers: rows arrive at the right edge of nearly every index. No REFERENCES on the hot tables, as there. Keys of text compare by
-    // bytes: an index outlives an update of the system's collations.
+    // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
+    // time-ordered integers: rows arrive at the right edge of nearly every index. No REFERENCES on the hot tables, as there. Keys of text
+    // compare by bytes: an index outlives an update of the system's collations.
     const string FirstSchema = """
         -- incarnation: raised at each start and whenever the node is declared dead: a lease of another one is nobody's.
         -- started, last_beat: the node's own clock, for people.

@@ -18,7 +18,8 @@ sealed class PostgresDatabase : IAsyncDisposable
     const string Common = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s -c default_transaction_isolation=read\\ committed "
         + "-c jit=off";
 
-    // Statements of the writers find single rows: whatever the statistics say of tables that fill and empty by the minute, an index is right.
+    // Statements of the writers find single rows: whatever the statistics say of tables that fill and empty by the minute, an index is
+    // right.
     const string Writing = $"{Common} -c statement_timeout=30s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
         + "-c plan_cache_mode=force_generic_plan";
 

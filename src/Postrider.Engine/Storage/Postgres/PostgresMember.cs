@@ -9,8 +9,8 @@ public sealed record NodeCard(string Name, string Host, string Address, string R
 
 /// <summary>This node's place among the nodes: a number from 0 to 255 that no other one has while its connection lives, and an incarnation
 /// that is new with each start.</summary>
-/// <remarks>The number is held by a lock of the session: a process that was killed gives it up at once, so a node that is started again gets
-/// its old number, and with it the right to its old leases. The lock is a courtesy; what fences is the incarnation.</remarks>
+/// <remarks>The number is held by a lock of the session: a process that was killed gives it up at once, so a node that is started again
+/// gets its old number, and with it the right to its old leases. The lock is a courtesy; what fences is the incarnation.</remarks>
 public sealed class PostgresMember : IAsyncDisposable
 {
     /// <summary>A message's id has eight bits for it.</summary>

@@ -44,7 +44,8 @@ readonly record struct Claimed(EnvelopeId Id, int Claim, Incarnation Owner)
 /// <summary>Takes due rows for a node, tests what must hold when an attempt starts, and gives leases back.</summary>
 static class Leasing
 {
-    /// <summary>Rows that one transaction ends at most: after days of standstill a million may have expired, and all other mail waits meanwhile.</summary>
+    /// <summary>Rows that one transaction ends at most: after days of standstill a million may have expired, and all other mail waits
+    /// meanwhile.</summary>
     const int MostEnded = 500;
 
     /// <returns>What was taken; and whether there is more to look at, because so many had to be ended.</returns>

@@ -37,7 +37,8 @@ public sealed class SqliteInbox(SqliteStore store) : IInbox
     }
 
     // Uses inbox_tenant (tenant, id), or inbox_message (message, id) where one is asked for.
-    public Task<IReadOnlyList<CapturedMail>> ListAsync(TenantId tenant, InboxFilter filter, CancellationToken ct) => store.ReadAsync<IReadOnlyList<CapturedMail>>(connection =>
+    public Task<IReadOnlyList<CapturedMail>> ListAsync(TenantId tenant, InboxFilter filter, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<CapturedMail>>(connection =>
     [
         .. connection.Query<Row>($"""
             SELECT {Columns} FROM inbox

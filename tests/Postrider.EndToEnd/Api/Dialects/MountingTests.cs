@@ -104,7 +104,8 @@ public sealed class MountingTests(SharedServer shared) : IClassFixture<SharedSer
     public async Task A_compressed_body_is_read()
     {
         using var bytes = new MemoryStream();
-        await using (var gzip = new System.IO.Compression.GZipStream(bytes, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        await using (var gzip = new System.IO.Compression.GZipStream(bytes, System.IO.Compression.CompressionLevel.Fastest,
+            leaveOpen: true))
             await gzip.WriteAsync(Encoding.UTF8.GetBytes(Mail));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v3/mail/send") { Content = new ByteArrayContent(bytes.ToArray()) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
@@ -159,5 +160,7 @@ public sealed class MountingTests(SharedServer shared) : IClassFixture<SharedSer
     }
 
     HttpRequestMessage Post(string path, string body, string type = "application/json", TestServer? server = null) =>
-        new(HttpMethod.Post, new Uri((server ?? _server).Address.GetLeftPart(UriPartial.Authority) + path)) { Content = new StringContent(body, Encoding.UTF8, type) };
+        new(HttpMethod.Post, new Uri((server ?? _server).Address.GetLeftPart(UriPartial.Authority)
+            + path))
+        { Content = new StringContent(body, Encoding.UTF8, type) };
 }

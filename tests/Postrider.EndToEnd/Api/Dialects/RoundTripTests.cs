@@ -28,7 +28,8 @@ public sealed class RoundTripTests(SharedServer shared) : IClassFixture<SharedSe
     public async Task What_goes_out_by_a_vendors_API_comes_in_by_it_unchanged(string vendor, bool isWhole)
     {
         var reader = _server.Services.GetRequiredService<IMessageReader>();
-        await using var provider = Rooms.ProvidersForChecking.First(factory => factory.Scheme == vendor).Create(await SettingsAsync(vendor));
+        await using var provider = Rooms.ProvidersForChecking.First(factory => factory.Scheme == vendor)
+            .Create(await SettingsAsync(vendor));
         var carried = 0;
         for (var seed = 0UL; seed < Messages; seed++)
         {

@@ -25,7 +25,8 @@ public sealed class VendorHttpTests
 
         var answer = await http.SendAsync(Small, null, CancellationToken.None);
 
-        Assert.Equal((VendorAnswerKind.Answered, 202, "m1", """{"id":"1"}"""), (answer.Kind, answer.Status, answer.Header("x-message-id"), Encoding.UTF8.GetString(answer.Body.Span)));
+        Assert.Equal((VendorAnswerKind.Answered, 202, "m1", """{"id":"1"}"""),
+            (answer.Kind, answer.Status, answer.Header("x-message-id"), Encoding.UTF8.GetString(answer.Body.Span)));
         var call = Assert.Single(stub.Calls);
         Assert.Equal(("POST", "/under/a/path/send", "{}", "application/json", "Bearer key"),
             (call.Method, call.Target, call.Text, call.Header("Content-Type"), call.Header("Authorization")));

@@ -120,7 +120,9 @@ public sealed class MailgunDialectTests
     {
         var submit = Submit("/v3/example.com/messages", ("name=\"from\"", "s@example.com"), ("name=\"to\"", "nonsense"), ("name=\"text\"", "t"));
 
-        Assert.Contains("'to' parameter is not a valid address", submit.Answer(new DialectReceipt(null, [new DialectItem(null, Requests.Refused(submit.Submissions[0].Request))])).ToString(), StringComparison.Ordinal);
+        Assert.Contains("'to' parameter is not a valid address",
+            submit.Answer(new DialectReceipt(null, [new DialectItem(null, Requests.Refused(submit.Submissions[0].Request))])).ToString(),
+            StringComparison.Ordinal);
         Assert.Equal("401 Forbidden", Dialect.Refuse(new Problem("unauthorized", 401, "T", "d")).ToString());
         Assert.Equal("key-1", Dialect.ReadCredential(Vendors.Post("/v3/x/messages", "", ("Authorization", "Basic " + Convert.ToBase64String("api:key-1"u8))))?.Key);
         Assert.Null(Dialect.ReadCredential(Vendors.Post("/v3/x/messages", "", ("Authorization", "Bearer key-1"))));
@@ -153,7 +155,8 @@ public sealed class MailgunDialectTests
 
             Assert.All(outcomes, o => Assert.True(o.Kind == OutcomeKind.Accepted, $"seed {seed}: {o.Reply.Text}"));
             Assert.True(rendered.Bytes.Span.SequenceEqual(arrived!.Request.Mime!.Value.Span), $"seed {seed}");
-            Assert.Equal(envelope.Recipients.Select(r => r.Mailbox.Address), arrived.Request.To.Select(to => Postrider.Mail.Addresses.EmailAddress.Parse(to.Text)));
+            Assert.Equal(envelope.Recipients.Select(r => r.Mailbox.Address),
+                arrived.Request.To.Select(to => Postrider.Mail.Addresses.EmailAddress.Parse(to.Text)));
             Assert.Equal([new MetadataEntry(CarriedId.Name, envelope.Message.ToString())], arrived.Request.Metadata);
         }
     }

@@ -32,7 +32,8 @@ public sealed class MailgunFeedbackTests
     {
         foreach (var (timestamp, token, signature) in Enumerable.Range(0, 64).Select(i => ("1700000000", Token, Flip(Signature, i)))
             .Concat(Enumerable.Range(0, Token.Length).Select(i => ("1700000000", Flip(Token, i), Signature))).Append(("1700000001", Token, Signature)))
-            Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(new MailgunFeedback().Read(Call(Delivered, timestamp, token, signature), Key, At)).Status);
+            Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(new MailgunFeedback()
+                .Read(Call(Delivered, timestamp, token, signature), Key, At)).Status);
 
         static string Flip(string text, int at) => text[..at] + (char)(text[at] ^ 1) + text[(at + 1)..];
     }
@@ -97,7 +98,8 @@ public sealed class MailgunFeedbackTests
     public void What_is_no_event_is_refused(string body, int status) =>
         Assert.Equal(status, Assert.IsType<FeedbackReading.Refused>(new MailgunFeedback().Read(Vendors.Post("/x", body), Key, At)).Status);
 
-    static FeedbackReading.Events Events(string data) => Assert.IsType<FeedbackReading.Events>(new MailgunFeedback().Read(Call(data), null, At));
+    static FeedbackReading.Events Events(string data) =>
+        Assert.IsType<FeedbackReading.Events>(new MailgunFeedback().Read(Call(data), null, At));
 
     static InboundCall Call(string data, string timestamp = "1700000000", string token = Token, string signature = Signature) =>
         Vendors.Post("/callbacks/mailgun/x", $$"""{"signature":{"timestamp":"{{timestamp}}","token":"{{token}}","signature":"{{signature}}"},"event-data":""" + data + "}");

@@ -97,7 +97,14 @@ public sealed class MailgunProviderTests
     [InlineData("callback_key", "", "option 'callback_key'")]
     public void Faulty_options_are_named(string name, string value, string expected)
     {
-        var settings = new TransportSettings { Name = "mg", Scheme = "mailgun", User = "KEY", Host = "mg.test", Options = new Dictionary<string, string> { [name] = value } };
+        var settings = new TransportSettings
+        {
+            Name = "mg",
+            Scheme = "mailgun",
+            User = "KEY",
+            Host = "mg.test",
+            Options = new Dictionary<string, string> { [name] = value }
+        };
 
         Assert.Contains(expected, Assert.Single(new MailgunProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
         Assert.Contains(name, new MailgunProviderFactory(TimeProvider.System).OptionNames);

@@ -71,7 +71,8 @@ public sealed class PostmarkDialectTests
     public void A_batch_is_answered_with_a_result_for_each()
     {
         var submit = Submit("/email/batch", $$"""[{{FromTheSdk}},{"From":"a@b.test","To":"ok@d.test, nonsense","TextBody":"t"},null]""");
-        var items = submit.Submissions.Select((s, i) => i == 0 ? new DialectItem(Id, null) : new DialectItem(null, Requests.Refused(s.Request))).ToList();
+        var items = submit.Submissions.Select((s, i) => i == 0
+            ? new DialectItem(Id, null) : new DialectItem(null, Requests.Refused(s.Request))).ToList();
 
         var answer = submit.Answer(new DialectReceipt(Id, items));
 
@@ -94,12 +95,14 @@ public sealed class PostmarkDialectTests
     {
         var answer = Assert.IsType<DialectReading.Answered>(Dialect.Read(Vendors.Post(path, body))).Answer;
 
-        Assert.Equal((status, code, "application/json"), (answer.Status, JsonElement.Parse(answer.Body.Span).GetProperty("ErrorCode").GetInt32(), answer.ContentType));
+        Assert.Equal((status, code, "application/json"), (answer.Status,
+            JsonElement.Parse(answer.Body.Span).GetProperty("ErrorCode").GetInt32(), answer.ContentType));
     }
 
     [Fact]
     public void More_than_500_messages_are_too_many() =>
-        Assert.Contains("410", Assert.IsType<DialectReading.Answered>(Dialect.Read(Vendors.Post("/email/batch", $"[{string.Join(',', Enumerable.Repeat("{}", 501))}]"))).Answer.ToString(), StringComparison.Ordinal);
+        Assert.Contains("410", Assert.IsType<DialectReading.Answered>(Dialect.Read(Vendors.Post("/email/batch",
+            $"[{string.Join(',', Enumerable.Repeat("{}", 501))}]"))).Answer.ToString(), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(401, "unauthorized", 401, 10)]
@@ -165,13 +168,19 @@ public sealed class PostmarkDialectTests
             Assert.All(outcomes, o => Assert.True(o.Kind == OutcomeKind.Accepted, $"seed {seed}: {o.Reply.Text}"));
             var accepted = Requests.Accepted(arrived!.Request);
             // A content id makes an attachment inline here.
-            Vendors.AssertSame(content with { Attachments = [.. content.Attachments.Select(a => a with { Inline = a.ContentId is not null })] }, accepted.Content);
-            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)), accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
+            Vendors.AssertSame(content with
+            {
+                Attachments = [.. content.Attachments.Select(a =>
+                a with { Inline = a.ContentId is not null })]
+            }, accepted.Content);
+            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)),
+                accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
             Assert.Equal([new MetadataEntry(CarriedId.Name, envelope.Message.ToString())], accepted.Metadata);
             carried++;
         }
         Assert.True(carried > 100, $"only {carried} could be carried");
     }
 
-    static DialectReading.Submit Submit(string path, string body) => Assert.IsType<DialectReading.Submit>(Dialect.Read(Vendors.Post(path, body)));
+    static DialectReading.Submit Submit(string path, string body) =>
+        Assert.IsType<DialectReading.Submit>(Dialect.Read(Vendors.Post(path, body)));
 }

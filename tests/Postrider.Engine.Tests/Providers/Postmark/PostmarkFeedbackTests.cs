@@ -51,7 +51,8 @@ public sealed class PostmarkFeedbackTests
 
         Assert.Equal(Key(Delivery), Key(Delivery));
         Assert.Equal(Key(bounce), Key(bounce));
-        Assert.Equal(4, new[] { Key(Delivery), Key(bounce), Key(Delivery.Replace("a@example", "b@example", StringComparison.Ordinal)), Key(bounce.Replace("42", "43", StringComparison.Ordinal)) }.Distinct().Count());
+        Assert.Equal(4, new[] { Key(Delivery), Key(bounce), Key(Delivery.Replace("a@example", "b@example", StringComparison.Ordinal)),
+            Key(bounce.Replace("42", "43", StringComparison.Ordinal)) }.Distinct().Count());
 
         static string Key(string body) => Assert.Single(Events(body).Items).Key;
     }
@@ -95,7 +96,8 @@ public sealed class PostmarkFeedbackTests
     [InlineData("""{"RecordType":"SubscriptionChange","Recipient":"b@x.test","ChangedAt":"2026-03-01T00:00:00Z","SuppressSending":true,"SuppressionReason":"HardBounce"}""", FeedbackKind.Other)]
     [InlineData("""{"RecordType":"SubscriptionChange","Recipient":"b@x.test","ChangedAt":"2026-03-01T00:00:00Z","SuppressSending":false,"SuppressionReason":null}""", FeedbackKind.Resubscribed)]
     [InlineData("""{"RecordType":"Inbound"}""", FeedbackKind.Other)]
-    public void Every_other_record_is_known_by_our_name(string body, FeedbackKind kind) => Assert.Equal(kind, Assert.Single(Events(body).Items).Kind);
+    public void Every_other_record_is_known_by_our_name(string body, FeedbackKind kind) =>
+        Assert.Equal(kind, Assert.Single(Events(body).Items).Kind);
 
     [Theory]
     [InlineData("{}")]
@@ -133,5 +135,6 @@ public sealed class PostmarkFeedbackTests
          "Description":"d","Details":"550 5.1.1 no\r\nsuch user","Inactive":true,"Metadata":{} }
         """;
 
-    static FeedbackReading.Events Events(string body) => Assert.IsType<FeedbackReading.Events>(PostmarkFeedback.Read(Vendors.Post("/x", body), null));
+    static FeedbackReading.Events Events(string body) =>
+        Assert.IsType<FeedbackReading.Events>(PostmarkFeedback.Read(Vendors.Post("/x", body), null));
 }

@@ -62,17 +62,20 @@ public sealed class PostmarkProviderTests
         });
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 8)
-            .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = $"{i}" }, i == 6 ? ["c@to.test", "bad6@to.test"] : [i is 2 or 5 ? $"bad{i}@to.test" : $"a{i}@to.test"]), CancellationToken.None).AsTask())
+            .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = $"{i}" }, i == 6
+                ? ["c@to.test", "bad6@to.test"] : [i is 2 or 5 ? $"bad{i}@to.test" : $"a{i}@to.test"]), CancellationToken.None).AsTask())
             .ToList();
 
         gate.SetResult();
         var outcomes = await Task.WhenAll(sends);
 
         Assert.Equal([Accepted, Accepted, Rejected, Accepted, Accepted, Rejected, Accepted, Accepted], outcomes.Select(o => o[0].Kind));
-        Assert.Equal((Rejected, OutcomeScope.Recipient, "5.1.3", 422), (outcomes[6][1].Kind, outcomes[6][1].Scope, outcomes[6][1].Reply.Enhanced, outcomes[6][1].Reply.Code));
+        Assert.Equal((Rejected, OutcomeScope.Recipient, "5.1.3", 422),
+            (outcomes[6][1].Kind, outcomes[6][1].Scope, outcomes[6][1].Reply.Enhanced, outcomes[6][1].Reply.Code));
         Assert.Equal(["/email", "/email/batch", "/email"], stub.Calls.Select(c => c.Target)); // the last without the bad one
 
-        static string ResultOf(JsonElement mail) => mail.GetProperty("To").GetString()!.Split(", ").FirstOrDefault(to => to.StartsWith("bad", StringComparison.Ordinal)) is { } bad
+        static string ResultOf(JsonElement mail) =>
+            mail.GetProperty("To").GetString()!.Split(", ").FirstOrDefault(to => to.StartsWith("bad", StringComparison.Ordinal)) is { } bad
             ? PostmarkErrorsTests.Error(300, $"Invalid 'To' address: '{bad}'.") : Taken;
     }
 
@@ -93,7 +96,8 @@ public sealed class PostmarkProviderTests
         });
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 6)
-            .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = i == 4 ? "poison" : $"{i}" }, $"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
+            .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = i == 4 ? "poison" : $"{i}" },
+                $"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
 
         gate.SetResult();
 
@@ -133,8 +137,16 @@ public sealed class PostmarkProviderTests
         await using var provider = ProviderAt(stub);
         var asked = 0;
 
-        var outcomes = await provider.SendAsync(Envelopes.To("a@to.test", "cc:bad@to.test") with { CommitPoint = _ => ValueTask.FromResult(++asked == 1) }, CancellationToken.None);
-        var withdrawn = await provider.SendAsync(Envelopes.To("bcc:a@to.test", "bcc:b@to.test") with { CommitPoint = _ => ValueTask.FromResult(false) }, CancellationToken.None);
+        var outcomes = await provider.SendAsync(Envelopes.To("a@to.test", "cc:bad@to.test") with
+        {
+            CommitPoint = _ =>
+            ValueTask.FromResult(++asked == 1)
+        }, CancellationToken.None);
+        var withdrawn = await provider.SendAsync(Envelopes.To("bcc:a@to.test", "bcc:b@to.test") with
+        {
+            CommitPoint = _ =>
+            ValueTask.FromResult(false)
+        }, CancellationToken.None);
 
         Assert.Equal([Accepted, Rejected], outcomes.Select(o => o.Kind));
         Assert.Equal([Unfit, Unfit], withdrawn.Select(o => o.Kind));
@@ -147,9 +159,16 @@ public sealed class PostmarkProviderTests
     [InlineData("bulk_stream", "", "option 'bulk_stream'")]
     public void Faulty_options_are_named(string name, string value, string expected)
     {
-        var settings = new TransportSettings { Name = "pm", Scheme = "postmark", User = "KEY", Options = new Dictionary<string, string> { [name] = value } };
+        var settings = new TransportSettings
+        {
+            Name = "pm",
+            Scheme = "postmark",
+            User = "KEY",
+            Options = new Dictionary<string, string> { [name] = value }
+        };
 
-        Assert.Contains(expected, Assert.Single(new PostmarkProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Single(new PostmarkProviderFactory(TimeProvider.System).Check(settings)),
+            StringComparison.Ordinal);
         Assert.Contains(name, new PostmarkProviderFactory(TimeProvider.System).OptionNames);
     }
 

@@ -20,7 +20,8 @@ public sealed class ResendFeedbackTests
     [InlineData("svix", "v1,AAAA v2,x " + Signature)]
     public void A_signed_callback_is_read(string prefix, string signature)
     {
-        var item = Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(Body, signature, prefix: prefix), Secret, At)).Items);
+        var item = Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(Body, signature, prefix: prefix), Secret,
+            At)).Items);
 
         Assert.Equal((FeedbackKind.Delivered, "email.delivered", "msg_1", "e1", At), (item.Kind, item.Type, item.Key, item.ProviderId, item.At));
     }
@@ -33,7 +34,8 @@ public sealed class ResendFeedbackTests
         {
             var flipped = (byte[])body.Clone();
             flipped[i] ^= 1;
-            Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(Body) with { Body = flipped }, Secret, At)).Status);
+            Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(Body) with { Body = flipped }, Secret, At))
+                .Status);
         }
     }
 
@@ -50,7 +52,8 @@ public sealed class ResendFeedbackTests
     public void A_replay_has_the_key_of_the_first() =>
         Assert.Equal(Key(At), Key(At.AddSeconds(60)));
 
-    static string Key(DateTimeOffset now) => Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(Body), Secret, now)).Items).Key;
+    static string Key(DateTimeOffset now) =>
+        Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(Body), Secret, now)).Items).Key;
 
     [Theory]
     [InlineData("v1,vuLdGqer79e25rfa1Bmqd9/+QGBXO8Xq0Wk+x+BM6EE=", "msg_1", "1700000000")]
@@ -63,7 +66,8 @@ public sealed class ResendFeedbackTests
     [InlineData(Signature, null, "1700000000")]
     [InlineData(Signature, "msg_1", null)]
     public void Any_part_that_is_not_as_signed_is_refused(string? signature, string? id, string? timestamp) =>
-        Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(Body, signature, id, timestamp), Secret, At)).Status);
+        Assert.Equal(401, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(Body, signature, id, timestamp), Secret, At))
+            .Status);
 
     [Theory]
     [InlineData("email.sent", "", FeedbackKind.Accepted)]
@@ -106,9 +110,11 @@ public sealed class ResendFeedbackTests
     [Theory]
     [InlineData("")]
     [InlineData("[]")]
-    public void What_is_no_event_is_refused(string body) => Assert.Equal(400, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(body), null, At)).Status);
+    public void What_is_no_event_is_refused(string body) =>
+        Assert.Equal(400, Assert.IsType<FeedbackReading.Refused>(ResendFeedback.Read(Call(body), null, At)).Status);
 
-    static FeedbackEvent Read(string body) => Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(body), null, At)).Items);
+    static FeedbackEvent Read(string body) =>
+        Assert.Single(Assert.IsType<FeedbackReading.Events>(ResendFeedback.Read(Call(body), null, At)).Items);
 
     static InboundCall Call(string body, string? signature = Signature, string? id = "msg_1", string? timestamp = "1700000000", string prefix = "svix") =>
         Vendors.Post("/callbacks/resend/x", body,

@@ -61,7 +61,8 @@ public sealed class ResendProviderTests
         var outcomes = await provider.SendAsync(Envelopes.To("bcc:a@to.test", "cc:c@to.test", "bcc:b@to.test"), CancellationToken.None);
 
         Assert.Equal([Accepted, Accepted, Accepted], outcomes.Select(o => o.Kind));
-        Assert.Equal(["c@to.test", "a@to.test", "b@to.test"], stub.Calls.Select(call => Assert.Single(JsonElement.Parse(call.Text).GetProperty("to").EnumerateArray()).GetString()));
+        Assert.Equal(["c@to.test", "a@to.test", "b@to.test"],
+            stub.Calls.Select(call => Assert.Single(JsonElement.Parse(call.Text).GetProperty("to").EnumerateArray()).GetString()));
     }
 
     [Fact]
@@ -92,7 +93,11 @@ public sealed class ResendProviderTests
         });
         await using var provider = ProviderAt(stub, ("calls", "1"), ("coalesce", "100"));
         var sends = Enumerable.Range(0, 4).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
-        var withFile = provider.SendAsync(Envelopes.With(Envelopes.Content with { Attachments = [new MimeAttachment { FileName = "a", Content = new byte[3] }] }, "f@to.test"), CancellationToken.None);
+        var withFile = provider.SendAsync(Envelopes.With(Envelopes.Content with
+        {
+            Attachments = [new MimeAttachment { FileName = "a",
+            Content = new byte[3] }]
+        }, "f@to.test"), CancellationToken.None);
 
         gate.SetResult();
         var outcomes = await Task.WhenAll(sends);
@@ -139,7 +144,13 @@ public sealed class ResendProviderTests
     [InlineData("coalesce", "0", "option 'coalesce'")]
     public void Faulty_options_are_named(string name, string value, string expected)
     {
-        var settings = new TransportSettings { Name = "re", Scheme = "resend", User = "KEY", Options = new Dictionary<string, string> { [name] = value } };
+        var settings = new TransportSettings
+        {
+            Name = "re",
+            Scheme = "resend",
+            User = "KEY",
+            Options = new Dictionary<string, string> { [name] = value }
+        };
 
         Assert.Contains(expected, Assert.Single(new ResendProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
         Assert.Contains(name, new ResendProviderFactory(TimeProvider.System).OptionNames);
@@ -173,14 +184,20 @@ public sealed class ResendProviderTests
                 continue;
             Assert.All(outcomes, o => Assert.Equal(Accepted, o.Kind));
             var accepted = Requests.Accepted(Read(JsonElement.Parse(stub.Calls[^1].Text)));
-            Vendors.AssertSame(content with { Attachments = [.. content.Attachments.Select(a => a with { Inline = a.ContentId is not null })] }, accepted.Content);
-            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)), accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
+            Vendors.AssertSame(content with
+            {
+                Attachments = [.. content.Attachments.Select(a =>
+                a with { Inline = a.ContentId is not null })]
+            }, accepted.Content);
+            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)),
+                accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
             carried++;
         }
         Assert.True(carried > 100, $"only {carried} could be carried");
     }
 
-    /// <summary>Resend's documented fields, read as its documentation says; encoded words in headers decoded, as readers of mail do.</summary>
+    /// <summary>Resend's documented fields, read as its documentation says; encoded words in headers decoded, as readers of mail
+    /// do.</summary>
     static SubmissionRequest Read(JsonElement body)
     {
         return new SubmissionRequest
@@ -193,12 +210,14 @@ public sealed class ResendProviderTests
             Subject = Text(body, "subject"),
             Text = Text(body, "text"),
             Html = Text(body, "html"),
-            Headers = body.TryGetProperty("headers", out var headers) ? [.. headers.EnumerateObject().Select(h => KeyValuePair.Create(h.Name, HeaderText.Decode(h.Value.GetString()!)))] : [],
+            Headers = body.TryGetProperty("headers", out var headers)
+                ? [.. headers.EnumerateObject().Select(h => KeyValuePair.Create(h.Name, HeaderText.Decode(h.Value.GetString()!)))] : [],
             Attachments = body.TryGetProperty("attachments", out var files)
                 ? [.. files.EnumerateArray().Select(f => new AttachmentText(Text(f, "filename"), Text(f, "content_type"), Text(f, "content"), Text(f, "content_id")))] : [],
         };
 
-        AddressText[] List(string name) => body.TryGetProperty(name, out var list) ? [.. list.EnumerateArray().Select(a => new AddressText(a.GetString()!))] : [];
+        AddressText[] List(string name) =>
+            body.TryGetProperty(name, out var list) ? [.. list.EnumerateArray().Select(a => new AddressText(a.GetString()!))] : [];
 
         static string? Text(JsonElement of, string name) => of.TryGetProperty(name, out var text) ? text.GetString() : null;
     }
