@@ -1,5 +1,6 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Tests;
@@ -11,6 +12,8 @@ public sealed class ArchitectureTests
     /// only with a reason.</summary>
     static readonly Dictionary<string, string[]> MayUse = new()
     {
+        // Randomness, which every room may ask for.
+        [""] = [],
         ["Messages"] = [],
         ["Submission"] = ["Queue", "Suppression", "Routing", "Templates", "Tracking", "Tenants", "Events"],
         ["Batches"] = ["Submission", "Queue", "Templates", "Events"],
@@ -37,34 +40,61 @@ public sealed class ArchitectureTests
         ],
     };
 
+    /// <summary>The same of the protocol library, room by room.</summary>
+    static readonly Dictionary<string, string[]> MailMayUse = new()
+    {
+        // A display name is written in encoded words, and a header holds addresses: the two know each other.
+        ["Addresses"] = ["Mime"],
+        ["Mime"] = ["Addresses"],
+        ["Smtp"] = ["Addresses"],
+        ["Reports"] = ["Addresses", "Mime"],
+        ["Dkim"] = [],
+        ["Dns"] = [],
+    };
+
+    const string Engine = "Postrider";
+
     static string EngineAssembly => typeof(Messages.MessageId).Assembly.Location;
     static string MailAssembly => typeof(Mail.Addresses.Mailbox).Assembly.Location;
 
     [Fact]
-    public void Rooms_use_only_the_rooms_of_the_table()
-    {
-        var faults =
-            from use in RoomUse.Read(EngineAssembly)
-            where !MayUse.TryGetValue(use.From, out var allowed) || (use.To != "Messages" && !allowed.Contains(use.To))
-            group use by (use.From, use.To) into edge
-            let places = string.Join(", ", edge.Select(use => use.Where).Distinct().Order().Take(3))
-            select $"{edge.Key.From} may not use {edge.Key.To}: {places}";
-
-        Assert.Empty(faults);
-    }
+    public void Rooms_use_only_the_rooms_of_the_table() =>
+        Assert.Empty(Faults(
+            EngineAssembly, Engine, room => MayUse.GetValueOrDefault(room) is { } rooms ? ["", "Messages", .. rooms] : null));
 
     [Fact]
     public void Every_room_of_the_engine_is_in_the_table() =>
-        Assert.Empty(RoomUse.Rooms(EngineAssembly).Except(MayUse.Keys));
+        Assert.Empty(RoomUse.Rooms(EngineAssembly, Engine).Except(MayUse.Keys));
+
+    [Fact]
+    public void Rooms_of_the_mail_library_use_only_the_rooms_of_its_table() =>
+        Assert.Empty(Faults(MailAssembly, "Postrider.Mail", MailMayUse.GetValueOrDefault));
+
+    [Fact]
+    public void Vendors_do_not_know_each_other() =>
+        Assert.Empty(Faults(EngineAssembly, "Postrider.Providers", room => room switch
+        {
+            "" => [],
+            "Http" => [""],
+            _ => ["", "Http"],
+        }));
 
     [Fact]
     public void No_room_uses_storage() =>
-        Assert.DoesNotContain(RoomUse.Read(EngineAssembly), use => use.To == "Storage");
+        Assert.DoesNotContain(RoomUse.Read(EngineAssembly, Engine), use => use.To == "Storage");
+
+    /// <summary>The executable is not referenced here, so its sources are looked at.</summary>
+    [Fact]
+    public void Outside_the_engine_only_hosting_sees_storage() =>
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(Repository.Path("src", "Postrider"), "*.cs", SearchOption.AllDirectories)
+                .Where(file => !file.StartsWith(Repository.Path("src", "Postrider", "Hosting"), StringComparison.Ordinal)),
+            file => File.ReadAllText(file).Contains("Postrider.Storage", StringComparison.Ordinal));
 
     [Fact]
     public void Uses_inside_method_bodies_are_seen()
     {
-        var uses = RoomUse.Read(typeof(ArchitectureTests).Assembly.Location);
+        var uses = RoomUse.Read(typeof(ArchitectureTests).Assembly.Location, Engine);
         Assert.Contains(new RoomUse("SampleUser", "SampleRoom", "Caller.Call"), uses);
         Assert.Contains(new RoomUse("SampleUser", "SampleRoom", "Caller.CallAfterJumpTable"), uses);
         Assert.Contains(uses, use =>
@@ -81,6 +111,13 @@ public sealed class ArchitectureTests
     [Fact]
     public void The_engine_knows_no_web_server() =>
         Assert.DoesNotContain(References(EngineAssembly), name => name.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal));
+
+    static IEnumerable<string> Faults(string assembly, string house, Func<string, string[]?> mayUse) =>
+        from use in RoomUse.Read(assembly, house)
+        where mayUse(use.From) is not { } allowed || !allowed.Contains(use.To)
+        group use by (use.From, use.To) into edge
+        let places = string.Join(", ", edge.Select(use => use.Where).Distinct().Order().Take(3))
+        select $"{edge.Key.From} may not use {edge.Key.To}: {places}";
 
     static List<string> References(string assembly)
     {

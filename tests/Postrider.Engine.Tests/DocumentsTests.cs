@@ -26,6 +26,17 @@ public sealed partial class DocumentsTests
             Enum.GetNames<RecipientState>(),
             state => Assert.Contains($"`{state.ToLowerInvariant()}`", Read("states.md"), StringComparison.Ordinal));
 
+    [Fact]
+    public void Every_decision_has_a_number_of_its_own_and_a_title_with_it()
+    {
+        var notes = Directory.GetFiles(Path.Combine(Root, "docs", "decisions"), "*.md").Order(StringComparer.Ordinal).Index();
+        Assert.All(notes, note =>
+        {
+            Assert.StartsWith($"{note.Index + 1:0000}-", Path.GetFileName(note.Item), StringComparison.Ordinal);
+            Assert.StartsWith($"# {note.Index + 1}. ", File.ReadLines(note.Item).First(), StringComparison.Ordinal);
+        });
+    }
+
     // Paths are under the engine, or from the root; the dispatcher's parts are named without their room.
     static bool Exists(string file) =>
         new[] { "", "src/Postrider.Engine", "src/Postrider.Engine/Delivery" }.Any(folder => File.Exists(Path.Combine(Root, folder, file)));

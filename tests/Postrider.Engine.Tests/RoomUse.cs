@@ -11,24 +11,22 @@ namespace Postrider.Tests;
 readonly record struct RoomUse(string From, string To, string Where)
 {
     /// <summary>Every use of one room by another in an assembly: base types, signatures, attributes and the instructions of each
-    /// method.</summary>
-    public static IReadOnlyCollection<RoomUse> Read(string assembly)
+    /// method. A room is a namespace directly below <paramref name="house"/>; the house's own types are the room "".</summary>
+    public static IReadOnlyCollection<RoomUse> Read(string assembly, string house)
     {
         using var file = new PEReader(File.OpenRead(assembly));
-        var reader = new RoomUseReader(file);
-        return reader.Read();
+        return new RoomUseReader(file, house).Read();
     }
 
-    public static IReadOnlyCollection<string> Rooms(string assembly)
+    public static IReadOnlyCollection<string> Rooms(string assembly, string house)
     {
         using var file = new PEReader(File.OpenRead(assembly));
-        var reader = new RoomUseReader(file);
-        return reader.Rooms();
+        return new RoomUseReader(file, house).Rooms();
     }
 }
 
 /// <summary>Walks the tables and method bodies of one assembly.</summary>
-sealed class RoomUseReader(PEReader file) : ISignatureTypeProvider<Types, object?>
+sealed class RoomUseReader(PEReader file, string house) : ISignatureTypeProvider<Types, object?>
 {
     static readonly Dictionary<short, OpCode> OpCodesByValue = typeof(OpCodes).GetFields()
         .Select(field => field.GetValue(null)).OfType<OpCode>().ToDictionary(code => code.Value);
@@ -177,19 +175,16 @@ sealed class RoomUseReader(PEReader file) : ISignatureTypeProvider<Types, object
     Types TypesOf(MethodSpecification method) =>
         [.. TypesOf(method.Method), .. method.DecodeSignature(this, null).SelectMany(types => types)];
 
-    /// <summary>The first word of the namespace after <c>Postrider</c>; null for what the compiler put elsewhere. <c>Postrider</c>
-    /// itself is the vocabulary.</summary>
+    /// <summary>The word of the namespace after the house's; null for what is elsewhere.</summary>
     string? RoomOf(TypeDefinitionHandle handle)
     {
         var type = _metadata.GetTypeDefinition(handle);
         while (!type.GetDeclaringType().IsNil)
             type = _metadata.GetTypeDefinition(type.GetDeclaringType());
-        return _metadata.GetString(type.Namespace).Split('.') switch
-        {
-            ["Postrider"] => "Messages",
-            ["Postrider", var room, ..] => room,
-            _ => null,
-        };
+        var space = _metadata.GetString(type.Namespace);
+        if (space == house)
+            return "";
+        return space.StartsWith(house + ".", StringComparison.Ordinal) ? space[(house.Length + 1)..].Split('.')[0] : null;
     }
 
     public Types GetFunctionPointerType(MethodSignature<Types> signature) =>
