@@ -45,7 +45,10 @@ static class OpenApiDocumentation
             {
                 Title = "Postrider",
                 Version = "1",
-                Description = "Hand an email over once: it is kept, delivered through whichever provider works, and tells its whole story.",
+                Description = "Hand an email over once: it is kept, delivered through whichever provider works, and tells its whole story. "
+                    + "Beside these calls the send APIs of vendors are served as the vendors describe them: SendGrid's /v3/mail/send, "
+                    + "Mailgun's /v3/{domain}/messages and messages.mime, SES's /v2/email/outbound-emails and outbound-bulk-emails, "
+                    + "Postmark's /email, /email/batch, /email/withTemplate and /email/batchWithTemplates.",
             };
             document.Servers = [];
             document.Components ??= new OpenApiComponents();

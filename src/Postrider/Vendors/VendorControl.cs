@@ -13,11 +13,11 @@ static class VendorControl
 
     public static void MapVendorControl(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/vendors", (VendorTown town) => Write(writer =>
+        app.MapGet("/vendors", (VendorTown town, TimeProvider clock) => Write(writer =>
         {
             writer.WriteStartArray();
             foreach (var vendor in town.All)
-                WriteVendor(writer, vendor);
+                WriteVendor(writer, vendor, clock.GetUtcNow());
             writer.WriteEndArray();
         }));
         app.MapGet("/vendors/{name}/callback-key", IResult (string name, VendorTown town, VendorCallbacks callbacks) =>
@@ -32,14 +32,14 @@ static class VendorControl
             if (faults.Count > 0)
                 return new ProblemResult(ProblemCatalog.Make("invalid-field", string.Join("; ", faults)));
             vendor.Faults = changed;
-            return Write(writer => WriteVendor(writer, vendor));
+            return Write(writer => WriteVendor(writer, vendor, clock.GetUtcNow()));
         });
-        app.MapDelete("/vendors/{name}/faults", IResult (string name, VendorTown town) =>
+        app.MapDelete("/vendors/{name}/faults", IResult (string name, VendorTown town, TimeProvider clock) =>
         {
             if (town.Find(name) is not { } vendor)
                 return NoSuchVendor(name);
             vendor.Faults = new VendorFaults();
-            return Write(writer => WriteVendor(writer, vendor));
+            return Write(writer => WriteVendor(writer, vendor, clock.GetUtcNow()));
         });
         app.MapGet("/vendors/{name}/mails", IResult (string name, HttpContext context, VendorTown town) =>
         {
@@ -66,15 +66,14 @@ static class VendorControl
 
     static ProblemResult NoSuchVendor(string name) => new ProblemResult(ProblemCatalog.Make("not-found", $"There is no vendor '{name}'."));
 
-    static void WriteVendor(Utf8JsonWriter writer, SimulatedVendor vendor)
+    static void WriteVendor(Utf8JsonWriter writer, SimulatedVendor vendor, DateTimeOffset now)
     {
-        var faults = vendor.Faults;
         writer.WriteStartObject();
         writer.WriteString("name"u8, vendor.Name);
         writer.WriteNumber("calls"u8, vendor.Calls);
         writer.WriteNumber("accepted"u8, vendor.Accepted);
         writer.WriteNumber("refused"u8, vendor.Refused);
-        writer.WriteString("faults"u8, faults == new VendorFaults() ? "none" : faults.ToString());
+        writer.WriteString("faults"u8, vendor.Faults.ToText(now));
         writer.WriteEndObject();
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Submission;
@@ -108,6 +109,28 @@ sealed record VendorFaults
                 faults.Add($"option '{name}' {expected}; not '{text}'");
         }
         return changed;
+    }
+
+    /// <summary>As it is written; <c>none</c> for no fault. An outage stands with the time that is left of it.</summary>
+    public string ToText(DateTimeOffset now)
+    {
+        var normal = new VendorFaults();
+        var left = OutageUntil > now ? OutageUntil.Value - now : TimeSpan.Zero;
+        (string Name, string Text, bool IsSet)[] options =
+        [
+            ("latency", Durations.Format(Latency), Latency != normal.Latency), ("fail", Written(Fail), Fail > 0),
+            ("status", Written(Status), Status != normal.Status), ("break", Written(Break), Break > 0),
+            ("throttle", Written(Throttle), Throttle > 0), ("retry_after", Durations.Format(RetryAfter), RetryAfter != normal.RetryAfter),
+            ("rate", Written(Rate), Rate > 0), ("outage", Durations.Format(left), left > TimeSpan.Zero), ("hang", Written(Hang), Hang > 0),
+            ("cut", Written(Cut), Cut > 0), ("refuse", JsonNamingPolicy.SnakeCaseLower.ConvertName($"{Refuse}"), Refuse is not null),
+            ("to", To, To.Length > 0), ("bounce", Bounce, Bounce.Length > 0), ("complain", Complain, Complain.Length > 0),
+            ("callbacks", $"{Callbacks}", Callbacks is not null), ("lose", Written(Lose), Lose > 0),
+            ("late", Durations.Format(Late), Late > TimeSpan.Zero),
+        ];
+        var text = string.Join('&', options.Where(option => option.IsSet).Select(option => $"{option.Name}={option.Text}"));
+        return text.Length > 0 ? text : "none";
+
+        static string Written(double number) => number.ToString(CultureInfo.InvariantCulture);
     }
 
     VendorFaults? With(string name, string text, DateTimeOffset now) => name switch

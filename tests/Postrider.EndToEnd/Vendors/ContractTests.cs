@@ -22,12 +22,15 @@ public sealed class ContractTests
         var node = Requires.Program("node");
         Peers.Install();
         await using var stub = HttpStub.Start(new HttpReply(int.Parse(status, null), body).With("X-Message-Id", "m"));
-        var settings = Engine.Tests.Providers.Vendors.Settings(vendor, stub) with { Host = host, Password = vendor == "ses" ? "SECRET" : null };
+        var settings = Engine.Tests.Providers.Vendors.Settings(vendor, stub) with
+        {
+            Host = host,
+            Password = vendor == "ses" ? "SECRET" : null,
+        };
         await using var provider = Rooms.ProvidersForChecking.First(factory => factory.Scheme == vendor).Create(settings);
         for (var seed = 0UL; seed < Messages; seed++)
-            await provider.SendAsync(
-                Envelopes.With(Engine.Tests.Providers.Vendors.AnyContent(seed), "Al <a@to.test>", "\"O, B\" <b@bücher.example>", "cc:c@to.test",
-                    "bcc:d@to.test"), CancellationToken.None);
+            await provider.SendAsync(Envelopes.With(Engine.Tests.Providers.Vendors.AnyContent(seed), "Al <a@to.test>",
+                "\"O, B\" <b@bücher.example>", "cc:c@to.test", "bcc:d@to.test"), CancellationToken.None);
         Assert.True(stub.Calls.Count > Messages / 3, $"only {stub.Calls.Count} went out");
         var file = Path.GetTempFileName();
         await File.WriteAllLinesAsync(file, stub.Calls.Select(call => new JsonObject

@@ -55,6 +55,29 @@ public sealed class VendorServerTests
         Assert.StartsWith(delivered, (string)mail["postrider_id"]!, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("sendgrid")]
+    [InlineData("mailgun")]
+    [InlineData("postmark")]
+    public async Task A_callback_resolves_what_was_taken_and_never_answered(string vendor)
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        var key = Uri.EscapeDataString(vendors.Services.GetRequiredService<VendorCallbacks>().WriterOf(vendor).Key);
+        var standby = vendor == "sendgrid" ? "postmark" : "sendgrid";
+        await using var server = await TestServer.StartAsync(
+            ("TRANSPORTS", $"{vendors.Dsn(vendor, "timeout=1s", $"callback_key={key}")} {vendors.Dsn(standby)}"));
+        var transport = JsonNode.Parse(await server.Client.GetStringAsync("/transports"))!["data"]![0]!;
+        var url = new Uri(server.Address, new Uri((string)transport["callback_url"]!).AbsolutePath).ToString();
+        await vendors.SetAsync(vendor, $"hang=1&late=2s&callbacks={Uri.EscapeDataString(url)}");
+
+        var id = await SendAsync(server, "ann@example.com");
+
+        var email = await server.GetEmailAsync(id, e => (string)e["recipients"]![0]!["status"]! is "delivered");
+        Assert.Equal([(vendor, "unknown")], email["attempts"]!.AsArray()
+            .Select(one => ((string)one!["transport"]!, (string)one["outcome"]!)));
+        Assert.Empty(await vendors.MailsAsync(standby));
+    }
+
     [Fact]
     public async Task Given_keys_are_asked_for_and_signatures_checked()
     {
@@ -85,6 +108,18 @@ public sealed class VendorServerTests
         var throttled = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
         Assert.Equal("1", throttled.Headers.RetryAfter!.ToString());
         Assert.Equal(429, (int)(await throttled.Content.ReadFromJsonAsync<JsonNode>())!["ErrorCode"]!);
+    }
+
+    [Fact]
+    public async Task Faults_are_shown_as_they_are_written_and_one_is_put_over_another()
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await vendors.SetAsync("ses", "latency=20ms&fail=0.05&refuse=invalid_recipient&to=*@example.com&rate=14");
+
+        using var changed = await vendors.Client.PostAsync("/vendors/ses/faults?fail=0&hang=0.5", null);
+
+        Assert.Equal("latency=20ms&rate=14&hang=0.5&refuse=invalid_recipient&to=*@example.com",
+            (string)JsonNode.Parse(await changed.Content.ReadAsStringAsync())!["faults"]!);
     }
 
     [Theory]
