@@ -35,9 +35,12 @@ public sealed partial class FeedbackReceiver(
         }
     }
 
-    /// <summary>The same for one whose message is known already.</summary>
-    public Task TakeAsync(FeedbackReport report, CancellationToken ct) =>
-        ApplyAsync([report with { Event = Bounded(report.Event) }], ct);
+    /// <summary>The same for those whose message is known already.</summary>
+    public async Task TakeAsync(IReadOnlyList<FeedbackReport> reports, CancellationToken ct)
+    {
+        foreach (var some in reports.Chunk(PerTransaction))
+            await ApplyAsync([.. some.Select(report => report with { Event = Bounded(report.Event) })], ct);
+    }
 
     /// <summary>Keeps a report that is not to be believed, for people to look at.</summary>
     public async Task QuarantineAsync(FeedbackReport report, QuarantineReason reason, CancellationToken ct)

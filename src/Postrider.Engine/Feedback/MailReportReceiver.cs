@@ -54,18 +54,24 @@ public sealed partial class MailReportReceiver(
         var path = paths.Read(address);
         var report = MailReportReader.Read(mime);
         var about = new About(path, report.ReportId ?? Convert.ToHexString(SHA256.HashData(mime.Span)), clock.GetUtcNow());
-        var feedback = Reports(report, about).ToList();
+        var feedback = Reports(report, about).Take(MostOf(path)).ToList();
         LogTook(report.GetType().Name, path.State, feedback.Count);
-        foreach (var one in feedback)
-        {
-            if (path.State == ReturnPathState.Genuine)
-                await receiver.TakeAsync(one, ct);
-            else
-                await receiver.QuarantineAsync(
-                    one, path.State == ReturnPathState.Forged ? QuarantineReason.Forged : QuarantineReason.TooLate, ct);
-        }
+        if (path.State == ReturnPathState.Genuine)
+            await receiver.TakeAsync(feedback, ct);
+        else if (feedback is [var first, ..])
+            await receiver.QuarantineAsync(
+                first, path.State == ReturnPathState.Forged ? QuarantineReason.Forged : QuarantineReason.TooLate, ct);
         return true;
     }
+
+    /// <summary>How much of one report is believed: anybody can write a thousand recipients into it.</summary>
+    static int MostOf(ReturnPathReading path) => path switch
+    {
+        { State: not ReturnPathState.Genuine } => 1,
+        // Of one recipient; an address that leads on to others may name them.
+        { N: not null } => 10,
+        _ => int.MaxValue,
+    };
 
     /// <summary>Handed over without an envelope: the one address of ours in the header.</summary>
     EmailAddress? Addressee(ReadOnlyMemory<byte> mime)

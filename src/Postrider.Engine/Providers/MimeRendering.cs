@@ -72,7 +72,11 @@ public sealed class RenderedMessage : IBufferWriter<byte>, IDisposable
         if (envelope.Content.Mime is { } mime)
             return OfStored(mime, added);
         var message = MimeRendering.ToMime(envelope);
-        return Of(added is null ? message : message with { Headers = [.. message.Headers, added] });
+        if (added is null)
+            return Of(message);
+        // What the transport finds under this name must be its own.
+        var others = message.Headers.Where(header => !header.Name.Equals(added.Name, StringComparison.OrdinalIgnoreCase));
+        return Of(message with { Headers = [.. others, added] });
     }
 
     public static RenderedMessage Of(MimeMessage message)

@@ -44,9 +44,19 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
     static readonly SmtpReply AuthenticateFirst = new(530, "5.7.0", "authentication required: any user, an API key as password");
     static readonly SmtpReply NoRelay = new(550, "5.7.1", "relaying needs authentication: any user, an API key as password");
 
+    static readonly SmtpReply Apart = new(452, "4.5.3", "reports and mail do not go together, send the rest in another message");
+    static readonly SmtpReply TooManyReports = new(452, "4.5.3", "too many recipients of one report, send the rest in another message");
+
+    /// <summary>A report comes to the return path of one message.</summary>
+    const int MaxReportRecipients = 10;
+
     readonly bool _isTrusted = rules.TrustedNetworks.Any(network => network.Contains(peer.Address));
     string? _password;      // of the session, checked again for each message
-    TenantId? _tenant;      // of the transaction; null: only reports are taken
+
+    // Of the transaction.
+    TenantId? _tenant;      // null: only reports are taken
+    int _recipients;
+    bool _isReport;         // where there are recipients
 
     public async ValueTask<SmtpReply> AuthenticateAsync(string user, string password, CancellationToken ct)
     {
@@ -64,6 +74,7 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
     public async ValueTask<SmtpReply> MailAsync(SmtpMailFrom mail, CancellationToken ct)
     {
         _tenant = _isTrusted ? TenantId.First : null;
+        _recipients = 0;
         if (_password is not null)
         {
             // A session may last for hours; a key that was revoked since must not send.
@@ -74,12 +85,26 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
         return _tenant is null && rules.Reports is null ? AuthenticateFirst : SenderTaken;
     }
 
-    public ValueTask<SmtpReply> RecipientAsync(SmtpRecipient recipient, CancellationToken ct) =>
-        new(_tenant is not null || rules.Reports!.IsFor(recipient.Address) ? RecipientTaken : NoRelay);
+    public ValueTask<SmtpReply> RecipientAsync(SmtpRecipient recipient, CancellationToken ct) => new(JudgeRecipient(recipient));
+
+    SmtpReply JudgeRecipient(SmtpRecipient recipient)
+    {
+        // Of a trusted network too: what a relay of ours reports from there must not go out again, and come back, for ever.
+        var isReport = _password is null && rules.Reports?.IsFor(recipient.Address) == true;
+        if (!isReport && _tenant is null)
+            return NoRelay;
+        if (_recipients > 0 && isReport != _isReport)
+            return Apart;
+        if (isReport && _recipients >= MaxReportRecipients)
+            return TooManyReports;
+        _isReport = isReport;
+        _recipients++;
+        return RecipientTaken;
+    }
 
     public async ValueTask<SmtpReply> ReceiveAsync(SmtpReceivedMail mail, CancellationToken ct)
     {
-        if (_tenant is not { } tenant)
+        if (_isReport || _tenant is not { } tenant)
             return await rules.Reports!.TakeAsync(mail, ct);
         if (SmtpInstructions.TryRead(mail, out var instructions) is { } refusal)
             return refusal;

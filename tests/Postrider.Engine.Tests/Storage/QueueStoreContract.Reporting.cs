@@ -232,6 +232,18 @@ public abstract partial class QueueStoreContract
     }
 
     [Fact]
+    public async Task A_report_that_comes_again_and_again_drives_no_other_out_of_the_quarantine()
+    {
+        var (first, again, last) = (Report(null, FeedbackKind.Delivered), Report(null, FeedbackKind.Delivered), Report(null, FeedbackKind.Delivered));
+        await _under.Feedback.QuarantineAsync([first], QuarantineReason.Forged, Now, default);
+        await _under.Feedback.QuarantineAsync([.. Enumerable.Repeat(again, 10_001)], QuarantineReason.Forged, Now, default);
+        await _under.Feedback.QuarantineAsync([last], QuarantineReason.Forged, Now, default);
+
+        var page = await _under.Feedback.ListQuarantineAsync(null, 10, default);
+        Assert.Equal([last.Event.Key, again.Event.Key, first.Event.Key], page.Reports.Select(r => r.Report.Event.Key));
+    }
+
+    [Fact]
     public async Task A_message_is_found_by_what_its_provider_calls_it()
     {
         await SentAsync("ann@example.org");

@@ -291,4 +291,42 @@ public sealed class SmtpSubmissionTests : IAsyncDisposable
         // With a key it is mail like any other.
         IdIn(await SendAsync(await KnownAsync(new SmtpSubmissionRules { Reports = reports }), report with { Content = Mail().Content }));
     }
+
+    // A relay of ours stands in a network that is trusted, and reports from there: sent on, its report would come back for ever.
+    [Fact]
+    public async Task A_report_from_a_trusted_network_is_a_report_and_is_not_sent_on()
+    {
+        var taken = new List<SmtpReceivedMail>();
+        var reports = new SmtpReports(address => address.Domain == "bounces.example.com", (mail, _) =>
+        {
+            taken.Add(mail);
+            return Task.FromResult(new SmtpReply(250, "2.0.0", "thank you"));
+        });
+        var session = Session(new SmtpSubmissionRules { Reports = reports, TrustedNetworks = [new IPNetwork(_client, 32)] });
+        var report = Mail(from: null, to: "b+1@bounces.example.com");
+
+        Assert.Equal("thank you", (await SendAsync(session, report)).Text);
+        Assert.Equal(0, await _house.CountAsync());
+
+        Assert.Equal(250, (await session.MailAsync(Mail().From, default)).Code);
+        Assert.Equal(250, (await session.RecipientAsync(Mail().Recipients[0], default)).Code);
+        Assert.Equal((452, "4.5.3"), await session.RecipientAsync(report.Recipients[0], default) is var apart ? (apart.Code, apart.Enhanced) : default);
+        IdIn(await session.ReceiveAsync(Mail(), default));
+        Assert.Single(taken);
+    }
+
+    [Fact]
+    public async Task One_report_is_taken_for_ten_return_paths_at_most()
+    {
+        var reports = new SmtpReports(_ => true, (_, _) => Task.FromResult(new SmtpReply(250, "2.0.0", "thank you")));
+        var session = Session(new SmtpSubmissionRules { Reports = reports });
+        var recipient = Mail(to: "b+1@bounces.example.com").Recipients[0];
+        await session.MailAsync(new SmtpMailFrom(), default);
+
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(250, (await session.RecipientAsync(recipient, default)).Code);
+        Assert.Equal(452, (await session.RecipientAsync(recipient, default)).Code);
+        await session.MailAsync(new SmtpMailFrom(), default);
+        Assert.Equal(250, (await session.RecipientAsync(recipient, default)).Code);
+    }
 }

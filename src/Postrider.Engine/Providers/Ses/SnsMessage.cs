@@ -111,6 +111,7 @@ sealed partial record SnsMessage
         return text.ToString();
     }
 
-    [GeneratedRegex(@"^sns\.[a-zA-Z0-9\-]{3,}\.amazonaws\.com(\.cn)?\z", RegexOptions.CultureInvariant)]
+    // The name of a region and nothing else: sns.s3-eu-west-1.amazonaws.com is a bucket called sns, which is somebody's.
+    [GeneratedRegex(@"^sns\.[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex AmazonHost();
 }

@@ -51,9 +51,9 @@ sealed class FeedbackTables : IFeedbackTables
     {
         using var fields = new FieldWriter();
         ReportCodec.Write(fields, report);
-        var id = _nextWaiting++;
-        _wait.With().Add(id).Add(key).Add(retryAt).Add(until).AddBlob(fields.Written).Run();
-        _dropWaiting.With().Add(id - IFeedbackTables.MaxWaiting).Run();
+        // A repetition must not use up a number: what is dropped is told by the numbers.
+        if (_wait.With().Add(_nextWaiting).Add(key).Add(retryAt).Add(until).AddBlob(fields.Written).RunCounting() > 0)
+            _dropWaiting.With().Add(_nextWaiting++ - IFeedbackTables.MaxWaiting).Run();
     }
 
     public long? WaitsUntil(long id) => _isWaiting.With().Add(id).Scalar();
@@ -66,10 +66,10 @@ sealed class FeedbackTables : IFeedbackTables
     {
         using var fields = new FieldWriter();
         ReportCodec.Write(fields, report);
-        var id = _nextQuarantined++;
-        if (_quarantine.With().Add(id).Add(key).Add((long)reason).Add(now).AddBlob(fields.Written).RunCounting() == 0)
+        // As above.
+        if (_quarantine.With().Add(_nextQuarantined).Add(key).Add((long)reason).Add(now).AddBlob(fields.Written).RunCounting() == 0)
             return false;
-        _dropQuarantined.With().Add(id - IFeedbackTables.MaxQuarantined).Run();
+        _dropQuarantined.With().Add(_nextQuarantined++ - IFeedbackTables.MaxQuarantined).Run();
         return true;
     }
 }

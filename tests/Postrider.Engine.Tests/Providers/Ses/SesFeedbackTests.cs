@@ -73,6 +73,9 @@ public sealed class SesFeedbackTests
     [InlineData("https://sns.a.amazonaws.com/x.pem")]
     [InlineData("https://xsns.eu-west-1.amazonaws.com/x.pem")]
     [InlineData("https://s3.eu-west-1.amazonaws.com/x.pem")]
+    [InlineData("https://sns.s3-eu-west-1.amazonaws.com/x.pem")]
+    [InlineData("https://sns.s3-external-1.amazonaws.com/x.pem")]
+    [InlineData("https://sns.execute-api.amazonaws.com/x.pem")]
     [InlineData("https://sns.eu-west-1.amazonaws.com/x.txt")]
     [InlineData("not a url")]
     public async Task A_certificate_from_elsewhere_is_not_even_fetched(string url)

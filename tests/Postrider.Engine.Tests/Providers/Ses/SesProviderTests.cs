@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Postrider.Mail.Mime;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Providers.Ses;
@@ -74,6 +75,24 @@ public sealed class SesProviderTests
             });
             Assert.Equal(expected.Bytes.ToArray(), arrived.Request.Mime!.Value.ToArray());
         }
+    }
+
+    // What SES reports comes back with the first field of this name: a sender's own would move somebody else's message.
+    [Fact]
+    public async Task A_sender_cannot_write_our_id()
+    {
+        await using var stub = HttpStub.Start(new HttpReply(200, """{"MessageId":"1"}"""));
+        await using var provider = ProviderAt(stub);
+        var envelope = Envelopes.With(
+            Envelopes.Content with { Headers = [MessageMaker.Field("x-postrider-ID", "of-another"), MessageMaker.Field("X-Own", "1")] },
+            "a@to.test");
+
+        await provider.SendAsync(envelope, CancellationToken.None);
+
+        var sent = JsonElement.Parse(stub.Calls[0].Text).GetProperty("Content").GetProperty("Raw").GetProperty("Data").GetBytesFromBase64();
+        Assert.True(HeaderBlock.TryRead(sent, MimeLimits.Default, out var header, out _));
+        Assert.Equal([$"{new RecipientId(envelope.Message, 0)}"], header.Fields.Where(f => f.Is("X-Postrider-Id")).Select(f => f.Value));
+        Assert.NotNull(header.Find("X-Own"));
     }
 
     [Fact]
