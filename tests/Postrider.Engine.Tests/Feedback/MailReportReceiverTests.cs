@@ -71,13 +71,15 @@ public sealed class MailReportReceiverTests
         public List<int> Applied { get; } = [];
         public List<int> Quarantined { get; } = [];
 
-        public Task<IReadOnlyList<FeedbackResult>> ApplyAsync(IReadOnlyList<FeedbackReport> reports, DateTimeOffset now, CancellationToken ct)
+        public Task<IReadOnlyList<FeedbackResult>> ApplyAsync(IReadOnlyList<FeedbackReport> reports, DateTimeOffset now,
+            CancellationToken ct)
         {
             Applied.Add(reports.Count);
             return Task.FromResult<IReadOnlyList<FeedbackResult>>([.. reports.Select(_ => FeedbackResult.Noted)]);
         }
 
-        public Task QuarantineAsync(IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct)
+        public Task QuarantineAsync(IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now,
+            CancellationToken ct)
         {
             Quarantined.Add(reports.Count);
             return Task.CompletedTask;

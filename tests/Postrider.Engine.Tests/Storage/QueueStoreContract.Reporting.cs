@@ -234,7 +234,8 @@ public abstract partial class QueueStoreContract
     [Fact]
     public async Task A_report_that_comes_again_and_again_drives_no_other_out_of_the_quarantine()
     {
-        var (first, again, last) = (Report(null, FeedbackKind.Delivered), Report(null, FeedbackKind.Delivered), Report(null, FeedbackKind.Delivered));
+        var (first, again, last) = (Report(null, FeedbackKind.Delivered), Report(null, FeedbackKind.Delivered),
+            Report(null, FeedbackKind.Delivered));
         await _under.Feedback.QuarantineAsync([first], QuarantineReason.Forged, Now, default);
         await _under.Feedback.QuarantineAsync([.. Enumerable.Repeat(again, 10_001)], QuarantineReason.Forged, Now, default);
         await _under.Feedback.QuarantineAsync([last], QuarantineReason.Forged, Now, default);

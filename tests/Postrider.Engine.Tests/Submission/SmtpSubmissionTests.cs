@@ -310,7 +310,8 @@ public sealed class SmtpSubmissionTests : IAsyncDisposable
 
         Assert.Equal(250, (await session.MailAsync(Mail().From, default)).Code);
         Assert.Equal(250, (await session.RecipientAsync(Mail().Recipients[0], default)).Code);
-        Assert.Equal((452, "4.5.3"), await session.RecipientAsync(report.Recipients[0], default) is var apart ? (apart.Code, apart.Enhanced) : default);
+        Assert.Equal((452, "4.5.3"), await session.RecipientAsync(report.Recipients[0], default) is var apart
+            ? (apart.Code, apart.Enhanced) : default);
         IdIn(await session.ReceiveAsync(Mail(), default));
         Assert.Single(taken);
     }
