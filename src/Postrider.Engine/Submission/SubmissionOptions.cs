@@ -23,6 +23,11 @@ public sealed class SubmissionOptions
     [Range(1, 1_000_000)]
     public int MaxRecipientsPerCall { get; set; } = 20_000;
 
+    /// <summary>Most bytes of all messages of one call together, each counted with its own texts and attachments: what one transaction
+    /// writes, and memory holds meanwhile. Default 250 MB.</summary>
+    [Range(1_048_576, 1_073_741_824)]
+    public long MaxBytesPerCall { get; set; } = 250_000_000;
+
     /// <summary>Recipients that a tenant may have waiting, scheduled ones included; beyond it mail is refused with 429. 0 (the default): as
     /// many as the disk holds.</summary>
     [Range(0L, long.MaxValue)]

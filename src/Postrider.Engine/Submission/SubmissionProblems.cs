@@ -52,4 +52,8 @@ public static class SubmissionProblems
 
     public static Problem TooMany(string what, int limit) => new(
         "too-many-messages", 422, "Too many messages", $"One call takes at most {limit:N0} {what}. Split it.");
+
+    public static Problem TooLargeTogether(long limit) => new(
+        "too-large", 413, "Too large",
+        $"The messages of one call have at most {limit:N0} bytes together, each with its own texts and attachments. Split it.");
 }

@@ -67,6 +67,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         if (entries.Count > options.MaxMessagesPerCall)
             return new SubmissionResult.Refused(SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
         var checkedEntries = PrepareAll(entries, context, out var problems, out var count, out var recipients);
+        if (checkedEntries is null)
+            return new SubmissionResult.Refused(SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         if (allOrNothing && count < entries.Count)
             return new SubmissionResult.Refused(Together(problems));
         if (recipients > options.MaxRecipientsPerCall)
@@ -101,8 +103,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             Array.Fill(problems, refusal);
         else if (entries.Count > options.MaxMessagesPerCall)
             Array.Fill(problems, SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
-        else
-            PrepareAll(entries, context, out problems, out _, out _);
+        else if (PrepareAll(entries, context, out problems, out _, out _) is null)
+            Array.Fill(problems, SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         return problems;
     }
 
@@ -193,18 +195,23 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return null;
     }
 
-    Prepared?[] PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count,
+    /// <summary>Null when all together are too large; the rest of them is not looked at then.</summary>
+    Prepared?[]? PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count,
         out int recipients)
     {
         var now = clock.GetUtcNow();
         var prepared = new Prepared?[entries.Count];
         problems = new Problem?[entries.Count];
         count = recipients = 0;
+        var bytes = 0L;
         for (var i = 0; i < entries.Count; i++)
         {
             (prepared[i], problems[i]) = entries[i].Request is { } request ? Prepare(request, context, now) : (null, entries[i].Problem);
             count += prepared[i] is null ? 0 : 1;
             recipients += prepared[i]?.Entry.Recipients.Count ?? 0;
+            bytes += prepared[i] is { } one ? entries[i].Request!.Mime?.Length ?? BornLeased.ApproximateBytes(one.Entry.Content) : 0;
+            if (bytes > options.MaxBytesPerCall)
+                return null;
         }
         return prepared;
     }

@@ -218,6 +218,21 @@ public sealed class SubmitterTests : IAsyncDisposable
         Assert.Equal(0, _house.Lossy.Accepts);
     }
 
+    // One body of some megabytes can stand for a thousand messages, each with the same attachment.
+    [Fact]
+    public async Task The_messages_of_one_call_are_bounded_together()
+    {
+        await using var house = new SubmissionHouse(new SubmissionOptions { MaxBytesPerCall = 3_000_000 });
+        var large = Good with { Attachments = [new AttachmentText("a.bin", null, Convert.ToBase64String(new byte[1_000_000]), null)] };
+        SubmissionEntry[] Entries(int count) => [.. Enumerable.Repeat(new SubmissionEntry(large), count)];
+
+        Receipt(await house.Submitter.SubmitManyAsync(Entries(2), With(), false, default));
+        Assert.Equal(("too-large", 413),
+            Problem(await house.Submitter.SubmitManyAsync(Entries(3), With(), true, default)) is var problem ? (problem.Slug, problem.Status) : default);
+        Assert.All(house.Submitter.Check(Entries(3), With()), one => Assert.Equal("too-large", one?.Slug));
+        Assert.Equal(2, await house.CountAsync());
+    }
+
     [Fact]
     public async Task Calls_have_limits()
     {

@@ -11,7 +11,7 @@ public sealed class MailgunDialect : IDialect
 {
     // Mailgun's own limits.
     const int MaxOptionBytes = 16 * 1024;
-    const int MaxRecipients = 1_000;
+    internal const int MaxRecipients = 1_000;
 
     public string Vendor => "mailgun";
 

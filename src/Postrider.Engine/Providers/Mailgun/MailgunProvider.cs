@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Text;
+using Postrider.Mail.Mime;
 using Postrider.Messages;
 using Postrider.Providers.Http;
 
@@ -8,6 +10,10 @@ namespace Postrider.Providers.Mailgun;
 /// sees the To and Cc that the sender wrote and nothing is lost.</summary>
 sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProvider
 {
+    const string VariablesHeader = "X-Mailgun-Variables";
+
+    static readonly MimeLimits AnyHeader = new() { MaxHeaderBytes = int.MaxValue, MaxFieldBytes = int.MaxValue, MaxFields = int.MaxValue };
+
     readonly string _authorization = $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"api:{key}"))}";
 
     public ProviderCapabilities Capabilities { get; } = new()
@@ -21,7 +27,8 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
             return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
-        using var message = RenderedMessage.Of(envelope);
+        using var rendered = RenderedMessage.Of(envelope);
+        var message = WithoutVariables(rendered.Bytes);
         var isCommitted = false;
         Func<CancellationToken, ValueTask<bool>>? commit = envelope.CommitPoint is null ? null : CommitAsync;
 
@@ -44,16 +51,33 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
         return ValueTask.CompletedTask;
     }
 
-    async ValueTask<Outcome> PostAsync(
-        OutgoingEnvelope envelope, RenderedMessage message, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    /// <summary>Mailgun reads variables from this field as well: with our id in it, a sender's bounces would be said of another's
+    /// message.</summary>
+    static ReadOnlyMemory<byte> WithoutVariables(ReadOnlyMemory<byte> message)
     {
-        var form = new MailgunForm(message.Bytes.Span);
+        if (!HeaderBlock.TryRead(message, AnyHeader, out var header, out _) || header.Find(VariablesHeader) is null)
+            return message;
+        var rest = new ArrayBufferWriter<byte>(message.Length);
+        var at = 0;
+        foreach (var field in header.Fields.Where(field => field.Is(VariablesHeader)))
+        {
+            rest.Write(message.Span[at..field.Start]);
+            at = field.Start + field.Bytes.Length;
+        }
+        rest.Write(message.Span[at..]);
+        return rest.WrittenMemory;
+    }
+
+    async ValueTask<Outcome> PostAsync(
+        OutgoingEnvelope envelope, ReadOnlyMemory<byte> message, Func<CancellationToken, ValueTask<bool>>? commitPoint, CancellationToken ct)
+    {
+        var form = new MailgunForm(message.Span);
         foreach (var recipient in envelope.Recipients)
             form.AddField("to", recipient.Mailbox.Address.ToAscii());
         form.AddField($"v:{CarriedId.Name}", CarriedId.Of(envelope));
         // Our variable is for the callbacks, not for the readers of the mail.
-        form.AddField("o:suppress-headers", "X-Mailgun-Variables");
-        var body = form.FinishWithFile("message", "message.mime", "message/rfc822", message.Bytes.Span);
+        form.AddField("o:suppress-headers", VariablesHeader);
+        var body = form.FinishWithFile("message", "message.mime", "message/rfc822", message.Span);
         var request = new VendorRequest(HttpMethod.Post, $"/v3/{Uri.EscapeDataString(domain)}/messages.mime", body, form.ContentType)
         {
             Headers = [new("Authorization", _authorization)],

@@ -41,17 +41,21 @@ static partial class MailgunSubmissions
     {
         var variables = Text(form, "recipient-variables") is { Length: > 0 } json ? JsonElement.Parse(json) : default;
         var to = AddressLists.Read(List(form, "to"));
+        var texts = new Texts(Text(form, "from"), Text(form, "subject"), Text(form, "text"), Text(form, "html"));
         if (variables.ValueKind == JsonValueKind.Undefined)
-            return [Submission(form, to, null)];
+            return [Submission(form, texts, to, null)];
         if (variables.ValueKind != JsonValueKind.Object)
             throw new JsonException("recipient-variables is no object");
         var byAddress = variables.EnumerateObject().GroupBy(entry => entry.Name, StringComparer.OrdinalIgnoreCase)
             .ToDictionary(group => group.Key, group => group.Last().Value, StringComparer.OrdinalIgnoreCase);
+        // Too many are refused by their number; not after a message was made for each.
+        if (to.Count is 0 or > MailgunDialect.MaxRecipients)
+            return [Submission(form, texts, to, null)];
+        var filling = new Filling();
         // Duplicates get one message, as at Mailgun.
-        return to.Count == 0
-            ? [Submission(form, to, null)]
-            : [.. to.DistinctBy(one => one.Text, StringComparer.OrdinalIgnoreCase)
-                .Select(one => Submission(form, [one], VariablesOf(byAddress.GetValueOrDefault(one.Text), one)))];
+        List<DialectSubmission> submissions = [.. to.DistinctBy(one => one.Text, StringComparer.OrdinalIgnoreCase)
+            .Select(one => Submission(form, texts, [one], new Variables(filling, VariablesOf(byAddress.GetValueOrDefault(one.Text), one))))];
+        return filling.Fault is { } fault ? [.. submissions.Select(submission => submission with { Fault = fault })] : submissions;
     }
 
     /// <summary>The message as MIME and whom it goes to. Null when there is no message.</summary>
@@ -73,20 +77,20 @@ static partial class MailgunSubmissions
 
     /// <param name="variables">Of the one recipient; null when the call has none.</param>
     static DialectSubmission Submission(
-        IReadOnlyList<FormPart> form, IReadOnlyList<AddressText> to, IReadOnlyDictionary<string, string>? variables)
+        IReadOnlyList<FormPart> form, Texts texts, IReadOnlyList<AddressText> to, Variables? variables)
     {
         var headers = form.Where(part => part.Name.StartsWith("h:", StringComparison.OrdinalIgnoreCase))
             .Select(part => KeyValuePair.Create(part.Name[2..], Filled(HeaderText.Decode(part.Text), variables)!)).ToList();
         var request = new SubmissionRequest
         {
-            From = Filled(Text(form, "from"), variables) is { Length: > 0 } from ? new AddressText(from.Trim()) : null,
+            From = Filled(texts.From, variables) is { Length: > 0 } from ? new AddressText(from.Trim()) : null,
             To = to,
             Cc = AddressLists.Read(List(form, "cc")),
             Bcc = AddressLists.Read(List(form, "bcc")),
             ReplyTo = AddressLists.Read(headers.FirstOrDefault(header => Is(header.Key, "Reply-To")).Value),
-            Subject = Filled(Text(form, "subject"), variables),
-            Text = Filled(Text(form, "text"), variables),
-            Html = Filled(Text(form, "html"), variables),
+            Subject = Filled(texts.Subject, variables),
+            Text = Filled(texts.Plain, variables),
+            Html = Filled(texts.Html, variables),
             Headers = [.. headers.Where(header => !Is(header.Key, "Reply-To") && !Is(header.Key, VariablesHeader))],
             // A part without a file name is dropped, as at Mailgun.
             Attachments = [.. form.Where(part => part is { Name: "attachment" or "inline", FileName: not null }).Select(Attachment)],
@@ -122,9 +126,15 @@ static partial class MailgunSubmissions
         return variables;
     }
 
-    /// <summary>In one go: what a value brings in is not looked through again. A variable that is not there becomes nothing.</summary>
-    static string? Filled(string? text, IReadOnlyDictionary<string, string>? variables) => text is null || variables is null
-        ? text : Variable().Replace(text, match => variables.GetValueOrDefault(match.Groups[1].Value, ""));
+    /// <summary>A variable that is not there becomes nothing.</summary>
+    static string? Filled(string? text, Variables? variables) => text is null || variables is null
+        ? text : variables.Filling.Fill(text, Variable(), match => variables.Values.GetValueOrDefault(match.Groups[1].Value, ""));
+
+    /// <summary>Decoded once, however many messages have them.</summary>
+    sealed record Texts(string? From, string? Subject, string? Plain, string? Html);
+
+    /// <param name="Values">Of one recipient.</param>
+    sealed record Variables(Filling Filling, IReadOnlyDictionary<string, string> Values);
 
     [GeneratedRegex("%recipient((?:\\.[^%\\s]{1,100}|_email|_name)?)%", RegexOptions.CultureInvariant)]
     private static partial Regex Variable();
@@ -132,7 +142,7 @@ static partial class MailgunSubmissions
     static string[] Tags(IReadOnlyList<FormPart> form) =>
         [.. form.Where(part => part.Name == "o:tag").Select(part => part.Text).Distinct()];
 
-    static MetadataEntry[] Metadata(IReadOnlyList<FormPart> form, IReadOnlyDictionary<string, string>? variables) =>
+    static MetadataEntry[] Metadata(IReadOnlyList<FormPart> form, Variables? variables) =>
         [.. form.Where(part => part.Name.StartsWith("v:", StringComparison.Ordinal))
             .Select(part => new MetadataEntry(part.Name[2..], Filled(part.Text, variables)!))];
 

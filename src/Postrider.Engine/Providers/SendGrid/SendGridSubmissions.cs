@@ -16,11 +16,15 @@ static class SendGridSubmissions
     {
         var (text, html, further) = Contents(mail);
         List<AttachmentText> attachments = [.. (mail.Attachments ?? []).Select(Attachment), .. further];
-        return [.. mail.Personalizations!.Select(personalization => Submission(mail, personalization, text, html, attachments))];
+        var filling = new Filling();
+        List<DialectSubmission> submissions =
+            [.. mail.Personalizations!.Select(personalization => Submission(mail, personalization, text, html, attachments, filling))];
+        return filling.Fault is { } fault ? [.. submissions.Select(submission => submission with { Fault = fault })] : submissions;
     }
 
     static DialectSubmission Submission(
-        SendGridMail mail, SendGridPersonalization personalization, string? text, string? html, IReadOnlyList<AttachmentText> attachments)
+        SendGridMail mail, SendGridPersonalization personalization, string? text, string? html, IReadOnlyList<AttachmentText> attachments,
+        Filling filling)
     {
         var subject = personalization.Subject is { Length: > 0 } own ? own : mail.Subject;
         var request = new SubmissionRequest
@@ -30,9 +34,9 @@ static class SendGridSubmissions
             Cc = Addresses(personalization.Cc),
             Bcc = Addresses(personalization.Bcc),
             ReplyTo = mail.ReplyTo is { } replyTo ? [Address(replyTo)] : Addresses(mail.ReplyToList),
-            Subject = Substitute(subject, personalization.Substitutions),
-            Text = Substitute(text, personalization.Substitutions),
-            Html = Substitute(html, personalization.Substitutions),
+            Subject = Substitute(subject, personalization.Substitutions, filling),
+            Text = Substitute(text, personalization.Substitutions, filling),
+            Html = Substitute(html, personalization.Substitutions, filling),
             Headers = [.. Merge(mail.Headers, personalization.Headers)
                 .Select(header => KeyValuePair.Create(header.Key, HeaderText.Decode(header.Value!)))],
             Attachments = attachments,
@@ -82,14 +86,15 @@ static class SendGridSubmissions
 
     static AddressText[] Addresses(IReadOnlyList<SendGridAddress>? addresses) => [.. (addresses ?? []).Select(Address)];
 
-    /// <summary>Letter by letter, in one go: what a value brings in is not looked through again.</summary>
-    static string? Substitute(string? text, Dictionary<string, string?>? substitutions)
+    /// <summary>Letter by letter, the longest first.</summary>
+    static string? Substitute(string? text, Dictionary<string, string?>? substitutions, Filling filling)
     {
         if (text is null || substitutions is null)
             return text;
         var keys = substitutions.Keys.Where(key => key.Length > 0).OrderByDescending(key => key.Length).Select(Regex.Escape).ToList();
         const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
-        return keys.Count == 0 ? text : Regex.Replace(text, string.Join('|', keys), match => substitutions[match.Value] ?? "", Options);
+        return keys.Count == 0
+            ? text : filling.Fill(text, new Regex(string.Join('|', keys), Options), match => substitutions[match.Value] ?? "");
     }
 
     /// <summary>Those of the personalization win, in the place where the others had them.</summary>

@@ -54,6 +54,30 @@ public sealed class MailgunDialectTests
             submit.Submissions.Select(s => (Assert.Single(s.Request.To).Text, s.Request.Subject!, s.Request.Text!)));
     }
 
+    // 1.6 MB that ask for 10 GB.
+    [Fact]
+    public void Variables_cannot_make_a_small_call_a_large_one()
+    {
+        var submit = Submit("/v3/example.com/messages", ("name=\"from\"", "s@example.com"), ("name=\"to\"", "a@example.net, b@example.net"),
+            ("name=\"text\"", string.Concat(Enumerable.Repeat("%recipient.x% ", 100_000))),
+            ("name=\"recipient-variables\"", $$$"""{"b@example.net":{"x":"{{{new string('x', 100_000)}}}"}}"""));
+
+        Assert.All(submit.Submissions, submission => Assert.Equal(413, submission.Fault?.Status));
+        Assert.All(submit.Submissions, submission => Assert.True(submission.Request.Text!.Length < 1_000_000));
+    }
+
+    [Fact]
+    public void More_recipients_than_may_be_are_not_made_messages_of_first()
+    {
+        var call = Vendors.Post("/v3/example.com/messages", "", ("Content-Type", "multipart/form-data; boundary=----b")) with
+        {
+            Body = Form(("name=\"from\"", "s@example.com"), ("name=\"to\"", string.Join(',', Enumerable.Range(0, 200_000).Select(i => $"r{i}@example.net"))),
+                ("name=\"text\"", "x"), ("name=\"recipient-variables\"", "{}")),
+        };
+
+        Assert.Equal(400, Assert.IsType<DialectReading.Answered>(Dialect.Read(call)).Answer.Status);
+    }
+
     [Fact]
     public void A_urlencoded_form_is_read_too()
     {

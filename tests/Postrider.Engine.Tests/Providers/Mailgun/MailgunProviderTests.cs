@@ -60,6 +60,30 @@ public sealed class MailgunProviderTests
         Assert.Equal(Encoding.Latin1.GetString(mime), Assert.Single(Parts(stub.Calls[0]), p => p.Name == "message").Value);
     }
 
+    // Mailgun reads the field too, and reports with what stands in it.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_sender_cannot_write_our_variable(bool whole)
+    {
+        await using var stub = HttpStub.Start(Taken);
+        await using var provider = ProviderAt(stub);
+        var content = whole
+            ? Envelopes.Content with
+            {
+                Mime = "x-mailgun-variables : {\"postrider_id\":\r\n \"of-another\"}\r\nFrom: a@from.test\r\nX-Own: 1\r\n\r\nX-Mailgun-Variables: x"u8.ToArray(),
+            }
+            : Envelopes.Content with { Headers = [MessageMaker.Field("X-MAILGUN-variables", "of-another"), MessageMaker.Field("X-Own", "1")] };
+
+        await provider.SendAsync(Envelopes.With(content, "a@to.test"), CancellationToken.None);
+
+        var sent = Assert.Single(Parts(stub.Calls[0]), p => p.Name == "message").Value;
+        Assert.DoesNotContain("of-another", sent, StringComparison.Ordinal);
+        Assert.Contains("X-Own: 1\r\n", sent, StringComparison.Ordinal);
+        if (whole)
+            Assert.Equal("From: a@from.test\r\nX-Own: 1\r\n\r\nX-Mailgun-Variables: x", sent);
+    }
+
     [Fact]
     public async Task Recipients_sent_to_apart_see_the_whole_list_all_the_same()
     {

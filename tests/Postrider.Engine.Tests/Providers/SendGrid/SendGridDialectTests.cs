@@ -78,6 +78,18 @@ public sealed class SendGridDialectTests
         Assert.Equal(new MetadataEntry("a", "own"), second.Metadata[0]);
     }
 
+    // 0.7 MB that ask for 10 GB.
+    [Fact]
+    public void Substitutions_cannot_make_a_small_call_a_large_one()
+    {
+        var submit = Submit($$$"""
+            {"from":{"email":"s@example.com"},"subject":"x","content":[{"type":"text/plain","value":"{{{string.Concat(Enumerable.Repeat("-name- ", 90_000))}}}"}],
+             "personalizations":[{"to":[{"email":"a@example.net"}],"substitutions":{"-name-":"{{{new string('x', 9_000)}}}"}}]}
+            """);
+
+        Assert.Equal(413, Assert.Single(submit.Submissions).Fault?.Status);
+    }
+
     [Fact]
     public void A_dynamic_template_needs_neither_subject_nor_content()
     {
