@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Postrider.Messages;
@@ -33,6 +34,7 @@ public interface IDialect
     DialectAnswer Refuse(Problem problem);
 }
 
+/// <summary>What the caller of a dialect presented.</summary>
 /// <param name="Key">The API key itself, or, where <paramref name="IsSigned"/>, the public id of the key that the call is signed
 /// with.</param>
 public sealed record DialectCredential(string Key, bool IsSigned = false);
@@ -112,7 +114,7 @@ public sealed record DialectReceipt(MessageId? Batch, IReadOnlyList<DialectItem>
     public MessageId? Id => Batch ?? Items.Select(item => item.Id).FirstOrDefault(id => id is not null);
 }
 
-/// <summary>One of the two is set.</summary>
+/// <summary>What became of one submission: one of the two is set.</summary>
 public readonly record struct DialectItem(MessageId? Id, Problem? Problem);
 
 /// <summary>An HTTP answer of a dialect.</summary>
@@ -126,6 +128,10 @@ public sealed record DialectAnswer(int Status, ReadOnlyMemory<byte> Body, string
     public static DialectAnswer Json(int status, ReadOnlyMemory<byte> body) => new(status, body, "application/json");
 
     public DialectAnswer With(string name, string value) => this with { Headers = [.. Headers, new(name, value)] };
+
+    /// <summary>With Retry-After in whole seconds (RFC 9110 §10.2.3); null adds nothing.</summary>
+    public DialectAnswer WithRetryAfter(TimeSpan? wait) =>
+        wait is { } span ? With("Retry-After", Math.Ceiling(span.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : this;
 
     public override string ToString() => $"{Status} {Encoding.UTF8.GetString(Body.Span)}";
 }

@@ -73,6 +73,9 @@ public abstract record FeedbackReading
     {
         /// <summary>Entries that could not be read; the others are good.</summary>
         public int Unreadable { get; init; }
+
+        /// <summary>Of a callback with one entry; null when it could not be read.</summary>
+        public static Events Of(FeedbackEvent? only) => only is null ? new([]) { Unreadable = 1 } : new([only]);
     }
 
     /// <summary>Genuine, and asks to be confirmed by a GET of this address, which is the vendor's own. Nothing is to be followed from

@@ -36,5 +36,13 @@ public sealed record CallbackRequest(ReadOnlyMemory<byte> Body, string ContentTy
         return bytes.ToArray();
     }
 
+    /// <summary>For the secrets and tokens of a simulated vendor.</summary>
+    internal static string RandomHex(Entropy entropy, int bytes)
+    {
+        var random = new byte[bytes];
+        entropy.Fill(random);
+        return Convert.ToHexStringLower(random);
+    }
+
     internal static string Text(Action<Utf8JsonWriter> members) => Encoding.UTF8.GetString(Object(members));
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Postrider.Api;
 using Postrider.Messages;
@@ -62,9 +61,7 @@ sealed class ResendDialect : IDialect
             writer.WriteString("name"u8, name);
             writer.WriteString("message"u8, words);
         });
-        return problem.RetryAfter is { } wait
-            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
-            : answer;
+        return answer.WithRetryAfter(problem.RetryAfter);
     }
 
     static (IReadOnlyList<DialectSubmission>?, Problem?) ReadOne(System.Buffers.ReadOnlySequence<byte> body)

@@ -77,6 +77,24 @@ sealed class CopyOutcomes : Dictionary<int, Outcome>
         return outcomes;
     }
 
+    /// <summary>Of a call that was refused or lost as a whole. Null where something in one of several copies is to blame: the vendor does not
+    /// say in which.</summary>
+    public static IReadOnlyList<CopyOutcomes>? ForCall(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies, Outcome outcome) =>
+        answer.Kind == VendorAnswerKind.Answered
+        && outcome is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }
+            ? null : [.. copies.Select(copy => ForAll(copy, outcome))];
+
+    /// <summary>Of a refusal that is about addresses: those that the vendor names are bad, and the others go again without them. All are
+    /// refused where it names nobody.</summary>
+    public static CopyOutcomes ForNamed(AddressedCopy copy, string words, Outcome refusal)
+    {
+        var bad = refusal with { Scope = OutcomeScope.Recipient, Reply = refusal.Reply with { Enhanced = "5.1.3" } };
+        if (copy.Recipients.Count == 1)
+            return ForAll(copy, bad);
+        var named = Named(copy.Recipients, words).ToList();
+        return named.Count > 0 ? ForSome(named, bad) : ForAll(copy, refusal);
+    }
+
     /// <summary>Those whose address stands in a vendor's words, as a whole.</summary>
     public static IEnumerable<MessageRecipient> Named(IEnumerable<MessageRecipient> recipients, string words) =>
         recipients.Where(recipient => IsNamed(recipient.Mailbox.Address.ToAscii(), words)

@@ -25,6 +25,27 @@ static class CallbackText
                 ? at : null;
     }
 
+    /// <summary>What is made of a callback's body; refused when it is no JSON.</summary>
+    public static FeedbackReading ReadJson(InboundCall call, Func<JsonElement, FeedbackReading> read)
+    {
+        try
+        {
+            using var body = JsonDocument.Parse(call.Body);
+            return read(body.RootElement);
+        }
+        catch (JsonException)
+        {
+            return new FeedbackReading.Refused(400, "not JSON");
+        }
+    }
+
+    /// <summary>The same for a body that is one event.</summary>
+    /// <param name="read">Gets an object; null when it cannot be read.</param>
+    public static FeedbackReading ReadEvent(InboundCall call, Func<JsonElement, FeedbackEvent?> read) =>
+        ReadJson(call, body => body.ValueKind == JsonValueKind.Object
+            ? FeedbackReading.Events.Of(read(body))
+            : new FeedbackReading.Refused(400, "not an event"));
+
     /// <summary>Of an element that is a text; null when it cannot be one: the parser checks the syntax, not the UTF-8 and surrogates
     /// within.</summary>
     public static string? TextOf(JsonElement text)

@@ -60,8 +60,7 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
-            return Outcomes.ForAll(envelope,
-                new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
+            return Outcomes.Unfit(envelope, why);
         var entry = Prepare(envelope);
         if (envelope.CommitPoint is not null)
             return await AloneAsync(entry, ct);
@@ -210,6 +209,7 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
         public LinkedList<Waiter> Waiting { get; } = new();
     }
 
+    /// <summary>An entry and who waits for its outcomes.</summary>
     sealed class Waiter
     {
         public Waiter(TEntry entry, CancellationToken ct)
@@ -234,4 +234,8 @@ static class Outcomes
         Array.Fill(all, outcome);
         return all;
     }
+
+    /// <param name="why">As <see cref="ProviderCapabilities.WhyUnfit"/> says it.</param>
+    public static Outcome[] Unfit(OutgoingEnvelope envelope, string why) =>
+        ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
 }

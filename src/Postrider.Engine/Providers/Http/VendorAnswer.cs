@@ -1,10 +1,13 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Postrider.Messages;
 
 namespace Postrider.Providers.Http;
 
+/// <summary>How far a call to a vendor got.</summary>
 enum VendorAnswerKind : byte
 {
     /// <summary>Status line, headers and the whole body were read.</summary>
@@ -47,6 +50,19 @@ sealed class VendorAnswer
     /// <summary>The first value of a header, or null.</summary>
     public string? Header(string name) =>
         _headers is not null && _headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+
+    /// <summary>The body in a shape of the vendor's; null when it is none.</summary>
+    public T? As<T>(JsonTypeInfo<T> shape) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Body.Span, shape);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>An outcome in the vendor's own words.</summary>
     /// <param name="enhanced">The RFC 3463 code that says the same, or null.</param>

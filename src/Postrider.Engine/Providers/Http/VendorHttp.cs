@@ -117,6 +117,7 @@ sealed class VendorHttp : IDisposable
     public void Dispose() => _client.Dispose();
 }
 
+/// <summary>What a fault of the HTTP client says of the request.</summary>
 static class HttpRequestErrors
 {
     extension(HttpRequestError error)

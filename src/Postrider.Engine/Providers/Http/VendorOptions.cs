@@ -56,4 +56,13 @@ sealed record VendorOptions(Uri Endpoint, CallLimits Limits)
             faults.Add($"the API key is missing or holds other than printable ASCII: {example}");
         return settings.User ?? "";
     }
+
+    /// <summary>The same where the key is all there is to name: a host or a port is a fault.</summary>
+    public static string OnlyKey(TransportSettings settings, string example, List<string> faults)
+    {
+        var key = Key(settings, example, faults);
+        if (settings.Host.Length > 0 || settings.Port is not null)
+            faults.Add($"there is no host to name: {example}, with endpoint= to point it elsewhere");
+        return key;
+    }
 }

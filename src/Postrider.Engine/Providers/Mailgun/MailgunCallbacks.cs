@@ -9,14 +9,14 @@ public sealed class MailgunCallbacks(Entropy entropy) : IFeedbackWriter
 {
     public string Vendor => "mailgun";
 
-    public string Key { get; } = RandomHex(entropy, 16);
+    public string Key { get; } = CallbackRequest.RandomHex(entropy, 16);
 
     public CallbackRequest? Write(FeedbackEvent feedback, DateTimeOffset now)
     {
         if (TypeOf(feedback.Kind) is not { } type)
             return null;
         var timestamp = now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        var token = RandomHex(entropy, 25);
+        var token = CallbackRequest.RandomHex(entropy, 25);
         var body = CallbackRequest.Object(writer =>
         {
             writer.WriteStartObject("signature"u8);
@@ -72,11 +72,4 @@ public sealed class MailgunCallbacks(Entropy entropy) : IFeedbackWriter
         FeedbackKind.Rejected => "rejected",
         FeedbackKind.Other or FeedbackKind.Blocked or FeedbackKind.Resubscribed => null,
     };
-
-    static string RandomHex(Entropy entropy, int bytes)
-    {
-        var random = new byte[bytes];
-        entropy.Fill(random);
-        return Convert.ToHexStringLower(random);
-    }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Postrider.Messages;
@@ -60,9 +59,7 @@ public sealed class MailgunDialect : IDialect
         var answer = problem.Status == 401
             ? new DialectAnswer(401, Encoding.ASCII.GetBytes("Forbidden"), "text/plain")
             : Error(StatusOf(problem), Words(problem));
-        return problem.RetryAfter is { } wait
-            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
-            : answer;
+        return answer.WithRetryAfter(problem.RetryAfter);
     }
 
     DialectAnswer Answer(DialectReceipt receipt, string domain)

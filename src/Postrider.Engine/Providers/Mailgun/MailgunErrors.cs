@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Postrider.Messages;
 using Postrider.Providers.Http;
@@ -14,23 +13,21 @@ static partial class MailgunErrors
     {
         if (answer.Status == 401)
             return answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, "Mailgun: the key is refused"); // "Forbidden", in plain text
-        if (Body(answer) is not { Message: { } words } body)
+        if (answer.As(MailgunJson.Default.MailgunAnswer) is not { Message: { } words } body)
             return answer.Status == 200 && answer.Body.Span.IndexOf("Mailgun Magnificent API"u8) >= 0
                 ? answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, "Mailgun's front page answered: the endpoint is wrong")
                 : answer.WithoutShape("Mailgun");
         return answer.Status switch
         {
-            200 when body.Id is { Length: > 2 } id => answer.ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by Mailgun as {id}", "2.0.0")
-                with
-            { ProviderId = id.Trim('<', '>') }, // callbacks have it without brackets
+            // Callbacks have the id without brackets.
+            200 when body.Id is { Length: > 2 } id => answer.ToAccepted("Mailgun", id) with { ProviderId = id.Trim('<', '>') },
             400 => OfRequest(answer, words, isAlone),
             // 402 not paid, 403 disabled, 404 a domain of another region or none.
             402 or 403 or 404 or 405 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, words),
             413 => answer.ToOutcome(OutcomeKind.Unfit, OutcomeScope.Message, words, "5.3.4"),
-            429 => answer.ToOutcome(OutcomeKind.Throttled, OutcomeScope.Transport, words) is var throttled
-                ? throttled with { RetryAfter = throttled.RetryAfter ?? SecondsIn(words) } : throttled,
+            429 => answer.ToThrottled(words, SecondsIn(words)),
             >= 500 => answer.ToOutcome(OutcomeKind.Unreachable, OutcomeScope.Transport, words),
-            // what nobody has told us of: another may carry it
+            // What nobody has told us of: another may carry it.
             >= 400 => answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, words),
             _ => answer.WithoutShape("Mailgun"),
         };
@@ -58,22 +55,10 @@ static partial class MailgunErrors
 
     /// <summary>The delay stands in the words: "… limit exceeded, try again after 120 seconds".</summary>
     static TimeSpan? SecondsIn(string words) =>
-        After().Match(words) is { Success: true } match ? TimeSpan.FromSeconds(int.Parse(match.Groups[1].ValueSpan, NumberStyles.None,
-            CultureInfo.InvariantCulture)) : null;
+        After().Match(words) is { Success: true } match
+            ? TimeSpan.FromSeconds(int.Parse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture))
+            : null;
 
     [GeneratedRegex(@"try again after ([0-9]{1,6}) second", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex After();
-
-    /// <summary>Null when it is not of Mailgun's shape.</summary>
-    static MailgunAnswer? Body(VendorAnswer answer)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Body.Span, MailgunJson.Default.MailgunAnswer);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -32,36 +31,25 @@ public sealed class MailgunFeedback : IFeedbackReader
         ValueTask.FromResult(Read(call, settings.Options.GetValueOrDefault("callback_key"), now));
 
     /// <param name="key">The webhook signing key; null when the callback is not to be verified.</param>
-    public FeedbackReading Read(InboundCall call, string? key, DateTimeOffset now)
-    {
-        try
-        {
-            // Parsed before it is verified: the signature is a part of the body, and not over it.
-            using var body = JsonDocument.Parse(call.Body);
-            if (key is not null && Refusal(body.RootElement.Member("signature"), call.Body.Span, key, now) is { } refused)
-                return refused;
-            return Event(body.RootElement.Member("event-data")) is { } read
-                ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
-        }
-        catch (JsonException)
-        {
-            return new FeedbackReading.Refused(400, "not JSON");
-        }
-    }
+    public FeedbackReading Read(InboundCall call, string? key, DateTimeOffset now) =>
+        // Parsed before it is verified: the signature is a part of the body, and not over it.
+        CallbackText.ReadJson(call, body =>
+            key is not null && Refusal(body.Member("signature"), call.Body.Span, key, now) is { } refused
+                ? refused
+                : FeedbackReading.Events.Of(Event(body.Member("event-data"))));
 
     FeedbackReading.Refused? Refusal(JsonElement signature, ReadOnlySpan<byte> body, string key, DateTimeOffset now)
     {
-        if (signature.Text("timestamp") is not { } timestamp || signature.Text("token") is not { } token || signature.Text("signature") is not { } hex)
+        if (signature.Text("timestamp") is not { } timestamp || signature.Text("token") is not { } token
+            || signature.Text("signature") is not { } hex)
             return new FeedbackReading.Refused(401, "the signature is missing");
         var expected = Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(key),
             Encoding.UTF8.GetBytes(timestamp + token)));
         if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hex), Encoding.UTF8.GetBytes(expected)))
             return new FeedbackReading.Refused(401, "the signature does not match");
-        if (!long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds >= 253_402_300_800
-            || (now - DateTimeOffset.FromUnixTimeSeconds(seconds)).Duration() > Tolerance)
+        if (!UnixSeconds.TryRead(timestamp, out var signedAt) || (now - signedAt).Duration() > Tolerance)
             return new FeedbackReading.Refused(401, "the timestamp is too far from now");
-        return Remember(timestamp + token, Convert.ToHexString(SHA256.HashData(body)),
-            DateTimeOffset.FromUnixTimeSeconds(seconds) + Tolerance, now);
+        return Remember(timestamp + token, Convert.ToHexString(SHA256.HashData(body)), signedAt + Tolerance, now);
     }
 
     FeedbackReading.Refused? Remember(string token, string hash, DateTimeOffset until, DateTimeOffset now)
@@ -88,8 +76,9 @@ public sealed class MailgunFeedback : IFeedbackReader
     /// <summary>Null when it has no kind, no id or no time.</summary>
     static FeedbackEvent? Event(JsonElement item)
     {
-        if (item.Text("event") is not { } type || item.Text("id") is not { } id || item.Member("timestamp") is not { ValueKind: JsonValueKind.Number } time
-            || !time.TryGetDouble(out var seconds) || seconds is not (>= 0 and < 253_402_300_799))
+        if (item.Text("event") is not { } type || item.Text("id") is not { } id
+            || item.Member("timestamp") is not { ValueKind: JsonValueKind.Number } time
+            || !time.TryGetDouble(out var seconds) || !UnixSeconds.TryRead(seconds, out var at))
             return null;
         var address = item.Text("recipient");
         var status = item.Member("delivery-status");
@@ -103,7 +92,7 @@ public sealed class MailgunFeedback : IFeedbackReader
             CarriedId = item.Member("user-variables").Text(CarriedId.Name),
             ProviderId = item.Member("message").Member("headers").Text("message-id"),
             Address = address,
-            At = DateTimeOffset.UnixEpoch.AddSeconds(seconds),
+            At = at,
             Reply = CallbackText.ReplyOf(status.Text("message") is { Length: > 0 } words ? words : status.Text("description"), code, enhanced),
             Suppressed = IsSuppression(item, code) ? item.Text("reason") ?? "suppressed" : null,
             Url = item.Text("url"),
@@ -132,5 +121,6 @@ public sealed class MailgunFeedback : IFeedbackReader
     static bool IsSuppression(JsonElement item, int code) =>
         code is 605 or 606 or 607 || item.Text("reason")?.StartsWith("suppress-", StringComparison.Ordinal) == true;
 
+    /// <summary>With which body a token came, and how long it holds.</summary>
     readonly record struct Seen(string Hash, DateTimeOffset Until);
 }

@@ -32,7 +32,8 @@ sealed class MailgunForm
     /// <summary>Ends the form. A part without a file name would be dropped in silence.</summary>
     public ReadOnlyMemory<byte> FinishWithFile(string name, string fileName, string contentType, ReadOnlySpan<byte> file)
     {
-        Write($"--{_boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{fileName}\"\r\nContent-Type: {contentType}\r\n\r\n");
+        Write($"--{_boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{fileName}\"\r\n");
+        Write($"Content-Type: {contentType}\r\n\r\n");
         _body.Write(file);
         Write($"\r\n--{_boundary}--\r\n");
         return _body.WrittenMemory;

@@ -26,7 +26,7 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
-            return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
+            return Outcomes.Unfit(envelope, why);
         using var rendered = RenderedMessage.Of(envelope);
         var message = WithoutVariables(rendered.Bytes);
         var isCommitted = false;
@@ -89,30 +89,14 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key) : IProv
 /// <summary>Makes transports from <c>mailgun://KEY@domain</c>, the domain being the one at Mailgun that sends.</summary>
 /// <remarks>Options: <c>endpoint=</c>, <c>region=eu</c> for domains that live there, <c>callback_key=</c> the webhook signing
 /// key.</remarks>
-public sealed class MailgunProviderFactory(TimeProvider clock) : IProviderFactory
+public sealed class MailgunProviderFactory(TimeProvider clock) : VendorProviderFactory
 {
-    public string Scheme => "mailgun";
+    public override string Scheme => "mailgun";
 
     // A call carries one message, so there is nothing to coalesce.
-    public IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "region", "callback_key"];
+    public override IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "region", "callback_key"];
 
-    public IReadOnlyList<string> Check(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        Read(settings, faults);
-        return faults;
-    }
-
-    public IProvider Create(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        var (key, endpoint) = Read(settings, faults);
-        if (faults.Count > 0)
-            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new MailgunProvider(new VendorHttp(endpoint, clock), settings.Host, key);
-    }
-
-    static (string Key, Uri Endpoint) Read(TransportSettings settings, List<string> faults)
+    protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
         var key = VendorOptions.Key(settings, "mailgun://KEY@mg.example.com", faults);
         if (settings.Host.Length == 0 || settings.Port is not null)
@@ -123,6 +107,7 @@ public sealed class MailgunProviderFactory(TimeProvider clock) : IProviderFactor
         if (settings.Options.TryGetValue("callback_key", out var callbackKey) && callbackKey.Length == 0)
             faults.Add("option 'callback_key' is the webhook signing key");
         var own = new Uri(region == "eu" ? "https://api.eu.mailgun.net" : "https://api.mailgun.net");
-        return (key, VendorOptions.Read(settings, own, new CallLimits(1, 1, 1), faults).Endpoint);
+        var endpoint = VendorOptions.At(settings, own, faults);
+        return () => new MailgunProvider(new VendorHttp(endpoint, clock), settings.Host, key);
     }
 }

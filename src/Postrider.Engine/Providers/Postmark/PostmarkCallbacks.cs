@@ -7,7 +7,7 @@ public sealed class PostmarkCallbacks(Entropy entropy) : IFeedbackWriter
 {
     public string Vendor => "postmark";
 
-    public string Key { get; } = Password(entropy);
+    public string Key { get; } = CallbackRequest.RandomHex(entropy, 16);
 
     public CallbackRequest? Write(FeedbackEvent feedback, DateTimeOffset now)
     {
@@ -54,11 +54,4 @@ public sealed class PostmarkCallbacks(Entropy entropy) : IFeedbackWriter
         FeedbackKind.Unsubscribed or FeedbackKind.Resubscribed => ("SubscriptionChange", "ChangedAt"),
         FeedbackKind.Other or FeedbackKind.Accepted or FeedbackKind.Rejected => null,
     };
-
-    static string Password(Entropy entropy)
-    {
-        var random = new byte[16];
-        entropy.Fill(random);
-        return Convert.ToHexStringLower(random);
-    }
 }

@@ -115,9 +115,7 @@ public sealed class PostmarkDialect : IDialect
     static DialectAnswer Refused(Problem problem, string words)
     {
         var (status, code) = CodesOf(problem);
-        var answer = Json(status, new PostmarkResult { ErrorCode = code, Message = words });
-        return problem.RetryAfter is { } wait ? answer.With("Retry-After",
-            Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture)) : answer;
+        return Json(status, new PostmarkResult { ErrorCode = code, Message = words }).WithRetryAfter(problem.RetryAfter);
     }
 
     static DialectAnswer Json(int status, PostmarkResult result) =>

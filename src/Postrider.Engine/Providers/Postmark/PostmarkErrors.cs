@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postrider.Messages;
 using Postrider.Providers.Http;
 
@@ -8,6 +7,9 @@ namespace Postrider.Providers.Postmark;
 /// others.</summary>
 static class PostmarkErrors
 {
+    /// <summary>RFC 3463: the mailbox is disabled. To Postmark an address is inactive after a hard bounce or a complaint.</summary>
+    const string Inactive = "5.2.1";
+
     /// <summary>For each copy the outcomes of its recipients. Null where the call was refused as a whole for something in one of
     /// them.</summary>
     public static IReadOnlyList<CopyOutcomes>? Read(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies)
@@ -18,9 +20,7 @@ static class PostmarkErrors
         if (answer.Status == 200 && Results(answer) is { } results && results.Count == copies.Count)
             return [.. copies.Select((copy, i) => Read(answer, results[i], results[i].ErrorCode == 0 ? 200 : 422, copy))];
         var general = answer.Status != 200 && Result(answer) is { } result ? Refusal(answer, result, answer.Status) : WithoutShape(answer);
-        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }
-            && answer.Kind == VendorAnswerKind.Answered
-            ? null : [.. copies.Select(copy => CopyOutcomes.ForAll(copy, general))];
+        return CopyOutcomes.ForCall(answer, copies, general);
     }
 
     static CopyOutcomes Read(VendorAnswer answer, PostmarkResult result, int status, AddressedCopy copy)
@@ -30,7 +30,7 @@ static class PostmarkErrors
         {
             if (string.IsNullOrEmpty(result.MessageID))
                 return CopyOutcomes.ForAll(copy, WithoutShape(answer));
-            var outcomes = CopyOutcomes.ForAll(copy, Accepted(answer, result.MessageID));
+            var outcomes = CopyOutcomes.ForAll(copy, answer.ToAccepted("Postmark", result.MessageID));
             // "Message OK, but will not deliver to these inactive addresses: a, b."
             foreach (var inactive in words.Contains("inactive", StringComparison.OrdinalIgnoreCase)
                 ? CopyOutcomes.Named(copy.Recipients, words) : [])
@@ -38,20 +38,10 @@ static class PostmarkErrors
             return outcomes;
         }
         var refusal = Refusal(answer, result, status);
-        if (result.ErrorCode != 300 || refusal.Kind != OutcomeKind.Rejected || !IsAboutRecipients(words))
-            return CopyOutcomes.ForAll(copy, refusal);
-        var bad = answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, Words(result), "5.1.3");
-        return copy.Recipients.Count == 1 ? CopyOutcomes.ForAll(copy, WithStatus(bad, status))
-            : CopyOutcomes.Named(copy.Recipients, words).ToList() is { Count: > 0 } named
-                ? CopyOutcomes.ForSome(named, WithStatus(bad, status))
+        return result.ErrorCode == 300 && refusal.Kind == OutcomeKind.Rejected && IsAboutRecipients(words)
+            ? CopyOutcomes.ForNamed(copy, words, refusal)
             : CopyOutcomes.ForAll(copy, refusal);
     }
-
-    /// <summary>RFC 3463: the mailbox is disabled. To Postmark an address is inactive after a hard bounce or a complaint.</summary>
-    const string Inactive = "5.2.1";
-
-    static Outcome Accepted(VendorAnswer answer, string id) =>
-        answer.ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by Postmark as {id}", "2.0.0") with { ProviderId = id };
 
     static Outcome Refusal(VendorAnswer answer, PostmarkResult result, int status)
     {
@@ -89,30 +79,11 @@ static class PostmarkErrors
     static string Words(PostmarkResult result) => $"{result.Message} ({result.ErrorCode})";
 
     /// <summary>Null when it is not of Postmark's shape.</summary>
-    static PostmarkResult? Result(VendorAnswer answer)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Body.Span, PostmarkJson.Default.PostmarkResult) is { ErrorCode: not null } result
-                ? result : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    static PostmarkResult? Result(VendorAnswer answer) =>
+        answer.As(PostmarkJson.Default.PostmarkResult) is { ErrorCode: not null } result ? result : null;
 
     /// <inheritdoc cref="Result"/>
-    static IReadOnlyList<PostmarkResult>? Results(VendorAnswer answer)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Body.Span, PostmarkJson.Default.IReadOnlyListPostmarkResult) is { } results
-                && results.All(result => result?.ErrorCode is not null) ? results : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    static IReadOnlyList<PostmarkResult>? Results(VendorAnswer answer) =>
+        answer.As(PostmarkJson.Default.IReadOnlyListPostmarkResult) is { } results && results.All(result => result?.ErrorCode is not null)
+            ? results : null;
 }

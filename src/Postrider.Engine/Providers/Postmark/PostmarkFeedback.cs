@@ -23,18 +23,7 @@ public sealed class PostmarkFeedback : IFeedbackReader
         if (key is not null && !CallbackText.IsSecret(CallbackText.Basic(call.Header("Authorization"))?.Password, key)
             && !CallbackText.IsSecret(call.Header("X-Callback-Key"), key))
             return new FeedbackReading.Refused(401, "the callback key is missing or wrong");
-        try
-        {
-            using var body = JsonDocument.Parse(call.Body);
-            if (body.RootElement.ValueKind != JsonValueKind.Object)
-                return new FeedbackReading.Refused(400, "not an event");
-            return Event(body.RootElement) is { } read ? new FeedbackReading.Events([read])
-                : new FeedbackReading.Events([]) { Unreadable = 1 };
-        }
-        catch (JsonException)
-        {
-            return new FeedbackReading.Refused(400, "not JSON");
-        }
+        return CallbackText.ReadEvent(call, Event);
     }
 
     /// <summary>Null when it has no kind or no time.</summary>
@@ -58,7 +47,8 @@ public sealed class PostmarkFeedback : IFeedbackReader
         {
             Kind = KindOf(type, item),
             Type = type is "Bounce" ? $"Bounce/{item.Text("Type")}" : type,
-            Key = item.Member("ID") is { ValueKind: JsonValueKind.Number } number ? $"{type}/{number.GetRawText()}" : $"{type}/{message}/{address}/{time:O}",
+            Key = item.Member("ID") is { ValueKind: JsonValueKind.Number } number
+                ? $"{type}/{number.GetRawText()}" : $"{type}/{message}/{address}/{time:O}",
             CarriedId = item.Member("Metadata").Text(CarriedId.Name),
             ProviderId = message,
             Address = address,

@@ -131,39 +131,21 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
 /// Postmark's message streams.
 /// <c>callback_key</c> is the password of the webhook's Basic authentication, or the value of its header <c>X-Callback-Key</c>.
 /// </remarks>
-public sealed class PostmarkProviderFactory(TimeProvider clock) : IProviderFactory
+public sealed class PostmarkProviderFactory(TimeProvider clock) : VendorProviderFactory
 {
     const string TransactionalOption = "message_stream";
     const string BulkOption = "bulk_stream";
 
-    public string Scheme => "postmark";
+    public override string Scheme => "postmark";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = [.. VendorOptions.Names, TransactionalOption, BulkOption];
+    public override IReadOnlyCollection<string> OptionNames { get; } = [.. VendorOptions.Names, TransactionalOption, BulkOption];
 
-    public IReadOnlyList<string> Check(TransportSettings settings)
+    protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
-        var faults = new List<string>();
-        Read(settings, faults);
-        return faults;
-    }
-
-    public IProvider Create(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        var options = Read(settings, faults);
-        if (faults.Count > 0)
-            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new PostmarkProvider(new VendorHttp(options.Vendor.Endpoint, clock), options, clock);
-    }
-
-    static PostmarkOptions Read(TransportSettings settings, List<string> faults)
-    {
-        var token = VendorOptions.Key(settings, "postmark://TOKEN@", faults);
-        if (settings.Host.Length > 0 || settings.Port is not null)
-            faults.Add("there is no host to name: postmark://TOKEN@, with endpoint= to point it elsewhere");
-        return new PostmarkOptions(
-            token, VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults),
-                Stream(TransactionalOption), Stream(BulkOption));
+        var token = VendorOptions.OnlyKey(settings, "postmark://TOKEN@", faults);
+        var vendor = VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults);
+        var options = new PostmarkOptions(token, vendor, Stream(TransactionalOption), Stream(BulkOption));
+        return () => new PostmarkProvider(new VendorHttp(vendor.Endpoint, clock), options, clock);
 
         string? Stream(string name)
         {

@@ -43,16 +43,15 @@ static class PostmarkSubmissions
         return new DialectSubmission(request)
         {
             Fault = request.To.Count + request.Cc.Count + request.Bcc.Count > MaxRecipients ? TooMany : null,
-            Template = isTemplate
-                ? new DialectTemplate
-                {
-                    Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture)
-                    ?? "",
-                    Data = mail.TemplateModel ?? default
-                }
-                : null,
+            Template = isTemplate ? Template(mail) : null,
         };
     }
+
+    static DialectTemplate Template(PostmarkMail mail) => new()
+    {
+        Name = mail.TemplateAlias ?? mail.TemplateId?.ToString(CultureInfo.InvariantCulture) ?? "",
+        Data = mail.TemplateModel ?? default,
+    };
 
     /// <summary>The address that a pointer such as <c>/cc/2</c> leads to, as it was written; empty when there is none.</summary>
     public static string AddressAt(PostmarkMail mail, string pointer)

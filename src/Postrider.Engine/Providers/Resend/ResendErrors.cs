@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Postrider.Messages;
 using Postrider.Providers.Http;
 
@@ -11,8 +9,8 @@ static class ResendErrors
 {
     /// <summary>Of a call for one copy.</summary>
     public static CopyOutcomes Read(VendorAnswer answer, AddressedCopy copy) =>
-        Parse(answer, ResendJson.Default.ResendTaken) is { Id.Length: > 0 } taken && IsSuccess(answer)
-        ? CopyOutcomes.ForAll(copy, Accepted(answer, taken.Id))
+        answer.As(ResendJson.Default.ResendTaken) is { Id.Length: > 0 } taken && IsSuccess(answer)
+        ? CopyOutcomes.ForAll(copy, answer.ToAccepted("Resend", taken.Id))
         : Error(answer) is { } error ? OfRecipients(answer, error, answer.Status, copy)
             : CopyOutcomes.ForAll(copy, answer.WithoutShape("Resend"));
 
@@ -20,7 +18,7 @@ static class ResendErrors
     /// something in one of them.</summary>
     public static IReadOnlyList<CopyOutcomes>? ReadBatch(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies)
     {
-        if (IsSuccess(answer) && Parse(answer, ResendJson.Default.ResendBatch) is { Data: { } data } batch)
+        if (IsSuccess(answer) && answer.As(ResendJson.Default.ResendBatch) is { Data: { } data } batch)
         {
             var errors = (batch.Errors ?? []).Where(error => error is { Index: >= 0, Message: not null } && error.Index < copies.Count)
                 .GroupBy(error => error!.Index!.Value).ToDictionary(group => group.Key, group => group.First()!.Message!);
@@ -30,23 +28,18 @@ static class ResendErrors
                 var next = 0;
                 return [.. copies.Select((copy, i) => errors.TryGetValue(i, out var words)
                     ? OfRecipients(answer, new ResendError("validation_error", words), 422, copy)
-                    : CopyOutcomes.ForAll(copy, Accepted(answer, ids[next++])))];
+                    : CopyOutcomes.ForAll(copy, answer.ToAccepted("Resend", ids[next++])))];
             }
         }
         var general = Error(answer) is { } whole ? Refusal(answer, whole, answer.Status) : answer.WithoutShape("Resend");
-        return general is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }
-            && answer.Kind == VendorAnswerKind.Answered
-            ? null : [.. copies.Select(copy => CopyOutcomes.ForAll(copy, general))];
+        return CopyOutcomes.ForCall(answer, copies, general);
     }
 
     static CopyOutcomes OfRecipients(VendorAnswer answer, ResendError error, int status, AddressedCopy copy)
     {
         var refusal = Refusal(answer, error, status);
-        if (refusal.Kind != OutcomeKind.Rejected || !IsAboutRecipients(error.Message!))
-            return CopyOutcomes.ForAll(copy, refusal);
-        var bad = refusal with { Scope = OutcomeScope.Recipient, Reply = refusal.Reply with { Enhanced = "5.1.3" } };
-        return copy.Recipients.Count == 1 ? CopyOutcomes.ForAll(copy, bad)
-            : CopyOutcomes.Named(copy.Recipients, error.Message!).ToList() is { Count: > 0 } named ? CopyOutcomes.ForSome(named, bad)
+        return refusal.Kind == OutcomeKind.Rejected && IsAboutRecipients(error.Message!)
+            ? CopyOutcomes.ForNamed(copy, error.Message!, refusal)
             : CopyOutcomes.ForAll(copy, refusal);
     }
 
@@ -64,8 +57,8 @@ static class ResendErrors
             (403, "validation_error") when IsSandbox(error.Message!) => (OutcomeKind.Refused, OutcomeScope.Recipient, null),
             (403 or 422, _) when IsAboutDomain(error.Message!) => (OutcomeKind.Refused, OutcomeScope.SenderDomain, "5.7.1"),
             (401 or 403 or 404 or 405, _) => (OutcomeKind.Refused, OutcomeScope.Transport, null),
-            (400 or 422, "validation_error" or "missing_required_field" or "missing_required_parameter" or "invalid_parameter" or "invalid_from_address")
-                => (OutcomeKind.Rejected, OutcomeScope.Message, "5.6.0"),
+            (400 or 422, "validation_error" or "missing_required_field" or "missing_required_parameter" or "invalid_parameter"
+                or "invalid_from_address") => (OutcomeKind.Rejected, OutcomeScope.Message, "5.6.0"),
             // What nobody has told us of: another may carry it.
             _ => (OutcomeKind.Refused, OutcomeScope.Recipient, null),
         };
@@ -73,13 +66,9 @@ static class ResendErrors
         return outcome with
         {
             Reply = outcome.Reply with { Code = status },
-            RetryAfter = outcome.RetryAfter
-            ?? (kind == OutcomeKind.Throttled ? UntilReset(answer) : null)
+            RetryAfter = outcome.RetryAfter ?? (kind == OutcomeKind.Throttled ? UntilReset(answer) : null),
         };
     }
-
-    static Outcome Accepted(VendorAnswer answer, string id) =>
-        answer.ToOutcome(OutcomeKind.Accepted, OutcomeScope.Recipient, $"accepted by Resend as {id}", "2.0.0") with { ProviderId = id };
 
     static bool IsSuccess(VendorAnswer answer) => answer.Status is >= 200 and < 300;
 
@@ -100,18 +89,5 @@ static class ResendErrors
 
     /// <summary>Null when it is not of Resend's error shape.</summary>
     static ResendError? Error(VendorAnswer answer) =>
-        answer.Status >= 400 && Parse(answer, ResendJson.Default.ResendError) is { Name: not null, Message: not null } error ? error : null;
-
-    /// <summary>Null for what is not of that shape.</summary>
-    static T? Parse<T>(VendorAnswer answer, JsonTypeInfo<T> type) where T : class
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Body.Span, type);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+        answer.Status >= 400 && answer.As(ResendJson.Default.ResendError) is { Name: not null, Message: not null } error ? error : null;
 }

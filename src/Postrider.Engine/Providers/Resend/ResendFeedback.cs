@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -20,23 +19,10 @@ public sealed class ResendFeedback : IFeedbackReader
         ValueTask.FromResult(Read(call, settings.Options.GetValueOrDefault("callback_key"), now));
 
     /// <param name="secret"><c>whsec_</c> and base64; null when the callback is not to be verified.</param>
-    public static FeedbackReading Read(InboundCall call, string? secret, DateTimeOffset now)
-    {
-        if (secret is not null && WhyNotGenuine(call, secret, now) is { } why)
-            return new FeedbackReading.Refused(401, why);
-        try
-        {
-            using var body = JsonDocument.Parse(call.Body);
-            if (body.RootElement.ValueKind != JsonValueKind.Object)
-                return new FeedbackReading.Refused(400, "not an event");
-            return Event(body.RootElement, Header(call, "id")) is { } read
-                ? new FeedbackReading.Events([read]) : new FeedbackReading.Events([]) { Unreadable = 1 };
-        }
-        catch (JsonException)
-        {
-            return new FeedbackReading.Refused(400, "not JSON");
-        }
-    }
+    public static FeedbackReading Read(InboundCall call, string? secret, DateTimeOffset now) =>
+        secret is not null && WhyNotGenuine(call, secret, now) is { } why
+            ? new FeedbackReading.Refused(401, why)
+            : CallbackText.ReadEvent(call, body => Event(body, Header(call, "id")));
 
     /// <summary>The bytes of a signing secret; null when it is none.</summary>
     public static byte[]? KeyOf(string secret)
@@ -65,10 +51,9 @@ public sealed class ResendFeedback : IFeedbackReader
         }
         if (!isGenuine)
             return "the signature does not match";
-        // Only signed numbers come here, but never trust a parser with them all the same.
-        if (!long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds >= 253_402_300_800)
+        if (!UnixSeconds.TryRead(timestamp, out var signedAt))
             return "the timestamp is none";
-        return (now - DateTimeOffset.FromUnixTimeSeconds(seconds)).Duration() > Tolerance ? "the timestamp is too far from now" : null;
+        return (now - signedAt).Duration() > Tolerance ? "the timestamp is too far from now" : null;
     }
 
     static string? Header(InboundCall call, string name) => call.Header($"svix-{name}") ?? call.Header($"webhook-{name}");

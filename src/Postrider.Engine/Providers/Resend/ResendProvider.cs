@@ -113,36 +113,19 @@ sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, 
 /// <summary>Makes transports from <c>resend://KEY@</c>.</summary>
 /// <remarks>The options are those of <see cref="VendorOptions"/>, but <c>coalesce</c> is 1 unless it is set. <c>callback_key</c> is the
 /// webhook's signing secret, <c>whsec_…</c>.</remarks>
-public sealed class ResendProviderFactory(TimeProvider clock) : IProviderFactory
+public sealed class ResendProviderFactory(TimeProvider clock) : VendorProviderFactory
 {
-    public string Scheme => "resend";
+    public override string Scheme => "resend";
 
-    public IReadOnlyCollection<string> OptionNames => VendorOptions.Names;
+    public override IReadOnlyCollection<string> OptionNames => VendorOptions.Names;
 
-    public IReadOnlyList<string> Check(TransportSettings settings)
+    protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
-        var faults = new List<string>();
-        Read(settings, faults);
-        return faults;
-    }
-
-    public IProvider Create(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        var (key, options) = Read(settings, faults);
-        if (faults.Count > 0)
-            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new ResendProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
-    }
-
-    static (string Key, VendorOptions Options) Read(TransportSettings settings, List<string> faults)
-    {
-        var key = VendorOptions.Key(settings, "resend://KEY@", faults);
-        if (settings.Host.Length > 0 || settings.Port is not null)
-            faults.Add("there is no host to name: resend://KEY@, with endpoint= to point it elsewhere");
+        var key = VendorOptions.OnlyKey(settings, "resend://KEY@", faults);
         if (settings.Options.TryGetValue("callback_key", out var secret) && ResendFeedback.KeyOf(secret) is null)
             faults.Add("option 'callback_key' is the webhook's signing secret: whsec_ and base64");
         var most = settings.Options.ContainsKey("coalesce") ? ResendProvider.MostInABatch : ResendProvider.Alone;
-        return (key, VendorOptions.Read(settings, new Uri("https://api.resend.com"), most, faults));
+        var options = VendorOptions.Read(settings, new Uri("https://api.resend.com"), most, faults);
+        return () => new ResendProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
     }
 }

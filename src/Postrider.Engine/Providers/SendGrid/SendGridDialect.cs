@@ -118,8 +118,6 @@ public sealed class SendGridDialect : IDialect
     {
         var answer = DialectAnswer.Json(status,
             JsonSerializer.SerializeToUtf8Bytes(new SendGridErrorBody(errors), SendGridJson.Plain.SendGridErrorBody));
-        return retryAfter is { } wait
-            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
-            : answer;
+        return answer.WithRetryAfter(retryAfter);
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Postrider.Messages;
 using Postrider.Providers.Http;
 
@@ -100,27 +99,16 @@ static class SendGridErrors
         || error.Message?.Contains("Sender Identity", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>Null when the answer is not of SendGrid's error shape.</summary>
-    static IReadOnlyList<SendGridError>? Errors(VendorAnswer answer)
-    {
-        if (answer.Status < 400)
-            return null;
-        try
-        {
-            var body = JsonSerializer.Deserialize(answer.Body.Span, SendGridJson.Default.SendGridErrorBody);
-            return body?.Errors is { Count: > 0 } errors && errors.All(error => error?.Message is not null) ? errors : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    static IReadOnlyList<SendGridError>? Errors(VendorAnswer answer) =>
+        answer.Status >= 400 && answer.As(SendGridJson.Default.SendGridErrorBody)?.Errors is { Count: > 0 } errors
+        && errors.All(error => error?.Message is not null)
+            ? errors : null;
 
     /// <summary>Seconds until the rate limit starts afresh; null when it does not say.</summary>
     static TimeSpan? UntilReset(VendorAnswer answer, DateTimeOffset now) =>
-        long.TryParse(answer.Header("X-RateLimit-Reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var at)
-            && at < 253_402_300_800
-            ? DateTimeOffset.FromUnixTimeSeconds(at) is var reset && reset > now ? reset - now : TimeSpan.Zero
-            : null;
+        !UnixSeconds.TryRead(answer.Header("X-RateLimit-Reset"), out var reset) ? null
+        : reset > now ? reset - now
+        : TimeSpan.Zero;
 
     static string Words(SendGridError error) => error.Field is null ? error.Message! : $"{error.Message} ({error.Field})";
 

@@ -26,17 +26,9 @@ public sealed class SendGridFeedback : IFeedbackReader
     {
         if (key is not null && !IsSigned(call, key))
             return new FeedbackReading.Refused(401, "the signature does not match");
-        try
-        {
-            using var body = JsonDocument.Parse(call.Body);
-            return body.RootElement.ValueKind == JsonValueKind.Array
-                ? Read(body.RootElement)
-                : new FeedbackReading.Refused(400, "not an array of events");
-        }
-        catch (JsonException)
-        {
-            return new FeedbackReading.Refused(400, "not JSON");
-        }
+        return CallbackText.ReadJson(call, body => body.ValueKind == JsonValueKind.Array
+            ? Read(body)
+            : new FeedbackReading.Refused(400, "not an array of events"));
     }
 
     /// <summary>Whether a text can be the verification key.</summary>
@@ -93,7 +85,8 @@ public sealed class SendGridFeedback : IFeedbackReader
     static FeedbackEvent? Event(JsonElement item)
     {
         if (item.Text("event") is not { } type || item.Text("sg_event_id") is not { } key
-            || !TryInstant(item.Member("timestamp"), out var at))
+            || item.Member("timestamp") is not { ValueKind: JsonValueKind.Number } time
+            || !time.TryGetInt64(out var seconds) || !UnixSeconds.TryRead(seconds, out var at))
             return null;
         return new FeedbackEvent
         {
@@ -132,13 +125,4 @@ public sealed class SendGridFeedback : IFeedbackReader
         "group_resubscribe" => FeedbackKind.Resubscribed,
         _ => FeedbackKind.Other,
     };
-
-    static bool TryInstant(JsonElement time, out DateTimeOffset at)
-    {
-        at = default;
-        if (time.ValueKind != JsonValueKind.Number || !time.TryGetInt64(out var seconds) || seconds is < 0 or >= 253_402_300_800)
-            return false;
-        at = DateTimeOffset.FromUnixTimeSeconds(seconds);
-        return true;
-    }
 }

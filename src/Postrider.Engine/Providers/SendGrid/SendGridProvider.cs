@@ -90,39 +90,22 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
 /// <summary>Makes transports from <c>sendgrid://KEY@</c>.</summary>
 /// <remarks>Options beside those of <see cref="VendorOptions"/>: <c>region=eu</c> for subusers in the EU. <c>callback_key</c> is the
 /// verification key of the signed event webhook.</remarks>
-public sealed class SendGridProviderFactory(TimeProvider clock) : IProviderFactory
+public sealed class SendGridProviderFactory(TimeProvider clock) : VendorProviderFactory
 {
-    public string Scheme => "sendgrid";
+    public override string Scheme => "sendgrid";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = [.. VendorOptions.Names, "region"];
+    public override IReadOnlyCollection<string> OptionNames { get; } = [.. VendorOptions.Names, "region"];
 
-    public IReadOnlyList<string> Check(TransportSettings settings)
+    protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
-        var faults = new List<string>();
-        Read(settings, faults);
-        return faults;
-    }
-
-    public IProvider Create(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        var (key, options) = Read(settings, faults);
-        if (faults.Count > 0)
-            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new SendGridProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
-    }
-
-    static (string Key, VendorOptions Options) Read(TransportSettings settings, List<string> faults)
-    {
-        var key = VendorOptions.Key(settings, "sendgrid://KEY@", faults);
+        var key = VendorOptions.OnlyKey(settings, "sendgrid://KEY@", faults);
         var region = settings.Options.GetValueOrDefault("region", "global");
         if (region is not ("global" or "eu"))
             faults.Add("option 'region' is global or eu");
-        if (settings.Host.Length > 0 || settings.Port is not null)
-            faults.Add("there is no host to name: sendgrid://KEY@, with endpoint= to point it elsewhere");
         if (settings.Options.TryGetValue("callback_key", out var callbackKey) && !SendGridFeedback.IsKey(callbackKey))
             faults.Add("option 'callback_key' is the verification key of the signed event webhook: one line of base64");
         var endpoint = new Uri(region == "eu" ? "https://api.eu.sendgrid.com" : "https://api.sendgrid.com");
-        return (key, VendorOptions.Read(settings, endpoint, SendGridProvider.MostInACall, faults));
+        var options = VendorOptions.Read(settings, endpoint, SendGridProvider.MostInACall, faults);
+        return () => new SendGridProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
     }
 }

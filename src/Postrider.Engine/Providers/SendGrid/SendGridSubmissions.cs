@@ -43,8 +43,8 @@ static class SendGridSubmissions
             Tags = mail.Categories ?? [],
             Metadata = [.. Merge(mail.CustomArgs, personalization.CustomArgs)
                 .Select(argument => new MetadataEntry(argument.Key, TextOf(argument.Value)))],
-            SendAt = (personalization.SendAt ?? mail.SendAt) is { } at and > 0 and < 253_402_300_800
-                ? DateTimeOffset.FromUnixTimeSeconds(at).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
+            SendAt = (personalization.SendAt ?? mail.SendAt) is { } seconds and > 0 && UnixSeconds.TryRead(seconds, out var at)
+                ? at.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
                 : null,
         };
         return new DialectSubmission(request)

@@ -86,9 +86,7 @@ public sealed class SesDialect : IDialect
                 + $"US-EAST-1: {problem.Errors[0].Detail}",
             _ => problem.Detail,
         });
-        return problem.RetryAfter is { } wait
-            ? answer.With("Retry-After", Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture))
-            : answer;
+        return answer.WithRetryAfter(problem.RetryAfter);
     }
 
     DialectReading Send(InboundCall call)

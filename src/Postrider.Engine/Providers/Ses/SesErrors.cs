@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postrider.Messages;
 using Postrider.Providers.Http;
 
@@ -15,7 +14,7 @@ static class SesErrors
 
     static Outcome Of(VendorAnswer answer, MessageContent content)
     {
-        if (answer.Status == 200 && Sent(answer) is { Length: > 0 } id)
+        if (answer.Status == 200 && answer.As(SesJson.Default.SesSent)?.MessageId is { Length: > 0 } id)
             return answer.ToAccepted("SES", id);
         return answer.Status >= 400 && ErrorOf(answer) is var (type, message)
             ? Of(answer, type, $"{type}: {message}", content)
@@ -56,30 +55,10 @@ static class SesErrors
         return isSender ? OutcomeScope.SenderDomain : OutcomeScope.Recipient;
     }
 
-    static string? Sent(VendorAnswer answer)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Body.Span, SesJson.Default.SesSent)?.MessageId;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
     /// <summary>Null when neither header nor body names a type: then it was not SES that answered.</summary>
     static (string Type, string Message)? ErrorOf(VendorAnswer answer)
     {
-        SesErrorBody? body;
-        try
-        {
-            body = JsonSerializer.Deserialize(answer.Body.Span, SesJson.Default.SesErrorBody);
-        }
-        catch (JsonException)
-        {
-            body = null;
-        }
+        var body = answer.As(SesJson.Default.SesErrorBody);
         // The header may carry a URL behind a colon, the body a namespace before a hash.
         var type = answer.Header("x-amzn-errortype")?.Split(':')[0].Trim() ?? (body?.Type ?? body?.Code)?.Split('#')[^1].Split(':')[0];
         return string.IsNullOrEmpty(type) ? null : (type, body?.Message ?? body?.MessageInCapitals ?? "no text");

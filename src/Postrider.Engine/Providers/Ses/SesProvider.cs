@@ -26,8 +26,7 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
         if (Capabilities.WhyUnfit(envelope.Content) is { } why)
-            return Outcomes.ForAll(envelope,
-                new Outcome(OutcomeKind.Unfit, OutcomeScope.Message, new Reply(0, null, $"cannot carry {why}")));
+            return Outcomes.Unfit(envelope, why);
         if (await keys() is not { } key)
         {
             return Outcomes.ForAll(envelope, new Outcome(OutcomeKind.Unreachable, OutcomeScope.Transport, new Reply(0, null,
@@ -78,6 +77,7 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
     }
 }
 
+/// <summary>Where a transport of SES sends.</summary>
 /// <param name="ConfigurationSet">Needed for events with our id in them; null: the identity's default set.</param>
 sealed record SesOptions(Uri Endpoint, string Region, string? ConfigurationSet);
 
@@ -88,29 +88,13 @@ sealed record SesOptions(Uri Endpoint, string Region, string? ConfigurationSet);
 /// commas · <c>confirm=true</c> confirms their subscriptions when Amazon asks. The chain is that of all AWS tools: environment, profile,
 /// container, machine role.
 /// </remarks>
-public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
+public sealed class SesProviderFactory(TimeProvider clock) : VendorProviderFactory
 {
-    public string Scheme => "ses";
+    public override string Scheme => "ses";
 
-    public IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics", "confirm"];
+    public override IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics", "confirm"];
 
-    public IReadOnlyList<string> Check(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        Read(settings, faults);
-        return faults;
-    }
-
-    public IProvider Create(TransportSettings settings)
-    {
-        var faults = new List<string>();
-        var options = Read(settings, faults);
-        if (faults.Count > 0)
-            throw new ArgumentException($"{settings.Name}: {string.Join("; ", faults)}", nameof(settings));
-        return new SesProvider(new VendorHttp(options.Endpoint, clock), options, KeysOf(settings), clock);
-    }
-
-    static SesOptions Read(TransportSettings settings, List<string> faults)
+    protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
         var region = settings.Host;
         if (region.Length == 0 || region.Any(c => c is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '-')))
@@ -130,7 +114,8 @@ public sealed class SesProviderFactory(TimeProvider clock) : IProviderFactory
         if (configurationSet is { } set && (set.Length > 64 || set.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_'))))
             faults.Add("option 'configuration_set' is a name of letters, digits, '-' and '_'");
         var endpoint = VendorOptions.At(settings, faults.Count > 0 ? new Uri("https://x.invalid") : EndpointOf(region), faults);
-        return new SesOptions(endpoint, region, configurationSet);
+        var options = new SesOptions(endpoint, region, configurationSet);
+        return () => new SesProvider(new VendorHttp(options.Endpoint, clock), options, KeysOf(settings), clock);
     }
 
     /// <summary>China is a partition of its own.</summary>

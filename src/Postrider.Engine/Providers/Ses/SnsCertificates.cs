@@ -22,10 +22,7 @@ public sealed class SnsCertificates(TimeProvider clock)
     {
         if (_kept.TryGetValue(url, out var known))
             return known;
-        using var timeout = new CancellationTokenSource(Patience, clock);
-        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
-        using var http = new VendorHttp(new Uri(url.GetLeftPart(UriPartial.Authority)), clock);
-        var answer = await http.SendAsync(new VendorRequest(HttpMethod.Get, url.PathAndQuery), null, cut.Token);
+        var answer = await GetAsync(url, ct);
         if (answer.Status != 200 || Read(answer.Body) is not { } certificate)
             return null;
         if (_kept.Count >= MaxKept)
@@ -39,10 +36,15 @@ public sealed class SnsCertificates(TimeProvider clock)
     {
         if (!SnsMessage.IsAmazons(url.AbsoluteUri, out _))
             throw new ArgumentException("Only addresses of Amazon SNS are visited.", nameof(url));
+        return (await GetAsync(url, ct)).Status == 200;
+    }
+
+    async ValueTask<VendorAnswer> GetAsync(Uri url, CancellationToken ct)
+    {
         using var timeout = new CancellationTokenSource(Patience, clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
         using var http = new VendorHttp(new Uri(url.GetLeftPart(UriPartial.Authority)), clock);
-        return (await http.SendAsync(new VendorRequest(HttpMethod.Get, url.PathAndQuery), null, cut.Token)).Status == 200;
+        return await http.SendAsync(new VendorRequest(HttpMethod.Get, url.PathAndQuery), null, cut.Token);
     }
 
     static X509Certificate2? Read(ReadOnlyMemory<byte> pem)
