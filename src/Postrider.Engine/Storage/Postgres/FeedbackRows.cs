@@ -47,9 +47,11 @@ sealed class FeedbackRows(PostgresSession session) : IFeedbackTables
         return has;
     }
 
+    // A repetition must not use up a number: what is dropped is told by the numbers.
     public void Wait(FeedbackReport report, long key, long retryAt, long until) => session.Later("""
         WITH put AS (
-            INSERT INTO feedback_waiting (key, retry_at, until, report) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING RETURNING id)
+            INSERT INTO feedback_waiting (key, retry_at, until, report) SELECT $1, $2, $3, $4
+            WHERE NOT EXISTS (SELECT 1 FROM feedback_waiting WHERE key = $1) ON CONFLICT (key) DO NOTHING RETURNING id)
         DELETE FROM feedback_waiting WHERE id <= (SELECT id FROM put) - $5
         """, Sql.Long(key), Sql.Long(retryAt), Sql.Long(until), Sql.Bytes(Stored(report)), Sql.Int(IFeedbackTables.MaxWaiting));
 
@@ -66,12 +68,14 @@ sealed class FeedbackRows(PostgresSession session) : IFeedbackTables
 
     public void EndWait(long id) => session.Later("DELETE FROM feedback_waiting WHERE id = $1", Sql.Long(id));
 
+    // As above.
     public bool Quarantine(FeedbackReport report, QuarantineReason reason, long key, long now)
     {
         var isNew = false;
         session.Ask("""
             WITH put AS (
-                INSERT INTO feedback_quarantine (key, reason, at, report) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING RETURNING id),
+                INSERT INTO feedback_quarantine (key, reason, at, report) SELECT $1, $2, $3, $4
+                WHERE NOT EXISTS (SELECT 1 FROM feedback_quarantine WHERE key = $1) ON CONFLICT (key) DO NOTHING RETURNING id),
                 gone AS (DELETE FROM feedback_quarantine WHERE id <= (SELECT id FROM put) - $5)
             SELECT id FROM put
             """, _ => isNew = true, Sql.Long(key), Sql.Int((int)reason), Sql.Long(now), Sql.Bytes(Stored(report)),
