@@ -41,5 +41,21 @@ sealed class ConnectionOptions(CommandInput input)
             ? address.ForClients(address.Port)
             : null;
 
+    /// <summary>Lets a command ask the server one thing and show its answer.</summary>
+    /// <param name="show">For people; under <c>--json</c> the answer is printed as it came.</param>
+    public void Asks(
+        Command command, Screen screen, Func<ServerClient, ParseResult, CancellationToken, Task<Answer>> ask,
+        Action<Answer, ParseResult> show) =>
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var server = Open(parsed);
+            var answer = await ask(server, parsed, ct);
+            if (WantsJson(parsed))
+                screen.Json(answer);
+            else
+                show(answer, parsed);
+            return ExitCodes.Ok;
+        });
+
     public bool WantsJson(ParseResult parsed) => parsed.GetValue(Json);
 }

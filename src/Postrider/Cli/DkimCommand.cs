@@ -23,9 +23,8 @@ static class DkimCommand
         var selector = new Option<string?>("--selector") { Description = "Names the key in the DNS. Default: a random one." };
         var subdomains = new Option<bool>("--subdomains") { Description = "Sign for names below the domain too; when the domain is new." };
         var command = new Command("new", "Makes a key for a domain and prints the DNS record to publish.") { domain, selector, subdomains };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, async (server, parsed, ct) =>
         {
-            using var server = connection.Open(parsed);
             var name = parsed.GetRequiredValue(domain);
             var known = (await server.GetAsync("/domains", ct)).As(ApiJson.Default.DomainListAnswer).Data
                 .FirstOrDefault(other => other.Name.Equals(name.TrimEnd('.'), StringComparison.OrdinalIgnoreCase));
@@ -34,13 +33,8 @@ static class DkimCommand
             var body = new JsonObject { ["selector"] = parsed.GetValue(selector) };
             if (known is null)
                 (body["name"], body["subdomains"]) = (name, parsed.GetValue(subdomains));
-            var answer = await server.PostAsync(known is null ? "/domains" : $"{Path(known.Name)}/keys", body.ToJsonString(), ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                ShowNew(answer.As(ApiJson.Default.DomainAnswer), screen);
-            return 0;
-        });
+            return await server.PostAsync(known is null ? "/domains" : $"{Path(known.Name)}/keys", body.ToJsonString(), ct);
+        }, (answer, _) => ShowNew(answer.As(ApiJson.Default.DomainAnswer), screen));
         return command;
     }
 
@@ -63,21 +57,13 @@ static class DkimCommand
     static Command MakeList(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("list", "Lists the sender domains and their keys.");
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            var answer = await server.GetAsync("/domains", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                screen.Table(["domain", "verified", "selector", "key", "made", "checked"],
-                    answer.As(ApiJson.Default.DomainListAnswer).Data.SelectMany(domain => domain.Keys.DefaultIfEmpty().Select(key => new[]
-                    {
-                        domain.Subdomains ? $"{domain.Name} and below" : domain.Name, domain.Verified ? "yes" : "no", key?.Selector ?? "",
-                        State(domain, key), Screen.Time(key?.CreatedAt), Screen.Time(domain.CheckedAt),
-                    })));
-            return 0;
-        });
+        connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/domains", ct), (answer, _) =>
+            screen.Table(["domain", "verified", "selector", "key", "made", "checked"],
+                answer.As(ApiJson.Default.DomainListAnswer).Data.SelectMany(domain => domain.Keys.DefaultIfEmpty().Select(key => new[]
+                {
+                    domain.Subdomains ? $"{domain.Name} and below" : domain.Name, domain.Verified ? "yes" : "no", key?.Selector ?? "",
+                    State(domain, key), Screen.Time(key?.CreatedAt), Screen.Time(domain.CheckedAt),
+                }))));
         return command;
     }
 
@@ -100,7 +86,7 @@ static class DkimCommand
             else
             {
                 screen.Table(["what", "where", "state", ""],
-                    result.Checks.Select(check => new[] { Screen.Word(check.Kind), check.Name, Screen.Word(check.State), check.Detail }));
+                    result.Checks.Select(check => new[] { ApiJson.Word(check.Kind), check.Name, ApiJson.Word(check.State), check.Detail }));
                 var signed = result.SigningSelector is { } selector ? $"signed with the key {selector}" : "not signed";
                 screen.Line($"{result.Name} is {(result.Verified ? "" : "not ")}verified; its mail is {signed}.");
             }
@@ -116,17 +102,11 @@ static class DkimCommand
         {
             domain, selector,
         };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, (server, parsed, ct) =>
         {
-            using var server = connection.Open(parsed);
-            var path = $"{Path(parsed.GetRequiredValue(domain))}/keys/{Uri.EscapeDataString(parsed.GetRequiredValue(selector))}/activate";
-            var answer = await server.PostAsync(path, "{}", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                screen.Line($"The key {parsed.GetRequiredValue(selector)} signs now.");
-            return 0;
-        });
+            var key = Uri.EscapeDataString(parsed.GetRequiredValue(selector));
+            return server.PostAsync($"{Path(parsed.GetRequiredValue(domain))}/keys/{key}/activate", "{}", ct);
+        }, (_, parsed) => screen.Line($"The key {parsed.GetRequiredValue(selector)} signs now."));
         return command;
     }
 

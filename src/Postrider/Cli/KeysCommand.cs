@@ -15,21 +15,13 @@ static class KeysCommand
     static Command MakeList(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("list", "Lists the API keys, the revoked and expired too.");
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            var answer = await server.GetAsync("/keys", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                screen.Table(["id", "name", "kind", "scopes", "made", "expires", "revoked", "last used"],
-                    answer.As(ApiJson.Default.KeyListAnswer).Data.Select(key => new[]
-                    {
-                        key.Id, key.Name, key.Kind, string.Join(", ", key.Scopes), Screen.Time(key.CreatedAt), Screen.Time(key.ExpiresAt),
-                        Screen.Time(key.RevokedAt), Screen.Time(key.LastUsedAt),
-                    }));
-            return 0;
-        });
+        connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/keys", ct), (answer, _) =>
+            screen.Table(["id", "name", "kind", "scopes", "made", "expires", "revoked", "last used"],
+                answer.As(ApiJson.Default.KeyListAnswer).Data.Select(key => new[]
+                {
+                    key.Id, key.Name, key.Kind, string.Join(", ", key.Scopes), Screen.Time(key.CreatedAt), Screen.Time(key.ExpiresAt),
+                    Screen.Time(key.RevokedAt), Screen.Time(key.LastUsedAt),
+                })));
         return command;
     }
 
@@ -46,7 +38,7 @@ static class KeysCommand
         kind.AcceptOnlyFromAmong("bearer", "sigv4");
         var expires = new Option<string?>("--expires-at") { Description = "An instant such as 2027-01-31T09:30:00Z. Default: never." };
         var command = new Command("create", "Makes an API key and shows its secret, this once.") { name, scopes, kind, expires };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, (server, parsed, ct) =>
         {
             var body = new JsonObject
             {
@@ -55,14 +47,8 @@ static class KeysCommand
                 ["scopes"] = new JsonArray([.. parsed.GetRequiredValue(scopes).Select(scope => JsonValue.Create(scope))]),
                 ["expires_at"] = parsed.GetValue(expires),
             };
-            using var server = connection.Open(parsed);
-            var answer = await server.PostAsync("/keys", body.ToJsonString(), ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                Show(answer.As(ApiJson.Default.NewKeyAnswer), screen);
-            return 0;
-        });
+            return server.PostAsync("/keys", body.ToJsonString(), ct);
+        }, (answer, _) => Show(answer.As(ApiJson.Default.NewKeyAnswer), screen));
         return command;
     }
 

@@ -20,18 +20,12 @@ static class ListCommand
             DefaultValueFactory = _ => 20,
         }.Within(1, MostPerPage);
         var command = new Command("list", "Lists the newest messages.") { state, address, tag, limit };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, (server, parsed, ct) =>
         {
-            using var server = connection.Open(parsed);
             var query = Query(("state", parsed.GetValue(state)), ("address", parsed.GetValue(address)), ("tag", parsed.GetValue(tag)),
                 ("limit", parsed.GetValue(limit).ToString(CultureInfo.InvariantCulture)));
-            var answer = await server.GetAsync("/emails?" + query, ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                Show(answer.As(ApiJson.Default.EmailListAnswer), screen);
-            return 0;
-        });
+            return server.GetAsync("/emails?" + query, ct);
+        }, (answer, _) => Show(answer.As(ApiJson.Default.EmailListAnswer), screen));
         return command;
     }
 

@@ -57,8 +57,6 @@ sealed class Screen
     public static string Time(DateTimeOffset? at) =>
         at?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture) ?? "";
 
-    public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
-
     public static string Reply(int? code, string? enhanced, string? text) =>
         string.Join(' ', new[] { code?.ToString(CultureInfo.InvariantCulture), enhanced, text }.Where(part => !string.IsNullOrEmpty(part)));
 
@@ -67,8 +65,8 @@ sealed class Screen
         ["recipient", "", "state", "reply", "transport", "tries", "next attempt"],
         email.Recipients.Select(recipient => new[]
         {
-            recipient.Email, Word(recipient.Kind),
-            recipient.WaitingFor is { } reason ? $"{Word(recipient.Status)} ({reason})" : Word(recipient.Status),
+            recipient.Email, ApiJson.Word(recipient.Kind),
+            recipient.WaitingFor is { } reason ? $"{ApiJson.Word(recipient.Status)} ({reason})" : ApiJson.Word(recipient.Status),
             Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason), recipient.Transport,
             recipient.Tries.ToString(CultureInfo.InvariantCulture), Time(recipient.NextAttemptAt),
         }));

@@ -11,17 +11,9 @@ static class StatusCommand
     {
         var id = new Argument<string>("id") { Description = "The message's id, as the answer to its submission had it." };
         var command = new Command("status", "Shows what became of a message, and how.") { id };
-        command.SetAction(async (parsed, ct) =>
-        {
-            var message = MessageIdOf(parsed.GetRequiredValue(id));
-            using var server = connection.Open(parsed);
-            var answer = await server.GetAsync($"/emails/{message}", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                Show(answer.AsEmail(), screen);
-            return 0;
-        });
+        connection.Asks(
+            command, screen, (server, parsed, ct) => server.GetAsync($"/emails/{MessageIdOf(parsed.GetRequiredValue(id))}", ct),
+            (answer, _) => Show(answer.AsEmail(), screen));
         return command;
     }
 
@@ -44,7 +36,7 @@ static class StatusCommand
         foreach (var attempt in email.Attempts ?? [])
             yield return (attempt.At,
             [
-                Screen.Time(attempt.At), $"attempt: {Screen.Word(attempt.Outcome)}", Who(attempt.Recipients, email), attempt.Transport,
+                Screen.Time(attempt.At), $"attempt: {ApiJson.Word(attempt.Outcome)}", Who(attempt.Recipients, email), attempt.Transport,
                 Screen.Reply(attempt.Code, attempt.EnhancedCode, attempt.Text),
                     string.Create(CultureInfo.InvariantCulture, $"{attempt.DurationMs} ms"),
             ]);

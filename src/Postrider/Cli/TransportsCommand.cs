@@ -17,42 +17,26 @@ static class TransportsCommand
     static Command MakeList(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("list", "Shows how every transport is doing.");
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            var answer = await server.GetAsync("/transports", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                screen.Table(["name", "kind", "state", "in flight", "attempts", "last error"],
-                    answer.As(ApiJson.Default.TransportListAnswer).Data.Select(transport => new[]
-                    {
-                        transport.Name, transport.Scheme, transport.State,
-                        string.Create(CultureInfo.InvariantCulture, $"{transport.InFlight} of {transport.Concurrency}"),
-                        transport.Tries.ToString(CultureInfo.InvariantCulture),
-                        transport.LastErrors is [var last, ..]
-                            ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : "",
-                    }));
-            return 0;
-        });
+        connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/transports", ct), (answer, _) =>
+            screen.Table(["name", "kind", "state", "in flight", "attempts", "last error"],
+                answer.As(ApiJson.Default.TransportListAnswer).Data.Select(transport => new[]
+                {
+                    transport.Name, transport.Scheme, transport.State,
+                    string.Create(CultureInfo.InvariantCulture, $"{transport.InFlight} of {transport.Concurrency}"),
+                    transport.Tries.ToString(CultureInfo.InvariantCulture),
+                    transport.LastErrors is [var last, ..]
+                        ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : "",
+                })));
         return command;
     }
 
     static Command MakeCallbacks(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("callbacks", "Shows where each transport's provider is to report to: paste it there. It holds a secret.");
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            var answer = await server.GetAsync("/transports", ct);
-            if (connection.WantsJson(parsed))
-                screen.Json(answer);
-            else
-                screen.Table(["name", "kind", "callback address"],
-                    answer.As(ApiJson.Default.TransportListAnswer).Data.Where(transport => transport.CallbackUrl is not null)
-                        .Select(transport => new[] { transport.Name, transport.Scheme, transport.CallbackUrl! }));
-            return 0;
-        });
+        connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/transports", ct), (answer, _) =>
+            screen.Table(["name", "kind", "callback address"],
+                answer.As(ApiJson.Default.TransportListAnswer).Data.Where(transport => transport.CallbackUrl is not null)
+                    .Select(transport => new[] { transport.Name, transport.Scheme, transport.CallbackUrl! })));
         return command;
     }
 
@@ -75,7 +59,7 @@ static class TransportsCommand
             else
             {
                 var reply = Screen.Reply(result.Code, result.EnhancedCode, result.Text);
-                screen.Line($"{Screen.Word(result.Outcome)} after {result.DurationMs} ms: {reply}");
+                screen.Line($"{ApiJson.Word(result.Outcome)} after {result.DurationMs} ms: {reply}");
             }
             return result.Outcome == OutcomeKind.Accepted ? 0 : CommandFailure.Failed;
         });

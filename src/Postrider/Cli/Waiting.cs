@@ -47,7 +47,7 @@ sealed class Waiting(ServerClient server, Screen screen, bool json, TimeProvider
         {
             foreach (var recipient in email.Recipients)
             {
-                var now = $"{recipient.Email}  {Screen.Word(recipient.Status)}{(recipient.WaitingFor is { } reason ? $" ({reason})" : "")}"
+                var now = $"{recipient.Email}  {ApiJson.Word(recipient.Status)}{(recipient.WaitingFor is { } reason ? $" ({reason})" : "")}"
                     + (recipient.StatusCode is null ? ""
                         : $"  {Screen.Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason)}");
                 if (last.GetValueOrDefault(recipient.Email) == now)
