@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Senders;
@@ -48,6 +50,24 @@ sealed partial class ApiJson : JsonSerializerContext
     public static ApiJson Written =>
         // When first asked for: the generated part of the class is not made before this one.
         field ??= new ApiJson(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
+    static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    /// <summary>A success of an endpoint.</summary>
+    public static JsonHttpResult<T> Answer<T>(T answer, int status = StatusCodes.Status200OK) =>
+        TypedResults.Json(answer, Written, statusCode: status);
+
+    /// <summary>JSON that is written by hand, in the same form.</summary>
+    public static ReadOnlyMemory<byte> Write(Action<Utf8JsonWriter> write)
+    {
+        var bytes = new ArrayBufferWriter<byte>(512);
+        using (var writer = new Utf8JsonWriter(bytes, Readable))
+            write(writer);
+        return bytes.WrittenMemory;
+    }
+
+    /// <summary><c>TransportThrottled</c> → <c>transport_throttled</c>.</summary>
+    public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }
 
 /// <summary>RFC 3339 in UTC with milliseconds: <c>2026-01-31T09:30:00.000Z</c>.</summary>

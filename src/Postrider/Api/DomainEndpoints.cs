@@ -9,8 +9,6 @@ namespace Postrider.Api;
 /// <summary><c>/domains</c>: what the tenant sends from, its DKIM keys, and what the DNS says of them.</summary>
 static class DomainEndpoints
 {
-    static readonly ProblemResult Absent = new(ProblemCatalog.Make("not-found", "There is nothing here."));
-
     public static void MapDomains(this IEndpointRouteBuilder app)
     {
         app.MapPost("/domains", AddAsync).For(Access.Manage)
@@ -19,7 +17,7 @@ static class DomainEndpoints
                 """{"name":"mail.example.com","subdomains":false}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "domain-exists");
         app.MapGet("/domains", (HttpContext context, SenderDomains domains) =>
-                Json(new DomainListAnswer([.. domains.List(context.Caller.Tenant).Select(Answer)]))).For(Access.Read)
+                ApiJson.Answer(new DomainListAnswer([.. domains.List(context.Caller.Tenant).Select(Answer)]))).For(Access.Read)
             .Answers<DomainListAnswer>(200).Says("listDomains", "The domains to send from, by name.");
         app.MapGet("/domains/{name}", Find).For(Access.Read)
             .Answers<DomainAnswer>(200)
@@ -60,9 +58,7 @@ static class DomainEndpoints
         string name, HttpContext context, JsonBody bodies, SenderDomains domains)
     {
         // Its one member is optional.
-        var body = context.Request is { ContentLength: null or 0, ContentType: null }
-            ? new BodyResult<DomainRequest>(new DomainRequest(name, null, false), null)
-            : await bodies.ReadAsync<DomainRequest>(context, ReadKey);
+        var body = await bodies.ReadOptionalAsync(context, ReadKey, new DomainRequest(name, null, false));
         return body.Value is { } request
             ? Result(await domains.AddKeyAsync(context.Caller.Tenant, name, request.Selector, context.RequestAborted), 201)
             : new ProblemResult(body.Problem!);
@@ -77,13 +73,13 @@ static class DomainEndpoints
         Result(await domains.RemoveKeyAsync(context.Caller.Tenant, name, selector, context.RequestAborted));
 
     static Results<JsonHttpResult<DomainAnswer>, ProblemResult> Find(string name, HttpContext context, SenderDomains domains) =>
-        domains.Find(context.Caller.Tenant, name) is { } domain ? Json(Answer(domain)) : Absent;
+        domains.Find(context.Caller.Tenant, name) is { } domain ? ApiJson.Answer(Answer(domain)) : ProblemResult.Absent;
 
     static async Task<Results<NoContent, ProblemResult>> RemoveAsync(string name, HttpContext context, SenderDomains domains) =>
-        await domains.RemoveAsync(context.Caller.Tenant, name, context.RequestAborted) ? TypedResults.NoContent() : Absent;
+        await domains.RemoveAsync(context.Caller.Tenant, name, context.RequestAborted) ? TypedResults.NoContent() : ProblemResult.Absent;
 
     static Results<JsonHttpResult<DomainAnswer>, ProblemResult> Result(DomainResult result, int status = 200) =>
-        result.Domain is { } domain ? Json(Answer(domain), status) : new ProblemResult(result.Problem!);
+        result.Domain is { } domain ? ApiJson.Answer(Answer(domain), status) : new ProblemResult(result.Problem!);
 
     static DomainAnswer Answer(SenderDomain domain) => new()
     {
@@ -135,8 +131,6 @@ static class DomainEndpoints
             faults.Invalid("/subdomains", "Must be true or false.");
         return value.ValueKind == JsonValueKind.True;
     }
-
-    static JsonHttpResult<T> Json<T>(T answer, int status = 200) => TypedResults.Json(answer, ApiJson.Written, statusCode: status);
 
     sealed record DomainRequest(string Name, string? Selector, bool Subdomains);
 }

@@ -8,7 +8,6 @@ namespace Postrider.Api;
 /// <summary>The calls about messages that were handed over: what became of them, and changing it.</summary>
 static class EmailEndpoints
 {
-    static readonly ProblemResult Absent = new(ProblemCatalog.Make("not-found", "There is nothing here."));
     static readonly ProblemResult TooLate = new(ProblemCatalog.Make("too-late", "The message is already under way or has ended."));
 
     const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
@@ -43,7 +42,7 @@ static class EmailEndpoints
             .Answers<BatchChangeAnswer>(200)
                 .Says("retryBatch", "Sends everything of a batch that failed, expired, bounced or is held again.", null, "not-found");
         app.MapGet("/stats", async (HttpContext context, IMessageReader messages, CancellationToken ct) =>
-            Json(EmailShapes.Stats(await messages.CountAsync(context.Caller.Tenant, ct)))).For(Access.Read)
+            ApiJson.Answer(EmailShapes.Stats(await messages.CountAsync(context.Caller.Tenant, ct)))).For(Access.Read)
             .Answers<StatsAnswer>(200)
                 .Says("stats", "Recipients by state: the open states as they are now, the others since the beginning.");
     }
@@ -54,7 +53,7 @@ static class EmailEndpoints
         if (QueryReader.Read(context.Request.Query, out var problem) is not { } filter)
             return new ProblemResult(problem!);
         var page = await messages.ListAsync(context.Caller.Tenant, filter, ct);
-        return Json(
+        return ApiJson.Answer(
             new EmailListAnswer(
                 [.. page.Messages.Select(shapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
     }
@@ -64,9 +63,9 @@ static class EmailEndpoints
     {
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var message) || await messages.GetAsync(tenant, message, ct) is not { } view)
-            return Absent;
+            return ProblemResult.Absent;
         var content = await messages.GetContentAsync(tenant, message, ct);
-        return Json(shapes.Whole(view, content?.WithBodies()));
+        return ApiJson.Answer(shapes.Whole(view, content?.WithBodies()));
     }
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RescheduleAsync(
@@ -76,27 +75,27 @@ static class EmailEndpoints
         if (body.Value is null)
             return new ProblemResult(body.Problem!);
         if (!MessageId.TryParse(id, out var message))
-            return Absent;
+            return ProblemResult.Absent;
         return await changes.RescheduleAsync(context.Caller.Tenant, message, body.Value, ct) switch
         {
             { Problem: { } problem } => new ProblemResult(problem),
-            { Done: null } => Absent,
+            { Done: null } => ProblemResult.Absent,
             { Done: false } => TooLate,
-            _ => Json(new EmailRefAnswer(id, null)),
+            _ => ApiJson.Answer(new EmailRefAnswer(id, null)),
         };
     }
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> CancelAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } count
-            ? Json(new EmailRefAnswer(id, count, count > 0 ? null : NothingOpen))
-            : Absent;
+            ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingOpen))
+            : ProblemResult.Absent;
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
-            ? Json(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
-            : Absent;
+            ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
+            : ProblemResult.Absent;
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
         string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
@@ -105,22 +104,22 @@ static class EmailEndpoints
         if (ReadListing(context.Request.Query, out var problem) is not { } listing)
             return new ProblemResult(problem!);
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
-            return Absent;
+            return ProblemResult.Absent;
         var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
-        return Json(shapes.Batch(view, page));
+        return ApiJson.Answer(shapes.Batch(view, page));
     }
 
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.CancelBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
-            : Absent;
+            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
+            : ProblemResult.Absent;
 
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.RetryBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? Json(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
-            : Absent;
+            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
+            : ProblemResult.Absent;
 
     /// <summary><c>emails=true</c> with the parameters of a page.</summary>
     static BatchListing? ReadListing(IQueryCollection query, out Problem? problem)
@@ -134,8 +133,6 @@ static class EmailEndpoints
         }
         return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
     }
-
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 
     sealed record BatchListing(bool Wanted, MessageFilter Filter);
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Postrider.Delivery;
 using Postrider.Events;
 using Postrider.Messages;
@@ -59,9 +58,9 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
         c.Accepted, c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed,
         c.Cancelled);
 
-    /// <summary><c>TransportThrottled</c> → <c>transport_throttled</c>; null for the zero value.</summary>
+    /// <summary>As <see cref="ApiJson.Word"/>; null for the zero value.</summary>
     public static string? Word<T>(T value) where T : struct, Enum =>
-        EqualityComparer<T>.Default.Equals(value, default) ? null : JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+        EqualityComparer<T>.Default.Equals(value, default) ? null : ApiJson.Word(value);
 
     static CountsAnswer Counts(StateCounts c) => new(
         c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
@@ -104,8 +103,7 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
 
     static EventAnswer Event(MessageView view, MailEvent e) =>
         new(
-            e.At, JsonNamingPolicy.SnakeCaseLower.ConvertName(e.Type.ToString()), [.. e.Recipients.Select(n => Address(view, n))], e.Remark,
-            e.Worker)
+            e.At, ApiJson.Word(e.Type), [.. e.Recipients.Select(n => Address(view, n))], e.Remark, e.Worker)
         {
             Source = e.Feedback?.Source,
             SourceType = e.Feedback?.Type,

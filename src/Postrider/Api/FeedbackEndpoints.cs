@@ -43,11 +43,9 @@ static class FeedbackEndpoints
         if (faults.Any)
             return new ProblemResult(faults.ToProblem());
         var page = await store.ListQuarantineAsync(before, limit, ct);
-        return TypedResults.Json(
-            new QuarantineAnswer(
-                [.. page.Reports.Select(Shape)], page.Next is not null, page.Next?.ToString(CultureInfo.InvariantCulture),
-                page.Counts.ToDictionary(c => Word(c.Key), c => c.Value)),
-            ApiJson.Written);
+        return ApiJson.Answer(new QuarantineAnswer(
+            [.. page.Reports.Select(Shape)], page.Next is not null, page.Next?.ToString(CultureInfo.InvariantCulture),
+            page.Counts.ToDictionary(c => ApiJson.Word(c.Key), c => c.Value)));
     }
 
     static QuarantinedAnswer Shape(QuarantinedReport quarantined)
@@ -57,9 +55,9 @@ static class FeedbackEndpoints
         {
             Id = quarantined.Id.ToString(CultureInfo.InvariantCulture),
             At = quarantined.At,
-            Reason = Word(quarantined.Reason),
+            Reason = ApiJson.Word(quarantined.Reason),
             Source = report.Transport ?? report.Vendor,
-            Kind = Word(happened.Kind),
+            Kind = ApiJson.Word(happened.Kind),
             Type = happened.Type,
             HappenedAt = happened.At,
             MessageId = report.Message?.ToString(),
@@ -69,7 +67,4 @@ static class FeedbackEndpoints
             Text = happened.Reply?.Text,
         };
     }
-
-    static string Word<T>(T value) where T : struct, Enum =>
-        System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

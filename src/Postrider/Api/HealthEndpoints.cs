@@ -11,14 +11,14 @@ static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         // Alive: it answers. A process whose storage failed stops by itself.
-        app.MapGet("/healthz", () => TypedResults.Json(new HealthAnswer("ok", null), ApiJson.Written)).For(Access.Open)
+        app.MapGet("/healthz", () => ApiJson.Answer(new HealthAnswer("ok", null))).For(Access.Open)
             .Answers<HealthAnswer>(200).Says("health", "Whether the process is alive.");
         app.MapGet("/readyz", Ready).For(Access.Open)
             .Answers<HealthAnswer>(200).Answers<HealthAnswer>(503)
                 .Says("ready", "Whether the process should be given work: not while it stops, nor when its storage failed.");
-        app.MapGet("/", () => TypedResults.Json(new StartAnswer("Postrider", "/openapi/v1.json", "/readyz", "/problems"), ApiJson.Written))
+        app.MapGet("/", () => ApiJson.Answer(new StartAnswer("Postrider", "/openapi/v1.json", "/readyz", "/problems")))
             .For(Access.Open).Answers<StartAnswer>(200).Says("start", "What answers here, and where to read on.");
-        app.MapGet("/problems", () => TypedResults.Json(Problems, ApiJson.Written)).For(Access.Open)
+        app.MapGet("/problems", () => ApiJson.Answer(Problems)).For(Access.Open)
             .Answers<ProblemListAnswer>(200).Says("listProblems", "Every kind of refusal.");
         app.MapGet("/problems/{slug}", Results<ContentHttpResult, ProblemResult> (string slug) =>
             ProblemCatalog.Find(slug) is { } kind
@@ -34,9 +34,9 @@ static class HealthEndpoints
     static JsonHttpResult<HealthAnswer> Ready(Readiness readiness)
     {
         var reason = readiness.WhyNot;
-        return TypedResults.Json(
-            new HealthAnswer(reason is null ? "ready" : "not ready", reason), ApiJson.Written,
-            statusCode: reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        return ApiJson.Answer(
+            new HealthAnswer(reason is null ? "ready" : "not ready", reason),
+            reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 
     static string Describe(ProblemKind kind) =>

@@ -15,8 +15,6 @@ static class InboxEndpoints
     const int DefaultLimit = 20;
     const int MaxLimit = 100;
 
-    static readonly ProblemResult Absent = new(ProblemCatalog.Make("not-found", "There is nothing here."));
-
     public static void MapInbox(this IEndpointRouteBuilder app)
     {
         app.MapGet("/inbox", ListAsync).For(Access.Read)
@@ -27,7 +25,7 @@ static class InboxEndpoints
         app.MapGet("/inbox/{id:long}.eml", GetSourceAsync).For(Access.Read)
             .Says("getInboxSource", "The mail as it would have gone over the wire (message/rfc822).", null, "not-found");
         app.MapDelete("/inbox", async (HttpContext context, IInbox inbox, CancellationToken ct) =>
-            Json(new ClearedAnswer(await inbox.ClearAsync(context.Caller.Tenant, ct)))).For(Access.Manage)
+            ApiJson.Answer(new ClearedAnswer(await inbox.ClearAsync(context.Caller.Tenant, ct)))).For(Access.Manage)
             .Answers<ClearedAnswer>(200).Says("clearInbox", "Empties your inbox.");
     }
 
@@ -47,7 +45,7 @@ static class InboxEndpoints
         var mails = await inbox.ListAsync(context.Caller.Tenant, filter with { Limit = filter.Limit + 1 }, ct);
         var page = mails.Take(filter.Limit).Select(m => Shape(m)).ToList();
         var hasMore = mails.Count > filter.Limit;
-        return Json(new InboxAnswer(page, hasMore, hasMore ? page[^1].Id : null));
+        return ApiJson.Answer(new InboxAnswer(page, hasMore, hasMore ? page[^1].Id : null));
     }
 
     static async Task<Results<JsonHttpResult<InboxMailAnswer>, ProblemResult>> GetAsync(
@@ -55,17 +53,17 @@ static class InboxEndpoints
     {
         var tenant = context.Caller.Tenant;
         if (await inbox.GetAsync(tenant, id, ct) is not { } mail)
-            return Absent;
+            return ProblemResult.Absent;
         var content = (await messages.GetContentAsync(tenant, mail.Message, ct))?.WithBodies();
         var source = Encoding.UTF8.GetString(mail.Mime.Span[..Math.Min(mail.Mime.Length, MaxSourceBytes)]);
-        return Json(Shape(mail) with { Text = content?.Text, Html = content?.Html, Source = source });
+        return ApiJson.Answer(Shape(mail) with { Text = content?.Text, Html = content?.Html, Source = source });
     }
 
     static async Task<Results<FileContentHttpResult, ProblemResult>> GetSourceAsync(
         long id, HttpContext context, IInbox inbox, CancellationToken ct)
     {
         if (await inbox.GetAsync(context.Caller.Tenant, id, ct) is not { } mail)
-            return Absent;
+            return ProblemResult.Absent;
         // What a mail holds is never for a browser to run.
         context.Response.Headers.XContentTypeOptions = "nosniff";
         return TypedResults.File(mail.Mime.ToArray(), "message/rfc822", string.Create(CultureInfo.InvariantCulture, $"{id}.eml"));
@@ -112,6 +110,4 @@ static class InboxEndpoints
         Subject = mail.Subject,
         Bytes = mail.Bytes,
     };
-
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 }

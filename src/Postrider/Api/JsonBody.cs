@@ -43,6 +43,13 @@ sealed class JsonBody(ServerOptions options)
     public ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape) where T : class =>
         ReadAsync(context, shape, MaxSmallBytes, null);
 
+    /// <summary>The body of a call that may come without one.</summary>
+    /// <param name="absent">What it then says.</param>
+    public ValueTask<BodyResult<T>> ReadOptionalAsync<T>(HttpContext context, Shape<T> shape, T absent) where T : class =>
+        context.Request is { ContentLength: null or 0, ContentType: null }
+            ? new(new BodyResult<T>(absent, null))
+            : ReadAsync(context, shape);
+
     /// <summary>Reads a shape from JSON that is already here. Nothing of the value refers to the memory of
     /// <paramref name="json"/>.</summary>
     public static BodyResult<T> Parse<T>(ReadOnlySequence<byte> json, Shape<T> shape, string? hashAs) where T : class

@@ -9,8 +9,6 @@ namespace Postrider.Api;
 /// <summary>The calls about credentials: tokens and API keys.</summary>
 static class KeyEndpoints
 {
-    static readonly ProblemResult Absent = new(ProblemCatalog.Make("not-found", "There is nothing here."));
-
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
         app.MapPost("/tokens", MakeTokenAsync).For(Access.Known)
@@ -35,23 +33,20 @@ static class KeyEndpoints
         HttpContext context, JsonBody bodies, Tokens tokens)
     {
         // Everything in it is optional, so it may be left out.
-        var body = context.Request is { ContentLength: null or 0, ContentType: null }
-            ? new BodyResult<TokenRequest>(new TokenRequest(null, null), null)
-            : await bodies.ReadAsync<TokenRequest>(context, CredentialReader.Token);
+        var body = await bodies.ReadOptionalAsync(context, CredentialReader.Token, new TokenRequest(null, null));
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
         var made = tokens.Make(context.Caller, request.ExpiresIn, request.Scopes);
         return made.Token is { } token
-            ? Json(new TokenAnswer(token.Token, token.ExpiresAt, ScopeNames.Of(token.Scopes)), StatusCodes.Status201Created)
+            ? ApiJson.Answer(new TokenAnswer(token.Token, token.ExpiresAt, ScopeNames.Of(token.Scopes)), StatusCodes.Status201Created)
             : new ProblemResult(made.Problem!);
     }
 
     static async Task<JsonHttpResult<TokenStatusAnswer>> CheckTokenAsync(HttpContext context, Authenticator authenticator)
     {
         var status = await authenticator.StatusAsync(context.BearerText);
-        return Json(
-            new TokenStatusAnswer(status.Valid, status.ExpiresAt, status.Tenant?.ToString(), ScopeNames.Of(status.Scopes), status.Reason),
-            StatusCodes.Status200OK);
+        return ApiJson.Answer(
+            new TokenStatusAnswer(status.Valid, status.ExpiresAt, status.Tenant?.ToString(), ScopeNames.Of(status.Scopes), status.Reason));
     }
 
     static async Task<Results<JsonHttpResult<NewKeyAnswer>, ProblemResult>> MakeKeyAsync(
@@ -64,7 +59,7 @@ static class KeyEndpoints
         if (made.Key is not { Key: var key, Secret: var secret })
             return new ProblemResult(made.Problem!);
         var isBearer = key.Kind == KeyKind.Bearer;
-        return Json(
+        return ApiJson.Answer(
             new NewKeyAnswer(
                 key.Id, key.Name, isBearer ? secret : null, isBearer ? null : key.Id, isBearer ? null : secret, ScopeNames.Of(key.Scopes),
                 key.CreatedAt, key.ExpiresAt),
@@ -73,19 +68,16 @@ static class KeyEndpoints
 
     static async Task<Results<NoContent, ProblemResult>> RevokeKeyAsync(
         string id, HttpContext context, ApiKeys keys, CancellationToken ct) =>
-        await keys.RevokeAsync(context.Caller.Tenant, id, ct) ? TypedResults.NoContent() : Absent;
+        await keys.RevokeAsync(context.Caller.Tenant, id, ct) ? TypedResults.NoContent() : ProblemResult.Absent;
 
     static async Task<JsonHttpResult<KeyListAnswer>> ListKeysAsync(HttpContext context, ApiKeys keys, CancellationToken ct)
     {
         var all = await keys.ListAsync(context.Caller.Tenant, ct);
-        return Json(
+        return ApiJson.Answer(
             new KeyListAnswer([.. all.Select(k => new KeyAnswer(
                 k.Id, k.Name, k.Kind == KeyKind.Bearer ? "bearer" : "sigv4", ScopeNames.Of(k.Scopes), k.CreatedAt, k.ExpiresAt, k.RevokedAt,
-                k.LastUsedAt))]),
-            StatusCodes.Status200OK);
+                k.LastUsedAt))]));
     }
-
-    static JsonHttpResult<T> Json<T>(T answer, int status) => TypedResults.Json(answer, ApiJson.Written, statusCode: status);
 }
 
 /// <summary>What <c>POST /tokens</c> asks for; null means the default.</summary>

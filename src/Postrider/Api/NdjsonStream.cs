@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
-using System.Text.Json;
 using System.Threading.Channels;
 using Postrider.Messages;
 using Postrider.Submission;
@@ -131,15 +130,14 @@ sealed class NdjsonStream(
 
     static byte[] Refusal(long number, Problem problem)
     {
-        var body = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(body, ProblemWriter.Readable))
+        var item = ApiJson.Write(writer =>
         {
             writer.WriteStartObject();
             writer.WritePropertyName("error"u8);
             ProblemWriter.Write(writer, problem, forResend: true);
             writer.WriteEndObject();
-        }
-        return Numbered(number, body.WrittenSpan);
+        });
+        return Numbered(number, item.Span);
     }
 
     static bool IsBlank(ReadOnlySequence<byte> line)

@@ -12,7 +12,7 @@ static class PauseEndpoints
 
     public static void MapPauses(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/pause", (HttpContext context, Router router) => Json(List(context, router))).For(Access.Read)
+        app.MapGet("/pause", (HttpContext context, Router router) => ApiJson.Answer(List(context, router))).For(Access.Read)
             .Answers<PauseListAnswer>(200).Says("listPauses", "What of your mail is paused.");
         app.MapPost("/pause", PauseAsync).For(Access.Manage)
             .Takes<PauseShape>().Answers<PauseListAnswer>(200)
@@ -29,14 +29,12 @@ static class PauseEndpoints
         HttpContext context, JsonBody bodies, Router router, TimeProvider clock)
     {
         // Without a body: everything.
-        var body = context.Request is { ContentLength: null or 0, ContentType: null }
-            ? new BodyResult<PauseRequest>(new PauseRequest(null, null, null), null)
-            : await bodies.ReadAsync<PauseRequest>(context, Read);
+        var body = await bodies.ReadOptionalAsync(context, Read, new PauseRequest(null, null, null));
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
         var scope = new PauseScope(context.Caller.Tenant, request.Stream, request.Route);
         await router.Pauses.AddAsync(new Pause(scope, clock.GetUtcNow(), request.Reason), context.RequestAborted);
-        return Json(List(context, router));
+        return ApiJson.Answer(List(context, router));
     }
 
     /// <summary>Ends exactly the pause of this stream and route; without either, that of everything.</summary>
@@ -55,7 +53,7 @@ static class PauseEndpoints
         if (faults.Any)
             return new ProblemResult(faults.ToProblem());
         return await router.Pauses.RemoveAsync(new PauseScope(context.Caller.Tenant, stream, route), context.RequestAborted)
-            ? Json(List(context, router))
+            ? ApiJson.Answer(List(context, router))
             : new ProblemResult(ProblemCatalog.Make("not-found", "Nothing of exactly this stream and route is paused."));
     }
 
@@ -72,11 +70,9 @@ static class PauseEndpoints
                 switch (member.Name)
                 {
                     case "stream":
-                        request = request with
-                        {
-                            Stream = Stream(
-                        faults.Text(member.Value, "/stream"), "/stream", faults)
-                        }; break;
+                        var text = faults.Text(member.Value, "/stream");
+                        request = request with { Stream = Stream(text, "/stream", faults) };
+                        break;
                     case "route": request = request with { Route = faults.Text(member.Value, "/route") }; break;
                     case "reason": request = request with { Reason = faults.Text(member.Value, "/reason") }; break;
                     default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
@@ -99,8 +95,6 @@ static class PauseEndpoints
                 return null;
         }
     }
-
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 
     sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason);
 }

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Postrider.Api.Dialects;
 using Postrider.Messages;
@@ -11,9 +9,6 @@ namespace Postrider.Api;
 /// vendor's dialect, as that vendor does.</summary>
 static class ProblemWriter
 {
-    public static readonly JsonWriterOptions Readable =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {
         if (context.Features.Get<DialectCall>() is { } call)
@@ -30,14 +25,12 @@ static class ProblemWriter
             response.Headers.RetryAfter = "5";
         if (problem.Status == StatusCodes.Status401Unauthorized)
             response.Headers.WWWAuthenticate = "Bearer";
-        var body = new ArrayBufferWriter<byte>(512);
-        using (var writer = new Utf8JsonWriter(body, Readable))
-            Write(
-                writer, problem, forResend: context.Request.Path.StartsWithSegments("/emails"),
-                traceId: problem.Status == 500 ? context.TraceIdentifier : null);
-        response.ContentLength = body.WrittenCount;
+        var body = ApiJson.Write(writer => Write(
+            writer, problem, forResend: context.Request.Path.StartsWithSegments("/emails"),
+            traceId: problem.Status == 500 ? context.TraceIdentifier : null));
+        response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method))
-            await response.BodyWriter.WriteAsync(body.WrittenMemory, context.RequestAborted);
+            await response.BodyWriter.WriteAsync(body, context.RequestAborted);
     }
 
     public static void Write(Utf8JsonWriter writer, Problem problem, bool forResend, string? traceId = null)
@@ -75,5 +68,8 @@ static class ProblemWriter
 /// <summary>A refusal as the result of an endpoint.</summary>
 sealed class ProblemResult(Problem problem) : IResult
 {
+    /// <summary>There is no such thing, or it is another tenant's.</summary>
+    public static ProblemResult Absent { get; } = new(ProblemCatalog.Make("not-found", "There is nothing here."));
+
     public Task ExecuteAsync(HttpContext httpContext) => ProblemWriter.WriteAsync(httpContext, problem);
 }

@@ -21,6 +21,11 @@ static class SendEndpoints
         "rate-limited", "queue-full", "storage-low", "commit-unknown", "draining",
     ];
 
+    static readonly SendCall<SubmissionRequest> One = new("POST /emails", SendReader.Email, WriteOne, StatusCodes.Status202Accepted);
+    static readonly SendCall<List<SubmissionEntry>> Many = new("POST /emails/batch", SendReader.Batch, WriteBatch, StatusCodes.Status200OK);
+    static readonly SendCall<DestinationsRequest> ToDestinations =
+        new("POST /emails/send", SendReader.Send, WriteDestinations, StatusCodes.Status202Accepted);
+
     public static void MapSending(this IEndpointRouteBuilder app)
     {
         app.MapPost("/emails", (Delegate)SendAsync).For(Access.Send).TakingMail()
@@ -38,52 +43,46 @@ static class SendEndpoints
                 [.. Refusals, "too-many-messages"]);
     }
 
-    /// <summary>The hot path: one message. A caller that leaves does not undo what is being stored.</summary>
-    static async Task SendAsync(HttpContext context, JsonBody bodies, Submitter submitter)
-    {
-        var key = IdempotencyKey.Read(context.Request, out var problem);
-        var body = problem is null
-            ? await bodies.ReadSendAsync(context, SendReader.Email, key is null ? null : "POST /emails")
-            : new(null, problem);
-        var result = body.Value is null
-            ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitAsync(body.Value, Context(context, key, body.Hash, WriteOne), CancellationToken.None);
-        await AnswerAsync(context, result, WriteOne, StatusCodes.Status202Accepted);
-    }
+    /// <summary>The hot path: one message.</summary>
+    static Task SendAsync(HttpContext context, JsonBody bodies, Submitter submitter) =>
+        TakeAsync(context, bodies, One, (request, terms) => submitter.SubmitAsync(request, terms, CancellationToken.None));
 
-    static async Task SendBatchAsync(HttpContext context, JsonBody bodies, NdjsonSubmission lines, Submitter submitter)
+    static Task SendBatchAsync(HttpContext context, JsonBody bodies, NdjsonSubmission lines, Submitter submitter)
     {
         if (NdjsonSubmission.IsFor(context.Request))
-        {
-            await lines.RunAsync(context);
-            return;
-        }
-        var key = IdempotencyKey.Read(context.Request, out var problem);
-        var body = problem is null
-            ? await bodies.ReadSendAsync(context, SendReader.Batch, key is null ? null : "POST /emails/batch")
-            : new(null, problem);
+            return lines.RunAsync(context);
         // Only Resend's SDKs send it, and read the answer by their own rules.
         var validation = context.Request.Headers["x-batch-validation"];
-        Func<SubmissionReceipt, ReadOnlyMemory<byte>> write = validation == "permissive" ? WritePermissiveBatch : WriteBatch;
-        var result = body.Value is null
-            ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitManyAsync(
-                body.Value, Context(context, key, body.Hash, write), allOrNothing: validation == "strict", CancellationToken.None);
-        await AnswerAsync(context, result, write, StatusCodes.Status200OK);
+        return TakeAsync(
+            context, bodies, validation == "permissive" ? Many with { Write = WritePermissiveBatch } : Many,
+            (entries, terms) => submitter.SubmitManyAsync(entries, terms, allOrNothing: validation == "strict", CancellationToken.None));
     }
 
-    static async Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter)
+    static Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter) =>
+        TakeAsync(context, bodies, ToDestinations, (request, terms) =>
+            submitter.SubmitToDestinationsAsync(request.Content, request.Destinations, terms, CancellationToken.None));
+
+    /// <summary>What the three calls have in common. A caller that leaves does not undo what is being stored.</summary>
+    static async Task TakeAsync<T>(
+        HttpContext context, JsonBody bodies, SendCall<T> call, Func<T, SubmissionContext, Task<SubmissionResult>> submit) where T : class
     {
         var key = IdempotencyKey.Read(context.Request, out var problem);
         var body = problem is null
-            ? await bodies.ReadSendAsync(context, SendReader.Send, key is null ? null : "POST /emails/send")
+            ? await bodies.ReadSendAsync(context, call.Shape, key is null ? null : call.Name)
             : new(null, problem);
-        var result = body.Value is null
-            ? new SubmissionResult.Refused(body.Problem!)
-            : await submitter.SubmitToDestinationsAsync(
-                body.Value.Content, body.Value.Destinations, Context(context, key, body.Hash, WriteDestinations), CancellationToken.None);
-        await AnswerAsync(context, result, WriteDestinations, StatusCodes.Status202Accepted);
+        var result = body.Value is { } value
+            ? await submit(value, new SubmissionContext(context.Caller.Tenant, key, body.Hash) { Answer = call.Write })
+            : new SubmissionResult.Refused(body.Problem!);
+        await AnswerAsync(context, result, call);
     }
+
+    static Task AnswerAsync<T>(HttpContext context, SubmissionResult result, SendCall<T> call) where T : class => result switch
+    {
+        SubmissionResult.Accepted(var receipt) => WriteAsync(context, call.Write(receipt), call.Status),
+        SubmissionResult.Replayed(var answer) => WriteAsync(context, answer, call.Status, replayed: true),
+        SubmissionResult.Refused(var problem) => ProblemWriter.WriteAsync(context, problem),
+        _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
+    };
 
     public static ReadOnlyMemory<byte> WriteOne(SubmissionReceipt receipt)
     {
@@ -99,48 +98,38 @@ static class SendEndpoints
             new SendAnswer(message.Id.ToString(), status, null, recipients), ApiJson.Written.SendAnswer);
     }
 
-    static ReadOnlyMemory<byte> WriteBatch(SubmissionReceipt receipt)
+    static ReadOnlyMemory<byte> WriteBatch(SubmissionReceipt receipt) => ApiJson.Write(writer =>
     {
-        using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("batch_id"u8, receipt.Batch?.ToString());
-            writer.WriteStartArray("data"u8);
-            foreach (var item in receipt.Items)
-                WriteItem(writer, item);
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        }
-        return bytes.ToArray();
-    }
+        writer.WriteStartObject();
+        WriteItems(writer, receipt, receipt.Items);
+        writer.WriteEndObject();
+    });
 
     /// <summary>As Resend does: the accepted ones alone, and the refused by their places.</summary>
-    static ReadOnlyMemory<byte> WritePermissiveBatch(SubmissionReceipt receipt)
+    static ReadOnlyMemory<byte> WritePermissiveBatch(SubmissionReceipt receipt) => ApiJson.Write(writer =>
     {
-        using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("batch_id"u8, receipt.Batch?.ToString());
-            writer.WriteStartArray("data"u8);
-            foreach (var item in receipt.Items)
-                if (item.Message is not null)
-                    WriteItem(writer, item);
-            writer.WriteEndArray();
-            writer.WriteStartArray("errors"u8);
-            foreach (var (index, item) in receipt.Items.Index())
-                if (item.Problem is { } problem)
-                {
-                    writer.WriteStartObject();
-                    writer.WriteNumber("index"u8, index);
-                    writer.WriteString("message"u8, problem.Detail);
-                    writer.WriteEndObject();
-                }
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        }
-        return bytes.ToArray();
+        writer.WriteStartObject();
+        WriteItems(writer, receipt, receipt.Items.Where(item => item.Message is not null));
+        writer.WriteStartArray("errors"u8);
+        foreach (var (index, item) in receipt.Items.Index())
+            if (item.Problem is { } problem)
+            {
+                writer.WriteStartObject();
+                writer.WriteNumber("index"u8, index);
+                writer.WriteString("message"u8, problem.Detail);
+                writer.WriteEndObject();
+            }
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    });
+
+    static void WriteItems(Utf8JsonWriter writer, SubmissionReceipt receipt, IEnumerable<SubmissionItem> items)
+    {
+        writer.WriteString("batch_id"u8, receipt.Batch?.ToString());
+        writer.WriteStartArray("data"u8);
+        foreach (var item in items)
+            WriteItem(writer, item);
+        writer.WriteEndArray();
     }
 
     static ReadOnlyMemory<byte> WriteDestinations(SubmissionReceipt receipt)
@@ -166,19 +155,6 @@ static class SendEndpoints
         writer.WriteEndObject();
     }
 
-    static SubmissionContext Context(
-        HttpContext context, string? key, byte[]? hash, Func<SubmissionReceipt, ReadOnlyMemory<byte>> answer) =>
-        new(context.Caller.Tenant, key, hash) { Answer = answer };
-
-    static Task AnswerAsync(
-        HttpContext context, SubmissionResult result, Func<SubmissionReceipt, ReadOnlyMemory<byte>> write, int status) => result switch
-        {
-            SubmissionResult.Accepted(var receipt) => WriteAsync(context, write(receipt), status),
-            SubmissionResult.Replayed(var answer) => WriteAsync(context, answer, status, replayed: true),
-            SubmissionResult.Refused(var problem) => ProblemWriter.WriteAsync(context, problem),
-            _ => throw new InvalidOperationException($"Unknown result {result.GetType().Name}."),
-        };
-
     static async Task WriteAsync(HttpContext context, ReadOnlyMemory<byte> body, int status, bool replayed = false)
     {
         var response = context.Response;
@@ -190,6 +166,11 @@ static class SendEndpoints
         await response.BodyWriter.WriteAsync(body);
     }
 }
+
+/// <summary>How one of the calls is read and answered.</summary>
+/// <param name="Name">Method and path: the same body is another request elsewhere.</param>
+/// <param name="Status">Of its success.</param>
+sealed record SendCall<T>(string Name, Shape<T> Shape, Func<SubmissionReceipt, ReadOnlyMemory<byte>> Write, int Status) where T : class;
 
 /// <summary>The caller's key of a request.</summary>
 static class IdempotencyKey

@@ -13,7 +13,7 @@ static class TransportEndpoints
     {
         // Transports serve every tenant, and what they last said may name anybody's address.
         app.MapGet("/transports", (Router router, CallbackAddresses callbacks) =>
-            Json(new TransportListAnswer([.. router.Table.Transports.Select(transport => Shape(transport, callbacks))])))
+            ApiJson.Answer(new TransportListAnswer([.. router.Table.Transports.Select(transport => Shape(transport, callbacks))])))
             .For(Access.Admin)
             .Answers<TransportListAnswer>(200).Says("listTransports", "How every transport is doing on this node.");
         app.MapGet("/transports/{name}", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
@@ -31,7 +31,7 @@ static class TransportEndpoints
             Change(router, callbacks, name, static t => t.Resume())).For(Access.Admin)
             .Answers<TransportAnswer>(200).Says("resumeTransport", "Ends its pause.", null, "not-found");
         app.MapGet("/routes", (Router router) =>
-            Json(
+            ApiJson.Answer(
                 new RouteListAnswer(
                     [.. router.Table.Routes.Select(
                         r => new RouteAnswer(r.Name, r.Settings.Strategy, [.. r.Transports.Select(t => t.Name)]))])))
@@ -44,7 +44,7 @@ static class TransportEndpoints
         if (router.Table.FindTransport(name) is not { } transport)
             return Absent;
         change(transport);
-        return Json(Shape(transport, callbacks));
+        return ApiJson.Answer(Shape(transport, callbacks));
     }
 
     static TransportAnswer Shape(Transport transport, CallbackAddresses callbacks)
@@ -64,8 +64,7 @@ static class TransportEndpoints
             Concurrency = status.Concurrency,
             Rate = status.Rate is { } rate ? new RateAnswer(rate.Count, rate.Per.TotalSeconds, rate.Burst) : null,
             Tries = status.Tries,
-            Outcomes = status.Outcomes.ToDictionary(
-                o => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(o.Key.ToString()), o => o.Value),
+            Outcomes = status.Outcomes.ToDictionary(o => ApiJson.Word(o.Key), o => o.Value),
             LastErrors = [.. status.LastErrors.Select(
                 e => new TransportErrorAnswer(e.At, e.Kind, e.Reply.Code == 0 ? null : e.Reply.Code, e.Reply.Enhanced, e.Reply.Text))],
             RefusedSenderDomains = status.RefusedSenderDomains,
@@ -82,6 +81,4 @@ static class TransportEndpoints
         { ThrottledUntil: not null } => "throttled",
         _ => "ok",
     };
-
-    static JsonHttpResult<T> Json<T>(T answer) => TypedResults.Json(answer, ApiJson.Written);
 }

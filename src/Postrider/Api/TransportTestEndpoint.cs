@@ -32,10 +32,8 @@ static class TransportTestEndpoint
         if (await probe.SendAsync(name, context.Caller.Tenant, request.From, request.To, ct) is not { } result)
             return new ProblemResult(ProblemCatalog.Make("not-found", "There is no such transport."));
         var (outcome, reply) = (result.Outcome, result.Outcome.Reply);
-        return TypedResults.Json(
-            new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text,
-                (long)result.Duration.TotalMilliseconds),
-            ApiJson.Written);
+        return ApiJson.Answer(new TransportTestAnswer(
+            name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text, (long)result.Duration.TotalMilliseconds));
     }
 
     static TestRequest? Read(JsonElement body, out Problem? problem)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using Postrider.Api;
 using Postrider.Messages;
@@ -24,7 +25,7 @@ sealed class ResendDialect : IDialect
     {
         if (call.Method != "POST")
             return new DialectReading.Answered(Refuse(ProblemCatalog.Make("method-not-allowed", "This call takes POST.")));
-        var body = new System.Buffers.ReadOnlySequence<byte>(call.Body);
+        var body = new ReadOnlySequence<byte>(call.Body);
         var isBatch = call.Path == "/emails/batch";
         var (submissions, problem) = isBatch ? ReadBatch(body) : ReadOne(body);
         if (submissions is null)
@@ -64,13 +65,13 @@ sealed class ResendDialect : IDialect
         return answer.WithRetryAfter(problem.RetryAfter);
     }
 
-    static (IReadOnlyList<DialectSubmission>?, Problem?) ReadOne(System.Buffers.ReadOnlySequence<byte> body)
+    static (IReadOnlyList<DialectSubmission>?, Problem?) ReadOne(ReadOnlySequence<byte> body)
     {
         var read = JsonBody.Parse<SubmissionRequest>(body, SendReader.Email, null);
         return (read.Value is { } request ? [new DialectSubmission(request)] : null, read.Problem);
     }
 
-    static (IReadOnlyList<DialectSubmission>?, Problem?) ReadBatch(System.Buffers.ReadOnlySequence<byte> body)
+    static (IReadOnlyList<DialectSubmission>?, Problem?) ReadBatch(ReadOnlySequence<byte> body)
     {
         var read = JsonBody.Parse<List<Submission.SubmissionEntry>>(body, SendReader.Batch, null);
         return (read.Value is { } entries
@@ -109,15 +110,10 @@ sealed class ResendDialect : IDialect
         });
     }
 
-    static DialectAnswer Json(int status, Action<Utf8JsonWriter> members)
+    static DialectAnswer Json(int status, Action<Utf8JsonWriter> members) => DialectAnswer.Json(status, ApiJson.Write(writer =>
     {
-        using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
-        {
-            writer.WriteStartObject();
-            members(writer);
-            writer.WriteEndObject();
-        }
-        return DialectAnswer.Json(status, bytes.ToArray());
-    }
+        writer.WriteStartObject();
+        members(writer);
+        writer.WriteEndObject();
+    }));
 }

@@ -31,10 +31,10 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clo
     /// <summary>Beyond it the oldest mail is forgotten.</summary>
     const int MaxMails = 10_000;
 
-    readonly ConcurrentQueue<VendorMail> _mails = new();
-    readonly ConcurrentDictionary<string, (string Hash, DialectAnswer Answer)> _answered = new();
     static readonly SubmissionOptions Options = new();
 
+    readonly ConcurrentQueue<VendorMail> _mails = new();
+    readonly ConcurrentDictionary<string, (string Hash, DialectAnswer Answer)> _answered = new();
     readonly SubmissionCheck _check = new(Options);
     readonly MessageIds _ids = new(clock);
     readonly Lock _rateLock = new();

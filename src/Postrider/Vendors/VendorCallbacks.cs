@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Http.Headers;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Providers.Mailgun;
@@ -129,7 +128,7 @@ sealed partial class VendorCallbacks : IDisposable
         Key = string.Create(CultureInfo.InvariantCulture, $"{mail.Id}-{recipient.N}-{kind}").ToLowerInvariant(),
         CarriedId = mail.CarriedId,
         ProviderId = mail.ProviderId,
-        Address = Written(recipient.Mailbox.Address),
+        Address = recipient.Mailbox.Address.ToAscii(),
         At = _clock.GetUtcNow(),
         Reply = kind switch
         {
@@ -138,8 +137,6 @@ sealed partial class VendorCallbacks : IDisposable
             _ => null,
         },
     };
-
-    static string Written(EmailAddress address) => address.ToAscii();
 
     [LoggerMessage(LogLevel.Warning, "A callback of {Vendor} was not taken ({Status})")]
     partial void LogNotTaken(string vendor, int status);

@@ -64,7 +64,7 @@ static class VendorControl
         });
     }
 
-    static ProblemResult NoSuchVendor(string name) => new ProblemResult(ProblemCatalog.Make("not-found", $"There is no vendor '{name}'."));
+    static ProblemResult NoSuchVendor(string name) => new(ProblemCatalog.Make("not-found", $"There is no vendor '{name}'."));
 
     static void WriteVendor(Utf8JsonWriter writer, SimulatedVendor vendor, DateTimeOffset now)
     {
@@ -111,11 +111,5 @@ static class VendorControl
         writer.WriteEndObject();
     }
 
-    static IResult Write(Action<Utf8JsonWriter> write)
-    {
-        using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes, ProblemWriter.Readable))
-            write(writer);
-        return Results.Bytes(bytes.ToArray(), "application/json");
-    }
+    static IResult Write(Action<Utf8JsonWriter> write) => Results.Bytes(ApiJson.Write(write), "application/json");
 }

@@ -78,7 +78,7 @@ static class VendorServer
             await tooLarge!.WriteAsync(context);
             return;
         }
-        var reaction = await vendor.TakeAsync(DialectCall.Read(context, path) with { Body = body }, context.RequestAborted);
+        var reaction = await vendor.TakeAsync(InboundCalls.Of(context, path) with { Body = body }, context.RequestAborted);
         if (reaction.Answer is not { } answer)
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         else if (reaction.IsCut)

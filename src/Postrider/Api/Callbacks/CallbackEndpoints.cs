@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Features;
 using Postrider.Feedback;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
@@ -22,9 +21,9 @@ sealed partial class CallbackEndpoints(
         if (vendor == CallbackAddresses.Dsn && addresses.IsDsn(secret))
             return await TakeReportAsync(context);
         if (addresses.Find(vendor, secret) is not { } transport)
-            return new ProblemResult(ProblemCatalog.Make("not-found", "There is nothing here."));
+            return ProblemResult.Absent;
         Problem? problem = null;
-        var call = await bodies.ReadBytesAsync<InboundCall?>(context, MaxBytes, body => Read(context, body), refusal =>
+        var call = await bodies.ReadBytesAsync<InboundCall?>(context, MaxBytes, body => InboundCalls.Of(context, context.Request.Path.Value ?? "") with { Body = body }, refusal =>
         {
             problem = refusal;
             return null;
@@ -86,18 +85,9 @@ sealed partial class CallbackEndpoints(
     }
 
     // Nothing in the body: who does not know the key learns nothing, and no provider reads it.
-    static EmptyAnswer Answered(int status) => new EmptyAnswer(status);
+    static EmptyAnswer Answered(int status) => new(status);
 
-    static InboundCall Read(HttpContext context, ReadOnlyMemory<byte> body) => new()
-    {
-        Method = context.Request.Method,
-        Path = context.Request.Path.Value ?? "",
-        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
-        Headers = [.. context.Request.Headers.SelectMany(
-            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
-        Body = body,
-    };
-
+    /// <summary>A status alone.</summary>
     sealed class EmptyAnswer(int status) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext)

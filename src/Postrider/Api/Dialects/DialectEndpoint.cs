@@ -23,7 +23,7 @@ sealed class DialectEndpoint(
             await ProblemWriter.WriteAsync(context, SubmissionProblems.Draining);
             return;
         }
-        var call = DialectCall.Read(context, path);
+        var call = InboundCalls.Of(context, path);
         var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(dialect, call) : (null, DialectProblems.NoSuchCall);
         var answer = caller is null ? dialect.Refuse(problem!) : await AnswerAsync(context, dialect, call, caller);
         await answer.WriteAsync(context);
@@ -139,9 +139,11 @@ sealed class DialectEndpoint(
         return hash.GetHashAndReset();
     }
 
+    /// <summary>Who calls.</summary>
     /// <param name="Secret">Null where the key itself was presented.</param>
     sealed record Caller(Principal Principal, string? Secret);
 
+    /// <summary>What a call was read as.</summary>
     /// <param name="Hash">Empty where the call has no key for repetitions.</param>
     readonly record struct Parsed(DialectReading Reading, byte[] Hash);
 }

@@ -1,22 +1,10 @@
-using Microsoft.AspNetCore.Http.Features;
 using Postrider.Providers;
 
 namespace Postrider.Api.Dialects;
 
 /// <summary>A request that speaks a vendor's API: what goes wrong with it is told in that vendor's shape.</summary>
 /// <param name="Path">Without a prefix of ours.</param>
-sealed record DialectCall(IDialect Dialect, string Path)
-{
-    /// <summary>The request without its body.</summary>
-    public static InboundCall Read(HttpContext context, string path) => new()
-    {
-        Method = context.Request.Method,
-        Path = path,
-        Target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget,
-        Headers = [.. context.Request.Headers.SelectMany(
-            header => header.Value, (header, value) => KeyValuePair.Create(header.Key, value ?? ""))],
-    };
-}
+sealed record DialectCall(IDialect Dialect, string Path);
 
 /// <summary>Finds the requests that speak a vendor's API: at the root, where the vendors' paths do not clash, or below the vendor's name
 /// (<c>/sendgrid/v3/mail/send</c>). SDKs double slashes when their base address ends in one, so runs of them count as one.</summary>
