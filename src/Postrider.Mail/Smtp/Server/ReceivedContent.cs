@@ -15,6 +15,9 @@ sealed class ContentMemory(long limit)
         return false;
     }
 
+    /// <summary>Takes what is there in any case.</summary>
+    public void Hold(long octets) => Interlocked.Add(ref _used, octets);
+
     public void Return(long octets) => Interlocked.Add(ref _used, -octets);
 }
 
@@ -28,6 +31,7 @@ sealed class ReceivedContent(ContentMemory memory, long limit) : IBufferWriter<b
 
     byte[] _buffer = [];
     int _length;
+    int _detached;
 
     /// <summary>Why it discards; <see langword="null"/>: it keeps.</summary>
     public SmtpReply? Refusal { get; private set; }
@@ -45,6 +49,17 @@ sealed class ReceivedContent(ContentMemory memory, long limit) : IBufferWriter<b
         Refusal = why;
         Release();
         _buffer = ArrayPool<byte>.Shared.Rent(ScratchOctets);
+    }
+
+    /// <summary>What was received, on its own: the pooled memory is for the next one. It counts as held until this is disposed, for as
+    /// long it is in memory: a store that is slow must not fill it with what waits.</summary>
+    public byte[] Detach()
+    {
+        var octets = Octets.ToArray();
+        Release();
+        _detached = octets.Length;
+        memory.Hold(_detached);
+        return octets;
     }
 
     public void Advance(int count)
@@ -76,7 +91,8 @@ sealed class ReceivedContent(ContentMemory memory, long limit) : IBufferWriter<b
             Release();
         else
             ArrayPool<byte>.Shared.Return(_buffer);
-        (_buffer, _length) = ([], 0);
+        memory.Return(_detached);
+        (_buffer, _length, _detached) = ([], 0, 0);
         Refusal ??= SmtpReplies.NoMemory;
     }
 

@@ -233,9 +233,7 @@ sealed partial class SmtpServerSession
         var reply = content.Refusal ?? FaultOf(decoder.Fault) ?? FaultOfHeader(content.Octets);
         if (reply is null)
         {
-            var received = new SmtpReceivedMail { From = _mail!, Recipients = [.. _recipients], Content = content.Octets.ToArray() };
-            // It is whole and on its own now: the pooled memory is for the next one.
-            content.Dispose();
+            var received = new SmtpReceivedMail { From = _mail!, Recipients = [.. _recipients], Content = content.Detach() };
             reply = await handler.ReceiveAsync(received, cut);
         }
         if (reply is { IsPositive: true })

@@ -1,4 +1,5 @@
 using System.Text;
+using Postrider.Mail.Smtp;
 using Postrider.Testing;
 using Xunit;
 
@@ -173,6 +174,36 @@ public sealed class SmtpServerLimitTests
         Assert.StartsWith("250", await first.AskAsync("."));
         await second.AskAsync("MAIL FROM:<a@from.test>\r\nRCPT TO:<b@to.test>\r\nDATA\r\n", 3);
         Assert.StartsWith("250", await second.AskAsync("small\r\n."));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_waits_for_a_slow_store_is_in_memory_still(bool chunked)
+    {
+        await using var server = KeepingServer.Start(KeepingServer.Options with { MaxContentMemoryBytes = 60_000 });
+        var stored = new TaskCompletionSource();
+        var arrived = new TaskCompletionSource();
+        server.Receive = async _ =>
+        {
+            arrived.TrySetResult();
+            await stored.Task;
+            return new SmtpReply(250, "2.0.0", "queued");
+        };
+        var large = string.Concat(Enumerable.Repeat(new string('b', 98) + "\r\n", 300));
+        await using var first = await server.InTransactionAsync();
+        if (!chunked)
+            await first.AskAsync("DATA");
+        await first.SayAsync(chunked ? $"BDAT {large.Length} LAST\r\n{large}" : large + ".\r\n");
+        await arrived.Task;
+        await using var second = await server.InTransactionAsync();
+        await second.AskAsync("DATA");
+
+        Assert.StartsWith("452 4.3.1", await second.AskAsync(large + "."));
+        stored.SetResult();
+        Assert.StartsWith("250", await first.ReadAsync());
+        await second.AskAsync("MAIL FROM:<a@from.test>\r\nRCPT TO:<b@to.test>\r\nDATA\r\n", 3);
+        Assert.StartsWith("250", await second.AskAsync(large + "."));
     }
 
     [Theory]
