@@ -60,6 +60,7 @@ const checks = {
   'resend /emails': at(`resend-emails#/paths/~1emails/post/${json}`),
   'resend /emails/batch': at(`resend-emails#/paths/~1emails~1batch/post/${json}`),
   'mailgun /v3/mg.example.com/messages.mime': at('mailgun-messages#/components/schemas/POST-v3-domain_name-messages-mime-multipart-form-data-RequestBody'),
+  'mailgun /v3/mg.example.com/messages': at('mailgun-messages#/components/schemas/POST-v3-domain_name-messages-multipart-form-data-RequestBody'),
   'ses /v2/email/outbound-emails': ajv.compile(smithy(JSON.parse(read('sesv2-send.smithy.json')))),
 };
 

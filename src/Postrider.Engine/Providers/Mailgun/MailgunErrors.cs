@@ -36,6 +36,15 @@ static partial class MailgunErrors
     /// <summary>Whether a call for several recipients was refused for one of them, whom Mailgun does not name.</summary>
     public static bool IsAboutRecipients(Outcome outcome) => outcome.Kind == OutcomeKind.Rejected && IsAboutRecipients(outcome.Reply.Text);
 
+    /// <summary>Whether a call for several messages may have been refused for the sake of one of them, or for being one call: alone each of
+    /// them may be taken.</summary>
+    public static bool MayBeOfOne(Outcome outcome) => outcome.Kind switch
+    {
+        OutcomeKind.Rejected or OutcomeKind.Unfit => true,
+        OutcomeKind.Refused => outcome.Scope == OutcomeScope.Recipient,
+        OutcomeKind.Accepted or OutcomeKind.Deferred or OutcomeKind.Throttled or OutcomeKind.Unreachable or OutcomeKind.Unknown => false,
+    };
+
     static Outcome OfRequest(VendorAnswer answer, string words, bool isAlone)
     {
         if (Has(words, "authorized recipients") || Has(words, "test purposes"))

@@ -31,7 +31,7 @@ static partial class MailgunSubmissions
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>What Mailgun itself does, with which we have nothing to do: its own way of naming variables.</summary>
-    const string VariablesHeader = "X-Mailgun-Variables";
+    const string VariablesHeader = MailgunForm.VariablesHeader;
 
     /// <summary>Whether a field counts among the options, whose size is limited.</summary>
     public static bool IsOption(string name) => name.Length > 2 && name[1] == ':' && name[0] is 'o' or 'h' or 'v' or 't';

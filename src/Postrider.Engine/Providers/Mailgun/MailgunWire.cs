@@ -12,6 +12,7 @@ sealed record MailgunAnswer(string? Id, string? Message);
     PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     NumberHandling = JsonNumberHandling.Strict)]
 [JsonSerializable(typeof(MailgunAnswer))]
+[JsonSerializable(typeof(Dictionary<string, Dictionary<string, string>>))]
 sealed partial class MailgunJson : JsonSerializerContext
 {
     /// <summary>With the angle brackets of ids as they are.</summary>

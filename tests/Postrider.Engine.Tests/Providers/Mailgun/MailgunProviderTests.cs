@@ -145,11 +145,11 @@ public sealed class MailgunProviderTests
         Assert.Single(factory.Check(good with { Host = "" }));
     }
 
-    internal static IProvider ProviderAt(HttpStub stub) =>
-        new MailgunProviderFactory(TimeProvider.System).Create(Vendors.Settings("mailgun", stub) with { Host = "mg.test" });
+    internal static IProvider ProviderAt(HttpStub stub, params (string Name, string Value)[] options) =>
+        new MailgunProviderFactory(TimeProvider.System).Create(Vendors.Settings("mailgun", stub, options: options) with { Host = "mg.test" });
 
     /// <summary>The parts of a form, cut at the boundary that the content type names (RFC 7578); bytes as Latin-1.</summary>
-    static List<(string Head, string Name, string Value)> Parts(HttpCall call)
+    internal static List<(string Head, string Name, string Value)> Parts(HttpCall call)
     {
         var boundary = call.Header("Content-Type")!.Split("boundary=")[1].Trim('"');
         var pieces = ("\r\n" + Encoding.Latin1.GetString(call.Body)).Split($"\r\n--{boundary}");
