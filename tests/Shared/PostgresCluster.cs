@@ -24,13 +24,15 @@ public sealed class PostgresCluster
         _durable = durable;
         _binaries = Path.GetDirectoryName(Requires.Program("initdb", Installed()))!;
         Requires.That(!Environment.IsPrivilegedProcess || File.Exists("/usr/bin/setpriv"), "setpriv is not installed");
+        Requires.That(File.Exists("/usr/bin/setsid"), "setsid is not installed");
         if (Environment.IsPrivilegedProcess)
             Run("chown", "postgres", _folder.FullName);
         RunAsServer("initdb", "-D", Data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
         Start();
-        // Whatever ends the tests, the watcher sees it and ends the server.
-        _watcher = Process.Start(AsServer("/bin/sh", "-c", $"while [ -d /proc/{Environment.ProcessId} ] || kill -0 {Environment.ProcessId} 2>/dev/null; do sleep 0.5; done; "
-            + $"'{_binaries}/pg_ctl' -D '{Data}' -m immediate stop >/dev/null 2>&1; rm -rf '{Data}'"))!;
+        // Whatever ends the tests, and their whole process group, the watcher sees it and ends the server.
+        _watcher = Process.Start(AsServer("/usr/bin/setsid", "/bin/sh", "-c",
+            $"while [ -d /proc/{Environment.ProcessId} ] || kill -0 {Environment.ProcessId} 2>/dev/null; do sleep 0.5; done; "
+            + $"'{_binaries}/pg_ctl' -D '{Data}' -m immediate stop >/dev/null 2>&1; rm -rf '{_folder.FullName}'"))!;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Remove();
     }
 
@@ -73,8 +75,12 @@ public sealed class PostgresCluster
     /// <summary>Starts the server and waits until it answers.</summary>
     public void Start()
     {
-        string[] settings = [$"unix_socket_directories={_folder.FullName}", "listen_addresses=", "max_connections=300", "shared_buffers=64MB",
-            _durable ? "fsync=on" : "fsync=off", "max_wal_size=512MB", "log_min_messages=fatal", "autovacuum_naptime=10s"];
+        string[] settings =
+        [
+            $"unix_socket_directories={_folder.FullName}", "listen_addresses=", "max_connections=300", "shared_buffers=64MB",
+            _durable ? "fsync=on" : "fsync=off", "max_wal_size=512MB", "log_min_messages=fatal",
+            "autovacuum_naptime=10s",
+        ];
         RunAsServer("pg_ctl", "-D", Data, "-l", Path.Combine(_folder.FullName, "log"), "-w", "-t", "60", "-o",
             string.Join(' ', settings.Select(s => $"-c {s}")), "start");
     }

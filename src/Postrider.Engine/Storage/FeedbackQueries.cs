@@ -42,7 +42,8 @@ static class FeedbackQueries
             SELECT id, reason, at, report FROM feedback_quarantine WHERE id < @before ORDER BY id DESC LIMIT @limit
             """, new { before, limit = limit + 1 }).AsList();
         var counts = connection.Query<(int State, long Sum)>(
-            "SELECT state, CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope GROUP BY state", new { scope = Reporting.QuarantineScope })
+            "SELECT state, CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope GROUP BY state",
+            new { scope = Reporting.QuarantineScope })
             .Where(c => c.State >= Reporting.FirstQuarantineState)
             .ToDictionary(c => (QuarantineReason)(c.State - Reporting.FirstQuarantineState), c => c.Sum);
         return new QuarantinePage(

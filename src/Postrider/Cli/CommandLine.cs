@@ -69,6 +69,7 @@ static class CommandLine
             TransportsCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
+            MigrateCommand.Make(screen, input),
             VendorsCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };

@@ -12,7 +12,7 @@ static class Banner
         var options = configuration.Get<PostriderOptions>();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         return Write(
-            [.. addresses.Select(ForClients)], Path.GetFullPath(ServerBuilder.StorePath(options)),
+            [.. addresses.Select(ForClients)], Stores.Place(options),
             app.Services.GetRequiredService<FirstKey>().Text, app.Services.GetService<SmtpListener>()?.Addresses ?? [],
             [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
             hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"));

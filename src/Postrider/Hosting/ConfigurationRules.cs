@@ -90,10 +90,8 @@ static class ConfigurationRules
 
     static void JudgeStore(LoadedConfiguration configuration, PostriderOptions options)
     {
-        if (options.Store.Length > 0 && !options.Store.StartsWith("sqlite:", StringComparison.OrdinalIgnoreCase))
-            configuration.Fault(nameof(options.Store), "must be sqlite:PATH");
-        else if (options.Store.Length == "sqlite:".Length)
-            configuration.Fault(nameof(options.Store), "has no path: write sqlite:data/postrider.db");
+        if (Stores.Fault(options.Store) is { } fault)
+            configuration.Fault(nameof(options.Store), fault);
     }
 }
 

@@ -6,7 +6,8 @@ namespace Postrider.Hosting;
 /// <remarks>Lists are separated by white space (in the file also as arrays); the parts that read them check them.</remarks>
 public sealed class PostriderOptions
 {
-    /// <summary>Where everything is kept: <c>sqlite:PATH</c>. Default: <c>postrider.db</c> in the data folder.</summary>
+    /// <summary>Where everything is kept: <c>sqlite:PATH</c>, or <c>postgres://user:password@host/database</c> for several nodes.
+    /// Default: <c>postrider.db</c> in the data folder.</summary>
     public string Store { get; set; } = "";
 
     /// <summary>Addresses to listen on, <c>http://host:port</c> or <c>https://host:port</c>; port 0 takes a free one.</summary>

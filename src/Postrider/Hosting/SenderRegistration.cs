@@ -1,7 +1,7 @@
 using Postrider.Mail.Dns;
 using Postrider.Providers;
 using Postrider.Senders;
-using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Hosting;
 
@@ -12,7 +12,7 @@ static class SenderRegistration
 
     public static void AddSenders(this IServiceCollection services)
     {
-        services.AddSingleton<ISenderStore, SqliteSenderStore>();
+        services.AddSingleton<ISenderStore, SenderTables>();
         services.AddSingleton<SenderKeys>();
         services.AddSingleton(sp =>
         {

@@ -6,13 +6,11 @@ using Postrider.Api;
 using Postrider.Delivery;
 using Postrider.Feedback;
 using Postrider.Messages;
-using Postrider.Providers.Capture;
 using Postrider.Providers.Smtp;
 using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Senders;
 using Postrider.Storage;
-using Postrider.Storage.Sqlite;
 using Postrider.Submission;
 using Postrider.Tenants;
 
@@ -96,23 +94,12 @@ static class ServerBuilder
 
     static void AddEngine(IServiceCollection services, PostriderOptions options, Role roles)
     {
-        services.AddSingleton(sp => SqliteStore.Open(
-            StorePath(options), sp.GetRequiredService<StorageOptions>(), sp.GetRequiredService<TimeProvider>(),
-            sp.GetRequiredService<ILogger<SqliteStore>>()));
-        services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<SqliteStore>());
-        services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<SqliteStore>());
-        services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<SqliteStore>());
-        services.AddSingleton<IKeyStore, SqliteKeyStore>();
-        services.AddSingleton<IInbox, SqliteInbox>();
-        services.AddSingleton<IPauseStore, SqlitePauseStore>();
-        services.AddSingleton(sp =>
-            MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
+        Stores.Add(services, options);
         services.AddSingleton<Sealer>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Tokens>();
         services.AddSingleton<Authenticator>();
         services.AddHostedService<KeyUseRecorder>();
-        services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<HeldMail>();
         services.AddHostedService(sp => sp.GetRequiredService<HeldMail>());
         services.AddSingleton(sp => new Submitter(
@@ -128,12 +115,6 @@ static class ServerBuilder
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();
-        services.AddSingleton(sp =>
-        {
-            var store = sp.GetRequiredService<SqliteStore>();
-            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(),
-                () => store.Health.Fault is not null ? "storage" : store.IsLow ? "storage-low" : null);
-        });
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
         services.AddPostriderFeedback(roles.HasFlag(Role.Worker) ? static sp => sp.GetRequiredService<TransportSearch>().FindAsync : null);
@@ -189,16 +170,8 @@ static class ServerBuilder
     static async Task PrepareAsync(WebApplication app)
     {
         var services = app.Services;
-        var store = services.GetRequiredService<SqliteStore>();
-        var stop = services.GetRequiredService<StopReason>();
-        store.Health.Failed.Register(() =>
-        {
-            stop.Set(ExitCodes.Storage);
-            app.Lifetime.StopApplication();
-        });
+        await Stores.OpenAsync(app);
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Submitter>().StopAccepting);
-        if (store.NewestAtStart is { } newest)
-            services.GetRequiredService<MessageIds>().ContinueAfter(newest);
         await services.GetRequiredService<MasterKey>()
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
         await services.GetRequiredService<SenderDomains>().LoadAsync(CancellationToken.None);
@@ -206,7 +179,4 @@ static class ServerBuilder
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
         services.GetRequiredService<FirstKey>().Text = made;
     }
-
-    internal static string StorePath(PostriderOptions options) =>
-        options.Store.Length == 0 ? Path.Combine(options.Data, "postrider.db") : options.Store["sqlite:".Length..];
 }

@@ -1,7 +1,7 @@
 using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Providers.Capture;
-using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
 using Postrider.Testing;
 using Xunit;
 
@@ -11,7 +11,17 @@ public sealed class SqliteInboxTests : InboxContract
 {
     readonly SqliteUnderTest _under = new(new ManualClock());
 
-    protected override IInbox Inbox => new SqliteInbox(_under.Sqlite);
+    protected override IInbox Inbox => new InboxTable(_under.Sqlite);
+    protected override Task ReopenAsync() => _under.ReopenAsync();
+    public override ValueTask DisposeAsync() => _under.DisposeAsync();
+}
+
+public sealed class PostgresInboxTests : InboxContract, IAsyncLifetime
+{
+    PostgresUnderTest _under = null!;
+
+    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
+    protected override IInbox Inbox => new InboxTable(_under.Postgres);
     protected override Task ReopenAsync() => _under.ReopenAsync();
     public override ValueTask DisposeAsync() => _under.DisposeAsync();
 }

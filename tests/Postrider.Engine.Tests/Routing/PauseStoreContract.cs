@@ -1,7 +1,7 @@
 using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Routing;
-using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
 using Postrider.Testing;
 using Xunit;
 
@@ -11,7 +11,17 @@ public sealed class SqlitePauseStoreTests : PauseStoreContract
 {
     readonly SqliteUnderTest _under = new(new ManualClock());
 
-    protected override IPauseStore Store => new SqlitePauseStore(_under.Sqlite);
+    protected override IPauseStore Store => new PauseTable(_under.Sqlite);
+    protected override Task ReopenAsync() => _under.ReopenAsync();
+    public override ValueTask DisposeAsync() => _under.DisposeAsync();
+}
+
+public sealed class PostgresPauseStoreTests : PauseStoreContract, IAsyncLifetime
+{
+    PostgresUnderTest _under = null!;
+
+    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
+    protected override IPauseStore Store => new PauseTable(_under.Postgres);
     protected override Task ReopenAsync() => _under.ReopenAsync();
     public override ValueTask DisposeAsync() => _under.DisposeAsync();
 }

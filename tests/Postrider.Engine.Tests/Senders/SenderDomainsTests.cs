@@ -6,7 +6,7 @@ using Postrider.Mail.Dkim;
 using Postrider.Mail.Dns;
 using Postrider.Messages;
 using Postrider.Senders;
-using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
 using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
@@ -162,7 +162,7 @@ public sealed class SenderDomainsTests : IAsyncDisposable
         Assert.False(IsPrivateKey(domain.Keys[0].SealedPrivateKey.Span));
 
         // Somebody with access to the database puts the sealed key elsewhere.
-        await new SqliteSenderStore(_under.Sqlite).ReplaceAsync(new StoredSenderDomain(
+        await new SenderTables(_under.Sqlite).ReplaceAsync(new StoredSenderDomain(
             other with { Keys = [other.Keys[0] with { SealedPrivateKey = domain.Keys[0].SealedPrivateKey }] }, 0), default);
         var fault = await Assert.ThrowsAsync<MasterKeyException>(() => OpenAsync());
         Assert.Contains("s1 of example.org", fault.Message, StringComparison.Ordinal);
@@ -235,7 +235,7 @@ public sealed class SenderDomainsTests : IAsyncDisposable
         var sealer = new Sealer(MasterKey.Parse(Convert.ToBase64String(new byte[32]), "test"), Entropy.System);
         var resolver = new DnsResolver([_dns.Address], TimeProvider.System, bytes => RandomNumberGenerator.Fill(bytes.Span));
         var domains = new SenderDomains(
-            new SqliteSenderStore(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock),
+            new SenderTables(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock),
             _clock, new SenderOptions { RequireVerifiedSenders = require, MaxSenderDomains = most });
         await domains.LoadAsync(default);
         return domains;

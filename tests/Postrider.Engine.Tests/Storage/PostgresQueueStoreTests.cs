@@ -6,6 +6,7 @@ using Postrider.Feedback;
 using Postrider.Queue;
 using Postrider.Storage.Postgres;
 using Postrider.Testing;
+using Xunit;
 
 namespace Postrider.Engine.Tests.Storage;
 
@@ -47,8 +48,27 @@ sealed class PostgresUnderTest : IStoreUnderTest
 
     static PostgresDsn Parse(string database) => PostgresDsn.TryParse(PostgresCluster.Shared.Dsn(database), out _)!;
 
-    public Task<PostgresStore> OpenStoreAsync(string name = "here") => PostgresStore.OpenAsync(
-        Parse(_database), new NodeCard(name, "localhost", "", "all", "test"), _clock, NullLogger<PostgresStore>.Instance, default);
+    public Task<PostgresStore> OpenStoreAsync(string name = "here") => OpenStoreAsync(Parse(_database), _clock, name);
+
+    public static Task<PostgresStore> OpenStoreAsync(PostgresDsn dsn, TimeProvider clock, string name = "here") => PostgresStore.OpenAsync(
+        dsn, new NodeCard(name, "localhost", "", "all", "test"), clock, NullLogger<PostgresStore>.Instance, default);
+
+    /// <summary>Ends every session on the database, as a restarted server or a firewall does.</summary>
+    public void CutConnections() => Administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{0}'");
+
+    /// <param name="sql">{0}: the database.</param>
+    public void Administer(string sql) => PostgresCluster.Shared.Execute(sql.Replace("{0}", _database, StringComparison.Ordinal));
+
+    public async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(60));
+            _clock.Advance(TimeSpan.FromMilliseconds(60));
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
 
     public async Task ReopenAsync()
     {

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Storage;
+using Postrider.Storage.Postgres;
 using Postrider.Storage.Sqlite;
 using Postrider.Tenants;
 using Postrider.Testing;
@@ -115,6 +117,16 @@ public abstract class KeyStoreContract
 public sealed class MemoryKeyStoreTests : KeyStoreContract
 {
     private protected override IKeyStore Store { get; } = new MemoryKeyStore();
+}
+
+public sealed class PostgresKeyStoreTests : KeyStoreContract, IAsyncLifetime
+{
+    PostgresUnderTest _under = null!;
+
+    private protected override IKeyStore Store => new PostgresKeyStore(_under.Postgres);
+
+    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
+    public ValueTask DisposeAsync() => _under.DisposeAsync();
 }
 
 public sealed class SqliteKeyStoreTests : KeyStoreContract, IAsyncDisposable

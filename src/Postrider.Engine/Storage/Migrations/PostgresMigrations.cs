@@ -52,14 +52,15 @@ static class PostgresMigrations
 
         CREATE TABLE tagged (hash bigint NOT NULL, message bigint NOT NULL, PRIMARY KEY (hash, message));
 
-        -- One row per envelope that still has work: small, and all of it changes all the time. So it is vacuumed by number of dead rows, not
-        -- by share, and without pauses.
+        -- One row per envelope that still has work: small, and all of it changes all the time. So it is vacuumed by number of dead rows,
+        -- not by share, and without pauses.
         CREATE TABLE queue (
             message bigint NOT NULL, due bigint NOT NULL, expires bigint NOT NULL, incarnation bigint, n integer NOT NULL,
             tenant integer NOT NULL, node integer, claim integer NOT NULL, recipients integer NOT NULL, tries integer NOT NULL,
             deferrals integer NOT NULL, rounds integer NOT NULL, suspect integer NOT NULL, generation integer NOT NULL,
-            stream smallint NOT NULL, gate smallint NOT NULL, state smallint NOT NULL, wait smallint NOT NULL, on_ambiguous smallint NOT NULL,
-            phase boolean NOT NULL, cancelled boolean NOT NULL, route text COLLATE "C" NOT NULL, ordering_key text COLLATE "C", history bytea,
+            stream smallint NOT NULL, gate smallint NOT NULL, state smallint NOT NULL, wait smallint NOT NULL,
+            on_ambiguous smallint NOT NULL, phase boolean NOT NULL, cancelled boolean NOT NULL, route text COLLATE "C" NOT NULL,
+            ordering_key text COLLATE "C", history bytea,
             PRIMARY KEY (message, n)) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
                 autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000,
                 autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000);

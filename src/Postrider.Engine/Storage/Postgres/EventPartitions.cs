@@ -24,12 +24,10 @@ static class EventPartitions
         for (var day = today; day <= today.AddDays(DaysAhead); day = day.AddDays(1))
         {
             var name = $"events_{day.ToString("yyyyMMdd", CultureInfo.InvariantCulture)}";
-            await using (var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection) { Parameters = { Sql.Text(name) } })
-            {
-                if ((bool)(await exists.ExecuteScalarAsync(ct))!)
-                    continue;
-            }
-            await MakeAsync(connection, name, day, ct);
+            await using var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection);
+            exists.Parameters.Add(Sql.Text(name));
+            if (await exists.ExecuteScalarAsync(ct) is false)
+                await MakeAsync(connection, name, day, ct);
         }
     }
 

@@ -37,13 +37,15 @@ sealed class FeedbackRows(PostgresSession session) : IFeedbackTables
     public void See(long message, long key)
     {
         if (_seen.Add((message, key)))
-            session.Later("INSERT INTO feedback_seen (message, key) VALUES ($1, $2) ON CONFLICT DO NOTHING", Sql.Long(message), Sql.Long(key));
+            session.Later("INSERT INTO feedback_seen (message, key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                Sql.Long(message), Sql.Long(key));
     }
 
     public bool HasSeen(long message, int count)
     {
         var has = false;
-        session.Ask("SELECT 1 FROM feedback_seen WHERE message = $1 LIMIT 1 OFFSET $2", _ => has = true, Sql.Long(message), Sql.Int(count - 1));
+        session.Ask("SELECT 1 FROM feedback_seen WHERE message = $1 LIMIT 1 OFFSET $2", _ => has = true,
+            Sql.Long(message), Sql.Int(count - 1));
         return has;
     }
 

@@ -10,7 +10,15 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
 {
     public const string HeadColumns = "m.id, m.tenant, m.stream, m.batch, m.route, m.expires, m.on_ambiguous, m.ordering_key";
     const string SelectHeads = $"SELECT {HeadColumns} FROM messages m WHERE m.id = ANY($1)";
-    const string SelectRecipients = "SELECT message, n, envelope, address, state, tries, generation, held FROM recipients WHERE message = ANY($1)";
+    const string SelectRecipients =
+        "SELECT message, n, envelope, address, state, tries, generation, held FROM recipients WHERE message = ANY($1)";
+
+    public const string UpdateRecipients = """
+        UPDATE recipients r SET envelope = c.envelope, tries = c.tries, generation = c.generation, state = c.state, held = c.held,
+            updated = c.updated
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS c (message, n, envelope, tries, generation, state, held, updated)
+        WHERE r.message = c.message AND r.n = c.n
+        """;
 
     /// <summary>A recipient as it will be, and the state in which the table has it.</summary>
     readonly record struct Changed(RecipientRow Row, RecipientState Stored, long Updated);
@@ -54,11 +62,11 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
         _new.Tenant.Add(of.Tenant);
         _new.Stream.Add((short)message.Stream);
         _new.Batch.Add(of.Batch?.Id);
-        _new.Route.Add(Sql.Storable(message.RouteName));
+        _new.Route.Add(StoredText.Storable(message.RouteName));
         _new.SendAt.Add(message.SendAt);
         _new.Expires.Add(message.Expires);
         _new.Policy.Add((short)message.OnAmbiguous);
-        _new.Ordering.Add(Sql.Storable(message.OrderingKeyText));
+        _new.Ordering.Add(StoredText.Storable(message.OrderingKeyText));
         _new.Sender.Add(Text(fields, message.Sender));
         _new.Subject.Add(Text(fields, message.Subject));
         _new.Tags.Add(Text(fields, message.Tags));
@@ -82,7 +90,7 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
     }
 
     static string? Text(FieldWriter fields, Slice? slice) =>
-        slice is { } there ? Sql.Storable(Encoding.UTF8.GetString(fields[there])) : null;
+        slice is { } there ? StoredText.Storable(Encoding.UTF8.GetString(fields[there])) : null;
 
     static byte[]? Bytes(FieldWriter fields, Slice? slice) => slice is { } there ? fields[there].ToArray() : null;
 
@@ -247,13 +255,8 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
             reached.Add(row.State, message, n);
         }
         _changed.Clear();
-        trip.Add("""
-            UPDATE recipients r SET envelope = c.envelope, tries = c.tries, generation = c.generation, state = c.state, held = c.held,
-                updated = c.updated
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS c (message, n, envelope, tries, generation, state, held, updated)
-            WHERE r.message = c.message AND r.n = c.n
-            """, Sql.Longs(messages), Sql.Ints(numbers), Sql.Ints(envelopes), Sql.Ints(tries), Sql.Ints(generations), Sql.Shorts(states),
-            Sql.Shorts(held), Sql.Longs(updated));
+        trip.Add(UpdateRecipients, Sql.Longs(messages), Sql.Ints(numbers), Sql.Ints(envelopes), Sql.Ints(tries), Sql.Ints(generations),
+            Sql.Shorts(states), Sql.Shorts(held), Sql.Longs(updated));
         left.Delete(trip);
         reached.Insert(trip);
     }

@@ -31,7 +31,7 @@ sealed class PostgresDatabase : IAsyncDisposable
         var tables = Math.Max(2, (dsn.Connections - Held) / 4);
         var readers = dsn.Connections - Held - tables;
         ReadersAtOnce = Math.Max(1, readers / 2);
-        Writers = Source(Writing, Held);
+        Writers = Source(Writing, Held + 1);
         Tables = Source($"{Common} -c statement_timeout=30s", tables);
         Readers = Source($"{Common} -c statement_timeout=5s -c default_transaction_read_only=on", readers);
     }
@@ -134,10 +134,9 @@ sealed class PostgresDatabase : IAsyncDisposable
         {
             await using var transaction = await connection.BeginTransactionAsync(ct);
             await RunAsync(connection, migration.Sql, ct);
-            await using var note = new NpgsqlCommand("INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)", connection)
-            {
-                Parameters = { Sql.Int(migration.Version), Sql.Text(migration.Name), Sql.Long(now) },
-            };
+            await using var note = new NpgsqlCommand(
+                "INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)", connection);
+            note.Parameters.AddRange((NpgsqlParameter[])[Sql.Int(migration.Version), Sql.Text(migration.Name), Sql.Long(now)]);
             await note.ExecuteNonQueryAsync(ct);
             await transaction.CommitAsync(ct);
         }

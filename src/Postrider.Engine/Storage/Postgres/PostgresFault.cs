@@ -41,7 +41,8 @@ static class PostgresFault
     {
         FaultKind.DiskFull => new StoreUnavailableException(
             "The disk of the database server is full: nothing was stored. Free some space; it goes on when there is enough.", error),
-        FaultKind.Away => new StoreUnavailableException($"The database is away: {Words(error)}", error, commitIsOut && MayHaveCommitted(error)),
+        FaultKind.Away => new StoreUnavailableException(
+            $"The database is away: {Words(error)}", error, commitIsOut && MayHaveCommitted(error)),
         FaultKind.Work or FaultKind.Storage => IsCollision(error)
             ? new StoreUnavailableException("The database is busy with the same rows: nothing was stored.", error)
             : error,
@@ -58,7 +59,8 @@ static class PostgresFault
             "the server has no connection free. Raise max_connections there, or lower connections= in POSTRIDER_STORE.",
         PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction } =>
             "the server is read-only, a standby. Name all hosts in POSTRIDER_STORE: the primary among them is found.",
-        PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or "28000" } fault => $"{fault.MessageText}. Check user and password.",
+        PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or "28000" } fault =>
+            $"{fault.MessageText}. Check user and password.",
         PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } fault => $"{fault.MessageText}. Make it with: createdb NAME",
         PostgresException fault => $"{fault.MessageText} ({fault.SqlState})",
         _ => error.InnerException is { } inner ? $"{error.Message} ({inner.Message})" : error.Message,

@@ -113,7 +113,8 @@ sealed class PostgresSession : IWriteSession
     public void Later(string sql, params ReadOnlySpan<NpgsqlParameter> parameters) => _next.Add(sql, parameters);
 
     /// <summary>Holds an ordering key until the transaction ends.</summary>
-    public void Lock(int tenant, string orderingKey) => _next.Read("SELECT pg_advisory_xact_lock($1)", _ => { }, Sql.Long(LockOf(tenant, orderingKey)));
+    public void Lock(int tenant, string orderingKey) =>
+        _next.Read("SELECT pg_advisory_xact_lock($1)", _ => { }, Sql.Long(LockOf(tenant, orderingKey)));
 
     /// <summary>Writes what was collected, and commits.</summary>
     public void Commit()
@@ -184,5 +185,6 @@ sealed class PostgresSession : IWriteSession
             Sql.Longs(rows.ConvertAll(r => r.Delta)), Sql.Int(_writer));
     }
 
-    static long LockOf(int tenant, string orderingKey) => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"ordering {tenant} {orderingKey}")));
+    static long LockOf(int tenant, string orderingKey) =>
+        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"ordering {tenant} {orderingKey}")));
 }

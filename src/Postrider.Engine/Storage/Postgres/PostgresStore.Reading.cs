@@ -30,8 +30,7 @@ public sealed partial class PostgresStore
 
     long Now => _clock.GetUtcNow().Ms;
 
-    /// <summary>A read for people: of one moment, on the thread pool, cut after 5 s with <see cref="TimeoutException"/>.</summary>
-    internal async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)
+    public async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)
     {
         await _readers.WaitAsync(ct);
         try
@@ -48,6 +47,12 @@ public sealed partial class PostgresStore
             _readers.Release();
         }
     }
+
+    /// <summary>A connection of the readers, for look-ups that do not wait behind people.</summary>
+    internal ValueTask<NpgsqlConnection> OpenReaderAsync(CancellationToken ct) => _database.Readers.OpenConnectionAsync(ct);
+
+    /// <summary>For tests that look at plans.</summary>
+    internal ValueTask<NpgsqlConnection> OpenWriterAsync() => _database.Writers.OpenConnectionAsync();
 
     /// <summary>A read in which nodes have names.</summary>
     async Task<T> ViewAsync<T>(Func<DbConnection, T> read, CancellationToken ct)
@@ -67,8 +72,7 @@ public sealed partial class PostgresStore
         return true;
     }, ct);
 
-    /// <summary>A durable write of another room, in a transaction of its own.</summary>
-    internal Task<T> WriteAsync<T>(Func<DbConnection, T> write) => Task.Run(() =>
+    public Task<T> WriteAsync<T>(Func<DbConnection, T> write) => Task.Run(() =>
     {
         var committing = false;
         try

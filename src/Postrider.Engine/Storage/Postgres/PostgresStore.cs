@@ -4,6 +4,7 @@ using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Storage.Postgres;
 
@@ -12,7 +13,7 @@ namespace Postrider.Storage.Postgres;
 /// Two writers with group commit: what comes in, and what leaves. They and the writers of other nodes meet in row locks only; every rule is
 /// the one that SQLite has. What is read for people goes over connections that cannot write.
 /// </remarks>
-public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncDisposable
+public sealed partial class PostgresStore : IQueueStore, IMessageReader, ITableStore, IAsyncDisposable
 {
     const int WritersPerNode = 2;
 
@@ -31,6 +32,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncD
     {
         (_database, _clock, Member) = (database, clock, member);
         _leases = new LeaseReader(database.Readers);
+        Signals = new WorkSignals(database, member.Incarnation.Node, clock, log);
         _names = new NodeNames(clock);
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
@@ -42,6 +44,12 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncD
 
     /// <summary>This node's place among the nodes.</summary>
     public PostgresMember Member { get; }
+
+    /// <summary>The last beat found no server: nothing can be taken in.</summary>
+    public bool IsAway { get; internal set; }
+
+    internal WorkSignals Signals { get; }
+    internal NpgsqlDataSource Tables => _database.Tables;
 
     /// <summary>The highest id that was given out before this start; null for an empty database. New ids continue after it: the clock may
     /// have been set back.</summary>
@@ -113,7 +121,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncD
         var born = acceptance.Messages.Where(m => m.BornLeasedBy is not null).Select(m => m.BornLeasedBy!.Value).Distinct().ToList();
         try
         {
-            return await _incoming.RunAsync(session =>
+            var result = await _incoming.RunAsync(session =>
             {
                 if (born.Exists(owner => !session.IsMember(owner)))
                     throw new StoreUnavailableException("This node was declared dead by the others and joins again: nothing was stored.");
@@ -125,16 +133,24 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncD
                 foreach (var hash in hashes)
                     needs.Suppressions.Add((prepared.Tenant, hash));
                 if (prepared.Idempotency is { } claim)
-                    needs.IdempotencyKeys.Add((prepared.Tenant, Sql.Storable(claim.Key)!));
+                    needs.IdempotencyKeys.Add((prepared.Tenant, StoredText.Storable(claim.Key)!));
                 foreach (var message in prepared.Messages)
                     needs.Ordering(prepared.Tenant, message.OrderingKeyText);
             }, acceptance.Urgency == MailStream.Bulk, hashes.Count);
+            if (result is AcceptResult.Accepted)
+                Signals.Add(KeysOf(acceptance, _clock.GetUtcNow()));
+            return result;
         }
         catch (StoreUnavailableException full) when (full.InnerException is PostgresException { SqlState: PostgresFault.DiskFullState })
         {
             throw new StorageLowException(full.Message);
         }
     }
+
+    /// <summary>Those with work for whoever is free now.</summary>
+    static IEnumerable<QueueKey> KeysOf(Acceptance acceptance, DateTimeOffset now) => acceptance.Messages
+        .Where(m => m.BornLeasedBy is null && (m.SendAt is null || m.SendAt <= now))
+        .Select(m => new QueueKey(m.Route, m.Stream, acceptance.Tenant)).Distinct();
 
     static List<byte[]> SuppressionHashes(PreparedAcceptance prepared)
     {
@@ -278,6 +294,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, IAsyncD
             _incoming.Dispose();
             _outgoing.Dispose();
         });
+        await Signals.DisposeAsync();
         await Member.DisposeAsync();
         await _database.DisposeAsync();
         _readers.Dispose();

@@ -56,8 +56,8 @@ static class QueueColumns
 
     static IEnumerable<Npgsql.NpgsqlParameter> Lasting(List<QueueRow> rows) =>
     [
-        Sql.Ints(rows.ConvertAll(r => r.Tenant)), Sql.Texts(rows.ConvertAll(r => Sql.Storable(r.Route))),
+        Sql.Ints(rows.ConvertAll(r => r.Tenant)), Sql.Texts(rows.ConvertAll(r => StoredText.Storable(r.Route))),
         Sql.Shorts(rows.ConvertAll(r => (short)r.Stream)), Sql.Ints(rows.ConvertAll(r => r.Generation)),
-        Sql.Shorts(rows.ConvertAll(r => (short)r.OnAmbiguous)), Sql.Texts(rows.ConvertAll(r => Sql.Storable(r.OrderingKey))),
+        Sql.Shorts(rows.ConvertAll(r => (short)r.OnAmbiguous)), Sql.Texts(rows.ConvertAll(r => StoredText.Storable(r.OrderingKey))),
     ];
 }

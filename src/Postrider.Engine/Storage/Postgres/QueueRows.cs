@@ -43,11 +43,12 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         ORDER BY q.message, q.n FOR UPDATE OF q
         """;
 
-    // The fence: a lease that was lost deletes nothing. The recipients of what is deleted come with it.
+    // The fence: a lease that was lost deletes nothing. The recipients of what is deleted come with it. state + 0: by the key, not by the
+    // index of all that this node has leased.
     public const string DeleteClaims = """
         WITH gone AS (
             DELETE FROM queue q USING unnest($1, $2, $3, $4, $5) AS c (message, n, claim, node, incarnation)
-            WHERE q.message = c.message AND q.n = c.n AND q.state = 2 AND q.claim = c.claim AND q.node = c.node
+            WHERE q.message = c.message AND q.n = c.n AND q.state + 0 = 2 AND q.claim = c.claim AND q.node = c.node
                 AND q.incarnation = c.incarnation
             RETURNING q.message, q.n, q.claim)
         SELECT g.message, g.n, g.claim, r.message, r.n, r.envelope, r.address, r.state, r.tries, r.generation, r.held

@@ -21,7 +21,8 @@ static class ServerSettings
         if (!int.TryParse(Of("server_version_num"), CultureInfo.InvariantCulture, out var version) || version < oldestVersion)
             faults.Add($"it is version {version / 10000}; Postrider needs {oldestVersion / 10000} or newer.");
         if (Of("server_encoding") != "UTF8")
-            faults.Add($"the database has the encoding {Of("server_encoding")}; make it with: createdb --encoding=UTF8 --template=template0 NAME");
+            faults.Add($"the database has the encoding {Of("server_encoding")}; "
+                + "make it with: createdb --encoding=UTF8 --template=template0 NAME");
         if (Of("default_transaction_isolation") != "read committed")
             faults.Add($"sessions start as {Of("default_transaction_isolation")} although read committed is asked for: "
                 + "connect to the server directly, not through a pooler that drops session settings.");

@@ -90,11 +90,11 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
     const int AllStreams = -1;
 
     // A loose look: one probe a tenant.
-    const string SelectAny = """
+    public const string SelectAny = """
         SELECT t FROM unnest($1) AS t WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant = t)
         """;
 
-    const string SelectHits = """
+    public const string SelectHits = """
         SELECT s.tenant, s.address_hash, s.stream FROM unnest($1, $2) AS c (tenant, address_hash)
         JOIN suppressions s ON s.tenant = c.tenant AND s.address_hash = c.address_hash
         """;
@@ -168,7 +168,7 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
     public void Add(int tenant, string address, string reason, long message, long at)
     {
         var hash = HashOf(tenant, address);
-        _new.Add((tenant, hash, Sql.Storable(reason)!, message, at));
+        _new.Add((tenant, hash, StoredText.Storable(reason)!, message, at));
         _any[tenant] = true;
         _hits.Add((tenant, Number(hash), AllStreams));
     }
@@ -181,7 +181,8 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
         var rows = _new.OrderBy(s => (s.Tenant, Number(s.Hash))).ToList();
         trip.Add("""
             INSERT INTO suppressions (tenant, address_hash, stream, reason, message, at)
-            SELECT tenant, address_hash, -1, reason, message, at FROM unnest($1, $2, $3, $4, $5) AS s (tenant, address_hash, reason, message, at)
+            SELECT tenant, address_hash, -1, reason, message, at
+            FROM unnest($1, $2, $3, $4, $5) AS s (tenant, address_hash, reason, message, at)
             ON CONFLICT DO NOTHING
             """, Sql.Ints(rows.ConvertAll(s => s.Tenant)), Sql.Blobs(rows.ConvertAll(s => (byte[]?)s.Hash)),
             Sql.Texts(rows.ConvertAll(s => (string?)s.Reason)), Sql.Longs(rows.ConvertAll(s => s.Message)),
@@ -210,7 +211,7 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
 /// <summary>Callers' keys that a running transaction found or put.</summary>
 sealed class IdempotencyRows(PostgresSession session) : IIdempotencyTable
 {
-    const string Select = """
+    public const string Select = """
         SELECT i.tenant, i.key, i.request_hash, i.answer, i.keep_until FROM unnest($1, $2) AS c (tenant, key)
         JOIN idempotency i ON i.tenant = c.tenant AND i.key = c.key FOR UPDATE OF i
         """;
@@ -233,7 +234,7 @@ sealed class IdempotencyRows(PostgresSession session) : IIdempotencyTable
 
     public (byte[] RequestHash, byte[] Answer)? Find(int tenant, string key, long now)
     {
-        var stored = Sql.Storable(key)!;
+        var stored = StoredText.Storable(key)!;
         if (!_asked.Contains((tenant, stored)))
         {
             var (trip, needs) = (new Trip(), new Needs());
@@ -246,7 +247,7 @@ sealed class IdempotencyRows(PostgresSession session) : IIdempotencyTable
 
     public void Put(int tenant, IdempotencyClaim claim, ReadOnlyMemory<byte>? answer)
     {
-        var key = (tenant, Sql.Storable(claim.Key)!);
+        var key = (tenant, StoredText.Storable(claim.Key)!);
         var row = new Found(claim.RequestHash.ToArray(), (answer ?? claim.Answer).ToArray(), claim.KeepUntil.Ms);
         (_found.ContainsKey(key) ? _renewed : _new)[key] = row;
         _found[key] = row;
@@ -255,7 +256,9 @@ sealed class IdempotencyRows(PostgresSession session) : IIdempotencyTable
     public void Write(Trip trip)
     {
         // Whoever puts the same key at the same time makes the insert fail: the work is done again, and finds what the other one put.
-        Write(trip, _new, "INSERT INTO idempotency (tenant, key, request_hash, answer, keep_until) SELECT * FROM unnest($1, $2, $3, $4, $5)");
+        Write(trip, _new, """
+            INSERT INTO idempotency (tenant, key, request_hash, answer, keep_until) SELECT * FROM unnest($1, $2, $3, $4, $5)
+            """);
         Write(trip, _renewed, """
             UPDATE idempotency i SET request_hash = c.request_hash, answer = c.answer, keep_until = c.keep_until
             FROM unnest($1, $2, $3, $4, $5) AS c (tenant, key, request_hash, answer, keep_until) WHERE i.tenant = c.tenant AND i.key = c.key

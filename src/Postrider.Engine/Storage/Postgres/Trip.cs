@@ -1,4 +1,3 @@
-using System.Buffers;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -56,13 +55,11 @@ sealed class Trip
 /// <summary>Parameters in PostgreSQL's types.</summary>
 static class Sql
 {
-    static readonly SearchValues<char> Unstorable = SearchValues.Create([.. Surrogates(), '\0']);
-
     public static NpgsqlParameter Long(long value) => new NpgsqlParameter<long> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Bigint };
     public static NpgsqlParameter Int(int value) => new NpgsqlParameter<int> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Integer };
 
     public static NpgsqlParameter Text(string? value) =>
-        new() { Value = (object?)Storable(value) ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
+        new() { Value = (object?)StoredText.Storable(value) ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
 
     public static NpgsqlParameter Bytes(byte[]? value) =>
         new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea };
@@ -74,21 +71,10 @@ static class Sql
     public static NpgsqlParameter Shorts(List<short> values) => Array(values, NpgsqlDbType.Smallint);
     public static NpgsqlParameter Flags(List<bool> values) => Array(values, NpgsqlDbType.Boolean);
 
-    /// <summary>Texts that went through <see cref="Storable"/>.</summary>
+    /// <summary>Texts that went through <see cref="StoredText.Storable"/>.</summary>
     public static NpgsqlParameter Texts(List<string?> values) => Array(values, NpgsqlDbType.Text);
     public static NpgsqlParameter Blobs(List<byte[]?> values) => Array(values, NpgsqlDbType.Bytea);
 
     static NpgsqlParameter<List<T>> Array<T>(List<T> values, NpgsqlDbType type) =>
         new() { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | type };
-
-    /// <summary>A text as PostgreSQL can hold it: NUL and half surrogates, which are no characters of mail, become U+FFFD.</summary>
-    public static string? Storable(string? text)
-    {
-        if (text is null || text.AsSpan().IndexOfAny(Unstorable) < 0)
-            return text;
-        var whole = System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
-        return whole.Replace('\0', '\uFFFD');
-    }
-
-    static IEnumerable<char> Surrogates() => Enumerable.Range(0xD800, 0x800).Select(c => (char)c);
 }

@@ -1,9 +1,11 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -13,7 +15,7 @@ namespace Postrider.Storage.Sqlite;
 /// is
 /// read for people goes through query-only connections (<see cref="ReadAsync"/>). Other rooms add partial files beside this one.
 /// </remarks>
-public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDisposable
+public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IAsyncDisposable
 {
     const string NearlyFull = "The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).";
 
@@ -203,6 +205,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, IAsyncDis
         Health.ThrowIfFailed();
         return _readers.ReadAsync(connection => Watched(() => read(connection)), ct);
     }
+
+    Task<T> ITableStore.WriteAsync<T>(Func<DbConnection, T> write) => WriteAsync(write);
+    Task<T> ITableStore.ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct) => ReadAsync(read, ct);
 
     /// <summary>For tests that look at statements and plans.</summary>
     internal WriteSession Session => _session;

@@ -1,14 +1,14 @@
+using System.Data.Common;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
-using Microsoft.Data.Sqlite;
 using Postrider.Messages;
 using Postrider.Senders;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Tables;
 
-/// <summary>Sender domains and their keys in the SQLite file.</summary>
-public sealed class SqliteSenderStore(SqliteStore store) : ISenderStore
+/// <summary>Sender domains and their keys in the store's database.</summary>
+public sealed class SenderTables(ITableStore store) : ISenderStore
 {
     const string DomainColumns = "tenant, name, subdomains, created, verified, checks, revision";
     const string KeyColumns = "tenant, domain, selector, created, active, public_key AS PublicKey, sealed_key AS SealedKey";
@@ -16,7 +16,7 @@ public sealed class SqliteSenderStore(SqliteStore store) : ISenderStore
     public Task<IReadOnlyList<StoredSenderDomain>> LoadAsync(CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<StoredSenderDomain>>(Load, ct);
 
-    static StoredSenderDomain[] Load(SqliteConnection connection)
+    static StoredSenderDomain[] Load(DbConnection connection)
     {
         var keys = connection.Query<KeyRow>($"SELECT {KeyColumns} FROM dkim_keys ORDER BY tenant, domain, created, selector")
             .ToLookup(key => (key.Tenant, key.Domain));
@@ -70,7 +70,7 @@ public sealed class SqliteSenderStore(SqliteStore store) : ISenderStore
         return connection.Execute("DELETE FROM sender_domains WHERE (tenant, name) = (@tenant, @name)", place) > 0;
     });
 
-    static void InsertKeys(SqliteConnection connection, SenderDomain domain)
+    static void InsertKeys(DbConnection connection, SenderDomain domain)
     {
         foreach (var key in domain.Keys)
         {

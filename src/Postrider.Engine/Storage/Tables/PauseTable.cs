@@ -2,10 +2,10 @@ using Dapper;
 using Postrider.Messages;
 using Postrider.Routing;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Tables;
 
-/// <summary>Pauses in the SQLite file. All tenants, streams or routes are 0, -1 and the empty text: a key has no NULL.</summary>
-public sealed class SqlitePauseStore(SqliteStore store) : IPauseStore
+/// <summary>Pauses in the store's database. All tenants, streams or routes are 0, -1 and the empty text: a key has no NULL.</summary>
+public sealed class PauseTable(ITableStore store) : IPauseStore
 {
     const int AllTenants = 0;
     const int AllStreams = -1;

@@ -2,13 +2,14 @@ using Dapper;
 using Postrider.Messages;
 using Postrider.Providers.Capture;
 
-namespace Postrider.Storage.Sqlite;
+namespace Postrider.Storage.Tables;
 
-/// <summary>The inbox in the SQLite file.</summary>
-public sealed class SqliteInbox(SqliteStore store) : IInbox
+/// <summary>The inbox in the store's database.</summary>
+public sealed class InboxTable(ITableStore store) : IInbox
 {
-    // length() of a blob reads its header only.
-    const string Columns = "id, tenant, message, transport, at, reverse_path AS ReversePath, recipients, sender, subject, length(mime) AS bytes";
+    // length() of a blob reads its header only; both engines count bytes.
+    const string Columns =
+        "id, tenant, message, transport, at, reverse_path AS ReversePath, recipients, sender, subject, length(mime) AS bytes";
 
     public Task<long> AddAsync(NewCapturedMail mail, int keep, CancellationToken ct)
     {
@@ -21,8 +22,8 @@ public sealed class SqliteInbox(SqliteStore store) : IInbox
             at = mail.At.ToUnixTimeMilliseconds(),
             mail.ReversePath,
             recipients = string.Join('\n', mail.Recipients), // no address holds a line break
-            mail.From,
-            mail.Subject,
+            From = StoredText.Storable(mail.From),
+            Subject = StoredText.Storable(mail.Subject),
             mime = mail.Mime.ToArray(),
         };
         return store.WriteAsync(connection =>
@@ -43,11 +44,16 @@ public sealed class SqliteInbox(SqliteStore store) : IInbox
         .. connection.Query<Row>($"""
             SELECT {Columns} FROM inbox
             WHERE tenant = @tenant {(filter.Message is null ? "" : "AND message = @message")} {(filter.Before is null ? "" : "AND id < @before")}
-                {(filter.Recipient is null ? "" : "AND instr(char(10) || lower(recipients) || char(10), char(10) || lower(@recipient) || char(10)) > 0")}
+                {(filter.Recipient is null ? "" : @"AND @line || lower(recipients) || @line LIKE @pattern ESCAPE '\'")}
             ORDER BY id DESC LIMIT @limit
-            """, new { tenant = tenant.Value, message = filter.Message?.Value, before = filter.Before, recipient = filter.Recipient, limit = filter.Limit })
+            """, new { tenant = tenant.Value, message = filter.Message?.Value, before = filter.Before, line = "\n", pattern = Pattern(filter.Recipient), limit = filter.Limit })
             .Select(row => row.ToMail()),
     ], ct);
+
+    /// <summary>A whole line, whatever characters it has that a pattern reads otherwise.</summary>
+    static string? Pattern(string? recipient) => recipient is null ? null
+        : "%\n" + recipient.ToLowerInvariant().Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal)
+            .Replace("_", @"\_", StringComparison.Ordinal) + "\n%";
 
     public Task<CapturedMail?> GetAsync(TenantId tenant, long id, CancellationToken ct) => store.ReadAsync(connection =>
         connection.QuerySingleOrDefault<Row>($"SELECT {Columns}, mime FROM inbox WHERE id = @id AND tenant = @tenant", new { id, tenant = tenant.Value })?.ToMail(), ct);

@@ -1,0 +1,14 @@
+using System.Data.Common;
+
+namespace Postrider.Storage.Tables;
+
+/// <summary>A database in which other rooms keep tables of their own, in SQL that both engines speak.</summary>
+public interface ITableStore
+{
+    /// <summary>A short write in one transaction, on disk when the task completes. It may run twice when the first transaction was rolled
+    /// back, so it must not change anything but the database.</summary>
+    Task<T> WriteAsync<T>(Func<DbConnection, T> write);
+
+    /// <summary>A read of one moment, cut after 5 s with <see cref="TimeoutException"/>.</summary>
+    Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct);
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Postrider.Hosting;
+
+namespace Postrider.Cli;
+
+/// <summary><c>migrate</c>: brings a PostgreSQL database up to date before the first node of a new version starts. Every start does the
+/// same; the command is for who wants to see it done, or lets the servers work with fewer rights.</summary>
+static class MigrateCommand
+{
+    public static Command Make(Screen screen, CommandInput input)
+    {
+        var settings = new Argument<string[]>("settings")
+        {
+            Description = "As for serve: --store postgres://…, --config FILE.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var command = new Command("migrate", "Checks the PostgreSQL server and brings the database's schema up to date.") { settings };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction(async (parsed, ct) =>
+        {
+            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var (exitCode, text) = await Stores.MigrateAsync(configuration.Get<PostriderOptions>().Store, ct);
+            if (exitCode != ExitCodes.Ok)
+                throw new CommandFailure(exitCode, text);
+            screen.Line(text);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+}

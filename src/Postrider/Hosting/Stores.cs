@@ -1,0 +1,201 @@
+using System.Reflection;
+using Postrider.Delivery;
+using Postrider.Feedback;
+using Postrider.Messages;
+using Postrider.Providers.Capture;
+using Postrider.Queue;
+using Postrider.Routing;
+using Postrider.Storage;
+using Postrider.Storage.Postgres;
+using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
+using Postrider.Tenants;
+
+namespace Postrider.Hosting;
+
+/// <summary>The engine that <c>POSTRIDER_STORE</c> names, under the interfaces that the rest of the process knows.</summary>
+static class Stores
+{
+    const string SqlitePrefix = "sqlite:";
+
+    /// <summary>How people are told where it is; without a password.</summary>
+    public static string Place(PostriderOptions options) => PostgresDsn.IsDsn(options.Store)
+        ? PostgresDsn.TryParse(options.Store, out _)?.ToString() ?? ""
+        : Path.GetFullPath(SqlitePath(options));
+
+    /// <summary>What is wrong with the setting; null: nothing.</summary>
+    public static string? Fault(string store)
+    {
+        if (PostgresDsn.IsDsn(store))
+            return PostgresDsn.TryParse(store, out var fault) is null ? fault : null;
+        if (store.Length > 0 && !store.StartsWith(SqlitePrefix, StringComparison.OrdinalIgnoreCase))
+            return "must be sqlite:PATH or postgres://user:password@host/database";
+        return store.Length == SqlitePrefix.Length ? "has no path: write sqlite:data/postrider.db" : null;
+    }
+
+    /// <summary>Brings a PostgreSQL database's schema up to date. Returns an exit code and what to say.</summary>
+    public static async Task<(int ExitCode, string Text)> MigrateAsync(string store, CancellationToken ct)
+    {
+        if (!PostgresDsn.IsDsn(store))
+            return (ExitCodes.Refused, "POSTRIDER_STORE names no PostgreSQL database; serve brings SQLite up to date.");
+        if (PostgresDsn.TryParse(store, out var fault) is not { } dsn)
+            return (ExitCodes.Configuration, $"POSTRIDER_STORE: {fault}");
+        try
+        {
+            var steps = await PostgresStore.MigrateAsync(dsn, TimeProvider.System, ct);
+            return (ExitCodes.Ok, steps == 0 ? $"{dsn} is up to date." : $"{dsn} is up to date now: {steps} steps done.");
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException)
+        {
+            return (ExitCodes.Storage, e.Message);
+        }
+    }
+
+    public static void Add(IServiceCollection services, PostriderOptions options)
+    {
+        if (PostgresDsn.IsDsn(options.Store))
+            AddPostgres(services);
+        else
+            AddSqlite(services, options);
+        services.AddSingleton<IInbox, InboxTable>();
+        services.AddSingleton<IPauseStore, PauseTable>();
+    }
+
+    /// <summary>Opens it, and what depends on what is in it: the process must not start on a store that it cannot use.</summary>
+    public static async Task OpenAsync(WebApplication app)
+    {
+        var services = app.Services;
+        if (services.GetService<PostgresOpening>() is { } opening)
+        {
+            await opening.OpenAsync(CancellationToken.None);
+            return;
+        }
+        var store = services.GetRequiredService<SqliteStore>();
+        var stop = services.GetRequiredService<StopReason>();
+        store.Health.Failed.Register(() =>
+        {
+            stop.Set(ExitCodes.Storage);
+            app.Lifetime.StopApplication();
+        });
+        if (store.NewestAtStart is { } newest)
+            services.GetRequiredService<MessageIds>().ContinueAfter(newest);
+    }
+
+    static void AddSqlite(IServiceCollection services, PostriderOptions options)
+    {
+        services.AddSingleton(sp => SqliteStore.Open(
+            SqlitePath(options), sp.GetRequiredService<StorageOptions>(), sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<ILogger<SqliteStore>>()));
+        AddInterfaces<SqliteStore>(services);
+        services.AddSingleton<IKeyStore, SqliteKeyStore>();
+        services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(sp =>
+            MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
+        services.AddSingleton(sp =>
+        {
+            var store = sp.GetRequiredService<SqliteStore>();
+            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(),
+                () => store.Health.Fault is not null ? "storage" : store.IsLow ? "storage-low" : null);
+        });
+    }
+
+    static void AddPostgres(IServiceCollection services)
+    {
+        services.AddSingleton<PostgresOpening>();
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Store);
+        AddInterfaces<PostgresStore>(services);
+        services.AddSingleton<IKeyStore, PostgresKeyStore>();
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Ids);
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
+        services.AddSingleton(sp => new ThisNode(sp.GetRequiredService<PostgresStore>().Member.Incarnation));
+        services.AddHostedService<NodeHost>();
+        services.AddSingleton(sp =>
+        {
+            var store = sp.GetRequiredService<PostgresStore>();
+            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(), () => store.IsAway ? "storage" : null);
+        });
+    }
+
+    static void AddInterfaces<TStore>(IServiceCollection services)
+        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, ITableStore
+    {
+        services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<TStore>());
+        services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<TStore>());
+        services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<TStore>());
+        services.AddSingleton<ITableStore>(sp => sp.GetRequiredService<TStore>());
+    }
+
+    static string SqlitePath(PostriderOptions options) =>
+        options.Store.Length == 0 ? Path.Combine(options.Data, "postrider.db") : options.Store[SqlitePrefix.Length..];
+}
+
+/// <summary>The store on PostgreSQL, opened before anything is started.</summary>
+sealed partial class PostgresOpening(
+    PostriderOptions options, StorageOptions storage, TimeProvider clock, Entropy entropy, ILogger<PostgresStore> log) : IAsyncDisposable
+{
+    const string MasterKeyName = "master_key";
+
+    PostgresStore? _store;
+    MasterKey? _masterKey;
+    MessageIds? _ids;
+
+    public PostgresStore Store => _store ?? throw new InvalidOperationException("The store is asked for before it was opened.");
+    public MasterKey MasterKey => _masterKey ?? throw new InvalidOperationException("The master key is asked for before it was read.");
+    public MessageIds Ids => _ids ?? throw new InvalidOperationException("The store is asked for before it was opened.");
+
+    public async Task OpenAsync(CancellationToken ct)
+    {
+        var dsn = PostgresDsn.TryParse(options.Store, out var fault) ?? throw new StoreUnusableException(fault!);
+        var version = Assembly.GetExecutingAssembly()
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+        var roles = options.Roles.Length == 0 ? "all" : options.Roles;
+        _store = await PostgresStore.OpenAsync(
+            dsn, new NodeCard(storage.NodeName, Environment.MachineName, options.Urls, roles, version.Split('+')[0]), clock, log, ct);
+        _ids = new MessageIds(clock, (byte)_store.Member.Incarnation.Node);
+        if (_store.NewestAtStart is { } newest)
+            _ids.ContinueAfter(newest);
+        _masterKey = await LoadMasterKeyAsync(_store);
+    }
+
+    /// <summary>From the environment or a file; else the database makes one for all nodes, which protects nothing against who can read
+    /// it.</summary>
+    async Task<MasterKey> LoadMasterKeyAsync(PostgresStore store)
+    {
+        if (!string.IsNullOrEmpty(options.MasterKey) || !string.IsNullOrEmpty(options.MasterKeyFile))
+            return MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, entropy);
+        var made = new byte[32];
+        entropy.Fill(made);
+        var key = await new InstallationTable(store).GetOrAddAsync(MasterKeyName, made);
+        LogMasterKey(log);
+        return MasterKey.Parse(Convert.ToBase64String(key), "The master key in the database");
+    }
+
+    public ValueTask DisposeAsync() => _store is null ? ValueTask.CompletedTask : _store.DisposeAsync();
+
+    [LoggerMessage(LogLevel.Warning, "The master key is kept in the database, beside the secrets that it seals. Make one with "
+        + "openssl rand -base64 32 before the first start and give it to all nodes: POSTRIDER_MASTER_KEY or POSTRIDER_MASTER_KEY_FILE")]
+    static partial void LogMasterKey(ILogger log);
+}
+
+/// <summary>This process as one node of several: beats, watches, sweeps; ends the process when the others have given it up.</summary>
+sealed class NodeHost(
+    PostgresStore store, IHandOver handOver, DeliveryOptions delivery, StopReason stop, IHostApplicationLifetime lifetime,
+    TimeProvider clock, ILogger<Membership> log, IServiceProvider services) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var dispatcher = services.GetService<Dispatcher>();
+        var member = new Membership(store, () => dispatcher?.InFlight ?? 0, SweepAsync,
+            key => handOver.Signal(key, clock.GetUtcNow()), clock, log);
+        if (await member.RunAsync(stoppingToken))
+            return;
+        stop.Set(ExitCodes.Storage);
+        lifetime.StopApplication();
+    }
+
+    async Task SweepAsync(CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        await store.SweepAsync(store.Member.Incarnation, now, now + delivery.SettleTransactional, ct);
+    }
+}

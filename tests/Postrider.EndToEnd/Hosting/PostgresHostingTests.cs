@@ -1,0 +1,91 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Postrider.EndToEnd.Api;
+using Postrider.Hosting;
+using Postrider.Storage.Postgres;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.EndToEnd.Hosting;
+
+/// <summary>The server on PostgreSQL: several processes, one house.</summary>
+public sealed class PostgresHostingTests
+{
+    const string Mail = """{"from":"shop@example.com","to":"ann@example.org","subject":"Hello","text":"Hi"}""";
+
+    static Task<TestServer> StartAsync(string database, params (string, string)[] settings) =>
+        TestServer.StartAsync([("STORE", PostgresCluster.Shared.Dsn(database)), .. settings]);
+
+    [Fact]
+    public async Task What_one_node_takes_in_another_one_sends_and_both_show()
+    {
+        var database = PostgresCluster.Shared.Create();
+        await using var front = await StartAsync(database, ("ROLES", "api"), ("STORAGE__NODE_NAME", "front"));
+        await using var back = await StartAsync(database, ("ROLES", "api,worker"), ("STORAGE__NODE_NAME", "back"));
+
+        using var accepted = await front.Client.PostAsync("/emails", TestServer.Json(Mail));
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        var id = (string)(await accepted.Content.ReadFromJsonAsync<JsonNode>())!["id"]!;
+
+        var email = await front.GetEmailAsync(id, e => (string?)e["status"] == "complete");
+        Assert.Equal("back", (string?)email["recipients"]![0]!["worker"]);
+        Assert.Single((await back.Client.GetFromJsonAsync<JsonNode>("/inbox"))!["data"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Keys_tokens_and_the_master_key_are_those_of_the_house()
+    {
+        var database = PostgresCluster.Shared.Create();
+        await using var one = await StartAsync(database);
+        await using var two = await StartAsync(database);
+        using var made = await one.Client.PostAsync("/tokens", TestServer.Json("{}"));
+        var token = (string)(await made.Content.ReadFromJsonAsync<JsonNode>())!["token"]!;
+        using var client = two.NewClient(token);
+
+        Assert.True((bool)(await client.GetFromJsonAsync<JsonNode>("/tokens"))!["valid"]!);
+        Assert.NotEqual(
+            one.Services.GetRequiredService<PostgresStore>().Member.Incarnation.Node,
+            two.Services.GetRequiredService<PostgresStore>().Member.Incarnation.Node);
+    }
+
+    [Fact]
+    public async Task A_node_that_was_declared_dead_ends_so_that_it_is_started_anew()
+    {
+        var database = PostgresCluster.Shared.Create();
+        await using var server = await StartAsync(database);
+        using var stopping = new SemaphoreSlim(0);
+        server.App.Lifetime.ApplicationStopping.Register(() => stopping.Release());
+
+        await server.Services.GetRequiredService<PostgresStore>().WriteAsync(connection =>
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = "UPDATE nodes SET alive = false, incarnation = incarnation + 1";
+            return command.ExecuteNonQuery();
+        });
+
+        Assert.True(await stopping.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(ExitCodes.Storage, Server.ExitCodeOf(server.Services));
+    }
+
+    [Theory]
+    [InlineData("postgres://u@host", "the database is missing")]
+    [InlineData("mysql://u@host/db", "postgres://user:password@host/database")]
+    public void A_faulty_address_is_a_fault_of_the_configuration(string store, string expected) =>
+        Assert.Contains(expected, Stores.Fault(store), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task The_schema_is_brought_up_to_date_by_a_command_too()
+    {
+        var store = PostgresCluster.Shared.Dsn(PostgresCluster.Shared.Create());
+
+        var first = await Stores.MigrateAsync(store, default);
+        var second = await Stores.MigrateAsync(store, default);
+        var sqlite = await Stores.MigrateAsync("sqlite:x.db", default);
+
+        Assert.Equal((0, true), (first.ExitCode, first.Text.Contains("steps done", StringComparison.Ordinal)));
+        Assert.Equal((0, true), (second.ExitCode, second.Text.EndsWith("is up to date.", StringComparison.Ordinal)));
+        Assert.Equal(ExitCodes.Refused, sqlite.ExitCode);
+    }
+}

@@ -1,0 +1,222 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Dapper;
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage.Postgres;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+/// <summary>What a mail costs on PostgreSQL: rows written, and the plans of the statements that run all the time.</summary>
+public sealed partial class PostgresHotPathTests : IAsyncLifetime
+{
+    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+
+    readonly ManualClock _clock = new();
+    MessageIds _ids = null!;
+    PostgresUnderTest _under = null!;
+
+    PostgresStore Store => _under.Postgres;
+    Incarnation Own => Store.Member.Incarnation;
+
+    public async ValueTask InitializeAsync()
+    {
+        _ids = new MessageIds(_clock);
+        _under = await PostgresUnderTest.OpenAsync(_clock);
+    }
+
+    public ValueTask DisposeAsync() => _under.DisposeAsync();
+
+    [Fact]
+    public async Task A_born_leased_mail_is_four_inserts_an_update_and_a_delete()
+    {
+        await WatchRowsAsync();
+        var message = Message("a@example.org", Own);
+        await Store.AcceptAsync(Accept(message), default);
+        await Store.RecordAsync(Sent(BornLeased.Of(Key, message, message.Content!, [], _clock.GetUtcNow())!));
+
+        Assert.Equal(
+            ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE recipients"],
+            (await RowsAsync()).Where(r => !r.EndsWith("counters", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_mail_through_the_queue_costs_one_update_more()
+    {
+        await WatchRowsAsync();
+        await Store.AcceptAsync(Accept(Message("a@example.org")), default);
+        await Store.RecordAsync(Sent(Assert.Single(await LeaseAsync())));
+
+        Assert.Equal(
+            ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE queue", "UPDATE recipients"],
+            (await RowsAsync()).Where(r => !r.EndsWith("counters", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Counters_cost_rows_a_transaction_not_a_mail()
+    {
+        await FillAsync(1);
+        await WatchRowsAsync();
+        await FillAsync(500);
+
+        Assert.Equal(
+            ["UPDATE counters", "UPDATE counters"], (await RowsAsync()).Where(r => r.EndsWith("counters", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task What_an_outcome_changes_in_a_recipient_touches_no_index()
+    {
+        await FillAsync(200);
+        foreach (var lease in await LeaseAsync())
+            await Store.RecordAsync(Sent(lease));
+        // Statistics of a session are sent when it ends.
+        await _under.ReopenAsync();
+
+        await _under.UntilAsync(() => Store.ReadAsync(c => c.ExecuteScalar<long>(
+            "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'recipients' AND n_tup_upd >= 100") >= 95, default));
+    }
+
+    public static TheoryData<string, string, string> Plans => new()
+    {
+        { QueueRows.SelectDue, "text, int, int, int, bigint, int", "queue_due" },
+        { QueueRows.SelectSettled, "bigint, int", "queue_unknown" },
+        { QueueRows.SelectExpired, "bigint, int", "queue_expires" },
+        { QueueRows.SelectOrphaned, "int, bigint, int", "queue_leased" },
+        { QueueRows.SelectRows, "bigint[], int[]", "queue_pkey" },
+        { QueueRows.SelectOfMessages, "bigint[]", "queue_pkey" },
+        { QueueRows.DeleteClaims, "bigint[], int[], int[], int[], bigint[]", "queue_pkey recipients_pkey" },
+        { QueueColumns.DeleteRows, "bigint[], int[]", "queue_pkey" },
+        {
+            QueueColumns.UpdateRows,
+            "bigint[], int[], smallint[], bigint[], bigint[], smallint[], boolean[], smallint[], int[], int[], bigint[], int[], int[], int[], int[], int[], boolean[], bytea[]",
+            "queue_pkey"
+        },
+        { MessageRows.UpdateRecipients, "bigint[], int[], int[], int[], int[], smallint[], smallint[], bigint[]", "recipients_pkey" },
+        { SuppressionRows.SelectHits, "int[], bytea[]", "suppressions_pkey" },
+        { SuppressionRows.SelectAny, "int[]", "suppressions_pkey" },
+        { IdempotencyRows.Select, "int[], text[]", "idempotency_pkey" },
+        { PostgresSession.Member, "int, bigint", "nodes_pkey" },
+        { LeaseReader.SelectMessages, "bigint[]", "messages_pkey" },
+        { LeaseReader.SelectRecipients, "bigint[]", "recipients_pkey" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Plans))]
+    public async Task Statements_of_the_writers_find_rows_by_an_index(string sql, string types, string indexes)
+    {
+        await FillAsync(50);
+        var plan = await PlanAsync(sql, types);
+
+        Assert.All(indexes.Split(' '), index => Assert.Matches($"(using|Bitmap Index Scan on) {index}", plan));
+        Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Sort Key: q.due", plan, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Due_keys_are_found_by_one_descent_a_key()
+    {
+        await FillAsync(2000);
+        await Store.WriteAsync(c => c.Execute("ANALYZE queue"));
+
+        var plan = await Store.ReadAsync(c => string.Join(
+            '\n', c.Query<string>($"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {LeaseReader.SelectKeys}")), default);
+
+        Assert.DoesNotContain("Seq Scan on queue", plan, StringComparison.Ordinal);
+        Assert.All(ActualRows().Matches(plan), m => Assert.True(int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) <= 2, plan));
+    }
+
+    [GeneratedRegex(@"actual rows=(\d+)")]
+    private static partial Regex ActualRows();
+
+    [Fact]
+    public async Task Addresses_and_tags_are_found_by_their_index()
+    {
+        await FillAsync(300);
+        await Store.WriteAsync(c => c.Execute("ANALYZE recipients"));
+
+        foreach (var table in (string[])["recipients", "tagged"])
+        {
+            var plan = await Store.ReadAsync(c => string.Join('\n', c.Query<string>(
+                $"EXPLAIN SELECT message FROM {table} WHERE hash = 5 AND message > 1 AND message < 9 ORDER BY message DESC LIMIT 3")), default);
+            Assert.DoesNotContain("Seq Scan on recipients", plan, StringComparison.Ordinal);
+        }
+        var page = await Store.ListAsync(TenantId.First, new MessageFilter { Address = "R7@example.org" }, default);
+        Assert.Equal("r7@example.org", Assert.Single(page.Messages).Recipients[0].Mailbox.Address.ToString());
+    }
+
+    [Fact]
+    public async Task Events_go_to_the_table_of_their_day()
+    {
+        await FillAsync(3);
+        foreach (var lease in await LeaseAsync())
+            await Store.RecordAsync(Sent(lease));
+
+        Assert.Equal("events_20260101", Assert.Single(await Store.ReadAsync(
+            c => c.Query<string>("SELECT DISTINCT tableoid::regclass::text FROM events").AsList(), default)));
+        Assert.Equal(5, await Store.ReadAsync(c => c.ExecuteScalar<int>(
+            "SELECT count(*)::int FROM pg_inherits WHERE inhparent = 'events'::regclass"), default));
+    }
+
+    async Task<string> PlanAsync(string sql, string types)
+    {
+        await using var connection = await Store.OpenWriterAsync();
+        var count = types.Split(',').Length;
+        connection.Execute($"PREPARE hot ({types}) AS {sql}");
+        return string.Join('\n', connection.Query<string>($"EXPLAIN EXECUTE hot ({string.Join(',', Enumerable.Repeat("NULL", count))})"));
+    }
+
+    Task<int> WatchRowsAsync() => Store.WriteAsync(c =>
+    {
+        c.Execute("""
+            CREATE TABLE changed (what text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN INSERT INTO changed VALUES (TG_OP || ' ' || regexp_replace(TG_TABLE_NAME, '_[0-9]+$', '')); RETURN NULL; END $$;
+            """);
+        var tables = c.Query<string>("""
+            SELECT relname FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ('changed', 'nodes')
+            """).AsList();
+        foreach (var table in tables)
+            c.Execute($"CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION note()");
+        return tables.Count;
+    });
+
+    Task<List<string>> RowsAsync() =>
+        Store.ReadAsync(c => c.Query<string>("SELECT what FROM changed ORDER BY what COLLATE \"C\"").AsList(), default);
+
+    async Task FillAsync(int count)
+    {
+        var messages = Enumerable.Range(0, count).Select(i => Message($"r{i}@example.org")).ToList();
+        await Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
+    }
+
+    Task<IReadOnlyList<Lease>> LeaseAsync() => Store.LeaseAsync(Key, 100, Own, _clock.GetUtcNow(), alone: false, default);
+
+    static Acceptance Accept(NewMessage message) => new() { Tenant = TenantId.First, Messages = [message] };
+
+    NewMessage Message(string to, Incarnation? bornLeasedBy = null) => new()
+    {
+        Id = _ids.Next(),
+        Stream = MailStream.Transactional,
+        Route = "main",
+        Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(to)))],
+        Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = "Hello" },
+        ExpiresAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
+        BornLeasedBy = bornLeasedBy,
+    };
+
+    AttemptRecord Sent(Lease lease)
+    {
+        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
+        return new AttemptRecord
+        {
+            Lease = lease,
+            Attempt = new Attempt { Transport = "relay", StartedAt = _clock.GetUtcNow(), Outcomes = [new(0, accepted)] },
+            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
+            Continues = [],
+        };
+    }
+}
