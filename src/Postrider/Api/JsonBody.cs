@@ -16,6 +16,9 @@ delegate T? Shape<T>(JsonElement body, out Problem? problem) where T : class;
 /// <param name="Hash">SHA-256 of call and body in canonical form; null unless asked for.</param>
 readonly record struct BodyResult<T>(T? Value, Problem? Problem, byte[]? Hash = null) where T : class;
 
+/// <summary>A body's bytes, or why there are none; exactly one is set.</summary>
+readonly record struct BytesResult(ReadOnlyMemory<byte>? Bytes, Problem? Problem);
+
 /// <summary>Reads request bodies, as JSON unless told otherwise, within limits of size and of the memory that all bodies take
 /// together.</summary>
 sealed class JsonBody(ServerOptions options)
@@ -78,14 +81,16 @@ sealed class JsonBody(ServerOptions options)
             : what + ".");
     }
 
+    /// <summary>A body of any type, as it came.</summary>
+    /// <param name="limit">Null: that of the send calls.</param>
+    public ValueTask<BytesResult> ReadBytesAsync(HttpContext context, long? limit = null) => ReadWholeAsync(
+        context, limit ?? options.MaxSendBytes, static buffer => new BytesResult(buffer.ToArray(), null),
+        static problem => new BytesResult(null, problem));
+
     /// <summary>The body of a send call in a shape that is not ours, whatever its type.</summary>
     /// <param name="read">Gets bytes of its own. What is counted as taken is given back after it.</param>
     public ValueTask<T> ReadBytesAsync<T>(HttpContext context, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
-        ReadBytesAsync(context, options.MaxSendBytes, read, refuse);
-
-    /// <inheritdoc cref="ReadBytesAsync{T}(HttpContext, Func{ReadOnlyMemory{byte}, T}, Func{Problem, T})"/>
-    public ValueTask<T> ReadBytesAsync<T>(HttpContext context, long limit, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
-        ReadWholeAsync(context, limit, buffer => read(buffer.ToArray()), refuse);
+        ReadWholeAsync(context, options.MaxSendBytes, buffer => read(buffer.ToArray()), refuse);
 
     ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class =>
         IsJson(context.Request)

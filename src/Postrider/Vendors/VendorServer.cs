@@ -71,14 +71,13 @@ static class VendorServer
     {
         var (dialect, path) = context.Features.GetRequiredFeature<DialectCall>();
         var vendor = context.RequestServices.GetRequiredService<VendorTown>().Find(dialect.Vendor)!;
-        var (bytes, tooLarge) = await context.RequestServices.GetRequiredService<JsonBody>().ReadBytesAsync(
-            context, body => (Body: (ReadOnlyMemory<byte>?)body, Answer: (DialectAnswer?)null), problem => (null, dialect.Refuse(problem)));
-        if (bytes is not { } body)
+        var body = await context.RequestServices.GetRequiredService<JsonBody>().ReadBytesAsync(context);
+        if (body.Bytes is not { } bytes)
         {
-            await tooLarge!.WriteAsync(context);
+            await dialect.Refuse(body.Problem!).WriteAsync(context);
             return;
         }
-        var reaction = await vendor.TakeAsync(InboundCalls.Of(context, path) with { Body = body }, context.RequestAborted);
+        var reaction = await vendor.TakeAsync(InboundCalls.Of(context, path) with { Body = bytes }, context.RequestAborted);
         if (reaction.Answer is not { } answer)
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         else if (reaction.IsCut)

@@ -22,14 +22,10 @@ sealed partial class CallbackEndpoints(
             return await TakeReportAsync(context);
         if (addresses.Find(vendor, secret) is not { } transport)
             return ProblemResult.Absent;
-        Problem? problem = null;
-        var call = await bodies.ReadBytesAsync<InboundCall?>(context, MaxBytes, body => InboundCalls.Of(context, context.Request.Path.Value ?? "") with { Body = body }, refusal =>
-        {
-            problem = refusal;
-            return null;
-        });
-        if (call is null)
-            return new ProblemResult(problem!);
+        var body = await bodies.ReadBytesAsync(context, MaxBytes);
+        if (body.Bytes is not { } bytes)
+            return new ProblemResult(body.Problem!);
+        var call = InboundCalls.Of(context, context.Request.Path.Value ?? "") with { Body = bytes };
         // Not cut when the provider hangs up: what is read may as well be stored.
         var reading = await _readers[vendor].ReadAsync(call, transport, clock.GetUtcNow(), CancellationToken.None);
         switch (reading)
@@ -58,14 +54,9 @@ sealed partial class CallbackEndpoints(
         EmailAddress? to = null;
         if (context.Request.Query["to"] is [var given] && !EmailAddress.TryParse(given, out to, out _))
             return new ProblemResult(ProblemCatalog.Make("not-found", "Nothing is taken for this address."));
-        Problem? problem = null;
-        var mime = await bodies.ReadBytesAsync<ReadOnlyMemory<byte>?>(context, static body => body, refusal =>
-        {
-            problem = refusal;
-            return null;
-        });
-        if (mime is not { } message)
-            return new ProblemResult(problem!);
+        var body = await bodies.ReadBytesAsync(context);
+        if (body.Bytes is not { } message)
+            return new ProblemResult(body.Problem!);
         return await reports.TakeAsync(to, message, CancellationToken.None)
             ? Answered(StatusCodes.Status200OK)
             : new ProblemResult(ProblemCatalog.Make("not-found", "The message is for no return path of ours."));
