@@ -39,7 +39,7 @@ public class DkimSigning
     public bool Sign()
     {
         _output.ResetWrittenCount();
-        return _signer.TrySign(_message, DateTimeOffset.UnixEpoch, null, _output);
+        return _signer.TrySign(_message, DateTimeOffset.UnixEpoch, _output);
     }
 
     [Benchmark]

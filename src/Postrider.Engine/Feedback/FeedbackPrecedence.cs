@@ -49,6 +49,7 @@ public static class FeedbackPrecedence
         Proof.GivenUp or Proof.NotSent or Proof.Nothing => null,
     };
 
+    /// <summary>What a report proves of where the mail is.</summary>
     enum Proof : byte { Nothing, Taken, Arrived, BadForGood, GivenUp, NotSent }
 
     static Proof ProofOf(FeedbackKind kind) => kind switch

@@ -90,7 +90,6 @@ public sealed partial class FeedbackReceiver(
     static FeedbackEvent Bounded(FeedbackEvent e) => e with
     {
         Type = Cut(e.Type, 100)!,
-        Key = e.Key,
         CarriedId = Cut(e.CarriedId, 100),
         ProviderId = Cut(e.ProviderId, 300),
         Address = Cut(e.Address, 400),

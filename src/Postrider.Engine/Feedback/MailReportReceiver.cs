@@ -92,7 +92,7 @@ public sealed partial class MailReportReceiver(
 
     static IEnumerable<FeedbackReport> Reports(MailReport report, About about) => report switch
     {
-        MailReport.Delivery delivery => delivery.Recipients.Select(status => About.Recipient(about, status)),
+        MailReport.Delivery delivery => delivery.Recipients.Select(about.Make),
         MailReport.Abuse abuse => abuse.Recipients.Count == 0
             ? [about.Make(KindOf(abuse.FeedbackType), abuse.FeedbackType, null, null)]
             : abuse.Recipients.Select(recipient => about.Make(KindOf(abuse.FeedbackType), abuse.FeedbackType, recipient, null)),
@@ -138,7 +138,7 @@ public sealed partial class MailReportReceiver(
             },
         };
 
-        public static FeedbackReport Recipient(About about, RecipientStatus status) => about.Make(
+        public FeedbackReport Make(RecipientStatus status) => Make(
             KindOf(status), status.Action.ToString().ToLowerInvariant(), (status.OriginalRecipient ?? status.FinalRecipient)?.ToString(),
             status is { Code: 0, Status: null, Diagnosis: "" } ? null : new Reply(status.Code, status.Status, status.Diagnosis));
 

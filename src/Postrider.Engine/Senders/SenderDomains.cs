@@ -157,12 +157,13 @@ public sealed partial class SenderDomains(
         var stored = entry.Stored;
         for (var tries = 0; tries < MaxTries; tries++)
         {
-            if (change(stored.Domain) is not { Domain: { } domain })
-                return change(stored.Domain);
+            var result = change(stored.Domain);
+            if (result.Domain is not { } domain)
+                return result;
             if (await store.ReplaceAsync(stored with { Domain = domain }, ct))
             {
                 Put(new StoredSenderDomain(domain, stored.Revision + 1));
-                return new DomainResult(domain);
+                return result;
             }
             if (await store.FindAsync(tenant, ascii, ct) is not { } current)
             {

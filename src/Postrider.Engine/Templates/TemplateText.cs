@@ -113,8 +113,10 @@ public static class TemplateText
 
     static string FirstLine(string text) => text.Split('\n')[0].TrimEnd();
 
+    /// <summary>Ends a filling-in that would not end.</summary>
     sealed class OutputTooLongException : Exception;
 
+    /// <summary>Throws when there would be more than so many characters.</summary>
     sealed class LimitedWriter(int maxLength) : StringWriter(new StringBuilder(), CultureInfo.InvariantCulture)
     {
         public override void Write(char value)

@@ -14,7 +14,8 @@ namespace Postrider.Mail.Dkim;
 /// are named once more than they are there (RFC 6376 §5.4.2 and §8.15, "oversigning"): a second Subject, From or Content-Type put in front
 /// on the way would otherwise be shown in place of the first and the signature would still be good. The same goes for a field that the
 /// message does not have, such as a Reply-To. Fields that servers add or change as they please (Received, Return-Path, Sender) are left
-/// alone. The tag l= is never written: what is appended must break the signature (RFC 6376 §8.2).
+/// alone. The tag l= is never written: what is appended must break the signature (RFC 6376 §8.2). Nor is x=: mail that waited long is none
+/// the less ours.
 /// </remarks>
 /// <param name="domain">In A-labels, lower case (d=).</param>
 /// <param name="selector">Names the key's record, <c>selector._domainkey.domain</c> (s=).</param>
@@ -32,22 +33,21 @@ public sealed class DkimSigner(string domain, string selector, DkimKey key)
     /// <summary>RFC 5322 §2.1.1.</summary>
     const int LineOctets = 78;
 
+    /// <summary>Room for a signature with every field of the list once: a 2,048-bit key, names of usual length.</summary>
+    public const int UsualBytes = 1280;
+
     /// <summary>d=.</summary>
     public string Domain { get; } = domain;
 
     /// <summary>s=.</summary>
     public string Selector { get; } = selector;
 
-    /// <summary>Room for a signature with every field of the list once: a 2,048-bit key, names of usual length.</summary>
-    public const int UsualBytes = 1280;
-
     /// <summary>Writes the DKIM-Signature field, line end included, that goes in front of the message.</summary>
     /// <param name="message">As it will be sent, header and body.</param>
     /// <param name="at">When it was signed (t=): for the same bytes at every try, a time of the message and not of the try.</param>
-    /// <param name="expiresAt">From then on the signature is not to be believed (x=); null: never.</param>
     /// <param name="output">Gets the field; nothing when it is false.</param>
     /// <returns>False when the message has no From: there is nothing to sign for (RFC 6376 §5.4).</returns>
-    public bool TrySign(ReadOnlySpan<byte> message, DateTimeOffset at, DateTimeOffset? expiresAt, IBufferWriter<byte> output)
+    public bool TrySign(ReadOnlySpan<byte> message, DateTimeOffset at, IBufferWriter<byte> output)
     {
         var header = HeaderSection.Of(message);
         if (header.LastOf(message, "From"u8, header.Count) < 0)
@@ -60,7 +60,7 @@ public sealed class DkimSigner(string domain, string selector, DkimKey key)
         hashing.Finish(hash);
 
         var fields = SignedFields(message, header, out var list);
-        var unsigned = Unsigned(list, hash, at, expiresAt);
+        var unsigned = Unsigned(list, hash, at);
         foreach (var index in fields)
         {
             RelaxedHeader.Write(header.Field(message, index), hashing);
@@ -92,13 +92,11 @@ public sealed class DkimSigner(string domain, string selector, DkimKey key)
     }
 
     /// <summary>The field up to and with <c>b=</c>, as it is hashed (RFC 6376 §3.7) and as it is sent.</summary>
-    byte[] Unsigned(List<byte[]> list, ReadOnlySpan<byte> bodyHash, DateTimeOffset at, DateTimeOffset? expiresAt)
+    byte[] Unsigned(List<byte[]> list, ReadOnlySpan<byte> bodyHash, DateTimeOffset at)
     {
         var text = new StringBuilder(512);
         text.Append("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;");
         text.Append(CultureInfo.InvariantCulture, $"\r\n\td={Domain};\r\n\ts={Selector}; t={at.ToUnixTimeSeconds()};");
-        if (expiresAt is { } end)
-            text.Append(CultureInfo.InvariantCulture, $" x={end.ToUnixTimeSeconds()};");
         text.Append("\r\n\th=");
         var column = 10; // the tab is eight wide
         for (var i = 0; i < list.Count; i++)

@@ -116,23 +116,6 @@ public sealed partial class SmtpConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks for a sign of life. <see langword="null"/>: it came; else the connection is not usable any more.</summary>
-    public async ValueTask<SmtpFailure?> NoopAsync()
-    {
-        try
-        {
-            var reply = await AskAsync(SmtpPhase.Noop, _timeouts.Rset, "NOOP\r\n"u8.ToArray());
-            SmtpTransaction.ThrowIfClosing(SmtpPhase.Noop, reply);
-            _lastHeard = _clock.GetTimestamp();
-            return null;
-        }
-        catch (SmtpChannelException fault)
-        {
-            _isClosing = true;
-            return fault.ToFailure();
-        }
-    }
-
     /// <summary>Notices from now on when the server hangs up or speaks, until the next command.</summary>
     internal void WatchWhileIdle() => _channel.WatchWhileIdle();
 

@@ -36,9 +36,6 @@ public enum SmtpPhase
     /// <summary>The final dot or the last chunk, and the reply that takes responsibility.</summary>
     FinalDot,
 
-    /// <summary>NOOP.</summary>
-    Noop,
-
     /// <summary>QUIT.</summary>
     Quit,
 }

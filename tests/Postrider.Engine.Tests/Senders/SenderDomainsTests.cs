@@ -257,7 +257,7 @@ public sealed class SenderDomainsTests : IAsyncDisposable
     {
         byte[] message = Encoding.ASCII.GetBytes("From: a@example.com\r\n\r\nHi\r\n");
         var output = new System.Buffers.ArrayBufferWriter<byte>();
-        Assert.True(signer.TrySign(message, DateTimeOffset.UnixEpoch, null, output));
+        Assert.True(signer.TrySign(message, DateTimeOffset.UnixEpoch, output));
         return [.. output.WrittenSpan, .. message];
     }
 

@@ -228,7 +228,8 @@ public sealed class SubmitterTests : IAsyncDisposable
 
         Receipt(await house.Submitter.SubmitManyAsync(Entries(2), With(), false, default));
         Assert.Equal(("too-large", 413),
-            Problem(await house.Submitter.SubmitManyAsync(Entries(3), With(), true, default)) is var problem ? (problem.Slug, problem.Status) : default);
+            Problem(await house.Submitter.SubmitManyAsync(Entries(3), With(), true, default)) is var problem
+                ? (problem.Slug, problem.Status) : default);
         Assert.All(house.Submitter.Check(Entries(3), With()), one => Assert.Equal("too-large", one?.Slug));
         Assert.Equal(2, await house.CountAsync());
     }

@@ -77,8 +77,8 @@ sealed class CopyOutcomes : Dictionary<int, Outcome>
         return outcomes;
     }
 
-    /// <summary>Of a call that was refused or lost as a whole. Null where something in one of several copies is to blame: the vendor does not
-    /// say in which.</summary>
+    /// <summary>Of a call that was refused or lost as a whole. Null where something in one of several copies is to blame: the vendor does
+    /// not say in which.</summary>
     public static IReadOnlyList<CopyOutcomes>? ForCall(VendorAnswer answer, IReadOnlyList<AddressedCopy> copies, Outcome outcome) =>
         answer.Kind == VendorAnswerKind.Answered
         && outcome is { KnownUnsent: true, Scope: OutcomeScope.Message or OutcomeScope.Recipient }

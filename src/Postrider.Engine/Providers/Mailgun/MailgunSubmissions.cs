@@ -54,7 +54,8 @@ static partial class MailgunSubmissions
         var filling = new Filling();
         // Duplicates get one message, as at Mailgun.
         List<DialectSubmission> submissions = [.. to.DistinctBy(one => one.Text, StringComparer.OrdinalIgnoreCase)
-            .Select(one => Submission(form, texts, [one], new Variables(filling, VariablesOf(byAddress.GetValueOrDefault(one.Text), one))))];
+            .Select(one => Submission(
+                form, texts, [one], new Variables(filling, VariablesOf(byAddress.GetValueOrDefault(one.Text), one))))];
         return filling.Fault is { } fault ? [.. submissions.Select(submission => submission with { Fault = fault })] : submissions;
     }
 

@@ -87,7 +87,6 @@ static class SmtpOutcomes
         SmtpPhase.Rcpt => "RCPT",
         SmtpPhase.Data or SmtpPhase.Content => "DATA",
         SmtpPhase.FinalDot => ".",
-        SmtpPhase.Noop => "NOOP",
         SmtpPhase.Quit => "QUIT",
     };
 

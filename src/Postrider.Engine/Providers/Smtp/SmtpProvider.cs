@@ -65,7 +65,7 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPat
         if (signers?.Invoke(envelope.Tenant, envelope.Content.From.Address.AsciiDomain) is not { } signer)
             return default;
         var field = new ArrayBufferWriter<byte>(DkimSigner.UsualBytes);
-        signer.TrySign(content, envelope.Message.At, expiresAt: null, field);
+        signer.TrySign(content, envelope.Message.At, field);
         return field.WrittenMemory;
     }
 

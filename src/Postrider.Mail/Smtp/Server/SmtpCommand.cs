@@ -1,5 +1,6 @@
 namespace Postrider.Mail.Smtp.Server;
 
+/// <summary>The commands of RFC 5321 §4.1.1 and of the extensions that are spoken.</summary>
 enum SmtpVerb
 {
     Unknown, Ehlo, Helo, Mail, Rcpt, Data, Bdat, Rset, Noop, Vrfy, Expn, Help, Quit, StartTls, Auth,

@@ -32,7 +32,8 @@ static class SmtpLine
     /// <summary>AUTH and its answers (RFC 4954 §4).</summary>
     public const int MaxAuthOctets = 12_288;
 
-    static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    /// <summary>Throws for octets that are no UTF-8.</summary>
+    public static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <param name="buffer">Without the line, when one was taken.</param>
     /// <param name="most">Octets with the line end; 0: what the command at its start is allowed.</param>

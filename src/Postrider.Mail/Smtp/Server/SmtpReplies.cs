@@ -15,7 +15,6 @@ static class SmtpReplies
     public static readonly SmtpReply StartContent = new(354, null, "end data with <CRLF>.<CRLF>");
     public static readonly SmtpReply CannotVerify = new(252, "2.5.0", "cannot verify the address, but will try to deliver");
     public static readonly SmtpReply Help = new(214, "2.0.0", "RFC 5321");
-    public static readonly SmtpReply Authenticated = new(235, "2.7.0", "authenticated");
 
     public static readonly SmtpReply ShuttingDown = new(421, "4.3.2", "shutting down, try again");
     public static readonly SmtpReply TimedOut = new(421, "4.4.2", "waited too long");

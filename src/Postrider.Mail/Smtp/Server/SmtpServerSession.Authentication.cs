@@ -6,8 +6,6 @@ namespace Postrider.Mail.Smtp.Server;
 /// <summary>AUTH PLAIN and LOGIN (RFC 4954, 4616).</summary>
 sealed partial class SmtpServerSession
 {
-    static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     bool MayAuthenticate => !_isAuthenticated && (wire.IsEncrypted || peer.IsLoopback || _options.AllowPlaintextAuth);
 
     async ValueTask AuthenticateAsync(string argument)
@@ -37,9 +35,8 @@ sealed partial class SmtpServerSession
         if (response is null)
             return;
         // RFC 4616 §2: authzid NUL authcid NUL password. The first is for acting as another, which nobody may.
-        var isWhole = response.Split('\0') is [_, { Length: > 0 }, { Length: > 0 }];
-        var parts = response.Split('\0');
-        await JudgeAsync(isWhole ? parts[1] : "", isWhole ? parts[2] : "");
+        var (user, password) = response.Split('\0') is [_, var name, var secret] ? (name, secret) : ("", "");
+        await JudgeAsync(user, password);
     }
 
     async ValueTask LoginAsync(string? initial)
@@ -109,7 +106,7 @@ sealed partial class SmtpServerSession
         }
         try
         {
-            return StrictUtf8.GetString(Convert.FromBase64String(base64));
+            return SmtpLine.StrictUtf8.GetString(Convert.FromBase64String(base64));
         }
         catch (DecoderFallbackException)
         {

@@ -23,6 +23,7 @@ enum SmtpInputKind
     Interrupted,
 }
 
+/// <summary>One wait for the client.</summary>
 /// <param name="Line">Only with <see cref="SmtpInputKind.Line"/>.</param>
 readonly record struct SmtpInput(SmtpInputKind Kind, string Line = "");
 

@@ -59,7 +59,9 @@ sealed class FarSession : IAsyncDisposable
 
     sealed class TrustingHandler : ISmtpMailHandler
     {
-        public ValueTask<SmtpReply> AuthenticateAsync(string user, string password, CancellationToken ct) => new(SmtpReplies.Authenticated);
+        public ValueTask<SmtpReply> AuthenticateAsync(string user, string password, CancellationToken ct) =>
+            new(new SmtpReply(235, "2.7.0", "authenticated"));
+
         public ValueTask<SmtpReply> MailAsync(SmtpMailFrom mail, CancellationToken ct) => new(SmtpReplies.Ok);
         public ValueTask<SmtpReply> RecipientAsync(SmtpRecipient recipient, CancellationToken ct) => new(SmtpReplies.Ok);
         public ValueTask<SmtpReply> ReceiveAsync(SmtpReceivedMail mail, CancellationToken ct) => new(SmtpReplies.Ok);
