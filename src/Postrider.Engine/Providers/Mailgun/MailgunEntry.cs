@@ -8,8 +8,8 @@ namespace Postrider.Providers.Mailgun;
 
 /// <summary>A message on its way to Mailgun, which may go with others that say the same where nothing of it is lost by that.</summary>
 /// <remarks>
-/// As fields of a batch a message has no MIME of its own: Mailgun writes it, and fills in variables. So it goes alone, as MIME, whenever the
-/// fields cannot say all of it in the same words, or it has words that Mailgun would take for a variable.
+/// As fields of a batch a message has no MIME of its own: Mailgun writes it, and fills in variables. So it goes alone, as MIME, whenever
+/// the fields cannot say all of it in the same words, or it has words that Mailgun would take for a variable.
 /// </remarks>
 sealed class MailgunEntry(OutgoingEnvelope envelope) : CallEntry(envelope)
 {
@@ -81,7 +81,8 @@ sealed class MailgunEntry(OutgoingEnvelope envelope) : CallEntry(envelope)
             || (a.Subject, a.Text, a.Html) == (b.Subject, b.Text, b.Html)
             && AreSame(a.From, b.From)
             && a.ReplyTo.Count == b.ReplyTo.Count && a.ReplyTo.Zip(b.ReplyTo).All(pair => AreSame(pair.First, pair.Second))
-            && a.Headers.Select(header => (header.Name, header.Value)).SequenceEqual(b.Headers.Select(header => (header.Name, header.Value)))
+            && a.Headers.Select(header => (header.Name, header.Value))
+                .SequenceEqual(b.Headers.Select(header => (header.Name, header.Value)))
             && a.Attachments.Count == b.Attachments.Count && a.Attachments.Zip(b.Attachments).All(pair => AreSame(pair.First, pair.Second));
 
         static bool AreSame(Mailbox a, Mailbox b) => a.Name == b.Name && a.Address.ToString() == b.Address.ToString();

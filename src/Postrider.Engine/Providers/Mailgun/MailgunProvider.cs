@@ -7,7 +7,8 @@ using Postrider.Providers.Http;
 namespace Postrider.Providers.Mailgun;
 
 /// <summary>Sends through Mailgun: each message as MIME as we render it, with its recipients beside it, so every reader sees the To and Cc
-/// that the sender wrote and nothing is lost; messages of a batch that say the same as fields of one call, with recipient variables.</summary>
+/// that the sender wrote and nothing is lost; messages of a batch that say the same as fields of one call, with recipient
+/// variables.</summary>
 sealed class MailgunProvider(VendorHttp http, string domain, string key, VendorOptions options, TimeProvider clock)
     : CoalescingProvider<MailgunEntry>(options.Limits, clock)
 {

@@ -191,7 +191,8 @@ public sealed class MailgunBatchTests
                 var accepted = Requests.Accepted(request);
                 Vendors.AssertSame(envelope.Content, accepted.Content);
                 var to = Assert.Single(accepted.Recipients);
-                Assert.Equal((envelope.Recipients[0].Mailbox.Address, envelope.Recipients[0].Mailbox.Name), (to.Mailbox.Address, to.Mailbox.Name));
+                var sent = envelope.Recipients[0].Mailbox;
+                Assert.Equal((sent.Address, sent.Name), (to.Mailbox.Address, to.Mailbox.Name));
                 Assert.Equal([new MetadataEntry(CarriedId.Name, $"{envelope.Message}-0")], request.Metadata);
             }
         }
