@@ -1,12 +1,13 @@
 using System.Collections;
 using System.Text.RegularExpressions;
 using Postrider.Hosting;
+using Postrider.Routing;
 using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Hosting;
 
-/// <summary><c>postrider.env.example</c> is complete and says the defaults as they are.</summary>
+/// <summary><c>postrider.env.example</c> is complete and says the defaults as they are; so is the page of transports' options.</summary>
 public sealed partial class ExampleSettingsTests
 {
     static readonly IReadOnlyList<(string Name, string Value)> Lines =
@@ -32,6 +33,17 @@ public sealed partial class ExampleSettingsTests
         Assert.All(
             Defaults().Where(s => s.Value.Length > 0 && stated.ContainsKey(s.Key)),
             s => Assert.Equal((s.Key, s.Value), (s.Key, stated[s.Key])));
+    }
+
+    [Fact]
+    public void Every_option_of_a_transport_is_described()
+    {
+        var described = File.ReadAllText(Repository.Path("docs", "transports.md"));
+        var options = TransportOptions.Names.Concat(Rooms.ProvidersForChecking.SelectMany(factory => factory.OptionNames));
+
+        Assert.All(options.Distinct(), option => Assert.Contains($"{option}=", described, StringComparison.Ordinal));
+        Assert.All(
+            Rooms.ProvidersForChecking, factory => Assert.Contains($"{factory.Scheme}://", described, StringComparison.Ordinal));
     }
 
     static IEnumerable<ShownSetting> Defaults() => LoadedConfiguration.Load([], new Hashtable()).Show();
