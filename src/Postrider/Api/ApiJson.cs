@@ -35,6 +35,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TransportListAnswer))]
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]
+[JsonSerializable(typeof(NodeListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(DomainAnswer))]

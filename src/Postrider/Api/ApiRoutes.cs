@@ -44,6 +44,7 @@ static class ApiRoutes
         app.MapKeys();
         app.MapTransports();
         app.MapTransportTest();
+        app.MapNodes();
         app.MapPauses();
         app.MapDomains();
         app.MapInbox();

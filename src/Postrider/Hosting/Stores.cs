@@ -70,6 +70,7 @@ static class Stores
             await opening.OpenAsync(CancellationToken.None);
             return;
         }
+        services.GetRequiredService<INodeList>(); // it begins to be now
         var store = services.GetRequiredService<SqliteStore>();
         var stop = services.GetRequiredService<StopReason>();
         store.Health.Failed.Register(() =>
@@ -89,6 +90,7 @@ static class Stores
         AddInterfaces<SqliteStore>(services);
         services.AddSingleton<IKeyStore, SqliteKeyStore>();
         services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<INodeList, OnlyNode>();
         services.AddSingleton(sp =>
             MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
         services.AddSingleton(sp =>
@@ -108,6 +110,7 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Ids);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
         services.AddSingleton(sp => new ThisNode(sp.GetRequiredService<PostgresStore>().Member.Incarnation));
+        services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
         services.AddHostedService<NodeHost>();
         services.AddSingleton(sp =>
         {
@@ -129,6 +132,41 @@ static class Stores
         options.Store.Length == 0 ? Path.Combine(options.Data, "postrider.db") : options.Store[SqlitePrefix.Length..];
 }
 
+/// <summary>How this process presents itself.</summary>
+static class ThisProcess
+{
+    public static NodeCard Card(PostriderOptions options, StorageOptions storage) => new(
+        storage.NodeName, Environment.MachineName, options.Urls, options.Roles.Length == 0 ? "all" : options.Roles, Version);
+
+    static string Version => (Assembly.GetExecutingAssembly()
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "").Split('+')[0];
+}
+
+/// <summary>On SQLite the process that answers is all there is.</summary>
+sealed class OnlyNode(PostriderOptions options, StorageOptions storage, TimeProvider clock, IServiceProvider services) : INodeList
+{
+    readonly DateTimeOffset _startedAt = clock.GetUtcNow();
+
+    public Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct)
+    {
+        var card = ThisProcess.Card(options, storage);
+        return Task.FromResult<IReadOnlyList<NodeView>>([new NodeView
+        {
+            Id = 0,
+            Name = card.Name,
+            Host = card.Host,
+            Address = card.Address,
+            Roles = card.Roles,
+            Version = card.Version,
+            StartedAt = _startedAt,
+            LastBeatAt = clock.GetUtcNow(),
+            Beats = 0,
+            InFlight = services.GetService<Dispatcher>()?.InFlight ?? 0,
+            Alive = true,
+        }]);
+    }
+}
+
 /// <summary>The store on PostgreSQL, opened before anything is started.</summary>
 sealed partial class PostgresOpening(
     PostriderOptions options, StorageOptions storage, TimeProvider clock, Entropy entropy, ILogger<PostgresStore> log) : IAsyncDisposable
@@ -146,11 +184,7 @@ sealed partial class PostgresOpening(
     public async Task OpenAsync(CancellationToken ct)
     {
         var dsn = PostgresDsn.TryParse(options.Store, out var fault) ?? throw new StoreUnusableException(fault!);
-        var version = Assembly.GetExecutingAssembly()
-            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
-        var roles = options.Roles.Length == 0 ? "all" : options.Roles;
-        _store = await PostgresStore.OpenAsync(
-            dsn, new NodeCard(storage.NodeName, Environment.MachineName, options.Urls, roles, version.Split('+')[0]), clock, log, ct);
+        _store = await PostgresStore.OpenAsync(dsn, ThisProcess.Card(options, storage), clock, log, ct);
         _ids = new MessageIds(clock, (byte)_store.Member.Incarnation.Node);
         if (_store.NewestAtStart is { } newest)
             _ids.ContinueAfter(newest);

@@ -32,6 +32,9 @@ public sealed class PostgresHostingTests
         var email = await front.GetEmailAsync(id, e => (string?)e["status"] == "complete");
         Assert.Equal("back", (string?)email["recipients"]![0]!["worker"]);
         Assert.Single((await back.Client.GetFromJsonAsync<JsonNode>("/inbox"))!["data"]!.AsArray());
+        var nodes = (await front.Client.GetFromJsonAsync<JsonNode>("/nodes"))!["data"]!.AsArray();
+        Assert.Equal([("front", "api", true), ("back", "api,worker", true)],
+            nodes.Select(n => ((string?)n!["name"], (string?)n["roles"], (bool)n["alive"]!)));
     }
 
     [Fact]
@@ -67,6 +70,16 @@ public sealed class PostgresHostingTests
 
         Assert.True(await stopping.WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.Equal(ExitCodes.Storage, Server.ExitCodeOf(server.Services));
+    }
+
+    [Fact]
+    public async Task On_SQLite_there_is_one_node_and_it_lives()
+    {
+        await using var server = await TestServer.StartAsync();
+
+        var node = Assert.Single((await server.Client.GetFromJsonAsync<JsonNode>("/nodes"))!["data"]!.AsArray())!;
+
+        Assert.Equal((0, "all", true), ((int)node["id"]!, (string?)node["roles"], (bool)node["alive"]!));
     }
 
     [Theory]

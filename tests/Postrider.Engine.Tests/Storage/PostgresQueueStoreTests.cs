@@ -48,7 +48,7 @@ sealed class PostgresUnderTest : IStoreUnderTest
 
     static PostgresDsn Parse(string database) => PostgresDsn.TryParse(PostgresCluster.Shared.Dsn(database), out _)!;
 
-    public Task<PostgresStore> OpenStoreAsync(string name = "here") => OpenStoreAsync(Parse(_database), _clock, name);
+    public Task<PostgresStore> OpenStoreAsync(string name = "the store") => OpenStoreAsync(Parse(_database), _clock, name);
 
     public static Task<PostgresStore> OpenStoreAsync(PostgresDsn dsn, TimeProvider clock, string name = "here") => PostgresStore.OpenAsync(
         dsn, new NodeCard(name, "localhost", "", "all", "test"), clock, NullLogger<PostgresStore>.Instance, default);

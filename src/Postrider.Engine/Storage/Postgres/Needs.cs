@@ -15,6 +15,10 @@ sealed class Needs
     /// <summary>Messages of which rows may be added or recipients reopened: locked whole.</summary>
     public HashSet<long> Messages { get; } = [];
 
+    /// <summary>Of <see cref="Messages"/>, those whose ordering key is not known: it is read first, because keys are held before
+    /// messages.</summary>
+    public HashSet<long> Strangers { get; } = [];
+
     /// <summary>Rows that are rewritten.</summary>
     public HashSet<EnvelopeId> Rows { get; } = [];
 
@@ -36,11 +40,17 @@ sealed class Needs
             OrderingKeys.Add((tenant, orderingKey));
     }
 
+    public void Stranger(long message)
+    {
+        Messages.Add(message);
+        Strangers.Add(message);
+    }
+
     public void Report(FeedbackReport report)
     {
         if (report.Message is not { } message)
             return;
-        Messages.Add(message.Value);
+        Stranger(message.Value);
         Reports.Add((message.Value, Reporting.KeyOf(report)));
     }
 }

@@ -83,6 +83,22 @@ public sealed class PostgresMember : IAsyncDisposable
         return await command.ExecuteScalarAsync(ct);
     }
 
-    /// <summary>Gives the number back.</summary>
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+    /// <summary>Leaves in order: what is still leased is the others' at once, and the number is free. A server that is away finds out by
+    /// itself.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await using var leave = new NpgsqlCommand("UPDATE nodes SET alive = false WHERE id = $1 AND incarnation = $2", _connection);
+            leave.Parameters.AddRange((NpgsqlParameter[])[Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number)]);
+            await leave.ExecuteNonQueryAsync();
+            // By hand: a connection that goes back to its pool keeps its session, and the lock with it.
+            await ScalarAsync(_connection, "SELECT pg_advisory_unlock_all()", CancellationToken.None);
+        }
+        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is InvalidOperationException)
+        {
+            // The others declare this node dead, or its next start takes the number.
+        }
+        await _connection.DisposeAsync();
+    }
 }

@@ -63,6 +63,9 @@ sealed class PostgresSession : IWriteSession
     {
         _connection = connection;
         CommitIsOut = false;
+        if (needs.Strangers.Count > 0)
+            Ask("SELECT tenant, ordering_key FROM messages WHERE id = ANY($1) AND ordering_key IS NOT NULL",
+                row => needs.Ordering(row.GetInt32(0), row.GetString(1)), Sql.Longs([.. needs.Strangers]));
         foreach (var (tenant, key) in needs.OrderingKeys.OrderBy(k => LockOf(k.Tenant, k.Key)))
             Lock(tenant, key);
         foreach (var owner in needs.Owners)

@@ -28,6 +28,8 @@ public sealed partial class PostgresStore
     public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) =>
         ViewAsync(connection => new MessageSearch(connection, tenant, filter, _dialect, _clock).Run(), ct);
 
+    public Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct) => ReadAsync(NodeQueries.List, ct);
+
     long Now => _clock.GetUtcNow().Ms;
 
     public async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)

@@ -13,7 +13,7 @@ namespace Postrider.Storage.Postgres;
 /// Two writers with group commit: what comes in, and what leaves. They and the writers of other nodes meet in row locks only; every rule is
 /// the one that SQLite has. What is read for people goes over connections that cannot write.
 /// </remarks>
-public sealed partial class PostgresStore : IQueueStore, IMessageReader, ITableStore, IAsyncDisposable
+public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IAsyncDisposable
 {
     const int WritersPerNode = 2;
 
@@ -281,7 +281,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, ITableS
         CommandAsync(session => Commanding.Reschedule(session, tenant.Value, message.Value, sendAt.Ms, expiresAt.Ms), message);
 
     Task<T> CommandAsync<T>(Func<IWriteSession, T> command, MessageId message) =>
-        _incoming.RunAsync(command, needs => needs.Messages.Add(message.Value));
+        _incoming.RunAsync(command, needs => needs.Stranger(message.Value));
 
     /// <summary>Finishes what waits, and leaves the nodes.</summary>
     public async ValueTask DisposeAsync()

@@ -1,0 +1,43 @@
+using System.Data.Common;
+using Dapper;
+using Postrider.Queue;
+using Postrider.Storage.Rules;
+
+namespace Postrider.Storage.Postgres;
+
+/// <summary>Reads the nodes for people.</summary>
+static class NodeQueries
+{
+    public static IReadOnlyList<NodeView> List(DbConnection connection) =>
+        [.. connection.Query<Row>("SELECT n.*, last_beat AS LastBeat, in_flight AS InFlight FROM nodes n ORDER BY id").Select(r => r.ToView())];
+
+    sealed class Row
+    {
+        public int Id { get; init; }
+        public long Beat { get; init; }
+        public bool Alive { get; init; }
+        public string Name { get; init; } = "";
+        public string Host { get; init; } = "";
+        public string Address { get; init; } = "";
+        public string Roles { get; init; } = "";
+        public string Version { get; init; } = "";
+        public long Started { get; init; }
+        public long LastBeat { get; init; }
+        public int InFlight { get; init; }
+
+        public NodeView ToView() => new()
+        {
+            Id = Id,
+            Name = Name,
+            Host = Host,
+            Address = Address,
+            Roles = Roles,
+            Version = Version,
+            StartedAt = Instant.From(Started),
+            LastBeatAt = Instant.From(LastBeat),
+            Beats = Beat,
+            InFlight = InFlight,
+            Alive = Alive,
+        };
+    }
+}

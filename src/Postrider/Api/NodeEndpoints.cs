@@ -1,0 +1,26 @@
+using Postrider.Queue;
+
+namespace Postrider.Api;
+
+/// <summary>The call about the processes that do the work.</summary>
+static class NodeEndpoints
+{
+    public static void MapNodes(this IEndpointRouteBuilder app) =>
+        app.MapGet("/nodes", async (INodeList nodes, CancellationToken ct) =>
+            ApiJson.Answer(new NodeListAnswer([.. (await nodes.ListNodesAsync(ct)).Select(NodeAnswer.Of)])))
+            .For(Access.Admin).Answers<NodeListAnswer>(200)
+            .Says("listNodes", "The processes that share the store: where they are, what they do, and when they were last heard of.");
+}
+
+sealed record NodeListAnswer(IReadOnlyList<NodeAnswer> Data);
+
+/// <param name="Id">A number from 0 to 255.</param>
+/// <param name="Roles">Separated by commas, or <c>all</c>.</param>
+/// <param name="Alive">False: the others have given it up.</param>
+sealed record NodeAnswer(
+    int Id, string Name, string Host, string Address, string Roles, string Version, DateTimeOffset StartedAt, DateTimeOffset LastBeatAt,
+    long Beats, int InFlight, bool Alive)
+{
+    public static NodeAnswer Of(NodeView node) => new(node.Id, node.Name, node.Host, node.Address, node.Roles, node.Version,
+        node.StartedAt, node.LastBeatAt, node.Beats, node.InFlight, node.Alive);
+}
