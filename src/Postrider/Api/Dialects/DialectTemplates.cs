@@ -35,8 +35,9 @@ static class DialectTemplates
     {
         if (source is null || why is not null)
             return null;
-        var filled = TemplateText.Fill(source, data, isHtml, maxLength, out var fault);
-        why = filled is null ? fault : null;
+        var rules = new FillRules { IsHtml = isHtml, IsStrict = true, MaxLength = maxLength, Clock = TimeProvider.System };
+        var filled = ParsedTemplate.Parse(source, allowRaw: true, out var fault)?.Fill(TemplateData.Of(data), rules, out fault);
+        why = filled is null ? $"{(fault!.Kind == TemplateFaultKind.Syntax ? "The template is broken: " : "")}{fault}" : null;
         return filled;
     }
 }
