@@ -37,7 +37,11 @@ public interface IDialect
 /// <summary>What the caller of a dialect presented.</summary>
 /// <param name="Key">The API key itself, or, where <paramref name="IsSigned"/>, the public id of the key that the call is signed
 /// with.</param>
-public sealed record DialectCredential(string Key, bool IsSigned = false);
+public sealed record DialectCredential(string Key, bool IsSigned = false)
+{
+    /// <summary>No secret: the vendor's own word for calls that are only tried out, which everybody may do.</summary>
+    public bool IsForTrying { get; init; }
+}
 
 /// <summary>The refusals that only dialects give.</summary>
 public static class DialectProblems
@@ -115,7 +119,14 @@ public sealed record DialectReceipt(MessageId? Batch, IReadOnlyList<DialectItem>
 }
 
 /// <summary>What became of one submission: one of the two is set.</summary>
-public readonly record struct DialectItem(MessageId? Id, Problem? Problem);
+public readonly record struct DialectItem(MessageId? Id, Problem? Problem)
+{
+    /// <summary>Addresses of an accepted message that get no mail, because they are on the suppression list; null for none.</summary>
+    public IReadOnlyList<string>? Suppressed { get; init; }
+
+    /// <summary>Whether those are all that it has.</summary>
+    public bool IsForNobody { get; init; }
+}
 
 /// <summary>An HTTP answer of a dialect.</summary>
 /// <param name="ContentType">Null for an empty body.</param>

@@ -116,17 +116,14 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clo
         var isRefused = submit.AllOrNothing && looked.Any(one => one.Problem is not null);
         var isBatch = looked.Count > 1;
         var first = _ids.Reserve(looked.Count + 1);
-        DialectItem[] items = [.. looked.Select((one, index) =>
-            new DialectItem(one.Problem is null && !isRefused ? first.Plus(index + 1) : null, one.Problem))];
+        DialectItem[] items = [.. looked.Select((one, index) => WithSuppressed(new DialectItem(
+            one.Problem is not null || isRefused ? null : isBatch ? first.Plus(index + 1) : first, one.Problem), one.Entry, faults))];
         if (!submit.DryRun)
         {
             foreach (var (item, one) in items.Zip(looked))
-                if (item.Id is { } id)
-                    Keep(new VendorMail(isBatch ? id : first, now, one.Entry!, ProviderIdOf(isBatch ? id : first, first, call),
-                        CarriedIdOf(one.Entry!)));
+                if (item is { Id: { } id, IsForNobody: false })
+                    Keep(new VendorMail(id, now, one.Entry!, ProviderIdOf(id, first, call), CarriedIdOf(one.Entry!)));
         }
-        if (!isBatch && items[0].Id is not null)
-            items[0] = new DialectItem(first, null);
         var answer = submit.Answer(new DialectReceipt(isBatch && !isRefused ? first : null, items));
         if (answer.Status >= 400)
             Interlocked.Increment(ref _refused);
@@ -149,6 +146,20 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clo
             return (null, found.ToProblem());
         var bad = faults.Refuse is null ? null : entry.Recipients.FirstOrDefault(one => faults.Refuses(one.Mailbox.Address));
         return bad is null ? (entry, null) : (null, VendorProblems.Of(faults.Refuse!.Value, entry, bad));
+    }
+
+    /// <summary>Only Postmark tells it in the answer.</summary>
+    DialectItem WithSuppressed(DialectItem item, CheckedSubmission? entry, VendorFaults faults)
+    {
+        if (Name != "postmark" || item.Id is null || entry is null)
+            return item;
+        string[] suppressed = [.. entry.Recipients.Where(one => VendorFaults.Matches(faults.Suppress, one.Mailbox.Address))
+            .Select(one => one.Mailbox.Address.ToString())];
+        return suppressed.Length == 0 ? item : item with
+        {
+            Suppressed = suppressed,
+            IsForNobody = suppressed.Length == entry.Recipients.Count,
+        };
     }
 
     void Keep(VendorMail mail)

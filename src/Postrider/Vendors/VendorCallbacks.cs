@@ -51,7 +51,9 @@ sealed partial class VendorCallbacks : IDisposable
         foreach (var recipient in mail.Submission.Recipients)
         {
             var address = recipient.Mailbox.Address;
-            var kind = VendorFaults.Matches(faults.Bounce, address) ? FeedbackKind.BouncedHard : FeedbackKind.Delivered;
+            var kind = VendorFaults.Matches(faults.Suppress, address) ? FeedbackKind.Rejected
+                : VendorFaults.Matches(faults.Bounce, address) ? FeedbackKind.BouncedHard
+                : FeedbackKind.Delivered;
             Tell(vendor, mail, EventOf(mail, recipient, kind), url, faults);
             if (kind == FeedbackKind.Delivered && VendorFaults.Matches(faults.Complain, address))
                 Tell(vendor, mail, EventOf(mail, recipient, FeedbackKind.Complained), url, faults);
@@ -130,6 +132,7 @@ sealed partial class VendorCallbacks : IDisposable
         ProviderId = mail.ProviderId,
         Address = recipient.Mailbox.Address.ToAscii(),
         At = _clock.GetUtcNow(),
+        Suppressed = kind == FeedbackKind.Rejected ? "bounced before" : null,
         Reply = kind switch
         {
             FeedbackKind.Delivered => new Reply(250, "2.0.0", "250 2.0.0 OK (simulated)"),

@@ -40,6 +40,7 @@ sealed record VendorFaults
         ["refuse"] = "is one of sandbox, invalid_recipient, rejected, too_large, unverified_sender, suspended, bad_key, or none",
         ["to"] = "are the recipients that are refused: addresses or patterns such as *@example.com",
         ["bounce"] = "are recipients that bounce after all: addresses or patterns such as *@example.com",
+        ["suppress"] = "are recipients on the vendor's own list of those it does not mail: addresses or patterns such as *@example.com",
         ["complain"] = "are recipients that complain: addresses or patterns such as *@example.com",
         ["callbacks"] = "is the URL that callbacks go to, or none",
         ["lose"] = Share,
@@ -79,6 +80,9 @@ sealed record VendorFaults
     public string To { get; init; } = "";
     public string Bounce { get; init; } = "";
     public string Complain { get; init; } = "";
+
+    /// <summary>Whom it does not mail because of what was before. Postmark says so in its answer, the others by a callback.</summary>
+    public string Suppress { get; init; } = "";
 
     /// <summary>Where callbacks go; null: nowhere.</summary>
     public Uri? Callbacks { get; init; }
@@ -124,6 +128,7 @@ sealed record VendorFaults
             ("rate", Written(Rate), Rate > 0), ("outage", Durations.Format(left), left > TimeSpan.Zero), ("hang", Written(Hang), Hang > 0),
             ("cut", Written(Cut), Cut > 0), ("refuse", JsonNamingPolicy.SnakeCaseLower.ConvertName($"{Refuse}"), Refuse is not null),
             ("to", To, To.Length > 0), ("bounce", Bounce, Bounce.Length > 0), ("complain", Complain, Complain.Length > 0),
+            ("suppress", Suppress, Suppress.Length > 0),
             ("callbacks", $"{Callbacks}", Callbacks is not null), ("lose", Written(Lose), Lose > 0),
             ("late", Durations.Format(Late), Late > TimeSpan.Zero),
         ];
@@ -149,6 +154,7 @@ sealed record VendorFaults
         "to" => ArePatterns(text) ? this with { To = text } : null,
         "bounce" => ArePatterns(text) ? this with { Bounce = text } : null,
         "complain" => ArePatterns(text) ? this with { Complain = text } : null,
+        "suppress" => ArePatterns(text) ? this with { Suppress = text } : null,
         "callbacks" => ReadCallbacks(text),
         "lose" => Probability(text) is { } share ? this with { Lose = share } : null,
         _ => Span(text) is { } span ? this with { Late = span } : null,

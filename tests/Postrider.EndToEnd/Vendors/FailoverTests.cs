@@ -58,6 +58,62 @@ public sealed class FailoverTests
         Assert.True(await vendors.CallsAsync(vendor) < 11, "an open circuit asks no more");
     }
 
+    [Theory]
+    [InlineData("ses")]
+    [InlineData("sendgrid")]
+    [InlineData("postmark")]
+    [InlineData("resend")]
+    public async Task A_sender_domain_that_a_vendor_refuses_is_closed_there_for_a_while_and_no_other(string vendor)
+    {
+        var standby = vendor == "sendgrid" ? "ses" : "sendgrid";
+        await using var vendors = await VendorHost.StartAsync();
+        await vendors.SetAsync(vendor, "refuse=unverified_sender&to=ann@example.com");
+        await using var server = await StartAsync(vendors, vendor, standby);
+
+        var refused = await SendAsync(server, "ann@example.com");
+        var calls = await vendors.CallsAsync(vendor);
+        var same = await SendAsync(server, "bob@example.com");
+        var other = await SendAsync(server, "bob@example.com", from: "shop@example.net");
+
+        Assert.Equal([(vendor, "refused"), (standby, "accepted")], AttemptsOf(refused));
+        Assert.Equal([(standby, "accepted")], AttemptsOf(same));
+        Assert.Equal([(vendor, "accepted")], AttemptsOf(other));
+        Assert.Equal(calls + 1, await vendors.CallsAsync(vendor));
+        Assert.Equal("closed", (await TransportAsync(server, vendor))["circuit"]!.GetValue<string>());
+    }
+
+    /// <summary>A transport is for one domain at Mailgun, whatever the sender writes in From.</summary>
+    [Fact]
+    public async Task A_domain_that_Mailgun_refuses_is_the_transport_itself()
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await vendors.SetAsync("mailgun", "refuse=unverified_sender");
+        await using var server = await StartAsync(vendors, "mailgun", "ses");
+
+        var refused = await SendAsync(server, "ann@example.com");
+        var other = await SendAsync(server, "bob@example.com", from: "shop@example.net");
+
+        Assert.Equal([("mailgun", "refused"), ("ses", "accepted")], AttemptsOf(refused));
+        Assert.Equal([("ses", "accepted")], AttemptsOf(other));
+        Assert.Equal("open", (await TransportAsync(server, "mailgun"))["circuit"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("mailgun")]
+    [InlineData("sendgrid")]
+    public async Task One_of_several_recipients_whom_an_account_may_not_mail_goes_elsewhere_alone(string vendor)
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await vendors.SetAsync(vendor, "refuse=sandbox&to=ann@example.com");
+        await using var server = await StartAsync(vendors, vendor, "ses");
+
+        var mail = await SendAsync(server, new[] { "ann@example.com", "bob@example.com" });
+
+        Assert.Equal([("ann@example.com", "ses"), ("bob@example.com", vendor)], mail["recipients"]!.AsArray()
+            .Select(one => ((string)one!["email"]!, (string)one["transport"]!)));
+        Assert.Equal("closed", (await TransportAsync(server, vendor))["circuit"]!.GetValue<string>());
+    }
+
     /// <summary>Every row of the outcome table that a vendor can cause, and what becomes of the message.</summary>
     public static TheoryData<string, string, string, bool> Rows()
     {
@@ -131,15 +187,15 @@ public sealed class FailoverTests
     static Task<TestServer> StartAsync(VendorHost vendors, params string[] order) =>
         TestServer.StartAsync(("TRANSPORTS", string.Join(' ', order.Select(vendor => vendors.Dsn(vendor)))));
 
-    static async Task<string> AcceptAsync(TestServer server, string to)
+    static async Task<string> AcceptAsync(TestServer server, object to, string from = "shop@example.org")
     {
         using var answer = await server.Client.PostAsJsonAsync("/emails",
-            new { from = "shop@example.org", to, subject = "Your order", text = "It is on its way." });
+            new { from, to, subject = "Your order", text = "It is on its way." });
         return (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["id"]!;
     }
 
-    static async Task<JsonNode> SendAsync(TestServer server, string to) =>
-        await server.GetEmailAsync(await AcceptAsync(server, to), email => (string?)email["status"] != "incomplete");
+    static async Task<JsonNode> SendAsync(TestServer server, object to, string from = "shop@example.org") =>
+        await server.GetEmailAsync(await AcceptAsync(server, to, from), email => (string?)email["status"] != "incomplete");
 
     static (string, string)[] AttemptsOf(JsonNode email) =>
         [.. email["attempts"]!.AsArray().Select(attempt => ((string)attempt!["transport"]!, (string)attempt["outcome"]!))];

@@ -26,23 +26,8 @@ public sealed class VendorServerTests
     public async Task What_was_submitted_arrives_and_the_signed_callbacks_find_their_message(string vendor)
     {
         await using var vendors = await VendorHost.StartAsync();
-        var writer = vendors.Services.GetRequiredService<VendorCallbacks>().WriterOf(vendor);
-        var option = vendor == "ses"
-            ? $"topics={Uri.EscapeDataString(SesCallbacks.Topic)}"
-            : $"callback_key={Uri.EscapeDataString(writer.Key)}";
-        await using var server = await TestServer.StartAsync(
-            services =>
-            {
-                // The simulated topic's certificate is not where Amazon's are.
-                if (writer is SesCallbacks ses)
-                    services.RemoveAll<IFeedbackReader>().AddSingleton<IFeedbackReader>(
-                        new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(ses.Certificate)));
-            },
-            ("TRANSPORTS", vendors.Dsn(vendor, option)));
-        var transport = JsonNode.Parse(await server.Client.GetStringAsync("/transports"))!["data"]![0]!;
-        var path = new Uri((string)transport["callback_url"]!).AbsolutePath;
-        var url = Uri.EscapeDataString(new Uri(server.Address, path).ToString());
-        await vendors.SetAsync(vendor, $"bounce=gone@example.com&callbacks={url}");
+        await using var server = await ReportingAsync(vendors, vendor);
+        await vendors.SetAsync(vendor, $"bounce=gone@example.com&callbacks={await CallbackOfAsync(server)}");
 
         var delivered = await SendAsync(server, "ann@example.com");
         var bounced = await SendAsync(server, "gone@example.com");
@@ -136,6 +121,56 @@ public sealed class VendorServerTests
         Assert.InRange(await vendors.CallsAsync("mailgun"), 1, Count / 4);
     }
 
+    [Theory]
+    [InlineData("ses", "accepted", "failed")]
+    [InlineData("sendgrid", "accepted", "failed")]
+    [InlineData("mailgun", "accepted", "failed")]
+    [InlineData("resend", "accepted", "failed")]
+    [InlineData("postmark", "rejected", "bounced")]
+    public async Task Whom_a_vendor_has_on_its_own_list_it_does_not_mail_and_says_so(string vendor, string outcome, string status)
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await using var server = await ReportingAsync(vendors, vendor);
+        await vendors.SetAsync(vendor, $"suppress=gone@example.com&callbacks={await CallbackOfAsync(server)}");
+
+        var mail = await server.GetEmailAsync(await SendAsync(server, "gone@example.com"),
+            email => (string)email["recipients"]![0]!["status"]! == status);
+        var other = await server.GetEmailAsync(await SendAsync(server, "ann@example.com"),
+            email => (string)email["recipients"]![0]!["status"]! is "delivered");
+
+        Assert.Equal([(vendor, outcome)], mail["attempts"]!.AsArray().Select(one => ((string)one!["transport"]!, (string)one["outcome"]!)));
+        Assert.Equal("accepted", (string)Assert.Single(other["attempts"]!.AsArray())!["outcome"]!);
+    }
+
+    [Fact]
+    public async Task The_call_of_Postmark_names_who_is_on_our_own_suppression_list()
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        await using var server = await ReportingAsync(vendors, "mailgun");
+        await vendors.SetAsync("mailgun", $"bounce=gone@example.com&callbacks={await CallbackOfAsync(server)}");
+        await server.GetEmailAsync(await SendAsync(server, "gone@example.com"),
+            email => (string)email["recipients"]![0]!["status"]! is "bounced");
+
+        var (alone, refused) = await PostmarkAsync(server, "gone@example.com");
+        var (together, taken) = await PostmarkAsync(server, "gone@example.com, ann@example.com");
+
+        Assert.Equal((HttpStatusCode.UnprocessableEntity, 406), (alone, (int)refused["ErrorCode"]!));
+        Assert.Contains("Found inactive addresses: gone@example.com. Inactive recipients", (string)refused["Message"]!, StringComparison.Ordinal);
+        Assert.Equal((HttpStatusCode.OK, 0), (together, (int)taken["ErrorCode"]!));
+        Assert.Equal("Message OK, but will not deliver to these inactive addresses: gone@example.com.", (string)taken["Message"]!);
+
+        static async Task<(HttpStatusCode, JsonNode)> PostmarkAsync(TestServer server, string to)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/email")
+            {
+                Content = JsonContent.Create(new { From = "shop@example.org", To = to, Subject = "s", TextBody = "t" }),
+                Headers = { { "X-Postmark-Server-Token", server.Client.DefaultRequestHeaders.Authorization!.Parameter } },
+            };
+            using var answer = await server.Client.SendAsync(request);
+            return (answer.StatusCode, (await answer.Content.ReadFromJsonAsync<JsonNode>())!);
+        }
+    }
+
     [Fact]
     public async Task Given_keys_are_asked_for_and_signatures_checked()
     {
@@ -208,6 +243,31 @@ public sealed class VendorServerTests
 
         Assert.Equal(2, code);
         Assert.Contains(words, error.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A server that believes what the simulated vendor says of its mail.</summary>
+    static Task<TestServer> ReportingAsync(VendorHost vendors, string vendor)
+    {
+        var writer = vendors.Services.GetRequiredService<VendorCallbacks>().WriterOf(vendor);
+        var option = vendor == "ses"
+            ? $"topics={Uri.EscapeDataString(SesCallbacks.Topic)}"
+            : $"callback_key={Uri.EscapeDataString(writer.Key)}";
+        return TestServer.StartAsync(
+            services =>
+            {
+                // The simulated topic's certificate is not where Amazon's are.
+                if (writer is SesCallbacks ses)
+                    services.RemoveAll<IFeedbackReader>().AddSingleton<IFeedbackReader>(
+                        new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(ses.Certificate)));
+            },
+            ("TRANSPORTS", vendors.Dsn(vendor, option)));
+    }
+
+    /// <summary>Where the vendor of the first transport reports to, as a part of a query.</summary>
+    static async Task<string> CallbackOfAsync(TestServer server)
+    {
+        var transport = JsonNode.Parse(await server.Client.GetStringAsync("/transports"))!["data"]![0]!;
+        return Uri.EscapeDataString(new Uri(server.Address, new Uri((string)transport["callback_url"]!).AbsolutePath).ToString());
     }
 
     static async Task<string> SendAsync(TestServer server, string to)

@@ -43,6 +43,21 @@ public sealed class FeedbackWriterTests
     }
 
     [Theory]
+    [InlineData("ses", "OnAccountSuppressionList")]
+    [InlineData("sendgrid", "Bounced Address")]
+    [InlineData("mailgun", "suppress-bounce")]
+    [InlineData("resend", "email.suppressed")]
+    public async Task Who_is_on_the_vendors_own_list_is_said_in_its_way(string vendor, string list)
+    {
+        var writer = Writers().First(w => w.Vendor == vendor);
+
+        var read = await ReadAsync(writer, writer.Write(Event(FeedbackKind.Rejected) with { Suppressed = "before" }, Now)!);
+
+        var item = Assert.Single(Assert.IsType<FeedbackReading.Events>(read).Items);
+        Assert.Equal((FeedbackKind.Rejected, list), (item.Kind, item.Suppressed));
+    }
+
+    [Theory]
     [InlineData("ses")]
     [InlineData("sendgrid")]
     [InlineData("mailgun")]

@@ -13,7 +13,7 @@ public sealed class MailgunCallbacks(Entropy entropy) : IFeedbackWriter
 
     public CallbackRequest? Write(FeedbackEvent feedback, DateTimeOffset now)
     {
-        if (TypeOf(feedback.Kind) is not { } type)
+        if ((feedback.Suppressed is null ? TypeOf(feedback.Kind) : "failed") is not { } type)
             return null;
         var timestamp = now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         var token = CallbackRequest.RandomHex(entropy, 25);
@@ -33,7 +33,8 @@ public sealed class MailgunCallbacks(Entropy entropy) : IFeedbackWriter
             if (type == "failed")
             {
                 writer.WriteString("severity"u8, feedback.Kind == FeedbackKind.Deferred ? "temporary" : "permanent");
-                writer.WriteString("reason"u8, feedback.Kind == FeedbackKind.BouncedSoft ? "old" : "bounce");
+                writer.WriteString("reason"u8, feedback.Suppressed is not null ? "suppress-bounce"
+                    : feedback.Kind == FeedbackKind.BouncedSoft ? "old" : "bounce");
             }
             writer.WriteStartObject("message"u8);
             writer.WriteStartObject("headers"u8);
@@ -44,7 +45,14 @@ public sealed class MailgunCallbacks(Entropy entropy) : IFeedbackWriter
             if (feedback.CarriedId is { } id)
                 writer.WriteString(CarriedId.Name, id);
             writer.WriteEndObject();
-            if (feedback.Reply is { } reply)
+            if (feedback.Suppressed is not null)
+            {
+                writer.WriteStartObject("delivery-status"u8);
+                writer.WriteNumber("code"u8, 605);
+                writer.WriteString("message"u8, "Not delivering to previously bounced address");
+                writer.WriteEndObject();
+            }
+            else if (feedback.Reply is { } reply)
             {
                 writer.WriteStartObject("delivery-status"u8);
                 writer.WriteNumber("code"u8, reply.Code);

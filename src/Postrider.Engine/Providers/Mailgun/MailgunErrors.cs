@@ -34,7 +34,9 @@ static partial class MailgunErrors
     }
 
     /// <summary>Whether a call for several recipients was refused for one of them, whom Mailgun does not name.</summary>
-    public static bool IsAboutRecipients(Outcome outcome) => outcome.Kind == OutcomeKind.Rejected && IsAboutRecipients(outcome.Reply.Text);
+    public static bool IsAboutRecipients(Outcome outcome) =>
+        outcome.Kind == OutcomeKind.Rejected && IsAboutRecipients(outcome.Reply.Text)
+        || outcome.Kind == OutcomeKind.Refused && IsSandbox(outcome.Reply.Text);
 
     /// <summary>Whether a call for several messages may have been refused for the sake of one of them, or for being one call: alone each of
     /// them may be taken.</summary>
@@ -47,8 +49,8 @@ static partial class MailgunErrors
 
     static Outcome OfRequest(VendorAnswer answer, string words, bool isAlone)
     {
-        if (Has(words, "authorized recipients") || Has(words, "test purposes"))
-            return answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, words); // sandbox domain: this recipient, not the account
+        if (IsSandbox(words))
+            return answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, words); // this recipient, not the account
         if (Has(words, "not allowed") || Has(words, "disabled"))
             return answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Transport, words);
         if (Has(words, "limited to") || Has(words, "too large"))
@@ -57,6 +59,8 @@ static partial class MailgunErrors
             ? answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, words, "5.1.3")
             : answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Message, words, "5.6.0");
     }
+
+    static bool IsSandbox(string words) => Has(words, "authorized recipients") || Has(words, "test purposes");
 
     static bool IsAboutRecipients(string words) => Has(words, "'to' parameter");
 

@@ -20,7 +20,9 @@ public sealed class PostmarkDialect : IDialect
     public bool Serves(string path) => path == "/email" || path.StartsWith("/email/", StringComparison.Ordinal);
 
     public DialectCredential? ReadCredential(InboundCall call) =>
-        call.Header(TokenHeader)?.Trim() is { Length: > 0 } token ? new DialectCredential(token) : null;
+        call.Header(TokenHeader)?.Trim() is { Length: > 0 } token
+            ? new DialectCredential(token) { IsForTrying = token == TestToken }
+            : null;
 
     public DialectReading Read(InboundCall call)
     {
@@ -63,11 +65,20 @@ public sealed class PostmarkDialect : IDialect
         Refused(problem, problem.Status == 401 ? "Request does not contain a valid Server token." : problem.Detail);
 
     static DialectAnswer Answer(PostmarkMail mail, DialectItem item) =>
-        item.Problem is { } problem ? Refused(problem, Words(mail, problem)) : Json(200, Result(mail, item));
+        item.Problem is { } problem ? Refused(problem, Words(mail, problem)) : Json(item.IsForNobody ? 422 : 200, Result(mail, item));
 
-    static PostmarkResult Result(PostmarkMail mail, DialectItem item) => item.Problem is { } problem
-        ? new PostmarkResult { ErrorCode = CodesOf(problem).Code, Message = Words(mail, problem) }
-        : new PostmarkResult
+    static PostmarkResult Result(PostmarkMail mail, DialectItem item) => item switch
+    {
+        { Problem: { } problem } => new PostmarkResult { ErrorCode = CodesOf(problem).Code, Message = Words(mail, problem) },
+        // The SDKs find the addresses by the words around them.
+        { IsForNobody: true, Suppressed: { } inactive } => new PostmarkResult
+        {
+            ErrorCode = 406,
+            Message = "You tried to send to recipient(s) that have been marked as inactive. "
+                + $"Found inactive addresses: {string.Join(", ", inactive)}. "
+                + "Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression.",
+        },
+        _ => new PostmarkResult
         {
             To = mail.To,
             Cc = mail.Cc,
@@ -76,8 +87,10 @@ public sealed class PostmarkDialect : IDialect
             // The .NET SDK reads it as a GUID; a message that was only tried out has none.
             MessageID = item.Id?.ToString() ?? Guid.Empty.ToString(),
             ErrorCode = 0,
-            Message = "OK",
-        };
+            Message = item.Suppressed is { } some
+                ? $"Message OK, but will not deliver to these inactive addresses: {string.Join(", ", some)}." : "OK",
+        },
+    };
 
     /// <summary>As Postmark puts it where an address is at fault, so that those who read its words find the address in them.</summary>
     static string Words(PostmarkMail mail, Problem problem)

@@ -17,7 +17,7 @@ public sealed class ResendCallbacks : IFeedbackWriter
 
     public CallbackRequest? Write(FeedbackEvent feedback, DateTimeOffset now)
     {
-        if (TypeOf(feedback.Kind) is not { } type)
+        if ((feedback.Suppressed is null ? TypeOf(feedback.Kind) : "email.suppressed") is not { } type)
             return null;
         var body = CallbackRequest.Text(writer =>
         {

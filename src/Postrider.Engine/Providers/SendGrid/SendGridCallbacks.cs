@@ -28,7 +28,9 @@ public sealed class SendGridCallbacks : IFeedbackWriter, IDisposable
                 writer.WriteString(CarriedId.Name, id);
             if (feedback.Kind is FeedbackKind.BouncedHard or FeedbackKind.BouncedSoft)
                 writer.WriteString("type"u8, feedback.Kind == FeedbackKind.BouncedHard ? "bounce" : "blocked");
-            if (feedback.Reply is { } reply)
+            if (type == "dropped")
+                writer.WriteString("reason"u8, "Bounced Address");
+            else if (feedback.Reply is { } reply)
             {
                 writer.WriteString(type == "bounce" ? "reason"u8 : "response"u8, reply.Text);
                 if (reply.Enhanced is { } enhanced)
@@ -65,6 +67,7 @@ public sealed class SendGridCallbacks : IFeedbackWriter, IDisposable
         FeedbackKind.Clicked => "click",
         FeedbackKind.Unsubscribed => "unsubscribe",
         FeedbackKind.Resubscribed => "group_resubscribe",
-        FeedbackKind.Other or FeedbackKind.Blocked or FeedbackKind.Rejected => null,
+        FeedbackKind.Rejected => "dropped",
+        FeedbackKind.Other or FeedbackKind.Blocked => null,
     };
 }

@@ -17,7 +17,7 @@ static class SendGridErrors
         var general = errors.FirstOrDefault(error => PlaceOf(error, entries) is null);
         if (general is not null && answer.Status == 400 && general.Field is null)
             return new IReadOnlyList<Outcome>?[entries.Count]; // it does not say which of them is to blame
-        if (general is not null || answer.Status != 400)
+        if (general is not null || !MayBeOfOne(answer))
             return [.. entries.Select(entry => Outcomes.ForAll(entry.Envelope, General(answer, general ?? errors[0], now)))];
         var results = new IReadOnlyList<Outcome>?[entries.Count];
         foreach (var error in errors)
@@ -26,7 +26,7 @@ static class SendGridErrors
             var entry = entries[place.Entry];
             // With several recipients it is asked again, and at last alone, where the others of them can still be sent.
             if (place.Recipient is null)
-                results[place.Entry] = Outcomes.ForAll(entry.Envelope, OfField(answer, error));
+                results[place.Entry] = Outcomes.ForAll(entry.Envelope, General(answer, error, now));
             else if (entry.Envelope.Recipients.Count == 1)
                 results[place.Entry] ??= [OfRecipient(answer, error)];
         }
@@ -40,17 +40,17 @@ static class SendGridErrors
         SendGridEntry[] entries = [entry];
         if (Errors(answer) is not { } errors)
             return ForAll(entry, WithoutErrors(answer));
-        var general = errors.FirstOrDefault(error => answer.Status != 400 || PlaceOf(error, entries)?.Recipient is null);
+        var general = errors.FirstOrDefault(error => !MayBeOfOne(answer) || PlaceOf(error, entries)?.Recipient is null);
         if (general is not null)
-        {
-            var isOfField = answer.Status == 400 && PlaceOf(general, entries) is not null;
-            return ForAll(entry, isOfField ? OfField(answer, general) : General(answer, general, now));
-        }
+            return ForAll(entry, General(answer, general, now));
         var outcomes = new Dictionary<int, Outcome>();
         foreach (var error in errors)
             outcomes.TryAdd(PlaceOf(error, entries)!.Value.Recipient!.N, OfRecipient(answer, error));
         return outcomes;
     }
+
+    /// <summary>Other refusals are about the account, whatever field they name.</summary>
+    static bool MayBeOfOne(VendorAnswer answer) => answer.Status is 400 or 403;
 
     static Dictionary<int, Outcome> ForAll(SendGridEntry entry, Outcome outcome) =>
         entry.Envelope.Recipients.ToDictionary(recipient => recipient.N, _ => outcome);
@@ -91,8 +91,10 @@ static class SendGridErrors
             : answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Message, Words(error), "5.6.0");
     }
 
-    static Outcome OfRecipient(VendorAnswer answer, SendGridError error) =>
-        answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, Words(error), "5.1.3");
+    /// <summary>The address is bad, or this account may not send to it.</summary>
+    static Outcome OfRecipient(VendorAnswer answer, SendGridError error) => answer.Status == 403
+        ? answer.ToOutcome(OutcomeKind.Refused, OutcomeScope.Recipient, Words(error))
+        : answer.ToOutcome(OutcomeKind.Rejected, OutcomeScope.Recipient, Words(error), "5.1.3");
 
     static bool IsAboutSender(SendGridError error) =>
         error.Field?.StartsWith("from", StringComparison.Ordinal) == true

@@ -27,7 +27,7 @@ public sealed class SesCallbacks : IFeedbackWriter, IDisposable
 
     public CallbackRequest? Write(FeedbackEvent feedback, DateTimeOffset now)
     {
-        if (TypeOf(feedback.Kind) is not { } type)
+        if ((feedback.Suppressed is null ? TypeOf(feedback.Kind) : "Bounce") is not { } type)
             return null;
         var message = CallbackRequest.Text(writer => WriteEvent(writer, feedback, type));
         var timestamp = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
@@ -81,8 +81,10 @@ public sealed class SesCallbacks : IFeedbackWriter, IDisposable
                 break;
             case "Bounce":
                 writer.WriteString("feedbackId"u8, feedback.Key);
-                writer.WriteString("bounceType"u8, feedback.Kind == FeedbackKind.BouncedHard ? "Permanent" : "Transient");
-                writer.WriteString("bounceSubType"u8, feedback.Kind == FeedbackKind.Blocked ? "ContentRejected" : "General");
+                writer.WriteString("bounceType"u8,
+                    feedback.Kind == FeedbackKind.BouncedHard || feedback.Suppressed is not null ? "Permanent" : "Transient");
+                writer.WriteString("bounceSubType"u8, feedback.Suppressed is not null ? "OnAccountSuppressionList"
+                    : feedback.Kind == FeedbackKind.Blocked ? "ContentRejected" : "General");
                 WriteConcerned(writer, "bouncedRecipients", feedback);
                 break;
             case "Complaint":

@@ -64,10 +64,9 @@ public sealed class SesDialect : IDialect
             { Slug: Mismatch } => (403, "SignatureDoesNotMatch"),
             { Slug: Expired } => (403, "InvalidSignatureException"),
             { Slug: Malformed } => (403, "IncompleteSignatureException"),
-            { Slug: "unverified-sender" } => (400, "MailFromDomainNotVerifiedException"),
             { Slug: "missing-credential" } => (403, "MissingAuthenticationTokenException"),
             { Slug: "no-such-call" } => (404, "UnknownOperationException"),
-            { Slug: "sandbox" } => (400, "MessageRejected"),
+            { Slug: "sandbox" or "unverified-sender" } => (400, "MessageRejected"),
             { Slug: "suspended" } => (400, "AccountSuspendedException"),
             { Status: 401 } => (403, "UnrecognizedClientException"),
             { Status: 403 } => (403, "AccessDeniedException"),
@@ -84,6 +83,7 @@ public sealed class SesDialect : IDialect
             "MissingAuthenticationTokenException" => "Missing Authentication Token",
             _ when problem.Slug == "sandbox" => "Email address is not verified. The following identities failed the check in region "
                 + $"US-EAST-1: {problem.Errors[0].Detail}",
+            _ when problem.Slug == "unverified-sender" => $"Email address is not verified. {problem.Detail}",
             _ => problem.Detail,
         });
         return answer.WithRetryAfter(problem.RetryAfter);

@@ -14,6 +14,9 @@ sealed class DialectEndpoint(
     Authenticator authenticator, Submitter submitter, JsonBody bodies, SubmissionOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime)
 {
+    /// <summary>Of a call that nobody in particular makes.</summary>
+    const long MaxTriedBytes = 1_000_000;
+
     public async Task ServeAsync(HttpContext context)
     {
         var (dialect, path) = context.Features.GetRequiredFeature<DialectCall>();
@@ -24,6 +27,11 @@ sealed class DialectEndpoint(
             return;
         }
         var call = InboundCalls.Of(context, path);
+        if (dialect.Serves(path) && dialect.ReadCredential(call) is { IsForTrying: true })
+        {
+            await (await TryAsync(context, dialect, call)).WriteAsync(context);
+            return;
+        }
         var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(dialect, call) : (null, DialectProblems.NoSuchCall);
         var answer = caller is null ? dialect.Refuse(problem!) : await AnswerAsync(context, dialect, call, caller);
         await answer.WriteAsync(context);
@@ -99,6 +107,20 @@ sealed class DialectEndpoint(
         };
     }
 
+    /// <summary>Checks by the rules of the first tenant, and stores nothing whatever the call says.</summary>
+    async Task<DialectAnswer> TryAsync(HttpContext context, IDialect dialect, InboundCall call)
+    {
+        var (bytes, problem) = await bodies.ReadBytesAsync(context, MaxTriedBytes);
+        if (bytes is not { } body)
+            return dialect.Refuse(problem!);
+        return dialect.Read(call with { Body = body }) switch
+        {
+            DialectReading.Answered(var answer) => answer,
+            DialectReading.Submit submit => Try(submit, new SubmissionContext(TenantId.First, null, default)),
+            _ => throw new InvalidOperationException($"The dialect of {dialect.Vendor} read something unheard of."),
+        };
+    }
+
     DialectAnswer Try(DialectReading.Submit submit, SubmissionContext context) => submit.Answer(
         new DialectReceipt(null, [.. submitter.Check(Entries(submit), context).Select(problem => new DialectItem(null, problem))]));
 
@@ -119,8 +141,19 @@ sealed class DialectEndpoint(
         return items;
     }
 
-    static DialectReceipt ReceiptOf(SubmissionReceipt receipt) =>
-        new(receipt.Batch, [.. receipt.Items.Select(item => new DialectItem(item.Message?.Id, item.Problem))]);
+    static DialectReceipt ReceiptOf(SubmissionReceipt receipt) => new(receipt.Batch, [.. receipt.Items.Select(ItemOf)]);
+
+    static DialectItem ItemOf(SubmissionItem item)
+    {
+        var recipients = item.Message?.Recipients ?? [];
+        string[] suppressed = [.. recipients.Where(one => one.State == RecipientState.Suppressed)
+            .Select(one => one.Recipient.Mailbox.Address.ToString())];
+        return new DialectItem(item.Message?.Id, item.Problem)
+        {
+            Suppressed = suppressed.Length == 0 ? null : suppressed,
+            IsForNobody = suppressed.Length > 0 && suppressed.Length == recipients.Count,
+        };
+    }
 
     /// <summary>Keys of different vendors and of our own API are apart; vendors' SDKs make theirs themselves.</summary>
     static SubmissionContext ContextOf(IDialect dialect, DialectReading.Submit submit, Caller caller, byte[] hash) =>

@@ -85,6 +85,28 @@ public sealed class MountingTests(SharedServer shared) : IClassFixture<SharedSer
     }
 
     [Fact]
+    public async Task Postmarks_test_token_checks_for_anybody_and_stores_nothing()
+    {
+        const string Good = """{"From":"s@example.com","To":"tried@example.net","Subject":"Hi","TextBody":"t"}""";
+        var (status, body) = await TryAsync(Good);
+        var (refused, why) = await TryAsync(Good.Replace("tried@example.net", "nonsense", StringComparison.Ordinal));
+        var (large, _) = await TryAsync(Good.Replace("\"t\"", $"\"{new string('t', 1_100_000)}\"", StringComparison.Ordinal));
+
+        Assert.Equal((200, 0, Guid.Empty), (status, (int)body["ErrorCode"]!, Guid.Parse((string)body["MessageID"]!)));
+        Assert.Equal((422, 300), (refused, (int)why["ErrorCode"]!));
+        Assert.Equal(413, large);
+        Assert.Empty((await _server.Client.GetFromJsonAsync<JsonNode>("/emails?address=tried@example.net"))!["data"]!.AsArray());
+
+        async Task<(int, JsonNode)> TryAsync(string mail)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/email") { Content = TestServer.Json(mail) };
+            request.Headers.Add("X-Postmark-Server-Token", "POSTMARK_API_TEST");
+            using var answer = await _server.Stranger.SendAsync(request);
+            return ((int)answer.StatusCode, (await answer.Content.ReadFromJsonAsync<JsonNode>())!);
+        }
+    }
+
+    [Fact]
     public async Task A_body_beyond_the_limit_is_refused_in_the_vendors_shape()
     {
         await using var server = await TestServer.StartAsync(("SERVER__MAX_SEND_BYTES", "1000"));

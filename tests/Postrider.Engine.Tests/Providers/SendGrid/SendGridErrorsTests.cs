@@ -26,6 +26,8 @@ public sealed class SendGridErrorsTests
             Error("The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved.",
                 "from"), Refused, SenderDomain },
         { 403, Error("access forbidden", null), Refused, Transport },
+        { 403, Error("This account may send to authorized recipients only.", "personalizations.0.to.0.email"), Refused, Recipient },
+        { 403, Error("access forbidden", "personalizations.0"), Refused, Transport },
         { 404, Error("not found", null), Refused, Transport },
         { 405, Error("method not allowed", null), Refused, Transport },
         { 413, Error("request entity too large", null), Unfit, Message },

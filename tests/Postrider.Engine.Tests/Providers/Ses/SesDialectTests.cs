@@ -174,7 +174,7 @@ public sealed class SesDialectTests
     [Theory]
     [InlineData("unauthenticated", 401, 403, "UnrecognizedClientException")]
     [InlineData("insufficient-scope", 403, 403, "AccessDeniedException")]
-    [InlineData("unverified-sender", 403, 400, "MailFromDomainNotVerifiedException")]
+    [InlineData("unverified-sender", 403, 400, "MessageRejected")]
     [InlineData("invalid-address", 422, 400, "BadRequestException")]
     [InlineData("too-large", 413, 413, "RequestEntityTooLargeException")]
     [InlineData("not-found", 404, 404, "NotFoundException")]
