@@ -119,20 +119,8 @@ public sealed class MailgunProviderTests
     [InlineData("endpoint", "ftp://x", "option 'endpoint'")]
     [InlineData("region", "mars", "option 'region'")]
     [InlineData("callback_key", "", "option 'callback_key'")]
-    public void Faulty_options_are_named(string name, string value, string expected)
-    {
-        var settings = new TransportSettings
-        {
-            Name = "mg",
-            Scheme = "mailgun",
-            User = "KEY",
-            Host = "mg.test",
-            Options = new Dictionary<string, string> { [name] = value }
-        };
-
-        Assert.Contains(expected, Assert.Single(new MailgunProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
-        Assert.Contains(name, new MailgunProviderFactory(TimeProvider.System).OptionNames);
-    }
+    public void Faulty_options_are_named(string name, string value, string expected) =>
+        Vendors.AssertFaultyOption(new MailgunProviderFactory(TimeProvider.System), name, value, expected, "mg.test");
 
     [Fact]
     public void A_key_and_a_domain_are_needed()

@@ -49,17 +49,9 @@ public sealed class PostmarkProviderTests
     [Fact]
     public async Task Whatever_waits_shares_a_call_and_half_a_batch_may_be_refused()
     {
-        var (first, gate) = (true, new TaskCompletionSource());
-        await using var stub = HttpStub.StartAsync(async call =>
-        {
-            if (first)
-            {
-                first = false;
-                await gate.Task;
-                return new HttpReply(200, Taken);
-            }
-            return new HttpReply(200, call.Target == "/email" ? ResultOf(JsonElement.Parse(call.Text)) : $"[{string.Join(',', Mails(call).Select(ResultOf))}]");
-        });
+        var gate = new TaskCompletionSource();
+        await using var stub = Vendors.HoldingFirst(gate.Task, call => new HttpReply(200, call.Target == "/email"
+            ? ResultOf(JsonElement.Parse(call.Text)) : $"[{string.Join(',', Mails(call).Select(ResultOf))}]"));
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 8)
             .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = $"{i}" }, i == 6
@@ -82,18 +74,10 @@ public sealed class PostmarkProviderTests
     [Fact]
     public async Task A_batch_refused_as_a_whole_for_one_message_is_split_until_it_is_found()
     {
-        var (first, gate) = (true, new TaskCompletionSource());
-        await using var stub = HttpStub.StartAsync(async call =>
-        {
-            if (first)
-            {
-                first = false;
-                await gate.Task;
-                return new HttpReply(200, Taken);
-            }
-            return call.Text.Contains("poison", StringComparison.Ordinal) ? new HttpReply(422, PostmarkErrorsTests.Error(402, "Invalid JSON"))
-                : new HttpReply(200, call.Target == "/email" ? Taken : $"[{string.Join(',', Mails(call).Select(_ => Taken))}]");
-        });
+        var gate = new TaskCompletionSource();
+        await using var stub = Vendors.HoldingFirst(gate.Task, call => call.Text.Contains("poison", StringComparison.Ordinal)
+            ? new HttpReply(422, PostmarkErrorsTests.Error(402, "Invalid JSON"))
+            : new HttpReply(200, call.Target == "/email" ? Taken : $"[{string.Join(',', Mails(call).Select(_ => Taken))}]"));
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 6)
             .Select(i => provider.SendAsync(Envelopes.With(Envelopes.Content with { Subject = i == 4 ? "poison" : $"{i}" },
@@ -137,16 +121,12 @@ public sealed class PostmarkProviderTests
         await using var provider = ProviderAt(stub);
         var asked = 0;
 
-        var outcomes = await provider.SendAsync(Envelopes.To("a@to.test", "cc:bad@to.test") with
-        {
-            CommitPoint = _ =>
-            ValueTask.FromResult(++asked == 1)
-        }, CancellationToken.None);
-        var withdrawn = await provider.SendAsync(Envelopes.To("bcc:a@to.test", "bcc:b@to.test") with
-        {
-            CommitPoint = _ =>
-            ValueTask.FromResult(false)
-        }, CancellationToken.None);
+        var outcomes = await provider.SendAsync(
+            Envelopes.To("a@to.test", "cc:bad@to.test") with { CommitPoint = _ => ValueTask.FromResult(++asked == 1) },
+            CancellationToken.None);
+        var withdrawn = await provider.SendAsync(
+            Envelopes.To("bcc:a@to.test", "bcc:b@to.test") with { CommitPoint = _ => ValueTask.FromResult(false) },
+            CancellationToken.None);
 
         Assert.Equal([Accepted, Rejected], outcomes.Select(o => o.Kind));
         Assert.Equal([Unfit, Unfit], withdrawn.Select(o => o.Kind));
@@ -157,20 +137,8 @@ public sealed class PostmarkProviderTests
     [InlineData("endpoint", "ftp://x", "option 'endpoint'")]
     [InlineData("message_stream", "a b", "option 'message_stream'")]
     [InlineData("bulk_stream", "", "option 'bulk_stream'")]
-    public void Faulty_options_are_named(string name, string value, string expected)
-    {
-        var settings = new TransportSettings
-        {
-            Name = "pm",
-            Scheme = "postmark",
-            User = "KEY",
-            Options = new Dictionary<string, string> { [name] = value }
-        };
-
-        Assert.Contains(expected, Assert.Single(new PostmarkProviderFactory(TimeProvider.System).Check(settings)),
-            StringComparison.Ordinal);
-        Assert.Contains(name, new PostmarkProviderFactory(TimeProvider.System).OptionNames);
-    }
+    public void Faulty_options_are_named(string name, string value, string expected) =>
+        Vendors.AssertFaultyOption(new PostmarkProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_token_is_needed_and_a_host_is_not()

@@ -49,17 +49,8 @@ public sealed class ResendErrorsTests
 
     [Theory]
     [MemberData(nameof(Answers))]
-    public async Task An_answer_becomes_its_outcome(int status, string body, OutcomeKind kind, OutcomeScope scope)
-    {
-        await using var stub = HttpStub.Start(new HttpReply(status, body));
-        await using var provider = ResendProviderTests.ProviderAt(stub);
-
-        var outcome = Assert.Single(await provider.SendAsync(Envelopes.To("a@to.test"), CancellationToken.None));
-
-        Assert.Equal((kind, scope, status), (outcome.Kind, outcome.Scope, outcome.Reply.Code));
-        Assert.Equal(kind is not Unknown, outcome.KnownUnsent);
-        Assert.Single(stub.Calls);
-    }
+    public Task An_answer_becomes_its_outcome(int status, string body, OutcomeKind kind, OutcomeScope scope) =>
+        Vendors.AssertOutcomeAsync(new HttpReply(status, body), stub => ResendProviderTests.ProviderAt(stub), kind, scope);
 
     [Fact]
     public async Task Throttling_says_until_when()

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Postrider.Engine.Tests.Submission;
 using Postrider.Mail.Mime;
 using Postrider.Messages;
 using Postrider.Providers;
@@ -81,16 +80,9 @@ public sealed class ResendProviderTests
     [Fact]
     public async Task Batches_are_made_where_they_are_asked_for_and_half_of_one_may_be_refused()
     {
-        var (first, gate) = (true, new TaskCompletionSource());
-        await using var stub = HttpStub.StartAsync(async call =>
-        {
-            if (first)
-            {
-                first = false;
-                await gate.Task;
-            }
-            return call.Target == "/emails" ? Taken : new HttpReply(200, """{"data":[{"id":"e1"},{"id":"e3"}],"errors":[{"index":1,"message":"Invalid `to` field."}]}""");
-        });
+        var gate = new TaskCompletionSource();
+        await using var stub = Vendors.HoldingFirst(gate.Task, call => call.Target == "/emails" ? Taken
+            : new HttpReply(200, """{"data":[{"id":"e1"},{"id":"e3"}],"errors":[{"index":1,"message":"Invalid `to` field."}]}"""));
         await using var provider = ProviderAt(stub, ("calls", "1"), ("coalesce", "100"));
         var sends = Enumerable.Range(0, 4).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
         var withFile = provider.SendAsync(Envelopes.With(Envelopes.Content with
@@ -119,15 +111,9 @@ public sealed class ResendProviderTests
     [InlineData(429, "{\"name\":\"rate_limit_exceeded\",\"message\":\"m\"}", Throttled)]
     public async Task A_batch_answered_otherwise_is_one_outcome_for_all(int status, string body, OutcomeKind kind)
     {
-        var (first, gate) = (true, new TaskCompletionSource());
-        await using var stub = HttpStub.StartAsync(async _ =>
-        {
-            if (!first)
-                return new HttpReply(status, body);
-            first = false;
-            await gate.Task;
-            return Taken;
-        });
+        var gate = new TaskCompletionSource();
+        await using var stub = Vendors.HoldingFirst(
+            gate.Task, call => call.Target == "/emails" ? Taken : new HttpReply(status, body));
         await using var provider = ProviderAt(stub, ("calls", "1"), ("coalesce", "100"));
         var sends = Enumerable.Range(0, 3).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
 
@@ -142,19 +128,8 @@ public sealed class ResendProviderTests
     [InlineData("callback_key", "secret", "option 'callback_key'")]
     [InlineData("callback_key", "whsec_!", "option 'callback_key'")]
     [InlineData("coalesce", "0", "option 'coalesce'")]
-    public void Faulty_options_are_named(string name, string value, string expected)
-    {
-        var settings = new TransportSettings
-        {
-            Name = "re",
-            Scheme = "resend",
-            User = "KEY",
-            Options = new Dictionary<string, string> { [name] = value }
-        };
-
-        Assert.Contains(expected, Assert.Single(new ResendProviderFactory(TimeProvider.System).Check(settings)), StringComparison.Ordinal);
-        Assert.Contains(name, new ResendProviderFactory(TimeProvider.System).OptionNames);
-    }
+    public void Faulty_options_are_named(string name, string value, string expected) =>
+        Vendors.AssertFaultyOption(new ResendProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_key_is_needed_and_a_host_is_not()
@@ -172,28 +147,9 @@ public sealed class ResendProviderTests
     {
         await using var stub = HttpStub.Start(Taken);
         await using var provider = ProviderAt(stub);
-        var carried = 0;
-        for (var seed = 0UL; seed < 300; seed++)
-        {
-            var content = Vendors.AnyWrittenContent(seed);
-            var envelope = Envelopes.With(content, "Al <a@to.test>", "\"O, B\" <b@bücher.example>", "cc:c@to.test", "bcc:d@to.test");
 
-            var outcomes = await provider.SendAsync(envelope, CancellationToken.None);
-
-            if (provider.Capabilities.WhyUnfit(content) is not null)
-                continue;
-            Assert.All(outcomes, o => Assert.Equal(Accepted, o.Kind));
-            var accepted = Requests.Accepted(Read(JsonElement.Parse(stub.Calls[^1].Text)));
-            Vendors.AssertSame(content with
-            {
-                Attachments = [.. content.Attachments.Select(a =>
-                a with { Inline = a.ContentId is not null })]
-            }, accepted.Content);
-            Assert.Equal(envelope.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)),
-                accepted.Recipients.Select(r => (r.Kind, r.Mailbox.Address, r.Mailbox.Name)));
-            carried++;
-        }
-        Assert.True(carried > 100, $"only {carried} could be carried");
+        await Vendors.AssertAllArriveAsync(
+            provider, Vendors.AnyWrittenContent, () => Read(JsonElement.Parse(stub.Calls[^1].Text)), Vendors.InlineByContentId);
     }
 
     /// <summary>Resend's documented fields, read as its documentation says; encoded words in headers decoded, as readers of mail
@@ -207,6 +163,8 @@ public sealed class ResendProviderTests
             Cc = List("cc"),
             Bcc = List("bcc"),
             ReplyTo = List("reply_to"),
+            Metadata = [.. body.GetProperty("tags").EnumerateArray()
+                .Select(tag => new MetadataEntry(tag.GetProperty("name").GetString()!, tag.GetProperty("value").GetString()!))],
             Subject = Text(body, "subject"),
             Text = Text(body, "text"),
             Html = Text(body, "html"),

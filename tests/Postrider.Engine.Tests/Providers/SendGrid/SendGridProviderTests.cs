@@ -83,15 +83,9 @@ public sealed class SendGridProviderTests
     [Fact]
     public async Task One_bad_address_in_a_shared_call_does_not_stop_the_others()
     {
-        var first = true;
         var gate = new TaskCompletionSource();
-        await using var stub = HttpStub.StartAsync(async call =>
+        await using var stub = Vendors.HoldingFirst(gate.Task, call =>
         {
-            if (first)
-            {
-                first = false;
-                await gate.Task;
-            }
             var errors = Personalizations(call).SelectMany((p, i) => p.GetProperty("to").EnumerateArray().Select((to, j) => (to, i, j)))
                 .Where(x => x.to.GetProperty("email").GetString()!.StartsWith("bad", StringComparison.Ordinal))
                 .Select(x => $$"""{"message":"Does not contain a valid address.","field":"personalizations.{{x.i}}.to.{{x.j}}.email","help":null}""").ToList();
@@ -150,22 +144,8 @@ public sealed class SendGridProviderTests
     [InlineData("coalesce", "many", "option 'coalesce'")]
     [InlineData("region", "mars", "option 'region'")]
     [InlineData("callback_key", "AAAA", "option 'callback_key'")]
-    public void Faulty_options_are_named(string name, string value, string expected)
-    {
-        var settings = new TransportSettings
-        {
-            Name = "sg",
-            Scheme = "sendgrid",
-            User = "KEY",
-            Options = new Dictionary<string,
-            string>
-            { [name] = value }
-        };
-
-        Assert.Contains(expected, Assert.Single(new SendGridProviderFactory(TimeProvider.System).Check(settings)),
-            StringComparison.Ordinal);
-        Assert.Contains(name, new SendGridProviderFactory(TimeProvider.System).OptionNames);
-    }
+    public void Faulty_options_are_named(string name, string value, string expected) =>
+        Vendors.AssertFaultyOption(new SendGridProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_key_is_needed_and_a_host_is_not()
