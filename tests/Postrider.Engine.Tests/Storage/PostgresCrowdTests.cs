@@ -70,7 +70,8 @@ public sealed class PostgresCrowdTests : IAsyncLifetime
             {
                 case 0 or 1 or 2:
                     var message = Message(ids.Next(), dice);
-                    await PatientlyAsync(() => store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = [message] }, default));
+                    await PatientlyAsync(
+                        () => store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = [message] }, default));
                     lock (_lock)
                         _accepted.Add(message.Id);
                     break;

@@ -38,7 +38,7 @@ public sealed class MailgunErrorsTests
     [Theory]
     [MemberData(nameof(Answers))]
     public Task An_answer_becomes_its_outcome(int status, string body, OutcomeKind kind, OutcomeScope scope) =>
-        Vendors.AssertOutcomeAsync(new HttpReply(status, body), stub => MailgunProviderTests.ProviderAt(stub), kind, scope);
+        VendorChecks.AssertOutcomeAsync(new HttpReply(status, body), stub => MailgunProviderTests.ProviderAt(stub), kind, scope);
 
     [Fact]
     public async Task Throttling_says_until_when_in_a_header_or_in_words()

@@ -120,7 +120,7 @@ public sealed class MailgunProviderTests
     [InlineData("region", "mars", "option 'region'")]
     [InlineData("callback_key", "", "option 'callback_key'")]
     public void Faulty_options_are_named(string name, string value, string expected) =>
-        Vendors.AssertFaultyOption(new MailgunProviderFactory(TimeProvider.System), name, value, expected, "mg.test");
+        VendorChecks.AssertFaultyOption(new MailgunProviderFactory(TimeProvider.System), name, value, expected, "mg.test");
 
     [Fact]
     public void A_key_and_a_domain_are_needed()

@@ -153,7 +153,8 @@ public sealed class PostmarkDialectTests
         });
         await using var provider = PostmarkProviderTests.ProviderAt(stub);
 
-        await Vendors.AssertAllArriveAsync(provider, Vendors.AnyWrittenContent, () => arrived!.Request, Vendors.InlineByContentId);
+        await VendorChecks.AssertAllArriveAsync(
+            provider, Vendors.AnyWrittenContent, () => arrived!.Request, VendorChecks.InlineByContentId);
     }
 
     static DialectReading.Submit Submit(string path, string body) =>

@@ -50,7 +50,7 @@ public sealed class PostmarkProviderTests
     public async Task Whatever_waits_shares_a_call_and_half_a_batch_may_be_refused()
     {
         var gate = new TaskCompletionSource();
-        await using var stub = Vendors.HoldingFirst(gate.Task, call => new HttpReply(200, call.Target == "/email"
+        await using var stub = VendorChecks.HoldingFirst(gate.Task, call => new HttpReply(200, call.Target == "/email"
             ? ResultOf(JsonElement.Parse(call.Text)) : $"[{string.Join(',', Mails(call).Select(ResultOf))}]"));
         await using var provider = ProviderAt(stub, ("calls", "1"));
         var sends = Enumerable.Range(0, 8)
@@ -75,7 +75,7 @@ public sealed class PostmarkProviderTests
     public async Task A_batch_refused_as_a_whole_for_one_message_is_split_until_it_is_found()
     {
         var gate = new TaskCompletionSource();
-        await using var stub = Vendors.HoldingFirst(gate.Task, call => call.Text.Contains("poison", StringComparison.Ordinal)
+        await using var stub = VendorChecks.HoldingFirst(gate.Task, call => call.Text.Contains("poison", StringComparison.Ordinal)
             ? new HttpReply(422, PostmarkErrorsTests.Error(402, "Invalid JSON"))
             : new HttpReply(200, call.Target == "/email" ? Taken : $"[{string.Join(',', Mails(call).Select(_ => Taken))}]"));
         await using var provider = ProviderAt(stub, ("calls", "1"));
@@ -138,7 +138,7 @@ public sealed class PostmarkProviderTests
     [InlineData("message_stream", "a b", "option 'message_stream'")]
     [InlineData("bulk_stream", "", "option 'bulk_stream'")]
     public void Faulty_options_are_named(string name, string value, string expected) =>
-        Vendors.AssertFaultyOption(new PostmarkProviderFactory(TimeProvider.System), name, value, expected);
+        VendorChecks.AssertFaultyOption(new PostmarkProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_token_is_needed_and_a_host_is_not()

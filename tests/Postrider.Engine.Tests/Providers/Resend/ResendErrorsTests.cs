@@ -50,7 +50,7 @@ public sealed class ResendErrorsTests
     [Theory]
     [MemberData(nameof(Answers))]
     public Task An_answer_becomes_its_outcome(int status, string body, OutcomeKind kind, OutcomeScope scope) =>
-        Vendors.AssertOutcomeAsync(new HttpReply(status, body), stub => ResendProviderTests.ProviderAt(stub), kind, scope);
+        VendorChecks.AssertOutcomeAsync(new HttpReply(status, body), stub => ResendProviderTests.ProviderAt(stub), kind, scope);
 
     [Fact]
     public async Task Throttling_says_until_when()

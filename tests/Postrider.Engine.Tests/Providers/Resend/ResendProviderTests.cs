@@ -81,7 +81,7 @@ public sealed class ResendProviderTests
     public async Task Batches_are_made_where_they_are_asked_for_and_half_of_one_may_be_refused()
     {
         var gate = new TaskCompletionSource();
-        await using var stub = Vendors.HoldingFirst(gate.Task, call => call.Target == "/emails" ? Taken
+        await using var stub = VendorChecks.HoldingFirst(gate.Task, call => call.Target == "/emails" ? Taken
             : new HttpReply(200, """{"data":[{"id":"e1"},{"id":"e3"}],"errors":[{"index":1,"message":"Invalid `to` field."}]}"""));
         await using var provider = ProviderAt(stub, ("calls", "1"), ("coalesce", "100"));
         var sends = Enumerable.Range(0, 4).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
@@ -112,7 +112,7 @@ public sealed class ResendProviderTests
     public async Task A_batch_answered_otherwise_is_one_outcome_for_all(int status, string body, OutcomeKind kind)
     {
         var gate = new TaskCompletionSource();
-        await using var stub = Vendors.HoldingFirst(
+        await using var stub = VendorChecks.HoldingFirst(
             gate.Task, call => call.Target == "/emails" ? Taken : new HttpReply(status, body));
         await using var provider = ProviderAt(stub, ("calls", "1"), ("coalesce", "100"));
         var sends = Enumerable.Range(0, 3).Select(i => provider.SendAsync(Envelopes.To($"a{i}@to.test"), CancellationToken.None).AsTask()).ToList();
@@ -129,7 +129,7 @@ public sealed class ResendProviderTests
     [InlineData("callback_key", "whsec_!", "option 'callback_key'")]
     [InlineData("coalesce", "0", "option 'coalesce'")]
     public void Faulty_options_are_named(string name, string value, string expected) =>
-        Vendors.AssertFaultyOption(new ResendProviderFactory(TimeProvider.System), name, value, expected);
+        VendorChecks.AssertFaultyOption(new ResendProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_key_is_needed_and_a_host_is_not()
@@ -148,8 +148,8 @@ public sealed class ResendProviderTests
         await using var stub = HttpStub.Start(Taken);
         await using var provider = ProviderAt(stub);
 
-        await Vendors.AssertAllArriveAsync(
-            provider, Vendors.AnyWrittenContent, () => Read(JsonElement.Parse(stub.Calls[^1].Text)), Vendors.InlineByContentId);
+        await VendorChecks.AssertAllArriveAsync(
+            provider, Vendors.AnyWrittenContent, () => Read(JsonElement.Parse(stub.Calls[^1].Text)), VendorChecks.InlineByContentId);
     }
 
     /// <summary>Resend's documented fields, read as its documentation says; encoded words in headers decoded, as readers of mail

@@ -209,7 +209,7 @@ public sealed class SendGridDialectTests
         });
         await using var provider = SendGridProviderTests.ProviderAt(stub);
 
-        await Vendors.AssertAllArriveAsync(provider, Vendors.AnyContent, () => arrived!.Request);
+        await VendorChecks.AssertAllArriveAsync(provider, Vendors.AnyContent, () => arrived!.Request);
     }
 
     static DialectReading.Submit Submit(string body) =>

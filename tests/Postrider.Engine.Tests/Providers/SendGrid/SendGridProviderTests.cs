@@ -84,7 +84,7 @@ public sealed class SendGridProviderTests
     public async Task One_bad_address_in_a_shared_call_does_not_stop_the_others()
     {
         var gate = new TaskCompletionSource();
-        await using var stub = Vendors.HoldingFirst(gate.Task, call =>
+        await using var stub = VendorChecks.HoldingFirst(gate.Task, call =>
         {
             var errors = Personalizations(call).SelectMany((p, i) => p.GetProperty("to").EnumerateArray().Select((to, j) => (to, i, j)))
                 .Where(x => x.to.GetProperty("email").GetString()!.StartsWith("bad", StringComparison.Ordinal))
@@ -145,7 +145,7 @@ public sealed class SendGridProviderTests
     [InlineData("region", "mars", "option 'region'")]
     [InlineData("callback_key", "AAAA", "option 'callback_key'")]
     public void Faulty_options_are_named(string name, string value, string expected) =>
-        Vendors.AssertFaultyOption(new SendGridProviderFactory(TimeProvider.System), name, value, expected);
+        VendorChecks.AssertFaultyOption(new SendGridProviderFactory(TimeProvider.System), name, value, expected);
 
     [Fact]
     public void A_key_is_needed_and_a_host_is_not()
