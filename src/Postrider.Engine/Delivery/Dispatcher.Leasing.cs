@@ -179,7 +179,7 @@ public sealed partial class Dispatcher
         {
             WaitCause.None => (growing, WaitReason.NextTransport),
             // Healthy: a slot comes free soon.
-            WaitCause.Busy => (ShortestRelease, wait.Reason),
+            WaitCause.Busy or WaitCause.Unproven => (ShortestRelease, wait.Reason),
             WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused
                 or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible =>
                 (wait.Remaining is { } known && known > growing ? known : growing, wait.Reason),

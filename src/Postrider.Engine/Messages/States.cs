@@ -63,6 +63,8 @@ public enum WaitReason : byte
     Suspect = 10,
     /// <summary>An operator sent it again.</summary>
     SentAgain = 11,
+    /// <summary>The transport has as much under way as it may.</summary>
+    TransportBusy = 12,
 }
 
 /// <summary>Why a recipient is <see cref="RecipientState.Held"/>.</summary>

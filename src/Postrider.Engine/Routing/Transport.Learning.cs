@@ -23,8 +23,8 @@ public sealed partial class Transport
             var now = Now;
             var wasStalled = IsStalled_NeedsLock(now);
             Complete_NeedsLock(permit);
-            var first = !_known;
-            _known = true;
+            var was = _known;
+            _known = !outcomes.All(outcome => outcome.Kind == OutcomeKind.Unknown);
             var evidence = CircuitEvidence.None;
             for (var i = 0; i < outcomes.Count; i++)
             {
@@ -39,7 +39,7 @@ public sealed partial class Transport
                 _stallTold = false;
                 Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
             }
-            changed = _changes.Count > 0 || first;
+            changed = _changes.Count > 0 || (_known && !was);
         }
         Tell(capacity: changed);
     }

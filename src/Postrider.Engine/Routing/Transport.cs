@@ -47,8 +47,8 @@ public sealed partial class Transport
         _bulkSlots = options.Concurrency > 1 ? options.Concurrency - Math.Max(1, options.Concurrency / 5) : 1;
     }
 
-    /// <summary>It has had a result since the start, whichever. Before that the first attempt goes alone: a server that takes mail and
-    /// never answers keeps one message, not one for each slot.</summary>
+    /// <summary>Its last result, whichever, was more than silence. Before the first one, and after one that leaves open what became of the
+    /// mail, attempts go one at a time: a server that takes mail and never answers keeps one message, not one for each slot.</summary>
     internal bool IsKnown { get => _known; init => _known = value; }
 
     public string Name => Options.Name;
@@ -268,14 +268,14 @@ public sealed partial class Transport
         var keepBack = stream == MailStream.Bulk ? Options.Rate?.KeptForTransactional ?? 0 : 0;
         if (Gcra.Earliest(_limiter, Options.Rate, now, _uncharged, keepBack) is var earliest && earliest > now)
             return Wait(WaitCause.RateLimited, earliest, now);
-        if (_taken >= Slots_NeedsLock || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
+        if (!_known && _taken > 0)
+            return Wait(WaitCause.Unproven, _unansweredSince + Options.Stall, now);
+        if (_taken >= Options.Concurrency || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
             return Wait(WaitCause.Busy, _unansweredSince + Options.Stall, now);
         if (_domains is not null && needs.RecipientDomains is { } domains && _domains.Earliest(domains, now) is var free && !(free <= now))
             return Wait(WaitCause.DomainLimited, free, now);
         return default;
     }
-
-    int Slots_NeedsLock => _known ? Options.Concurrency : 1;
 
     WaitInfo Wait(WaitCause cause, TimeSpan? until, TimeSpan now) => new(cause, Name, until is { } at ? Wall(at, now) : null, until - now);
 

@@ -28,6 +28,8 @@ public enum WaitCause : byte
     NotEligible = 9,
     /// <summary>A limit for the domain of one of its recipients.</summary>
     DomainLimited = 10,
+    /// <summary>One attempt is under way, and others wait until it is seen that the transport answers.</summary>
+    Unproven = 11,
 }
 
 /// <summary>Why there is no permit now, and when that may change.</summary>
@@ -42,7 +44,8 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
     {
         WaitCause.None => WaitReason.None,
         WaitCause.Paused => WaitReason.Paused,
-        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.Busy or WaitCause.DomainLimited => WaitReason.TransportThrottled,
+        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited => WaitReason.TransportThrottled,
+        WaitCause.Busy or WaitCause.Unproven => WaitReason.TransportBusy,
         WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible =>
             WaitReason.TransportsUnavailable,
     };
@@ -62,10 +65,11 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
             WaitCause.RateLimited => $"the rate limit of {transport}",
             WaitCause.Throttled => $"{transport} asked us to wait",
             WaitCause.Busy => $"a free slot of {transport}",
+            WaitCause.Unproven => $"an answer of {transport}: until then it gets one message at a time",
             WaitCause.NotEligible => "a transport that can carry it",
             WaitCause.DomainLimited => $"the limit of {transport} for the recipient's domain",
         };
-        return Until is { } until && Cause != WaitCause.Busy
+        return Until is { } until && Cause is not (WaitCause.Busy or WaitCause.Unproven)
             ? string.Create(CultureInfo.InvariantCulture, $"{words} (until {until.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ})")
             : words;
     }

@@ -299,6 +299,22 @@ public sealed class TransportTests
         Assert.NotNull(transport.TryTake(MailStream.Transactional));
     }
 
+    [Fact]
+    public void After_a_result_that_says_nothing_attempts_go_one_at_a_time_until_there_is_an_answer()
+    {
+        var transport = new ManualClock().Transport("concurrency=3&circuit=off", known: false);
+        transport.Attempts(1, OutcomeKind.Accepted);
+        transport.Attempts(1, OutcomeKind.Unknown);
+        using (var next = transport.TryTake(MailStream.Transactional)!)
+        {
+            Assert.Equal(WaitCause.Unproven, transport.WhyNot(MailStream.Transactional).Cause);
+            next.Charge(1);
+            next.Report(Transports.Outcome(OutcomeKind.Rejected));
+        }
+        Assert.NotNull(transport.TryTake(MailStream.Transactional));
+        Assert.NotNull(transport.TryTake(MailStream.Transactional));
+    }
+
     [Theory]
     [InlineData(OutcomeKind.Accepted)]
     [InlineData(OutcomeKind.Unreachable)]
@@ -310,7 +326,7 @@ public sealed class TransportTests
         transport.CapacityCame += _ => told++;
         var first = transport.TryTake(MailStream.Transactional)!;
         first.Charge(1);
-        Assert.Equal(WaitCause.Busy, transport.WhyNot(MailStream.Transactional).Cause);
+        Assert.Equal(WaitCause.Unproven, transport.WhyNot(MailStream.Transactional).Cause);
         first.Report(Transports.Outcome(kind));
         Assert.Equal(1, told); // though its slot is not free yet
         Assert.NotNull(transport.TryTake(MailStream.Transactional));
