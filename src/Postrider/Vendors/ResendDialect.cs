@@ -14,7 +14,7 @@ sealed class ResendDialect : IDialect
 
     public string Vendor => "resend";
 
-    public bool Serves(string path) => path is "/emails" or "/emails/batch";
+    public bool Serves(string path) => path is "/emails" or "/emails/batch" || ResendMails.Serves(path);
 
     public DialectCredential? ReadCredential(InboundCall call) =>
         call.Header("Authorization") is { } header && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
@@ -23,7 +23,7 @@ sealed class ResendDialect : IDialect
 
     public DialectReading Read(InboundCall call)
     {
-        if (call.Method != "POST")
+        if (call.Method != "POST" || ResendMails.Serves(call.Path))
             return new DialectReading.Answered(Refuse(ProblemCatalog.Make("method-not-allowed", "This call takes POST.")));
         var body = new ReadOnlySequence<byte>(call.Body);
         var isBatch = call.Path == "/emails/batch";
@@ -110,7 +110,7 @@ sealed class ResendDialect : IDialect
         });
     }
 
-    static DialectAnswer Json(int status, Action<Utf8JsonWriter> members) => DialectAnswer.Json(status, ApiJson.Write(writer =>
+    public static DialectAnswer Json(int status, Action<Utf8JsonWriter> members) => DialectAnswer.Json(status, ApiJson.Write(writer =>
     {
         writer.WriteStartObject();
         members(writer);

@@ -21,6 +21,8 @@ sealed record VendorMail(
     MessageId Id, DateTimeOffset At, CheckedSubmission Submission, string ProviderId, string? CarriedId)
 {
     public MessageContent Content { get; } = Submission.ContentFor(Id);
+
+    public VendorPlan Plan { get; } = new(Submission.SendAt);
 }
 
 /// <summary>One vendor as its customers see it, with faults: its dialect reads and answers, what it takes is kept instead of
@@ -65,6 +67,9 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clo
     /// <summary>Called with each mail that was taken, for callbacks. Must not wait.</summary>
     public Action<SimulatedVendor, VendorMail>? Taken { get; init; }
 
+    /// <summary>Null when there is none, or it is forgotten.</summary>
+    public VendorMail? Find(string id) => MessageId.TryParse(id, out var wanted) ? _mails.FirstOrDefault(mail => mail.Id == wanted) : null;
+
     public void Clear() => _mails.Clear();
 
     public async Task<VendorReaction> TakeAsync(InboundCall call, CancellationToken ct)
@@ -79,6 +84,8 @@ sealed class SimulatedVendor(IDialect dialect, VendorKeys keys, TimeProvider clo
             return Refusal(problem);
         if (!dialect.Serves(call.Path))
             return Refusal(DialectProblems.NoSuchCall);
+        if (dialect is ResendDialect && ResendMails.Serves(call.Path))
+            return new VendorReaction(ResendMails.Answer(call, this, clock.GetUtcNow()));
         var reading = dialect.Read(call);
         if (reading is DialectReading.Answered(var known))
             return new VendorReaction(known);

@@ -51,9 +51,7 @@ sealed partial class VendorCallbacks : IDisposable
         foreach (var recipient in mail.Submission.Recipients)
         {
             var address = recipient.Mailbox.Address;
-            var kind = VendorFaults.Matches(faults.Suppress, address) ? FeedbackKind.Rejected
-                : VendorFaults.Matches(faults.Bounce, address) ? FeedbackKind.BouncedHard
-                : FeedbackKind.Delivered;
+            var kind = faults.FateOf(address);
             Tell(vendor, mail, EventOf(mail, recipient, kind), url, faults);
             if (kind == FeedbackKind.Delivered && VendorFaults.Matches(faults.Complain, address))
                 Tell(vendor, mail, EventOf(mail, recipient, FeedbackKind.Complained), url, faults);
@@ -79,13 +77,15 @@ sealed partial class VendorCallbacks : IDisposable
             LogLost(vendor.Name, mail.Id.ToString());
             return;
         }
-        _ = PostAsync(WriterOf(vendor.Name), feedback, url, faults.Late);
+        _ = PostAsync(WriterOf(vendor.Name), mail.Plan, feedback, url, faults.Late);
     }
 
-    async Task PostAsync(IFeedbackWriter writer, FeedbackEvent feedback, Uri url, TimeSpan late)
+    async Task PostAsync(IFeedbackWriter writer, VendorPlan plan, FeedbackEvent feedback, Uri url, TimeSpan late)
     {
         try
         {
+            if (!await plan.WaitAsync(_clock, _end.Token))
+                return;
             // Behind the answer to the call, as a rule; a callback may overtake it all the same.
             await Task.Delay(late, _clock, _end.Token);
             for (var n = 1; !await TryPostAsync(writer, feedback, url) && n < Tries; n++)

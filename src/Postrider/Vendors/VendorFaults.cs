@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
+using Postrider.Providers;
 using Postrider.Submission;
 
 namespace Postrider.Vendors;
@@ -94,6 +95,11 @@ sealed record VendorFaults
     public TimeSpan Late { get; init; }
 
     public bool Refuses(EmailAddress recipient) => To.Length == 0 || Matches(To, recipient);
+
+    /// <summary>What becomes of a mail to this recipient that was taken.</summary>
+    public FeedbackKind FateOf(EmailAddress recipient) => Matches(Suppress, recipient) ? FeedbackKind.Rejected
+        : Matches(Bounce, recipient) ? FeedbackKind.BouncedHard
+        : FeedbackKind.Delivered;
 
     /// <summary>False for no pattern at all.</summary>
     public static bool Matches(string patterns, EmailAddress recipient) =>

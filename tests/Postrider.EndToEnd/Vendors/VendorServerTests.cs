@@ -172,6 +172,41 @@ public sealed class VendorServerTests
     }
 
     [Fact]
+    public async Task Resends_mail_is_looked_up_moved_and_cancelled_as_there()
+    {
+        await using var vendors = await VendorHost.StartAsync();
+        vendors.Client.DefaultRequestHeaders.Authorization = new("Bearer", "re_any");
+        var later = TimeProvider.System.GetUtcNow().AddHours(2);
+        async Task<(int, JsonNode)> CallAsync(string method, string path, object? body = null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Parse(method), path) { Content = body is null ? null : JsonContent.Create(body) };
+            using var answer = await vendors.Client.SendAsync(request);
+            return ((int)answer.StatusCode, (await answer.Content.ReadFromJsonAsync<JsonNode>())!);
+        }
+        async Task<string> TakeAsync(object? at) => (string)(await CallAsync("POST", "/emails", new
+        { from = "Shop <shop@example.org>", to = new[] { "ann@example.com" }, subject = "Hi", html = "<b>t</b>", scheduled_at = at })).Item2["id"]!;
+
+        var planned = await TakeAsync(later.AddHours(-1));
+        var (_, scheduled) = await CallAsync("GET", $"/emails/{planned}");
+        var (_, moved) = await CallAsync("PATCH", $"/emails/{planned}", new { scheduled_at = later });
+        var (_, afterwards) = await CallAsync("GET", $"/emails/{planned}");
+        var (_, cancelled) = await CallAsync("POST", $"/emails/{planned}/cancel");
+        var (again, refusal) = await CallAsync("POST", $"/emails/{planned}/cancel");
+        var (_, sent) = await CallAsync("GET", $"/emails/{await TakeAsync(null)}");
+
+        Assert.Equal(("email", "scheduled", "Shop <shop@example.org>", """["ann@example.com"]""", "[]"), ((string)scheduled["object"]!,
+            (string)scheduled["last_event"]!, (string)scheduled["from"]!, scheduled["to"]!.ToJsonString(), scheduled["cc"]!.ToJsonString()));
+        Assert.Equal((planned, planned), ((string)moved["id"]!, (string)cancelled["id"]!));
+        Assert.Equal(later, (DateTimeOffset)afterwards["scheduled_at"]!);
+        Assert.Equal("canceled", (string)(await CallAsync("GET", $"/emails/{planned}")).Item2["last_event"]!);
+        Assert.Equal((422, "validation_error"), (again, (string)refusal["name"]!));
+        Assert.Equal(("delivered", null), ((string)sent["last_event"]!, sent["scheduled_at"]));
+        Assert.Equal((404, "not_found"), (await CallAsync("GET", $"/emails/{Guid.Empty}")) is var (status, body) ? (status, (string)body["name"]!) : default);
+        Assert.Equal(422, (await CallAsync("PATCH", $"/emails/{planned}", new { scheduled_at = "in 1 min" })).Item1);
+        Assert.Equal(405, (await CallAsync("DELETE", $"/emails/{planned}")).Item1);
+    }
+
+    [Fact]
     public async Task Given_keys_are_asked_for_and_signatures_checked()
     {
         await using var vendors = await VendorHost.StartAsync("ID:OTHER", "KEY");
