@@ -81,6 +81,8 @@ public enum QuarantineReason : byte
     Forged = 2,
     /// <summary>A return path of ours whose time is up.</summary>
     TooLate = 3,
+    /// <summary>It waited for its attempt to end or its message to be found, and too many others came meanwhile.</summary>
+    Crowded = 4,
 }
 
 /// <summary>A report that nothing was done about.</summary>

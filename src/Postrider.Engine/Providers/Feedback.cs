@@ -40,6 +40,10 @@ public sealed record FeedbackEvent
     /// <summary>Our id as it came back (<see cref="Providers.CarriedId"/> reads it); null when it did not.</summary>
     public string? CarriedId { get; init; }
 
+    /// <summary>The vendor does not return our id with everything. Where it always does, what comes without is of mail that somebody else
+    /// sent by the same account, and is not looked for again.</summary>
+    public bool MayLackId { get; init; }
+
     /// <summary>The vendor's id of the message, in the form that <see cref="Outcome.ProviderId"/> has.</summary>
     public string? ProviderId { get; init; }
 

@@ -68,7 +68,7 @@ sealed record QuarantinedAnswer
     /// <summary>When it came.</summary>
     public required DateTimeOffset At { get; init; }
 
-    /// <summary><c>unmatched</c>, <c>not_tried_there</c>, <c>forged</c> or <c>too_late</c>.</summary>
+    /// <summary><c>unmatched</c>, <c>not_tried_there</c>, <c>forged</c>, <c>too_late</c> or <c>crowded</c>.</summary>
     public required string Reason { get; init; }
 
     /// <summary>The transport whose provider reported it, or <c>dsn</c>.</summary>

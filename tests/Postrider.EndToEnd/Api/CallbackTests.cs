@@ -138,11 +138,11 @@ public sealed class CallbackTests
     public async Task What_is_not_ours_is_shown_in_quarantine()
     {
         await using var house = await House.StartAsync("sendgrid");
-        await house.PostAsync(CallbackVendor.SendGrid((MessageId.Create(1, 1, 0).ToString(), "bounce"), ("not-ours", "delivered")));
+        await house.PostAsync(CallbackVendor.SendGrid(("not-ours", "delivered"), (MessageId.Create(1, 1, 0).ToString(), "bounce")));
 
         var page = (await house.Server.Client.GetFromJsonAsync<JsonNode>("/feedback/quarantine?limit=1"))!;
 
-        Assert.Equal(1, (int)page["counts"]!["unmatched"]!);
+        Assert.Equal(2, (int)page["counts"]!["unmatched"]!);
         Assert.Equal(("unmatched", "sendgrid", "bounced_hard"), ((string?)page["data"]![0]!["reason"], (string?)page["data"]![0]!["source"],
             (string?)page["data"]![0]!["kind"]));
         using var refused = await house.Server.Client.GetAsync("/feedback/quarantine?limit=0");

@@ -95,6 +95,8 @@ sealed class PostgresUnderTest : IStoreUnderTest
             (SELECT 1 FROM ended e WHERE r.message = e.message AND r.n = e.n AND r.state = e.state)
         """)], default);
 
+    public Task ExecuteAsync(string sql) => Postgres.WriteAsync(c => c.Execute(sql));
+
     public async ValueTask DisposeAsync()
     {
         await Postgres.DisposeAsync();

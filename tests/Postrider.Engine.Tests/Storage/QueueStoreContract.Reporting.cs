@@ -260,20 +260,58 @@ public abstract partial class QueueStoreContract
         Assert.Null(await FindAsync("relay", "4XyZ", "no address"));
     }
 
-    [Fact]
-    public async Task What_cannot_be_found_yet_waits_a_quarter_of_an_hour()
+    FeedbackReport Unmatched(bool mayLackId)
     {
         var report = Report(null, FeedbackKind.Delivered, n: null);
-        report = report with { Event = report.Event with { ProviderId = "later", Address = "ann@example.org" } };
+        return report with { Event = report.Event with { ProviderId = "later", Address = "ann@example.org", MayLackId = mayLackId } };
+    }
 
-        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(report));
-        _clock.Advance(TimeSpan.FromMinutes(5));
-        var waiting = Assert.Single(await _under.Feedback.WaitingAsync(Now, 100, default));
-        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(waiting));
-        Assert.Empty(await _under.Feedback.WaitingAsync(Now, 100, default));
-        _clock.Advance(TimeSpan.FromMinutes(11));
-        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(waiting));
+    [Fact]
+    public async Task What_cannot_be_found_yet_is_looked_for_five_times_in_a_quarter_of_an_hour()
+    {
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(Unmatched(mayLackId: true)));
+        var (started, looks) = (Now, new List<double>());
+        for (var result = FeedbackResult.Waits; result == FeedbackResult.Waits; _clock.Advance(TimeSpan.FromSeconds(1)))
+        {
+            if ((await _under.Feedback.WaitingAsync(Now, 100, default)) is not [var waiting])
+                continue;
+            looks.Add((Now - started).TotalSeconds);
+            result = await ApplyAsync(waiting);
+        }
+        Assert.Equal([2, 10, 50, 250, 900], looks);
+        Assert.Equal(1, (await _under.Feedback.ListQuarantineAsync(null, 3, default)).Counts[QuarantineReason.Unmatched]);
         Assert.Empty(await _under.Feedback.WaitingAsync(Now + Day, 100, default));
+    }
+
+    // An account that other programs send by reports their mail to us as well.
+    [Fact]
+    public async Task What_comes_without_our_id_where_it_is_always_returned_waits_for_nothing()
+    {
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(Unmatched(mayLackId: false)));
+        var others = Unmatched(mayLackId: true);
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(others with { Event = others.Event with { CarriedId = "theirs" } }));
+
+        Assert.Empty(await _under.Feedback.WaitingAsync(Now + Day, 100, default));
+        Assert.Equal(2, (await _under.Feedback.ListQuarantineAsync(null, 3, default)).Counts[QuarantineReason.Unmatched]);
+    }
+
+    [Fact]
+    public async Task What_no_longer_fits_among_those_that_wait_is_in_quarantine_and_counted()
+    {
+        var oldest = Unmatched(mayLackId: true);
+        await ApplyAsync(oldest);
+        await ApplyAsync(Unmatched(mayLackId: true));
+        // As after two hundred thousand others.
+        await _under.ExecuteAsync(
+            "UPDATE feedback_waiting SET id = id - 200000 WHERE id = (SELECT min(id) FROM feedback_waiting)");
+
+        Assert.Equal(FeedbackResult.Waits, await ApplyAsync(Unmatched(mayLackId: true)));
+
+        var page = await _under.Feedback.ListQuarantineAsync(null, 3, default);
+        var dropped = Assert.Single(page.Reports);
+        Assert.Equal((QuarantineReason.Crowded, oldest.Event.Key), (dropped.Reason, dropped.Report.Event.Key));
+        Assert.Equal(1, page.Counts[QuarantineReason.Crowded]);
+        Assert.Equal(2, (await _under.Feedback.WaitingAsync(Now + Day, 100, default)).Count);
     }
 
     [Fact]

@@ -23,6 +23,9 @@ public interface IStoreUnderTest : IAsyncDisposable
     /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open
     /// recipients.</summary>
     Task<IReadOnlyList<string>> OrphansAsync();
+
+    /// <summary>Runs a statement beside the store.</summary>
+    Task ExecuteAsync(string sql);
 }
 
 /// <summary>What must not be found in any store.</summary>

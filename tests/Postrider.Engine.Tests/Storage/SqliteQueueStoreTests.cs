@@ -1,4 +1,5 @@
 using Dapper;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Feedback;
 using Postrider.Queue;
@@ -49,6 +50,14 @@ sealed class SqliteUnderTest : IStoreUnderTest
 
     public Task<IReadOnlyList<string>> OrphansAsync() =>
         Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await Sqlite.DisposeAsync();
+        using (var connection = new SqliteConnection($"Data Source={Path};Pooling=False"))
+            await connection.ExecuteAsync(sql);
+        Sqlite = Open();
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -12,6 +12,9 @@ namespace Postrider.Providers.Mailgun;
 /// </remarks>
 static class MailgunBatch
 {
+    /// <summary>What Mailgun fills our id of each recipient in for.</summary>
+    public const string IdVariable = $"%recipient.{CarriedId.Name}%";
+
     /// <param name="entries">At least two that may share a call, no address twice.</param>
     public static MailgunForm Of(IReadOnlyList<MailgunEntry> entries)
     {
@@ -33,7 +36,7 @@ static class MailgunBatch
             form.AddField("h:Reply-To", string.Join(", ", content.ReplyTo.Select(mailbox => mailbox.ToStringWithAsciiDomain())));
         foreach (var header in content.Headers)
             form.AddField($"h:{header.Name}", header.Value);
-        form.AddId($"%recipient.{CarriedId.Name}%");
+        form.AddId(IdVariable);
         form.AddField("recipient-variables", JsonSerializer.Serialize(
             entries.ToDictionary(entry => entry.Address, entry => new Dictionary<string, string>
             {

@@ -81,6 +81,9 @@ public sealed class MailgunFeedback : IFeedbackReader
             || !time.TryGetDouble(out var seconds) || !UnixSeconds.TryRead(seconds, out var at))
             return null;
         var address = item.Text("recipient");
+        var carried = item.Member("user-variables").Text(CarriedId.Name);
+        // Of mails that shared a call (MailgunBatch).
+        var isUnfilled = carried == MailgunBatch.IdVariable;
         var status = item.Member("delivery-status");
         var code = status.Member("code") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? value : 0;
         var enhanced = status.Text("enhanced-code") is { Length: > 0 } given ? given : null;
@@ -89,7 +92,8 @@ public sealed class MailgunFeedback : IFeedbackReader
             Kind = KindOf(type, item, code, enhanced),
             Type = type,
             Key = $"{id}/{type}/{address}", // ids are unique within a day only
-            CarriedId = item.Member("user-variables").Text(CarriedId.Name),
+            CarriedId = isUnfilled ? null : carried,
+            MayLackId = isUnfilled,
             ProviderId = item.Member("message").Member("headers").Text("message-id"),
             Address = address,
             At = at,

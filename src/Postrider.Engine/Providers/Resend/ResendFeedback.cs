@@ -74,6 +74,8 @@ public sealed class ResendFeedback : IFeedbackReader
             // A retry has the same id (svix-id), also when it is signed afresh.
             Key = id ?? $"{type}/{message}/{at:O}",
             CarriedId = data.Member("tags").Text(CarriedId.Name),
+            // Tags are in the samples of some events only, and nowhere promised (resend.com/docs/webhooks, 2026).
+            MayLackId = true,
             ProviderId = message,
             // With several it does not say which of them.
             Address = data.Member("to") is { ValueKind: JsonValueKind.Array } to && to.GetArrayLength() == 1

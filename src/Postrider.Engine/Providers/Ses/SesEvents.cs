@@ -46,6 +46,8 @@ static class SesEvents
                 Type = type,
                 Key = $"{occasion}/{recipient.Address}",
                 CarriedId = CarriedIdOf(mail),
+                // The older feedback has no tags, and headers only where that was switched on.
+                MayLackId = root.Text("eventType") is null,
                 ProviderId = mail.Text("messageId"),
                 Address = recipient.Address,
                 At = detail.Instant("timestamp") ?? detail.Instant("arrivalDate") ?? message.SentAt!.Value,

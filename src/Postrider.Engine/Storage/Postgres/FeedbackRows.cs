@@ -50,12 +50,18 @@ sealed class FeedbackRows(PostgresSession session) : IFeedbackTables
     }
 
     // A repetition must not use up a number: what is dropped is told by the numbers.
-    public void Wait(FeedbackReport report, long key, long retryAt, long until) => session.Later("""
-        WITH put AS (
-            INSERT INTO feedback_waiting (key, retry_at, until, report) SELECT $1, $2, $3, $4
-            WHERE NOT EXISTS (SELECT 1 FROM feedback_waiting WHERE key = $1) ON CONFLICT (key) DO NOTHING RETURNING id)
-        DELETE FROM feedback_waiting WHERE id <= (SELECT id FROM put) - $5
-        """, Sql.Long(key), Sql.Long(retryAt), Sql.Long(until), Sql.Bytes(Stored(report)), Sql.Int(IFeedbackTables.MaxWaiting));
+    public IReadOnlyList<FeedbackReport> Wait(FeedbackReport report, long key, long retryAt, long until)
+    {
+        var dropped = new List<FeedbackReport>();
+        session.Ask("""
+            WITH put AS (
+                INSERT INTO feedback_waiting (key, retry_at, until, report) SELECT $1, $2, $3, $4
+                WHERE NOT EXISTS (SELECT 1 FROM feedback_waiting WHERE key = $1) ON CONFLICT (key) DO NOTHING RETURNING id)
+            DELETE FROM feedback_waiting WHERE id <= (SELECT id FROM put) - $5 RETURNING report
+            """, row => dropped.Add(ReportCodec.Read(row.GetFieldValue<byte[]>(0), null)),
+            Sql.Long(key), Sql.Long(retryAt), Sql.Long(until), Sql.Bytes(Stored(report)), Sql.Int(IFeedbackTables.MaxWaiting));
+        return dropped;
+    }
 
     // FOR UPDATE: every node looks at what waits; one of them decides.
     public long? WaitsUntil(long id)

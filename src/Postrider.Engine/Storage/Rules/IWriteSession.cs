@@ -137,7 +137,9 @@ interface IFeedbackTables
 
     /// <summary>Whether a message has at least so many.</summary>
     bool HasSeen(long message, int count);
-    void Wait(FeedbackReport report, long key, long retryAt, long until);
+
+    /// <summary>Returns those that had to go because there are too many: the oldest.</summary>
+    IReadOnlyList<FeedbackReport> Wait(FeedbackReport report, long key, long retryAt, long until);
 
     /// <summary>How long one that waits may go on; null when it waits no more.</summary>
     long? WaitsUntil(long id);

@@ -30,7 +30,7 @@ static class Reporting
     /// <summary>An attempt under way ends: it has timeouts, and a sweep after a crash.</summary>
     const long LeasedForMs = 24 * 60 * 60_000;
 
-    const long RetryAfterMs = 2_000;
+    const long FirstLookMs = 2_000;
 
     /// <summary>63 bits of a hash of whose event it is and of its key: nothing is compared after a hit, and a message has few.</summary>
     public static long KeyOf(FeedbackReport report)
@@ -158,7 +158,9 @@ static class Reporting
     static FeedbackResult Unmatched(IWriteSession session, FeedbackReport report, long key, long now)
     {
         // One with our id names a message that was stored before anything of it left.
-        if (report.Message is null && report.Event.ProviderId is not null)
+        var mayBeOurs = report is { Message: null, Event: { ProviderId: not null, CarriedId: null } }
+            && (report.Event.MayLackId || report.WaitingId is not null);
+        if (mayBeOurs)
             return WaitOn(session, report, key, now, UnmatchedForMs);
         Quarantine(session, report, QuarantineReason.Unmatched, key, now);
         return FeedbackResult.Quarantined;
@@ -168,7 +170,8 @@ static class Reporting
     {
         if (report.WaitingId is not { } id)
         {
-            session.Feedback.Wait(report, key, now + RetryAfterMs, now + forMs);
+            foreach (var dropped in session.Feedback.Wait(report, key, now + FirstLookMs, now + forMs))
+                Quarantine(session, dropped, QuarantineReason.Crowded, KeyOf(dropped), now);
             return FeedbackResult.Waits;
         }
         var until = session.Feedback.WaitsUntil(id) ?? now;
@@ -177,9 +180,11 @@ static class Reporting
             Quarantine(session, report, QuarantineReason.Unmatched, key, now);
             return FeedbackResult.Quarantined;
         }
-        // The longer it has waited, the less it hurries: 2 s at first, a minute at most.
+        // The longer it has waited, the less it hurries. An attempt under way is looked at once a minute at least: that is a lookup by id.
+        // To search for a message costs more, and another's is never found: five looks, after 2, 10, 50 and 250 s and at the end.
         var waited = Math.Max(0, now - (until - forMs));
-        session.Feedback.WaitOn(id, now + Math.Clamp(waited / 4, RetryAfterMs, 60_000));
+        var gap = report.Message is null ? Math.Max(waited * 4, FirstLookMs) : Math.Clamp(waited / 4, FirstLookMs, 60_000);
+        session.Feedback.WaitOn(id, Math.Min(now + gap, until));
         return FeedbackResult.Waits;
     }
 

@@ -32,7 +32,7 @@ sealed class FeedbackTables : IFeedbackTables
         _isWaiting = statements.Prepare("SELECT until FROM feedback_waiting WHERE id = ?1");
         _waitOn = statements.Prepare("UPDATE feedback_waiting SET retry_at = ?2 WHERE id = ?1");
         _endWait = statements.Prepare("DELETE FROM feedback_waiting WHERE id = ?1");
-        _dropWaiting = statements.Prepare("DELETE FROM feedback_waiting WHERE id <= ?1");
+        _dropWaiting = statements.Prepare("DELETE FROM feedback_waiting WHERE id <= ?1 RETURNING report");
         _quarantine = statements.Prepare("""
             INSERT INTO feedback_quarantine (id, key, reason, at, report) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO NOTHING
             """);
@@ -47,13 +47,18 @@ sealed class FeedbackTables : IFeedbackTables
 
     public bool HasSeen(long message, int count) => _hasSeen.With().Add(message).Add(count - 1).Scalar() is not null;
 
-    public void Wait(FeedbackReport report, long key, long retryAt, long until)
+    public IReadOnlyList<FeedbackReport> Wait(FeedbackReport report, long key, long retryAt, long until)
     {
         using var fields = new FieldWriter();
         ReportCodec.Write(fields, report);
         // A repetition must not use up a number: what is dropped is told by the numbers.
-        if (_wait.With().Add(_nextWaiting).Add(key).Add(retryAt).Add(until).AddBlob(fields.Written).RunCounting() > 0)
-            _dropWaiting.With().Add(_nextWaiting++ - IFeedbackTables.MaxWaiting).Run();
+        if (_wait.With().Add(_nextWaiting).Add(key).Add(retryAt).Add(until).AddBlob(fields.Written).RunCounting() == 0)
+            return [];
+        var dropped = new List<FeedbackReport>();
+        _dropWaiting.With().Add(_nextWaiting++ - IFeedbackTables.MaxWaiting);
+        while (_dropWaiting.Step())
+            dropped.Add(ReportCodec.Read(_dropWaiting.Bytes(0).ToArray(), null));
+        return dropped;
     }
 
     public long? WaitsUntil(long id) => _isWaiting.With().Add(id).Scalar();

@@ -25,6 +25,16 @@ public sealed class MailgunFeedbackTests
 
         Assert.Equal((FeedbackKind.Delivered, "2026.1@mg.test", "a@example.net", "pr_1", At.AddSeconds(0.5), new Reply(250, null, "OK")),
             (item.Kind, item.ProviderId, item.Address, item.CarriedId, item.At, item.Reply!.Value));
+        Assert.False(item.MayLackId);
+    }
+
+    [Fact]
+    public void A_variable_that_Mailgun_did_not_fill_in_is_no_id_and_its_mail_may_be_ours()
+    {
+        var body = Delivered.Replace("pr_1", "%recipient.postrider_id%", StringComparison.Ordinal);
+        var item = Assert.Single(Assert.IsType<FeedbackReading.Events>(new MailgunFeedback().Read(Call(body), Key, At)).Items);
+
+        Assert.Equal((null, true), (item.CarriedId, item.MayLackId));
     }
 
     [Fact]

@@ -95,6 +95,7 @@ public sealed class ResendFeedbackTests
              "bounce":{"type":"Permanent","subType":"Suppressed","message":"m","diagnosticCode":["550 5.1.1 no"]}}}
             """);
 
+        Assert.True(item.MayLackId);
         Assert.Equal(("pr_1", "a@to.test", "Suppressed", new Reply(550, null, "550 5.1.1 no")), (item.CarriedId, item.Address, item.Suppressed, item.Reply!.Value));
         Assert.Null(Read("""{"type":"email.opened","created_at":"2026-03-01T00:00:00Z","data":{"to":["a@to.test","b@to.test"]}}""").Address);
     }

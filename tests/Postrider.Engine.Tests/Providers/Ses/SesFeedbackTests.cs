@@ -185,6 +185,7 @@ public sealed class SesFeedbackTests
 
             var item = Assert.Single(events.Items);
             Assert.Equal((kind, address, "pr-9", type), (item.Kind, item.Address, item.CarriedId, item.Type));
+            Assert.Equal(name == "notificationType", item.MayLackId);
         }
     }
 
