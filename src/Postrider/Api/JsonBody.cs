@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -34,6 +35,9 @@ sealed class JsonBody(ServerOptions options)
     static readonly Problem Busy = ProblemCatalog.Make(
         "busy", "Too many large requests are being read at once. Send it again in a moment.") with
     { RetryAfter = TimeSpan.FromSeconds(1) };
+
+    public static readonly Problem NotCompressed = ProblemCatalog.Make(
+        "bad-request", "The body is not compressed as its Content-Encoding says, or it is cut short: send it as it is, without the header.");
 
     long _bodyBytes; // taken by bodies that are being read, small ones left out
 
@@ -108,7 +112,8 @@ sealed class JsonBody(ServerOptions options)
         {
             while (true)
             {
-                var read = await reader.ReadAsync();
+                if (await ReadMoreAsync(reader) is not { } read)
+                    return refuse(NotCompressed);
                 var refusal = read.Buffer.Length > limit ? TooLarge(limit) : Count(read.Buffer.Length, ref counted);
                 if (refusal is null && !read.IsCompleted)
                 {
@@ -124,6 +129,20 @@ sealed class JsonBody(ServerOptions options)
         {
             if (counted > 0)
                 Interlocked.Add(ref _bodyBytes, -counted);
+        }
+    }
+
+    /// <summary>The next bytes; null when they cannot be decompressed.</summary>
+    public static async ValueTask<ReadResult?> ReadMoreAsync(PipeReader reader)
+    {
+        try
+        {
+            return await reader.ReadAsync();
+        }
+        catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
+        {
+            // The first from gzip and deflate, the second from brotli.
+            return null;
         }
     }
 

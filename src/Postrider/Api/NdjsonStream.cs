@@ -48,7 +48,11 @@ sealed class NdjsonStream(
     {
         while (true)
         {
-            var read = await reader.ReadAsync();
+            if (await JsonBody.ReadMoreAsync(reader) is not { } read)
+            {
+                await results.WriteAsync(Task.FromResult(Refusal(_line + 1, JsonBody.NotCompressed)));
+                return;
+            }
             var rest = read.Buffer;
             while (!stopping.IsCancellationRequested && TryTakeLine(ref rest, read.IsCompleted, out var line))
                 await SubmitAsync(line);

@@ -129,6 +129,21 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
     }
 
     [Theory]
+    [InlineData("/emails", "gzip")]
+    [InlineData("/emails", "br")]
+    [InlineData("/emails", "deflate")]
+    [InlineData("/emails/batch", "gzip")]
+    [InlineData("/emails/batch", "br")]
+    [InlineData("/v3/mail/send", "gzip")]
+    [InlineData("/v3/mail/send", "br")]
+    public async Task A_body_that_is_not_compressed_as_it_says_is_the_clients_fault(string path, string encoding)
+    {
+        using var response = await _server.Client.PostAsync(path, Compressed(Encoding.UTF8.GetBytes($"{{{Good}}}"), encoding));
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("Content-Encoding", await response.Content.ReadAsStringAsync());
+    }
+
+    [Theory]
     [InlineData("gzip", 202, "")]
     [InlineData("zstd", 415, "unsupported-media-type")]
     [InlineData("gzip, gzip", 415, "unsupported-media-type")]
