@@ -30,10 +30,15 @@ public static class DeliveryRegistration
         services.TryAddSingleton<Recorder>();
         services.TryAddSingleton<LaneParts>();
         services.TryAddSingleton<Lanes>();
-        services.TryAddSingleton(sp => new Router(
-            TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(),
-                sp.GetRequiredService<Lanes>()),
-            new Pauses(sp.GetService<IPauseStore>())));
+        services.TryAddSingleton(sp =>
+        {
+            var router = new Router(
+                TransportSetup.Open(sp.GetRequiredService<IOptions<RoutingOptions>>().Value, sp.GetServices<IProviderFactory>(),
+                    sp.GetRequiredService<Lanes>()),
+                new Pauses(sp.GetService<IPauseStore>()));
+            router.TransportChanged += new TransportLog(router, sp.GetRequiredService<ILogger<TransportLog>>()).Note;
+            return router;
+        });
         services.TryAddSingleton<WaitBoard>();
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 
@@ -75,6 +74,7 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
             LogFenced(record.Lease.Envelope.Id, record.Lease.Envelope.Claim, record.Attempt.Transport);
             return;
         }
+        LogUnknown(record);
         foreach (var next in record.Continues)
         {
             if (next.State == RecipientState.Queued)
@@ -106,26 +106,38 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
             return;
         var recipient = new RecipientId(record.Lease.Message.Id, end.N);
         var address = Masked(record.Lease, end.N);
-        LogEnd(level, recipient, address, end.State, record.Attempt.Transport, record.Lease.Envelope.Tries, end.Reason);
+        var reason = AddressMask.InText(end.Reason);
+        LogEnd(level, recipient, address, end.State, record.Attempt.Transport, record.Lease.Envelope.Tries, reason);
     }
 
-    /// <summary>Enough to recognise an address one knows, not enough to learn one: <c>a***@example.com</c>.</summary>
+    void LogUnknown(AttemptRecord record)
+    {
+        foreach (var (_, outcome) in record.Attempt.Outcomes)
+        {
+            if (outcome.Kind != OutcomeKind.Unknown)
+                continue;
+            var reason = AddressMask.InText(outcome.Reply.Words);
+            LogUnknown(record.Lease.Envelope.Id, record.Attempt.Transport, reason);
+            return;
+        }
+    }
+
     static string Masked(Lease lease, int n)
     {
         foreach (var recipient in lease.Recipients)
         {
             if (recipient.N == n)
-                return Masked(recipient.Mailbox.Address);
+                return AddressMask.Of(recipient.Mailbox.Address);
         }
         return "?";
     }
 
-    internal static string Masked(EmailAddress address) =>
-        $"{address.LocalPart[..(char.IsSurrogate(address.LocalPart[0]) ? 2 : 1)]}***@{address.Domain}";
-
     [LoggerMessage("{Recipient} to {Address}: {State} by {Transport} after {Tries} tries: {Reason}")]
     partial void LogEnd(LogLevel level, RecipientId recipient, string address, RecipientState state, string? transport, int tries,
         string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Envelope} at {Transport}: whether it was sent is not known: {Reason}")]
+    partial void LogUnknown(EnvelopeId envelope, string? transport, string reason);
 
     [LoggerMessage(LogLevel.Warning, "What became of {Envelope} waits {Wait} for the store: {Reason}")]
     partial void LogStoreAway(EnvelopeId envelope, TimeSpan wait, string reason);
