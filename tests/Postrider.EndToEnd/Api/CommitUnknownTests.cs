@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Postrider.Hosting;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -32,9 +33,8 @@ public sealed class CommitUnknownTests : IDisposable
             Assert.NotNull(lost.Headers.RetryAfter);
 
             // A flush is never repeated: the process stops, and its next start finds out what is there.
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            while (!server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
-                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, patience.Token);
+            var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();
+            await Eventually.HoldsAsync(() => lifetime.ApplicationStopping.IsCancellationRequested);
             Assert.Equal(ExitCodes.Storage, server.Services.GetRequiredService<StopReason>().ExitCode);
         }
         await using var again = await TestServer.StartAsync(("DATA", _data));

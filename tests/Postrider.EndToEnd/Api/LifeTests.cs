@@ -8,6 +8,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postrider.Hosting;
 using Postrider.Storage.Sqlite;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -97,8 +98,8 @@ public sealed class LifeTests
             Assert.Equal(HttpStatusCode.Accepted, (await server.Client.PostAsync("/emails", TestServer.Json(Mail), patience.Token)).StatusCode);
         }
         // The room comes back when they are gone.
-        while ((await server.Client.PostAsync("/emails", TestServer.Json(large), patience.Token)).StatusCode != HttpStatusCode.Accepted)
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);
+        await Eventually.HoldsAsync(async () =>
+            (await server.Client.PostAsync("/emails", TestServer.Json(large), patience.Token)).StatusCode == HttpStatusCode.Accepted);
     }
 
     static async Task<TcpClient> HalfSentAsync(TestServer server, int bytes)
@@ -170,9 +171,7 @@ public sealed class LifeTests
     {
         await using var server = await TestServer.StartAsync(("SERVER__STOP_DELAY", "3s"));
         server.Services.GetRequiredService<SqliteStore>().Health.Fail(new IOException("the disk is gone"));
-        using var stopped = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        while (server.Services.GetRequiredService<StopReason>().ExitCode == ExitCodes.Ok)
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, stopped.Token);
+        await Eventually.HoldsAsync(() => server.Services.GetRequiredService<StopReason>().ExitCode != ExitCodes.Ok);
         Assert.Equal(ExitCodes.Storage, server.Services.GetRequiredService<StopReason>().ExitCode);
         Assert.True(server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Stranger.GetAsync("/readyz")).StatusCode);
@@ -209,11 +208,8 @@ public sealed class LifeTests
         var email = await server.GetEmailAsync(id, e => (string?)e["recipients"]![0]!["status"] == "sent");
         Assert.Equal(("held", "not_allowed"),
             ((string?)email["recipients"]![1]!["status"], (string?)email["recipients"]![1]!["waiting_for"]));
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        JsonArray held;
-        while ((held = (await server.Client.GetFromJsonAsync<JsonNode>(
-            "/inbox?recipient=you@theirs.example.com", patience.Token))!["data"]!.AsArray()).Count == 0)
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);
+        var inbox = await server.GetAsync("/inbox?recipient=you@theirs.example.com", answer => answer["data"]!.AsArray().Count > 0);
+        var held = inbox["data"]!.AsArray();
         Assert.Equal("held", (string?)held[0]!["transport"]);
     }
 

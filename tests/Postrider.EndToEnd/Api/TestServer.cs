@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Postrider.Hosting;
 using Postrider.Messages;
 using Postrider.Tenants;
+using Postrider.Testing;
 
 namespace Postrider.EndToEnd.Api;
 
@@ -91,18 +92,12 @@ public sealed class TestServer : IAsyncDisposable
         return made.Key!;
     }
 
-    /// <summary>The message as soon as it is what is asked for; fails after 10 seconds.</summary>
-    public async Task<JsonNode> GetEmailAsync(string id, Func<JsonNode, bool> until)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        while (true)
-        {
-            var email = (await Client.GetFromJsonAsync<JsonNode>($"/emails/{id}", patience.Token))!;
-            if (until(email))
-                return email;
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, patience.Token);
-        }
-    }
+    /// <summary>The message as soon as it is what is asked for.</summary>
+    public Task<JsonNode> GetEmailAsync(string id, Func<JsonNode, bool> until) => GetAsync($"/emails/{id}", until);
+
+    /// <summary>The answer as soon as it is what is asked for.</summary>
+    public Task<JsonNode> GetAsync(string path, Func<JsonNode, bool> until) =>
+        Eventually.GetAsync(async () => (await Client.GetFromJsonAsync<JsonNode>(path))!, until);
 
     public static StringContent Json(string json) => new(json, Encoding.UTF8, "application/json");
 

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Postrider.EndToEnd.Api;
 using Postrider.Hosting;
@@ -27,14 +26,8 @@ public sealed class SmtpServerFixture : IAsyncLifetime
     /// <summary>The mails that the inbox has for an address, each as the octets that were sent on, as soon as there is one.</summary>
     public async Task<string[]> ArrivedAsync(string recipient)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20), TimeProvider.System);
-        while (true)
-        {
-            var list = JsonNode.Parse(await Server.Client.GetStringAsync(
-                $"/inbox?recipient={Uri.EscapeDataString(recipient)}", patience.Token))!["data"]!.AsArray();
-            if (list.Count > 0)
-                return [.. await Task.WhenAll(list.Select(mail => Server.Client.GetStringAsync($"/inbox/{mail!["id"]}.eml", patience.Token)))];
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
-        }
+        var inbox = await Server.GetAsync(
+            $"/inbox?recipient={Uri.EscapeDataString(recipient)}", answer => answer["data"]!.AsArray().Count > 0);
+        return await Task.WhenAll(inbox["data"]!.AsArray().Select(mail => Server.Client.GetStringAsync($"/inbox/{mail!["id"]}.eml")));
     }
 }

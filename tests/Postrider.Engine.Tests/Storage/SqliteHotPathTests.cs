@@ -121,7 +121,7 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
                     .Select(i => Message($"r{i}@example.org") with { Tags = [$"t{i % 100}"] })],
             }, default);
         }
-        await UntilAsync(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             await _under.Sqlite.WriteAsync(_ => { }); // a run begins with a commit
             return await _under.Sqlite.ReadAsync(c => c.ExecuteScalar<long>("SELECT count(*) FROM search_runs"), default) >= 2;
@@ -212,16 +212,6 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
             steps.Add(explain.Text(3));
         return steps;
     });
-
-    static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await condition())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(60));
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
-        }
-    }
 
     Task<IReadOnlyList<Lease>> LeaseAsync(int permits) =>
         _under.Store.LeaseAsync(Key, permits, Node, _clock.GetUtcNow(), alone: false, default);

@@ -325,7 +325,7 @@ public sealed class SmtpConnectionTests
         Assert.Equal((SmtpFailureKind.CommitRefused, true), (result.Failure!.Kind, result.Failure.KnownUnsent));
         Assert.False(connection.IsUsable);
         await connection.DisposeAsync();
-        await WaitUntilAsync(() => sink.OpenConnections == 0);
+        await Eventually.HoldsAsync(() => sink.OpenConnections == 0);
         Assert.Equal(0, sink.Count);
     }
 
@@ -353,7 +353,7 @@ public sealed class SmtpConnectionTests
 
         Assert.False(connection.IsUsable);
         await connection.DisposeAsync();
-        await WaitUntilAsync(() => sink.OpenConnections == 0);
+        await Eventually.HoldsAsync(() => sink.OpenConnections == 0);
         Assert.Equal(0, sink.Count);
     }
 
@@ -404,12 +404,5 @@ public sealed class SmtpConnectionTests
 
         await using var connection = await Mails.ConnectAsync(Mails.At(peer));
         Assert.True(connection.IsUsable);
-    }
-
-    static async Task WaitUntilAsync(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
-        while (!condition())
-            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
     }
 }

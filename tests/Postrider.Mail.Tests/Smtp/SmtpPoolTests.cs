@@ -227,7 +227,7 @@ public sealed class SmtpPoolTests
         clock.Advance(TimeSpan.FromSeconds(30));
 
         Assert.Equal(0, pool.Idle);
-        await UntilAsync(() => sink.OpenConnections == 0 && quits >= 1);
+        await Eventually.HoldsAsync(() => sink.OpenConnections == 0 && quits >= 1);
         Assert.Equal([Accepted], (await SendAsync(pool)).States);
     }
 
@@ -291,13 +291,6 @@ public sealed class SmtpPoolTests
         await c.SayAsync("250 ok\r\n250 ok\r\n354 go\r\n");
         await c.ReadToAsync("\r\n.\r\n");
         await c.SayAsync("250 taken\r\n");
-    }
-
-    static async Task UntilAsync(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
-        while (!condition())
-            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, limit.Token);
     }
 
     static void InterlockedMax(ref int target, int value)

@@ -98,7 +98,7 @@ public sealed class SmtpServerLimitTests
     {
         await using var server = KeepingServer.Start(KeepingServer.WithTls, implicitTls: true);
         await using var client = await SmtpDialogue.ConnectAsync(server.Port);
-        await WaitForAsync(() => server.Server.Connections == 1);
+        await Eventually.HoldsAsync(() => server.Server.Connections == 1);
 
         await server.Server.StopAsync(CancellationToken.None);
 
@@ -241,7 +241,7 @@ public sealed class SmtpServerLimitTests
         Assert.StartsWith("221", await first.AskAsync("QUIT"));
         await first.DisposeAsync();
 
-        await WaitForAsync(() => server.Server.Connections < 2);
+        await Eventually.HoldsAsync(() => server.Server.Connections < 2);
         await using var fourth = await SmtpDialogue.ConnectAsync(server.Port);
         Assert.StartsWith("220", await fourth.ReadAsync());
     }
@@ -340,13 +340,5 @@ public sealed class SmtpServerLimitTests
         await last.AskAsync("DATA");
         Assert.StartsWith("250", await last.AskAsync("still here\r\n."));
         Assert.Empty(server.Faults);
-    }
-
-    static async Task WaitForAsync(Func<bool> condition)
-    {
-        var limit = TimeProvider.System.GetTimestamp() + 20 * TimeProvider.System.TimestampFrequency;
-        while (!condition() && TimeProvider.System.GetTimestamp() < limit)
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
-        Assert.True(condition());
     }
 }

@@ -21,7 +21,7 @@ public sealed class SmtpServerPeerTests
 
         for (var i = 0; i < bodies.Length; i++)
             await connection.SendAsync(Smtp.Mails.To($"b{i}@to.test", $"copy{i}@to.test", "bounce@to.test"), "Subject: x\r\n\r\n" + bodies[i]);
-        await WaitForAsync(() => server.Mails.Count >= bodies.Length);
+        await Eventually.HoldsAsync(() => server.Mails.Count >= bodies.Length);
 
         for (var i = 0; i < bodies.Length; i++)
         {
@@ -73,13 +73,5 @@ public sealed class SmtpServerPeerTests
     {
         var lines = body.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         return (lines.EndsWith('\n') ? lines : lines + "\n").Replace("\n", "\r\n", StringComparison.Ordinal);
-    }
-
-    static async Task WaitForAsync(Func<bool> condition)
-    {
-        var limit = TimeProvider.System.GetTimestamp() + 30 * TimeProvider.System.TimestampFrequency;
-        while (!condition() && TimeProvider.System.GetTimestamp() < limit)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        Assert.True(condition());
     }
 }
