@@ -8,7 +8,7 @@ using Xunit;
 namespace Postrider.Engine.Tests.Providers;
 
 /// <summary>What the tests of all HTTP vendors need.</summary>
-static partial class Vendors
+static class Vendors
 {
     /// <summary>A transport of a vendor, pointed at a stub.</summary>
     public static TransportSettings Settings(string scheme, HttpStub stub, string user = "KEY",
