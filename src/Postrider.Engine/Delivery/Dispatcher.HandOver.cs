@@ -60,6 +60,7 @@ public sealed partial class Dispatcher
         Leave();
     }
 
+    /// <summary>A permit kept for a message that is being accepted.</summary>
     sealed class Reservation(Dispatcher dispatcher, Permit permit, Route route) : IHandOverPermit
     {
         public Incarnation Owner => dispatcher._owner;

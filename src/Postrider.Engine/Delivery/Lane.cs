@@ -238,6 +238,7 @@ sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Op
 /// <param name="Now">The patience for running attempts is over: they are cut.</param>
 readonly record struct LaneStop(CancellationToken Draining, CancellationToken Now);
 
+/// <summary>What became of a lease that a lane was given.</summary>
 enum AttemptEnd : byte
 {
     /// <summary>Its outcome is on disk.</summary>

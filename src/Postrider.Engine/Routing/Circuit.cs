@@ -196,8 +196,10 @@ readonly record struct CircuitWindow
         return sum;
     }
 
+    /// <summary>What happened in one slice of the window.</summary>
     readonly record struct Slot(int Results, int Failures, int InARow);
 
+    /// <summary>The slices, in place.</summary>
     [InlineArray(Slices)]
     struct Counts { Slot _first; }
 }

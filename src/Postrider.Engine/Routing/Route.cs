@@ -128,7 +128,8 @@ public sealed class Route
     }
 
     // A slot comes free soon, though nobody knows when; a remaining time says only when the transport will be given up as stalled.
-    static TimeSpan Expected(WaitInfo wait) => wait.Cause is WaitCause.Busy or WaitCause.Unproven ? TimeSpan.Zero : wait.Remaining ?? TimeSpan.MaxValue;
+    static TimeSpan Expected(WaitInfo wait) =>
+        wait.Cause is WaitCause.Busy or WaitCause.Unproven ? TimeSpan.Zero : wait.Remaining ?? TimeSpan.MaxValue;
 
     // No lock is held while a transport is asked: it tells its changes to whoever listens.
     Permit? TakeOne(EnvelopeNeeds? needs, MailStream stream) =>

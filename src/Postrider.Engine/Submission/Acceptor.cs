@@ -197,6 +197,7 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         return item with { Message = message with { Recipients = recipients } };
     }
 
+    /// <summary>What is known of a transaction afterwards.</summary>
     enum Fate : byte { Stored, StoredReplyLost, NotStored, NotKnown }
 
     /// <summary>What became of a transaction, and what the caller hears.</summary>

@@ -96,6 +96,7 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
         RetryAfter = wait,
     };
 
+    /// <summary>What is known of one tenant.</summary>
     sealed class Tenant
     {
         public long Waiting;       // recipients: as counted, and accepted since

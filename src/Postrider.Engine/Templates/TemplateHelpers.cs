@@ -108,9 +108,11 @@ static class TemplateHelpers
         return true;
     }
 
+    /// <summary>Where a helper may stand.</summary>
     [Flags]
     enum Use : byte { Inline = 1, Block = 2, Both = 3 }
 
+    /// <summary>One helper, and how many arguments it takes.</summary>
     sealed record Helper(int Least, int Most, Use Use, Func<object?[], object?>? Run);
 }
 

@@ -242,5 +242,6 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         public Frame? WithRound => Round is not null ? this : Parent?.WithRound;
     }
 
+    /// <summary>One round of an <c>each</c>, as <c>@index</c> and the like show it.</summary>
     sealed record Round(object Index, object? Key, object IsFirst, object IsLast);
 }

@@ -1,5 +1,6 @@
 namespace Postrider.Templates;
 
+/// <summary>What a tag of a template is, by the signs after its braces.</summary>
 enum TagKind : byte { Text, Value, Raw, Open, Inverse, Close, Else, Comment, Partial, InlinePartial }
 
 /// <summary>A piece of a template's source: text, or what stands between braces.</summary>
@@ -11,6 +12,7 @@ readonly record struct TemplateTag(TagKind Kind, int At, int Start, int End);
 /// of its own.</summary>
 static class TemplateTags
 {
+    /// <summary>A tag as it was cut out, and on which sides white space goes.</summary>
     readonly record struct Cut(TemplateTag Tag, int End, bool TrimBefore, bool TrimAfter);
 
     /// <exception cref="TemplateException">A tag has no end.</exception>

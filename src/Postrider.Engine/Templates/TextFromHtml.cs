@@ -99,6 +99,7 @@ public static class TextFromHtml
         element.HasAttribute("hidden") || element.GetAttribute("style")?.Replace(" ", "", StringComparison.Ordinal)
             .Contains("display:none", StringComparison.OrdinalIgnoreCase) == true;
 
+    /// <summary>Ends the reading of a text that nobody wrote for people.</summary>
     sealed class TooManyElementsException : Exception;
 
     /// <summary>Text whose white space is that of HTML: runs are one space, and breaks are made.</summary>

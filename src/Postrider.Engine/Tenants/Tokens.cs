@@ -209,6 +209,7 @@ public sealed class Tokens(MasterKey master, ApiKeys keys, TimeProvider clock, E
         return true;
     }
 
+    /// <summary>What a token says.</summary>
     readonly record struct Claims(string KeyId, Scopes Scopes, DateTimeOffset NotBefore, DateTimeOffset ExpiresAt);
 
     /// <summary>SHA-256 of a whole token: the token itself is not kept.</summary>

@@ -35,6 +35,7 @@ public sealed class ContentParameters
         return parameters;
     }
 
+    /// <summary>One part of a value in several (RFC 2231 §3).</summary>
     readonly record struct Section(string Text, bool IsEncoded);
 
     /// <summary><c>name</c>, <c>name*</c>, <c>name*0</c> or <c>name*0*</c>. The first of a name counts; the forms of RFC 2231 before

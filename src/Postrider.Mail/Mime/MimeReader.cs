@@ -49,8 +49,10 @@ sealed class MimeWalk
 
     int _headerAt;
 
+    /// <summary>A part that is not closed yet.</summary>
     readonly record struct Open(MimeEntity Entity, int Start, byte[]? Boundary);
 
+    /// <summary>A line between parts.</summary>
     readonly record struct Delimiter(int Place, int Start, int Next, bool IsClosing);
 
     public MimeFault Run(out MimeEntity? message)

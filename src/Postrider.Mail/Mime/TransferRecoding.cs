@@ -33,6 +33,7 @@ public static class TransferRecoding
         return count;
     }
 
+    /// <summary>Writes a message anew, part by part.</summary>
     sealed class Recoder(ReadOnlyMemory<byte> original, bool sevenBit)
     {
         readonly ArrayBufferWriter<byte> _output = new(original.Length + (original.Length / 4) + 256);

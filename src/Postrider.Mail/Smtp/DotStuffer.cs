@@ -11,6 +11,7 @@ namespace Postrider.Mail.Smtp;
 /// (CVE-2023-51764).</remarks>
 struct DotStuffer()
 {
+    /// <summary>Where in a line the last octet was.</summary>
     enum Place
     {
         LineStart,

@@ -15,6 +15,7 @@ public static class Pieces
         return new ReadOnlySequence<byte>(start, 0, end, second.Length);
     }
 
+    /// <summary>One piece of two.</summary>
     sealed class Segment : ReadOnlySequenceSegment<byte>
     {
         public Segment(ReadOnlyMemory<byte> memory, long at, Segment? before)

@@ -33,6 +33,7 @@ public sealed record SmtpPoolOptions
 /// </summary>
 public sealed class SmtpPool : IAsyncDisposable
 {
+    /// <summary>A connection that waits for its next use.</summary>
     readonly record struct Pooled(SmtpConnection Connection, long OpenedAt, long IdleSince);
 
     readonly SmtpPoolOptions _options;

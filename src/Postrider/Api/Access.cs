@@ -24,6 +24,7 @@ sealed class TakesMail
     public static readonly TakesMail Instance = new();
 }
 
+/// <summary>Says at an endpoint who may call it.</summary>
 static class AccessExtensions
 {
     extension<T>(T builder) where T : IEndpointConventionBuilder

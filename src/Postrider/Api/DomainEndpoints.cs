@@ -132,6 +132,7 @@ static class DomainEndpoints
         return value.ValueKind == JsonValueKind.True;
     }
 
+    /// <summary>What the calls that make keys take.</summary>
     sealed record DomainRequest(string Name, string? Selector, bool Subdomains);
 }
 

@@ -134,5 +134,6 @@ static class EmailEndpoints
         return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
     }
 
+    /// <summary>Whether the messages of a batch are asked for, and which.</summary>
     sealed record BatchListing(bool Wanted, MessageFilter Filter);
 }

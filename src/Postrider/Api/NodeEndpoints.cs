@@ -12,8 +12,10 @@ static class NodeEndpoints
             .Says("listNodes", "The processes that share the store: where they are, what they do, and when they were last heard of.");
 }
 
+/// <summary>Answer to <c>GET /nodes</c>.</summary>
 sealed record NodeListAnswer(IReadOnlyList<NodeAnswer> Data);
 
+/// <summary>A process as the others see it.</summary>
 /// <param name="Id">A number from 0 to 255.</param>
 /// <param name="Roles">Separated by commas, or <c>all</c>.</param>
 /// <param name="Alive">False: the others have given it up.</param>

@@ -96,5 +96,6 @@ static class PauseEndpoints
         }
     }
 
+    /// <summary>What <c>POST /pause</c> asks for.</summary>
     sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason);
 }

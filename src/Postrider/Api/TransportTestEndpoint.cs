@@ -65,6 +65,7 @@ static class TransportTestEndpoint
         return null;
     }
 
+    /// <summary>Who the test mail is to and from.</summary>
     sealed record TestRequest(Mailbox To, Mailbox From);
 }
 

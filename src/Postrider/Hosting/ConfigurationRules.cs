@@ -108,6 +108,7 @@ public enum Role
     All = Api | Smtp | Worker | Scheduler | Dashboard,
 }
 
+/// <summary>The names of roles as they are written.</summary>
 static class Roles
 {
     public static readonly string[] Names = ["api", "smtp", "worker", "scheduler", "dashboard"];

@@ -179,7 +179,10 @@ public sealed class VendorServerTests
         var later = TimeProvider.System.GetUtcNow().AddHours(2);
         async Task<(int, JsonNode)> CallAsync(string method, string path, object? body = null)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Parse(method), path) { Content = body is null ? null : JsonContent.Create(body) };
+            using var request = new HttpRequestMessage(HttpMethod.Parse(method), path)
+            {
+                Content = body is null ? null : JsonContent.Create(body),
+            };
             using var answer = await vendors.Client.SendAsync(request);
             return ((int)answer.StatusCode, (await answer.Content.ReadFromJsonAsync<JsonNode>())!);
         }

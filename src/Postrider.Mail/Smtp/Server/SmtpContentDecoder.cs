@@ -25,6 +25,7 @@ sealed class SmtpContentDecoder(bool dots)
 
     Place _place = Place.LineStart;
 
+    /// <summary>Where in a line the last octet was.</summary>
     enum Place
     {
         /// <summary>At the very beginning, or behind a CRLF.</summary>
