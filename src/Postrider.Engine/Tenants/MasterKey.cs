@@ -16,6 +16,7 @@ public sealed class MasterKey
     static readonly byte[] CanaryText = "postrider master key canary"u8.ToArray();
 
     readonly byte[] _key;
+    string? _madeIn; // by this start, and no database is known to be sealed with it
 
     MasterKey(byte[] key)
     {
@@ -45,9 +46,30 @@ public sealed class MasterKey
         if (!string.IsNullOrEmpty(file))
             return Read(file);
         var path = Path.Combine(dataFolder, FileName);
-        if (!File.Exists(path))
-            Make(path, entropy);
-        return Read(path);
+        if (File.Exists(path))
+            return Read(path);
+        Make(path, entropy);
+        var made = Read(path);
+        made._madeIn = path;
+        return made;
+    }
+
+    /// <summary>Why a given key cannot be used; null: it can, or none is given. Both as in <see cref="Load"/>, at most one of
+    /// them.</summary>
+    public static string? FaultOf(string? text, string? file)
+    {
+        try
+        {
+            if (!string.IsNullOrEmpty(text))
+                Parse(text, "POSTRIDER_MASTER_KEY");
+            else if (!string.IsNullOrEmpty(file))
+                Read(file);
+            return null;
+        }
+        catch (MasterKeyException fault)
+        {
+            return fault.Message;
+        }
     }
 
     /// <param name="source">Named in the fault, in place of the text, which must not be shown.</param>
@@ -67,11 +89,20 @@ public sealed class MasterKey
         var stored = await store.GetOrAddCanaryAsync(sealer.Seal(CanaryText, default, "canary", ""), ct);
         if (!sealer.TryOpen(stored.Span, default, "canary", "", out var opened) || !opened.AsSpan().SequenceEqual(CanaryText))
         {
+            if (_madeIn is { } made)
+            {
+                // It would be taken for the right one that was found again.
+                File.Delete(made);
+                throw new MasterKeyException(
+                    $"There is no master key in {made}, and this database was sealed with one, so its secrets cannot be read. Put the file "
+                    + "back, from a backup perhaps, or give the key in POSTRIDER_MASTER_KEY or POSTRIDER_MASTER_KEY_FILE.");
+            }
             throw new MasterKeyException(
                 "The master key is not the one this database was sealed with, so its secrets cannot be read. Give the right one in "
                 + $"POSTRIDER_MASTER_KEY, POSTRIDER_MASTER_KEY_FILE or the file {FileName} in the data folder; "
                 + "with a database restored from a backup, restore its key too.");
         }
+        _madeIn = null;
     }
 
     static MasterKey Read(string path)

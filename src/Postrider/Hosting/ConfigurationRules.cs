@@ -4,6 +4,7 @@ using Postrider.Mail.Dns;
 using Postrider.Mail.Smtp;
 using Postrider.Senders;
 using Postrider.Submission;
+using Postrider.Tenants;
 
 namespace Postrider.Hosting;
 
@@ -37,10 +38,9 @@ static class ConfigurationRules
         DnsServers.Parse(configuration.Get<SenderOptions>().Dns, out var addresses);
         foreach (var fault in addresses)
             configuration.Fault(nameof(SenderOptions.Dns), fault);
-        if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
-            configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
-        if (options.CertificateKey is not null && options.Certificate is null)
-            configuration.Fault(nameof(options.CertificateKey), "is given without Certificate");
+        JudgeSecrets(configuration, options);
+        if (!configuration.IsDevelopment && string.IsNullOrWhiteSpace(configuration.Routing.Transports))
+            configuration.Warn("Transports", "there are none, so mail is refused: name one in POSTRIDER_TRANSPORTS");
     }
 
     public static string[] Split(string list) => list.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
@@ -53,8 +53,9 @@ static class ConfigurationRules
             configuration.Fault(key, "names no address to listen on");
         foreach (var part in parts)
             if (!ListenAddress.TryParse(part, out var address))
-                configuration.Fault(
-                    key, $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
+                configuration.Fault(key, IsPort(part)
+                    ? $"has \"{part}\": write http://127.0.0.1:{part}"
+                    : $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
             else if (!address.IsLoopback && !address.IsTls)
                 configuration.Warn(key,
                     $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
@@ -71,8 +72,9 @@ static class ConfigurationRules
         var limits = configuration.Get<SmtpListenerOptions>();
         foreach (var part in parts)
             if (!ListenAddress.TryParseSmtp(part, out var address))
-                configuration.Fault(key,
-                    $"has \"{part}\": write host:port, smtp://host:port or smtps://host:port, where host is an IP address, localhost or *");
+                configuration.Fault(key, IsPort(part)
+                    ? $"has \"{part}\": write 127.0.0.1:{part}"
+                    : $"has \"{part}\": write host:port, smtp://host:port or smtps://host:port, where host is an IP address, localhost or *");
             else if (!address.IsLoopback && !address.IsTls && limits.AllowPlaintextAuth)
                 configuration.Warn("SmtpServer:AllowPlaintextAuth", $"{part} takes keys over the network in the clear");
         SmtpListenerOptions.Networks(limits.TrustedNetworks, out var faults);
@@ -82,16 +84,49 @@ static class ConfigurationRules
             configuration.Fault("SmtpServer:HostName", "must be a host name, such as mail.example.com");
     }
 
+    static bool IsPort(string text) => text.All(char.IsAsciiDigit);
+
     static void JudgePublicUrl(LoadedConfiguration configuration, string url)
     {
         if (url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
             configuration.Fault(nameof(PostriderOptions.PublicUrl), "must be an http or https address, such as https://mail.example.com");
     }
 
+    /// <summary>What the process would refuse to start with, it refuses here: the master key and the certificate that were given.</summary>
+    static void JudgeSecrets(LoadedConfiguration configuration, PostriderOptions options)
+    {
+        if (!string.IsNullOrEmpty(options.MasterKey) && !string.IsNullOrEmpty(options.MasterKeyFile))
+            configuration.Fault(nameof(options.MasterKeyFile), "and MasterKey are both given: keep one of them");
+        else if (MasterKey.FaultOf(options.MasterKey, options.MasterKeyFile) is { } fault)
+            configuration.Fault(
+                string.IsNullOrEmpty(options.MasterKey) ? nameof(options.MasterKeyFile) : nameof(options.MasterKey), fault);
+        if (options.CertificateKey is not null && options.Certificate is null)
+            configuration.Fault(nameof(options.CertificateKey), "is given without Certificate");
+        else if (ServerCertificate.FaultOf(options, TimeProvider.System) is { } unusable)
+            configuration.Fault(nameof(options.Certificate), unusable);
+    }
+
     static void JudgeStore(LoadedConfiguration configuration, PostriderOptions options)
     {
         if (Stores.Fault(options.Store) is { } fault)
             configuration.Fault(nameof(options.Store), fault);
+        else if (Stores.FolderOf(options) is { } folder && FolderFault(folder) is { } unusable)
+            configuration.Fault(options.Store.Length == 0 ? nameof(options.Data) : nameof(options.Store), unusable);
+    }
+
+    /// <summary>Why nothing can be kept in a folder, which need not be there yet; null: something can, as far as asking makes no
+    /// file.</summary>
+    static string? FolderFault(string folder)
+    {
+        var nearest = folder;
+        while (!Path.Exists(nearest) && Path.GetDirectoryName(nearest) is { } above)
+            nearest = above;
+        if (File.Exists(nearest))
+            return $"{nearest} is a file; a folder is needed";
+        if (OperatingSystem.IsLinux() && (nearest == "/proc" || nearest.StartsWith("/proc/", StringComparison.Ordinal)
+            || nearest == "/sys" || nearest.StartsWith("/sys/", StringComparison.Ordinal)))
+            return $"{folder} is in a file system of the kernel, where nothing can be kept";
+        return null;
     }
 }
 

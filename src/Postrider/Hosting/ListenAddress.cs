@@ -42,11 +42,15 @@ public sealed record ListenAddress(string Host, int Port, bool IsTls)
         if (portAt >= 0 && !TryPort(authority.AsSpan(portAt + 1), out port))
             return false;
         host = host.Trim('[', ']');
-        if (host is not ("*" or "localhost") && !IPAddress.TryParse(host, out _))
+        if (host is not ("*" or "localhost") && !IsAddress(host))
             return false;
         address = new ListenAddress(host, port, isTls);
         return true;
     }
+
+    /// <summary>IPv4 in four parts: a lone number would be an address too ("1025" is 0.0.4.1), and is a port that was meant.</summary>
+    static bool IsAddress(string host) =>
+        IPAddress.TryParse(host, out _) && (host.Contains(':', StringComparison.Ordinal) || host.Count(c => c == '.') == 3);
 
     static bool TryPort(ReadOnlySpan<char> text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= IPEndPoint.MaxPort;

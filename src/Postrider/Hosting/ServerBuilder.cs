@@ -66,7 +66,15 @@ static class ServerBuilder
         });
         change?.Invoke(services);
         var app = builder.Build();
-        await PrepareAsync(app);
+        try
+        {
+            await PrepareAsync(app);
+        }
+        catch
+        {
+            await app.DisposeAsync(); // closes the storage in order
+            throw;
+        }
         app.MapApi(roles);
         return app;
     }

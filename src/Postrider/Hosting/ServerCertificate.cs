@@ -32,6 +32,22 @@ static class ServerCertificate
         return certificate;
     }
 
+    /// <summary>Why the configured certificate cannot be used; null: it can, or there is none.</summary>
+    public static string? FaultOf(PostriderOptions options, TimeProvider clock)
+    {
+        if (string.IsNullOrEmpty(options.Certificate))
+            return null;
+        try
+        {
+            Load(options, clock).Dispose();
+            return null;
+        }
+        catch (CertificateException fault)
+        {
+            return fault.Message;
+        }
+    }
+
     static X509Certificate2 Read(string path, string? keyPath, string? password)
     {
         var secretPath = keyPath ?? path;

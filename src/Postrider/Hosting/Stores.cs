@@ -23,6 +23,10 @@ static class Stores
         ? PostgresDsn.TryParse(options.Store, out _)?.ToString() ?? ""
         : Path.GetFullPath(SqlitePath(options));
 
+    /// <summary>Where its file lies; null when it has none.</summary>
+    public static string? FolderOf(PostriderOptions options) =>
+        PostgresDsn.IsDsn(options.Store) ? null : Path.GetDirectoryName(Path.GetFullPath(SqlitePath(options)));
+
     /// <summary>What is wrong with the setting; null: nothing.</summary>
     public static string? Fault(string store)
     {

@@ -20,7 +20,8 @@ public sealed class ConfigurationTests : IDisposable
     {
         var configuration = Load();
         Assert.Empty(configuration.Faults);
-        Assert.Empty(configuration.Warnings);
+        Assert.Equal(["default: Transports: there are none, so mail is refused: name one in POSTRIDER_TRANSPORTS"], configuration.Warnings);
+        Assert.Empty(Load(null, [], ("POSTRIDER_ENVIRONMENT", "Development")).Warnings);
         Assert.Equal("http://127.0.0.1:8025", configuration.Get<PostriderOptions>().Urls);
     }
 
@@ -117,7 +118,8 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void Every_address_without_TLS_is_warned_of()
     {
-        var configuration = Load(null, [], ("POSTRIDER_URLS", "http://0.0.0.0:8025 https://0.0.0.0:8443 http://127.0.0.1:1"));
+        var configuration = Load(null, [], ("POSTRIDER_URLS", "http://0.0.0.0:8025 https://0.0.0.0:8443 http://127.0.0.1:1"),
+            ("POSTRIDER_TRANSPORTS", "smtp://mail.example"));
         Assert.Empty(configuration.Faults);
         Assert.StartsWith("environment POSTRIDER_URLS: Urls: http://0.0.0.0:8025 takes keys and mail over the network in the clear",
             Assert.Single(configuration.Warnings));
@@ -143,6 +145,19 @@ public sealed class ConfigurationTests : IDisposable
             "command line --certificate-key: CertificateKey: is given without Certificate",
         ], faults);
     }
+
+    [Theory]
+    [InlineData("SMTP", "1025", "write 127.0.0.1:1025")]
+    [InlineData("URLS", "http://8025", "write http://host:port")]
+    [InlineData("URLS", "8025", "write http://127.0.0.1:8025")]
+    [InlineData("MASTER_KEY", "abc", "must be 32 bytes in base64")]
+    [InlineData("MASTER_KEY_FILE", "/nonexistent.key", "cannot be read")]
+    [InlineData("CERTIFICATE", "/nonexistent.pem", "cannot be read")]
+    [InlineData("DATA", "/proc/x", "file system of the kernel")]
+    [InlineData("DATA", "/dev/null", "is a file; a folder is needed")]
+    [InlineData("DATA", "/dev/null/below", "is a file; a folder is needed")]
+    public void What_would_refuse_to_start_is_a_fault(string setting, string value, string words) =>
+        Assert.Contains(words, Assert.Single(Load(null, [], ($"POSTRIDER_{setting}", value)).Faults), StringComparison.Ordinal);
 
     [Fact]
     public void A_short_API_key_is_refused() =>

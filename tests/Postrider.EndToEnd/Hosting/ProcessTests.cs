@@ -83,6 +83,27 @@ public sealed class ProcessTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task A_lost_master_key_is_not_replaced_and_a_start_that_fails_for_it_closes_the_database()
+    {
+        var first = Start();
+        await BannerAsync(first);
+        await StopAsync(first);
+        var key = Directory.EnumerateFiles(Folder, "master.key", SearchOption.AllDirectories).Single();
+        var kept = key + ".kept";
+        File.Move(key, kept);
+        var second = Start();
+        await second.WaitForExitAsync();
+        Assert.Equal(ExitCodes.Configuration, second.ExitCode);
+        Assert.Contains($"There is no master key in {Path.GetRelativePath(Folder, key)}", await second.StandardError.ReadToEndAsync());
+        Assert.False(File.Exists(key));
+        File.Move(kept, key);
+        var third = Start();
+        await BannerAsync(third);
+        await StopAsync(third);
+        Assert.DoesNotContain("not closed in order", await third.StandardError.ReadToEndAsync());
+    }
+
+    [Fact]
     public async Task A_master_key_file_that_others_may_read_is_refused()
     {
         var path = Path.Combine(Folder, "key");
@@ -99,7 +120,8 @@ public sealed class ProcessTests : BuiltServerTests
     {
         var banner = await BannerAsync(Start());
         var address = Regex.Match(banner, "http://[0-9.:]+").Value;
-        var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(Folder, "other")));
+        var server = Start(("POSTRIDER_URLS", address), ("POSTRIDER_DATA", Path.Combine(Folder, "other")),
+            ("POSTRIDER_TRANSPORTS", "smtp://127.0.0.1:2525"));
         await server.WaitForExitAsync();
         Assert.Equal(ExitCodes.Unavailable, server.ExitCode);
         var errors = (await server.StandardError.ReadToEndAsync()).TrimEnd();
