@@ -96,12 +96,14 @@ sealed class SmtpChannel : IAsyncDisposable
                 if (status == SmtpReplyStatus.TooLarge)
                     throw Fail(phase, SmtpFailureKind.ResponseTooLarge, "the server's reply is longer than any reply may be");
                 if (read.IsCompleted)
-                    throw Fail(phase, SmtpFailureKind.ConnectionClosed, "the server closed the connection instead of answering");
+                    throw Fail(phase, SmtpFailureKind.ConnectionClosed, phase == SmtpPhase.FinalDot
+                        ? "the server closed the connection instead of answering the whole message; it may have been accepted"
+                        : "the server closed the connection instead of answering");
             }
         }
         catch (Exception fault) when (IsWireFault(fault))
         {
-            throw Broken(phase, fault);
+            throw Broken(phase, fault, handed: true);
         }
         finally
         {
@@ -121,7 +123,7 @@ sealed class SmtpChannel : IAsyncDisposable
         }
         catch (Exception fault) when (IsWireFault(fault))
         {
-            throw IsBroken ? Broken(phase, fault) : await LastWordsAsync(phase, fault);
+            throw IsBroken ? Broken(phase, fault, handed: false) : await LastWordsAsync(phase, fault);
         }
         finally
         {
@@ -148,7 +150,7 @@ sealed class SmtpChannel : IAsyncDisposable
         {
             // No last words.
         }
-        return Broken(phase, fault);
+        return Broken(phase, fault, handed: false);
     }
 
     /// <summary>Puts TLS between us and the socket. Call only with nothing unread (RFC 3207, CVE-2011-0411).</summary>
@@ -168,7 +170,9 @@ sealed class SmtpChannel : IAsyncDisposable
         catch (Exception fault) when (IsWireFault(fault))
         {
             await secure.DisposeAsync();
-            throw IsBroken ? Broken(phase, fault) : Fail(phase, SmtpFailureKind.TlsFailed, $"TLS failed: {fault.Message}", fault);
+            throw IsBroken
+                ? Broken(phase, fault, handed: true)
+                : Fail(phase, SmtpFailureKind.TlsFailed, $"TLS failed: {fault.Message}", fault);
         }
         finally
         {
@@ -227,15 +231,16 @@ sealed class SmtpChannel : IAsyncDisposable
         return new SmtpChannelException(phase, kind, text, inner);
     }
 
-    SmtpChannelException Broken(SmtpPhase phase, Exception fault)
+    /// <param name="handed">All that was written in this phase was handed to the socket.</param>
+    SmtpChannelException Broken(SmtpPhase phase, Exception fault, bool handed)
     {
         Break(SmtpFailureKind.ConnectionClosed);
         var why = (SmtpFailureKind)Volatile.Read(ref _broken);
         var text = why switch
         {
-            SmtpFailureKind.Timeout => $"no answer within the time limit of {phase}",
-            SmtpFailureKind.Cancelled => $"cancelled during {phase}",
-            _ => $"the connection was lost during {phase}: {fault.GetBaseException().Message}",
+            SmtpFailureKind.Timeout => SmtpWords.NoAnswer(phase, handed, _deadline.Limit),
+            SmtpFailureKind.Cancelled => $"the attempt was ended: {SmtpWords.NoAnswer(phase, handed, _deadline.Waited)}",
+            _ => $"the connection was lost {SmtpWords.When(phase, handed)}: {fault.GetBaseException().Message}",
         };
         return new SmtpChannelException(phase, why, text, fault);
     }

@@ -14,6 +14,7 @@ sealed class SmtpDeadline : IDisposable
     readonly Lock _lock = new();
     long _deadline = Never;
     long _rings = Never;
+    long _since;
 
     /// <param name="clock">Whose time counts.</param>
     /// <param name="expired">Called once, on a thread of the timer, when a deadline passes before it is cleared.</param>
@@ -28,11 +29,19 @@ sealed class SmtpDeadline : IDisposable
     {
         lock (_lock)
         {
-            _deadline = _clock.GetTimestamp() + (long)(limit.TotalSeconds * _clock.TimestampFrequency);
+            Limit = limit;
+            _since = _clock.GetTimestamp();
+            _deadline = _since + (long)(limit.TotalSeconds * _clock.TimestampFrequency);
             if (_deadline < _rings)
                 RingAt_NeedsLock(limit);
         }
     }
+
+    /// <summary>As it was set last.</summary>
+    public TimeSpan Limit { get; private set; }
+
+    /// <summary>Since the deadline was set last.</summary>
+    public TimeSpan Waited => _clock.GetElapsedTime(Volatile.Read(ref _since));
 
     public void Clear()
     {

@@ -70,6 +70,10 @@ public sealed class SmtpFaultTests
 
         var mayBeTaken = step == SmtpPhase.FinalDot && misdeed != Misdeed.ServiceClosing;
         Assert.Equal(!mayBeTaken, failure.KnownUnsent);
+        if (misdeed is Misdeed.HangUp or Misdeed.Reset or Misdeed.Silence or Misdeed.Drip or Misdeed.Cancelled)
+            Assert.Equal(mayBeTaken, failure.Text.Contains("it may have been accepted", StringComparison.Ordinal));
+        if (misdeed == Misdeed.Silence && step == SmtpPhase.FinalDot)
+            Assert.Equal("no answer within 10 min after the whole message was sent; it may have been accepted", failure.Text);
         // What happens before the greeting may hit the client while it still connects.
         if (step != SmtpPhase.Banner || failure.Phase != SmtpPhase.Connect)
             Assert.Equal((step, Expected(misdeed)), (failure.Phase, failure.Kind));
