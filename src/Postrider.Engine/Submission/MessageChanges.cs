@@ -8,6 +8,11 @@ namespace Postrider.Submission;
 /// <param name="Problem">The new time is none; nothing was changed.</param>
 public readonly record struct RescheduleResult(bool? Done, Problem? Problem = null);
 
+/// <summary>What came of cancelling a message.</summary>
+/// <param name="Count">Recipients cancelled at once.</param>
+/// <param name="IsTooLate">Every recipient has ended, and none because it was cancelled.</param>
+public readonly record struct CancelResult(int Count, bool IsTooLate);
+
 /// <summary>What a change of a whole batch reached.</summary>
 /// <param name="Messages">Those in which something changed.</param>
 public readonly record struct BatchChange(int Messages, int Recipients);
@@ -19,9 +24,15 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
     /// <summary>Messages of a batch changed at once: each is a transaction's part of its own, and they share their commits.</summary>
     const int AtOnce = 100;
 
-    /// <summary>Recipients cancelled at once; null where there is no such message of this tenant.</summary>
-    public Task<int?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
-        store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
+    /// <summary>Null where there is no such message of this tenant.</summary>
+    public async Task<CancelResult?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct)
+    {
+        if (await CancelOpenAsync(tenant, message, ct) is not { } count)
+            return null;
+        if (count > 0 || await reader.GetAsync(tenant, message, ct) is not { } view)
+            return new CancelResult(count, IsTooLate: false);
+        return new CancelResult(0, !view.Recipients.Any(r => r.State.IsOpen || r.State == RecipientState.Cancelled));
+    }
 
     /// <summary>Recipients sent again; null where there is no such message of this tenant.</summary>
     public async Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct)
@@ -53,12 +64,15 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
 
     /// <summary>Null where there is no such batch of this tenant.</summary>
     public Task<BatchChange?> CancelBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
-        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsOpen), CancelAsync, ct);
+        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsOpen), CancelOpenAsync, ct);
 
     /// <summary>Sends what failed, expired, bounced or is held again. Null where there is no such batch of this tenant.</summary>
     public Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
         ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced),
             RetryAsync, ct);
+
+    Task<int?> CancelOpenAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
+        store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
 
     async Task<BatchChange?> ChangeBatchAsync(
         TenantId tenant, MessageId batch, Func<MessageView, bool> concerns, Func<TenantId, MessageId, CancellationToken, Task<int?>> change,

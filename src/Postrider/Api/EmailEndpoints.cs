@@ -10,6 +10,8 @@ static class EmailEndpoints
 {
     static readonly ProblemResult TooLate = new(ProblemCatalog.Make("too-late", "The message is already under way or has ended."));
 
+    static readonly ProblemResult Ended = new(ProblemCatalog.Make("too-late", "The message has ended, so nothing of it can be cancelled."));
+
     const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
     const string NothingEnded = "No recipient failed, expired, bounced or is held, so nothing is sent again.";
 
@@ -29,7 +31,8 @@ static class EmailEndpoints
                 "malformed-json", "not-found", "too-late", "unsupported-media-type", "invalid-time", "unknown-field");
         app.MapPost("/emails/{id}/cancel", CancelAsync).For(Access.Send)
             .Answers<EmailRefAnswer>(200)
-                .Says("cancelEmail", "Ends its open recipients; an attempt under way ends by itself.", null, "not-found");
+                .Says("cancelEmail", "Ends its open recipients; an attempt under way ends by itself. What is cancelled already stays so.", null,
+                    "not-found", "too-late");
         app.MapPost("/emails/{id}/retry", RetryAsync).For(Access.Manage)
             .Answers<EmailRefAnswer>(200).Says("retryEmail", "Sends what failed, expired, bounced or is held again.", null, "not-found");
         app.MapGet("/batches/{id}", GetBatchAsync).For(Access.Read)
@@ -87,8 +90,8 @@ static class EmailEndpoints
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> CancelAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
-        MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } count
-            ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingOpen))
+        MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } result
+            ? result.IsTooLate ? Ended : ApiJson.Answer(new EmailRefAnswer(id, result.Count, result.Count > 0 ? null : NothingOpen))
             : ProblemResult.Absent;
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(

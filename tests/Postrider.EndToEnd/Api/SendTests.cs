@@ -87,6 +87,13 @@ public sealed class SendTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal(HttpStatusCode.Conflict, tooLate.StatusCode);
         Assert.Equal("all 4 cancelled", (string?)(await _server.Client.GetFromJsonAsync<JsonNode>($"/emails/{id}"))!["status_reason"]);
 
+        var sentId = (string)(await PostAsync("/emails", Mail, HttpStatusCode.Accepted))["id"]!;
+        await _server.GetEmailAsync(sentId, e => (string?)e["status"] == "complete");
+        using var ended = await _server.Client.PostAsync($"/emails/{sentId}/cancel", null);
+        var conflict = JsonNode.Parse(await ended.Content.ReadAsStringAsync())!;
+        Assert.Equal((409, 409, "The message has ended, so nothing of it can be cancelled."),
+            ((int)ended.StatusCode, (int)conflict["statusCode"]!, (string?)conflict["message"]));
+
         using var refused = await _server.Client.PostAsync("/emails", TestServer.Json("""{"from":"a@example.com"}"""));
         var problem = JsonNode.Parse(await refused.Content.ReadAsStringAsync())!;
         Assert.Equal((422, "missing_required_field"), ((int)problem["statusCode"]!, (string?)problem["name"]));
