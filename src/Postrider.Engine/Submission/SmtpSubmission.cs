@@ -24,7 +24,7 @@ public sealed record SmtpSubmissionRules
     public SmtpReports? Reports { get; init; }
 }
 
-/// <summary>Mail that is taken without credentials because of where it goes: reports on what we sent (RFC 3464, 5965).</summary>
+/// <summary>Mail that is not sent on, and needs no credentials, because of where it goes: reports on what we sent (RFC 3464, 5965).</summary>
 /// <param name="IsFor">Whether an address is one of ours that reports come to. Asked at RCPT; must not wait.</param>
 /// <param name="TakeAsync">Takes the report. 250 only when what it says is on disk, or means nothing to us.</param>
 public sealed record SmtpReports(
@@ -89,8 +89,8 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
 
     SmtpReply JudgeRecipient(SmtpRecipient recipient)
     {
-        // Of a trusted network too: what a relay of ours reports from there must not go out again, and come back, for ever.
-        var isReport = _password is null && rules.Reports?.IsFor(recipient.Address) == true;
+        // Whoever brings it: what a relay reports from a trusted network, or with a key, must not go out again, and come back, for ever.
+        var isReport = rules.Reports?.IsFor(recipient.Address) == true;
         if (!isReport && _tenant is null)
             return NoRelay;
         if (_recipients > 0 && isReport != _isReport)

@@ -288,8 +288,26 @@ public sealed class SmtpSubmissionTests : IAsyncDisposable
         Assert.Equal("thank you", (await SendAsync(session, report)).Text);
         Assert.Same(report, Assert.Single(taken));
         Assert.Equal(0, await _house.CountAsync());
-        // With a key it is mail like any other.
-        IdIn(await SendAsync(await KnownAsync(new SmtpSubmissionRules { Reports = reports }), report with { Content = Mail().Content }));
+    }
+
+    // A relay that sends through us with a key reports to the return path that it was given, in a session like that.
+    [Fact]
+    public async Task A_report_that_comes_with_a_key_is_a_report_and_is_not_sent_on()
+    {
+        var taken = new List<SmtpReceivedMail>();
+        var reports = new SmtpReports(address => address.Domain == "bounces.example.com", (mail, _) =>
+        {
+            taken.Add(mail);
+            return Task.FromResult(new SmtpReply(250, "2.0.0", "thank you"));
+        });
+        var session = await KnownAsync(new SmtpSubmissionRules { Reports = reports });
+        var report = Mail(from: null, to: "b+1@bounces.example.com");
+
+        Assert.Equal("thank you", (await SendAsync(session, report)).Text);
+        Assert.Same(report, Assert.Single(taken));
+        Assert.Equal(0, await _house.CountAsync());
+        IdIn(await SendAsync(session, Mail()));
+        Assert.Equal(1, await _house.CountAsync());
     }
 
     // A relay of ours stands in a network that is trusted, and reports from there: sent on, its report would come back for ever.
