@@ -58,6 +58,7 @@ public sealed record SubmissionRequest
 public readonly record struct AddressText(string Text, string? Name = null, bool IsAddressOnly = false);
 
 /// <summary>An attachment as written.</summary>
+/// <param name="ContentType">Null or empty: told by the file's name.</param>
 /// <param name="Content">Base64 (RFC 4648 §4; white space is ignored), or null when the entrance has the bytes.</param>
 /// <param name="Bytes">The bytes when the entrance has them.</param>
 public sealed record AttachmentText(string? FileName, string? ContentType, string? Content, string? ContentId,

@@ -132,7 +132,7 @@ static class ContentCheck
         return new MimeAttachment
         {
             FileName = given.FileName ?? "",
-            ContentType = given.ContentType ?? "",
+            ContentType = string.IsNullOrWhiteSpace(given.ContentType) ? FileTypes.Of(given.FileName) : given.ContentType,
             Content = bytes,
             ContentId = string.IsNullOrEmpty(given.ContentId) ? null : given.ContentId,
             Inline = given.Disposition is null ? !string.IsNullOrEmpty(given.ContentId) : IsInline(given.Disposition),

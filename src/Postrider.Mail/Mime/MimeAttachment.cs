@@ -21,7 +21,7 @@ public sealed record MimeAttachment
 
     /// <summary>
     /// Type, subtype and well-formed parameters, such as <c>text/calendar; method=REQUEST</c>. Anything else, and multipart types, become
-    /// <c>application/octet-stream</c>, which is also the default.
+    /// <c>application/octet-stream</c>, which is also the default; <see cref="FileTypes"/> tells what a file's name says.
     /// </summary>
     public string ContentType { get; init => field = MediaType.Normalize(value); } = MediaType.OctetStream;
 

@@ -218,6 +218,18 @@ public sealed class SubmissionCheckTests
         AssertRefused(WithAttachment(new AttachmentText("a.pdf", null, null, null) { Url = url }), "url-not-allowed", "/attachments/0");
 
     [Theory]
+    [InlineData("report.PDF", null, "application/pdf")]
+    [InlineData("report.pdf", "", "application/pdf")]
+    [InlineData("report.pdf", "text/plain", "text/plain")]
+    [InlineData("report.pdf", "application/octet-stream", "application/octet-stream")]
+    [InlineData("archive.tar.gz", null, "application/gzip")]
+    [InlineData("pdf", null, "application/octet-stream")]
+    [InlineData("a.unheard-of", null, "application/octet-stream")]
+    [InlineData(null, null, "application/octet-stream")]
+    public void A_file_without_a_type_has_that_of_its_name(string? name, string? given, string type) =>
+        Assert.Equal(type, Accepted(WithAttachment(new AttachmentText(name, given, "YQ==", null))).Content.Attachments[0].ContentType);
+
+    [Theory]
     [InlineData("a\r\nX: y.txt", null, null, null, "header-injection", "/attachments/0/filename")]
     [InlineData("a.txt", "text/plain\r\nX: y", null, null, "header-injection", "/attachments/0/content_type")]
     [InlineData("a.txt", null, "<a b>", null, "invalid-attachment", "/attachments/0/content_id")]

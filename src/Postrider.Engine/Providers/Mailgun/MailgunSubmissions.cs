@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -11,25 +10,6 @@ namespace Postrider.Providers.Mailgun;
 /// <summary>From the fields of a Mailgun call to submissions: one, or with recipient variables one for each <c>to</c>.</summary>
 static partial class MailgunSubmissions
 {
-    /// <summary>Some SDKs call every file application/octet-stream; these are told by their names.</summary>
-    static readonly FrozenDictionary<string, string> Types = new Dictionary<string, string>
-    {
-        [".csv"] = "text/csv",
-        [".gif"] = "image/gif",
-        [".html"] = "text/html",
-        [".ics"] = "text/calendar",
-        [".jpeg"] = "image/jpeg",
-        [".jpg"] = "image/jpeg",
-        [".json"] = "application/json",
-        [".pdf"] = "application/pdf",
-        [".png"] = "image/png",
-        [".svg"] = "image/svg+xml",
-        [".txt"] = "text/plain",
-        [".webp"] = "image/webp",
-        [".xml"] = "application/xml",
-        [".zip"] = "application/zip",
-    }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
-
     /// <summary>What Mailgun itself does, with which we have nothing to do: its own way of naming variables.</summary>
     const string VariablesHeader = MailgunForm.VariablesHeader;
 
@@ -111,8 +91,8 @@ static partial class MailgunSubmissions
     /// <summary>An inline file is shown where the HTML says <c>cid:</c> and its name.</summary>
     static AttachmentText Attachment(FormPart part)
     {
-        var isUnnamed = part.ContentType is null or "application/octet-stream";
-        var type = isUnnamed && Types.TryGetValue(Path.GetExtension(part.FileName!), out var known) ? known : part.ContentType;
+        // Some SDKs call every file so: those are told by their names.
+        var type = part.ContentType is null or "application/octet-stream" ? FileTypes.Of(part.FileName) : part.ContentType;
         var id = part.Name == "inline" && MimeAttachment.IsContentId(part.FileName!) ? part.FileName : null;
         return new AttachmentText(part.FileName, type, null, id, part.Value) { Disposition = part.Name };
     }
