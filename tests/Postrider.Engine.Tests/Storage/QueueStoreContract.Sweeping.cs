@@ -29,6 +29,8 @@ public abstract partial class QueueStoreContract
         var happened = Assert.Single((await ViewAsync(id)).Events);
         Assert.Equal((MailEventType.Swept, true),
             (happened.Type, happened.Remark!.Contains("possible duplicate", StringComparison.Ordinal)));
+        Assert.StartsWith("Was under way when the process ended; whether and where it was sent is not known.", happened.Remark,
+            StringComparison.Ordinal);
         Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(lost)));
     }
 
@@ -56,6 +58,9 @@ public abstract partial class QueueStoreContract
 
         await SweepAsync(1);
 
+        Assert.Equal("Was under way when the process ended; whether it was sent is not known.",
+            Assert.Single((await ViewAsync(doubtful)).Events).Remark);
+        Assert.Equal("Was under way when the process ended, and had not been sent.", Assert.Single((await ViewAsync(unsent)).Events).Remark);
         Assert.Equal(RecipientState.Unknown, await StateAsync(doubtful));
         Assert.Equal(Now + TimeSpan.FromMinutes(11), (await RecipientAsync(doubtful)).NextAttemptAt);
         var again = Assert.Single(await LeaseAsync(owner: Incarnation(1)));

@@ -48,8 +48,10 @@ static class Sweeping
         session.Queue.Update(row);
         Note(session, row, RecipientState.Leased, MailEventType.Swept, now, node,
             row.OnAmbiguous == AmbiguityPolicy.Retry
-                ? "The process ended during the attempt; possible duplicate."
-                : "The process ended during the attempt.");
+                ? "Was under way when the process ended; whether and where it was sent is not known. Sent again: possible duplicate."
+                : doubtful
+                    ? "Was under way when the process ended; whether it was sent is not known."
+                    : "Was under way when the process ended, and had not been sent.");
     }
 
     public static int Settle(IWriteSession session, long now, int limit)
