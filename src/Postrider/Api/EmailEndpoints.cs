@@ -61,12 +61,17 @@ static class EmailEndpoints
                 [.. page.Messages.Select(shapes.Short)], page.ContinueBefore is not null, page.ContinueBefore?.ToString()));
     }
 
+    static readonly ProblemResult NoMessage = Missing("There is no message with this id, or it is another tenant's.");
+    static readonly ProblemResult NoBatch = Missing("There is no batch with this id, or it is another tenant's.");
+
+    static ProblemResult Missing(string detail) => new(ProblemCatalog.Make("not-found", detail));
+
     static async Task<Results<JsonHttpResult<EmailAnswer>, ProblemResult>> GetAsync(
         string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var message) || await messages.GetAsync(tenant, message, ct) is not { } view)
-            return ProblemResult.Absent;
+            return NoMessage;
         var content = await messages.GetContentAsync(tenant, message, ct);
         return ApiJson.Answer(shapes.Whole(view, content?.WithBodies()));
     }
@@ -78,11 +83,11 @@ static class EmailEndpoints
         if (body.Value is null)
             return new ProblemResult(body.Problem!);
         if (!MessageId.TryParse(id, out var message))
-            return ProblemResult.Absent;
+            return NoMessage;
         return await changes.RescheduleAsync(context.Caller.Tenant, message, body.Value, ct) switch
         {
             { Problem: { } problem } => new ProblemResult(problem),
-            { Done: null } => ProblemResult.Absent,
+            { Done: null } => NoMessage,
             { Done: false } => TooLate,
             _ => ApiJson.Answer(new EmailRefAnswer(id, null)),
         };
@@ -92,13 +97,13 @@ static class EmailEndpoints
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.CancelAsync(context.Caller.Tenant, message, ct) is { } result
             ? result.IsTooLate ? Ended : ApiJson.Answer(new EmailRefAnswer(id, result.Count, result.Count > 0 ? null : NothingOpen))
-            : ProblemResult.Absent;
+            : NoMessage;
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
             ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
-            : ProblemResult.Absent;
+            : NoMessage;
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
         string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
@@ -107,7 +112,7 @@ static class EmailEndpoints
         if (ReadListing(context.Request.Query, out var problem) is not { } listing)
             return new ProblemResult(problem!);
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
-            return ProblemResult.Absent;
+            return NoBatch;
         var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
         return ApiJson.Answer(shapes.Batch(view, page));
     }
@@ -116,13 +121,13 @@ static class EmailEndpoints
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.CancelBatchAsync(context.Caller.Tenant, batch, ct) is { } change
             ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
-            : ProblemResult.Absent;
+            : NoBatch;
 
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
         MessageId.TryParse(id, out var batch) && await changes.RetryBatchAsync(context.Caller.Tenant, batch, ct) is { } change
             ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
-            : ProblemResult.Absent;
+            : NoBatch;
 
     /// <summary><c>emails=true</c> with the parameters of a page.</summary>
     static BatchListing? ReadListing(IQueryCollection query, out Problem? problem)

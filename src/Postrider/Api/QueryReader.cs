@@ -42,6 +42,8 @@ static class QueryReader
         new("until", "Accepted before this instant."),
     ]);
 
+    static readonly string Known = string.Join(", ", Parameters.All.Select(p => p.Name));
+
     public static readonly DocumentedParameters BatchParameters = new([new("emails", "true: list the messages."), .. Paging]);
 
     /// <summary>Null: <paramref name="problem"/> says why.</summary>
@@ -93,7 +95,7 @@ static class QueryReader
                 && limit is >= 1 and <= MaxLimit:
                 return filter with { Limit = limit };
             case "limit": faults.Invalid("", $"limit must be 1 to {MaxLimit}."); break;
-            default: faults.Add("", "unknown-field", $"There is no parameter {name}."); break;
+            default: faults.Add("", "unknown-field", $"There is no parameter {name}; there are {Known}."); break;
         }
         return filter;
     }

@@ -22,8 +22,15 @@ sealed class ShapeFaults
             _faults.Add(new ProblemError(pointer, slug, detail));
     }
 
-    public void Unknown(string pointer) =>
-        Add(pointer, "unknown-field", $"There is no field {pointer[(pointer.LastIndexOf('/') + 1)..]} here.");
+    public void Unknown(string pointer)
+    {
+        var name = pointer[(pointer.LastIndexOf('/') + 1)..];
+        var snake = string.Concat(name.Select(c => char.IsAsciiLetterUpper(c) ? $"_{char.ToLowerInvariant(c)}" : c.ToString()));
+        Add(pointer, "unknown-field",
+            snake == name || name.Length > 40 ? $"There is no field {name} here."
+                : $"There is no field {name} here; fields are written like {snake.TrimStart('_')}.");
+    }
+
     public void Invalid(string pointer, string detail) => Add(pointer, "invalid-field", detail);
 
     /// <summary>Null for absent; a fault and null for anything that is not a text.</summary>

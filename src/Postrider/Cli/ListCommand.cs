@@ -33,7 +33,7 @@ static class ListCommand
     {
         screen.Table(["id", "accepted", "status", "to", "subject"], list.Data.Select(email => new[]
         {
-            email.Id, Screen.Time(email.CreatedAt), email.StatusReason is { } reason ? $"{email.Status}: {reason}" : email.Status,
+            email.Id, Screen.Time(email.CreatedAt), Screen.State(email.Status, email.StatusReason),
             email.Recipients.Count > 1
                 ? string.Create(CultureInfo.InvariantCulture, $"{email.Recipients[0].Email} and {email.Recipients.Count - 1} more")
                 : email.Recipients[0].Email,

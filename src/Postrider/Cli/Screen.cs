@@ -60,6 +60,13 @@ sealed class Screen
     public static string Reply(int? code, string? enhanced, string? text) =>
         string.Join(' ', new[] { code?.ToString(CultureInfo.InvariantCulture), enhanced, text }.Where(part => !string.IsNullOrEmpty(part)));
 
+    /// <summary>How a message stands. What somebody cancelled did not fail, though the API has one word for both.</summary>
+    public static string State(string status, string? reason) =>
+        reason is null ? status
+            : status == "failed" && (reason == "cancelled" || (reason.StartsWith("all ", StringComparison.Ordinal)
+                && reason.EndsWith(" cancelled", StringComparison.Ordinal))) ? reason
+            : $"{status}: {reason}";
+
     /// <summary>A message's recipients, as they are now.</summary>
     public static Table Recipients(EmailAnswer email) => MakeTable(
         ["recipient", "", "state", "reply", "transport", "tries", "next attempt"],

@@ -24,7 +24,7 @@ static class StatusCommand
 
     static void Show(EmailAnswer email, Screen screen)
     {
-        screen.Line($"{email.Id}  {email.Status}{(email.StatusReason is { } reason ? $": {reason}" : "")}");
+        screen.Line($"{email.Id}  {Screen.State(email.Status, email.StatusReason)}");
         screen.Line($"from {email.From}, subject \"{email.Subject}\", accepted {Screen.Time(email.CreatedAt)}");
         screen.Console.Write(Screen.Recipients(email));
         screen.Table(["when", "what", "for", "where", "reply", "took"], Timeline(email).OrderBy(row => row.At).Select(row => row.Cells));

@@ -22,7 +22,7 @@ sealed class Waiting(ServerClient server, Screen screen, bool json, TimeProvider
         if (json)
             screen.Json(answer!);
         else
-            screen.Line($"{id}  {email!.Status}{(email.StatusReason is { } reason ? $": {reason}" : "")}");
+            screen.Line($"{id}  {Screen.State(email!.Status, email.StatusReason)}");
         return email!.Status switch { "complete" => 0, "failed" => CommandFailure.Failed, _ => CommandFailure.NotYet };
     }
 

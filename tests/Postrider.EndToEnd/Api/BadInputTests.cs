@@ -128,6 +128,20 @@ public sealed class BadInputTests(SharedServer shared) : IClassFixture<SharedSer
         await AssertProblemAsync(response, 413, "too-large");
     }
 
+    [Fact]
+    public async Task What_is_misspelt_or_absent_is_answered_with_what_there_is()
+    {
+        using var field = await _server.Client.PostAsync("/emails", TestServer.Json($$"""{{{Good}},"sendAt":"2030-01-01T00:00:00Z"}"""));
+        Assert.Contains("fields are written like send_at", await field.Content.ReadAsStringAsync());
+        Assert.Contains("there are limit, after, before, state, address",
+            await (await _server.Client.GetAsync("/emails?adress=x")).Content.ReadAsStringAsync());
+        Assert.Contains("There is no message with this id",
+            await (await _server.Client.GetAsync("/emails/01a200b7-9b5c-7004-802b-978fb1c7e462")).Content.ReadAsStringAsync());
+        Assert.Equal(("cancelled", "all 3 cancelled", "failed: bounced", "complete"), (Postrider.Cli.Screen.State("failed", "cancelled"),
+            Postrider.Cli.Screen.State("failed", "all 3 cancelled"), Postrider.Cli.Screen.State("failed", "bounced"),
+            Postrider.Cli.Screen.State("complete", null)));
+    }
+
     [Theory]
     [InlineData("/emails", "gzip")]
     [InlineData("/emails", "br")]

@@ -137,7 +137,7 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     [InlineData(2, "cannot be read", "send", "--from", "a@b.example", "--text", "x", "--attach", "/does/not/exist")]
     [InlineData(2, "is no address of a server", "list", "--url", "ftp://x")]
     [InlineData(1, "/to/0: ", "send", "--from", "a@b.example", "--to", "nobody", "--text", "x")]
-    [InlineData(1, "There is nothing here.", "status", "01a200b7-9b5c-7004-802b-978fb1c7e462")]
+    [InlineData(1, "There is no message with this id", "status", "01a200b7-9b5c-7004-802b-978fb1c7e462")]
     [InlineData(69, "no server answers at http://127.0.0.1:1/", "list", "--url", "http://127.0.0.1:1")]
     public async Task What_is_wrong_is_said_in_plain_words(int exitCode, string words, params string[] args)
     {
