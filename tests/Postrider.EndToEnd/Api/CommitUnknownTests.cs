@@ -14,29 +14,22 @@ public sealed class CommitUnknownTests : IDisposable
 {
     const string Mail = """{"from":"a@example.com","to":"b@example.com","subject":"S","text":"T"}""";
 
-    readonly string _data = Directory.CreateTempSubdirectory("postrider-").FullName;
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("postrider-");
+    string _data = "";
 
-    public void Dispose() => Directory.Delete(_data, recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public async Task It_is_said_to_be_unknown_and_the_same_request_is_one_message_after_the_restart()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
-        await using (var server = await TestServer.StartAsync(("DATA", _data)))
-        {
-            using var before = await PostAsync(server, "kept");
-            Assert.Equal(HttpStatusCode.Accepted, before.StatusCode);
-            BreakTheLog();
-            using var lost = await PostAsync(server, "lost");
-            var problem = JsonNode.Parse(await lost.Content.ReadAsStringAsync())!;
-            Assert.Equal((HttpStatusCode.ServiceUnavailable, "/problems/commit-unknown"), (lost.StatusCode, (string?)problem["type"]));
-            Assert.NotNull(lost.Headers.RetryAfter);
+        // What the process writes by itself (when a key was used, the search index) may find the broken disk first: then the request only
+        // meets a process that stops, and the next one has its turn.
+        var isTold = false;
+        for (var tries = 0; tries < 10 && !isTold; tries++)
+            isTold = await LoseACommitAsync();
+        Assert.True(isTold, "no request met the broken disk first");
 
-            // A flush is never repeated: the process stops, and its next start finds out what is there.
-            var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();
-            await Eventually.HoldsAsync(() => lifetime.ApplicationStopping.IsCancellationRequested);
-            Assert.Equal(ExitCodes.Storage, server.Services.GetRequiredService<StopReason>().ExitCode);
-        }
         await using var again = await TestServer.StartAsync(("DATA", _data));
         foreach (var key in (string[])["kept", "lost", "lost"])
         {
@@ -46,6 +39,28 @@ public sealed class CommitUnknownTests : IDisposable
             await again.GetEmailAsync(id, email => (string?)email["status"] == "complete");
         }
         Assert.Equal(2, (int)JsonNode.Parse(await again.Client.GetStringAsync("/stats"))!["accepted"]!);
+    }
+
+    /// <summary>True: the request whose commit was not confirmed was told so, and the process has stopped.</summary>
+    async Task<bool> LoseACommitAsync()
+    {
+        _data = _folder.CreateSubdirectory(Path.GetRandomFileName()).FullName;
+        await using var server = await TestServer.StartAsync(("DATA", _data));
+        using var before = await PostAsync(server, "kept");
+        Assert.Equal(HttpStatusCode.Accepted, before.StatusCode);
+        BreakTheLog();
+        using var lost = await PostAsync(server, "lost");
+        var problem = JsonNode.Parse(await lost.Content.ReadAsStringAsync())!;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, lost.StatusCode);
+        if ((string?)problem["type"] != "/problems/commit-unknown")
+            return false;
+        Assert.NotNull(lost.Headers.RetryAfter);
+
+        // A flush is never repeated: the process stops, and its next start finds out what is there.
+        var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();
+        await Eventually.HoldsAsync(() => lifetime.ApplicationStopping.IsCancellationRequested);
+        Assert.Equal(ExitCodes.Storage, server.Services.GetRequiredService<StopReason>().ExitCode);
+        return true;
     }
 
     static async Task<HttpResponseMessage> PostAsync(TestServer server, string key)
