@@ -21,10 +21,14 @@ public sealed class DomainChecker(DnsResolver resolver, TimeProvider clock, stri
         var looks = new List<Task<DnsCheck>>();
         foreach (var key in domain.Keys)
             looks.Add(KeyAsync(domain.Name, key, ct));
-        looks.Add(SpfAsync(domain.Name, ct));
+        looks.Add(SpfAsync(DnsCheckKind.Spf, domain.Name, ct));
         looks.Add(DmarcAsync(domain.Name, ct));
         if (bounceDomain is not null)
+        {
             looks.Add(BounceAsync(bounceDomain, ct));
+            // Our return paths are there, and SPF is about the return path (RFC 7208 §2.4).
+            looks.Add(SpfAsync(DnsCheckKind.BounceSpf, bounceDomain, ct));
+        }
         return new DomainChecks(clock.GetUtcNow(), await Task.WhenAll(looks));
     }
 
@@ -46,10 +50,10 @@ public sealed class DomainChecker(DnsResolver resolver, TimeProvider clock, stri
         });
     }
 
-    async Task<DnsCheck> SpfAsync(string domain, CancellationToken ct)
+    async Task<DnsCheck> SpfAsync(DnsCheckKind kind, string domain, CancellationToken ct)
     {
         var answer = await resolver.AskAsync(domain, DnsRecordType.Txt, ct);
-        return Check(DnsCheckKind.Spf, domain, Only(answer, "v=spf1"),
+        return Check(kind, domain, Only(answer, "v=spf1"),
             "Say with a TXT record such as \"v=spf1 include:… -all\" which servers send for this domain.",
             // RFC 7208 §4.5: more than one is an error of the domain.
             records => records.Count == 1

@@ -56,6 +56,8 @@ public enum DnsCheckKind : byte
     Dmarc,
     /// <summary>That reports to our bounce domain reach somebody.</summary>
     BounceMx,
+    /// <summary>That there is one policy who may send with return paths at our bounce domain.</summary>
+    BounceSpf,
 }
 
 /// <summary>What was found.</summary>

@@ -88,6 +88,16 @@ public sealed class DomainCheckerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_return_paths_have_a_policy_of_their_own()
+    {
+        _dns.Text("mail.example.com", "v=spf1 -all");
+        Assert.Equal(("bounce.example.com", Missing), (await OneAsync(DnsCheckKind.BounceSpf) is var check ? (check.Name, check.State) : default));
+        _dns.Text("bounce.example.com", "v=spf1 a:relay.example.com -all");
+        Assert.Equal(Ok, (await OneAsync(DnsCheckKind.BounceSpf)).State);
+        Assert.DoesNotContain(await CheckAsync(bounce: null), one => one.Kind == DnsCheckKind.BounceSpf);
+    }
+
+    [Fact]
     public async Task What_others_wrote_is_shown_without_harm()
     {
         _dns.Text("mail.example.com", "v=spf1 \u001b[31m" + new string('x', 1_000));
