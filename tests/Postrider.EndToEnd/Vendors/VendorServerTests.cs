@@ -1,10 +1,9 @@
 using System.Collections;
 using System.Net;
 using System.Net.Http.Json;
-using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Postrider.Cli;
 using Postrider.EndToEnd.Api;
 using Postrider.Providers;
@@ -287,18 +286,9 @@ public sealed class VendorServerTests
     static Task<TestServer> ReportingAsync(VendorHost vendors, string vendor)
     {
         var writer = vendors.Services.GetRequiredService<VendorCallbacks>().WriterOf(vendor);
-        var option = vendor == "ses"
-            ? $"topics={Uri.EscapeDataString(SesCallbacks.Topic)}"
-            : $"callback_key={Uri.EscapeDataString(writer.Key)}";
-        return TestServer.StartAsync(
-            services =>
-            {
-                // The simulated topic's certificate is not where Amazon's are.
-                if (writer is SesCallbacks ses)
-                    services.RemoveAll<IFeedbackReader>().AddSingleton<IFeedbackReader>(
-                        new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(ses.Certificate)));
-            },
-            ("TRANSPORTS", vendors.Dsn(vendor, option)));
+        var topics = vendor == "ses" ? $"&topics={Uri.EscapeDataString(SesCallbacks.Topic)}" : "";
+        var key = vendor == "ses" ? Convert.ToBase64String(Encoding.ASCII.GetBytes(writer.Key)) : writer.Key;
+        return TestServer.StartAsync(("TRANSPORTS", vendors.Dsn(vendor, $"callback_key={Uri.EscapeDataString(key)}{topics}")));
     }
 
     /// <summary>Where the vendor of the first transport reports to, as a part of a query.</summary>

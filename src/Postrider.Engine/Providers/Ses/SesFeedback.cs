@@ -26,13 +26,16 @@ public sealed class SesFeedback(Func<Uri, CancellationToken, ValueTask<X509Certi
             return new FeedbackReading.Refused(403, $"the topic {message.TopicArn} is not among the transport's topics=");
         if (message.SentAt is not { } at || at < now - Oldest || at > now + Ahead)
             return new FeedbackReading.Refused(403, "the timestamp is too far from now");
-        if (!message.TryGetCertificateUrl(out var url))
-            return new FeedbackReading.Refused(403, "the certificate is not at an address of Amazon SNS");
-        if (await certificates(url, ct) is not { } certificate)
-            return new FeedbackReading.Refused(503, "the certificate cannot be fetched now");
-        if (now > certificate.NotAfter.ToUniversalTime() || now < certificate.NotBefore.ToUniversalTime()
-            || !message.IsSignedBy(certificate))
-            return new FeedbackReading.Refused(403, "the signature does not match");
+        using var own = SesSigner.Of(settings);
+        if (own is null || !Stands(message, own, now))
+        {
+            if (!message.TryGetCertificateUrl(out var url))
+                return new FeedbackReading.Refused(403, "the certificate is not at an address of Amazon SNS");
+            if (await certificates(url, ct) is not { } certificate)
+                return new FeedbackReading.Refused(503, "the certificate cannot be fetched now");
+            if (!Stands(message, certificate, now))
+                return new FeedbackReading.Refused(403, "the signature does not match");
+        }
         return message.Type switch
         {
             "Notification" => SesEvents.Read(message),
@@ -43,4 +46,7 @@ public sealed class SesFeedback(Func<Uri, CancellationToken, ValueTask<X509Certi
             _ => new FeedbackReading.Refused(403, $"a message of type {message.Type} means nothing here"),
         };
     }
+
+    static bool Stands(SnsMessage message, X509Certificate2 certificate, DateTimeOffset now) =>
+        now <= certificate.NotAfter.ToUniversalTime() && now >= certificate.NotBefore.ToUniversalTime() && message.IsSignedBy(certificate);
 }

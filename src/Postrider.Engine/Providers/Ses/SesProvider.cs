@@ -92,7 +92,7 @@ public sealed class SesProviderFactory(TimeProvider clock) : VendorProviderFacto
 {
     public override string Scheme => "ses";
 
-    public override IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics", "confirm"];
+    public override IReadOnlyCollection<string> OptionNames { get; } = ["endpoint", "configuration_set", "topics", "confirm", "callback_key"];
 
     protected override Func<IProvider> Read(TransportSettings settings, List<string> faults)
     {
@@ -110,6 +110,8 @@ public sealed class SesProviderFactory(TimeProvider clock) : VendorProviderFacto
         }
         if (settings.Options.GetValueOrDefault("confirm", "false") is not ("true" or "false"))
             faults.Add("option 'confirm' is true or false: whether a topic of 'topics' that asks to be confirmed is");
+        if (settings.Options.ContainsKey("callback_key") && SesSigner.Of(settings) is null)
+            faults.Add("option 'callback_key' is a certificate beside Amazon's: base64 of its PEM, or the path of a file that holds it");
         var configurationSet = settings.Options.GetValueOrDefault("configuration_set");
         if (configurationSet is { } set && (set.Length > 64 || set.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_'))))
             faults.Add("option 'configuration_set' is a name of letters, digits, '-' and '_'");

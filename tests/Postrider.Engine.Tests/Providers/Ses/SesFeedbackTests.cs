@@ -112,6 +112,32 @@ public sealed class SesFeedbackTests
         Assert.Empty(_fetched);
     }
 
+    [Theory]
+    [InlineData("base64")]
+    [InlineData("file")]
+    public async Task A_certificate_that_the_transport_names_is_believed_wherever_the_message_says_it_is(string form)
+    {
+        var pem = Certificate.ExportCertificatePem();
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, pem, TestContext.Current.CancellationToken);
+            var key = form == "file" ? file : Convert.ToBase64String(Encoding.ASCII.GetBytes(pem));
+            var settings = Settings with { Options = new Dictionary<string, string>(Settings.Options) { ["callback_key"] = key } };
+            var reader = new SesFeedback((_, _) => ValueTask.FromResult<X509Certificate2?>(null));
+            ValueTask<FeedbackReading> ReadAsync(string body) => reader.ReadAsync(Call(body), settings, Now, CancellationToken.None);
+
+            Assert.IsType<FeedbackReading.Events>(await ReadAsync(Signed(Delivery, certificateUrl: "https://sns.simulated.invalid/x.pem")));
+            var forged = Signed(Delivery).Replace("250 OK", "250 KO", StringComparison.Ordinal);
+            Assert.Equal(503, Assert.IsType<FeedbackReading.Refused>(await ReadAsync(forged)).Status);
+            Assert.Equal(403, Assert.IsType<FeedbackReading.Refused>(await ReadAsync(Signed(Delivery, topic: Topic + "2"))).Status);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [Fact]
     public async Task Without_the_certificate_the_message_is_to_come_again()
     {
