@@ -15,13 +15,17 @@ namespace Postrider.Senders;
 /// helps nobody, and while a new key is not published yet the old one goes on.
 /// </remarks>
 public sealed partial class SenderDomains(
-    ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options)
+    ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options) : IDisposable
 {
     /// <summary>One that signs, one that is to take its place, and some that were.</summary>
     const int MaxKeys = 5;
 
     /// <summary>Times that a change is made anew because the domain was changed at the same time.</summary>
     const int MaxTries = 3;
+
+    /// <summary>Whoever changes something holds it over disk and memory, so that memory ends as the disk did: else a change could put back
+    /// what was removed meanwhile. It is never held while the DNS is asked.</summary>
+    readonly SemaphoreSlim _changing = new(1, 1);
 
     static readonly SearchValues<char> LabelCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
@@ -68,10 +72,13 @@ public sealed partial class SenderDomains(
             CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds()),
             Keys = [await keys.MakeAsync(tenant, ascii, chosen, ct)],
         };
-        if (!await store.AddAsync(domain, ct))
-            return new DomainResult(SenderProblems.Exists(ascii));
-        Put(new StoredSenderDomain(domain, 0));
-        return new DomainResult(domain);
+        return await InTurnAsync(async () =>
+        {
+            if (!await store.AddAsync(domain, ct))
+                return new DomainResult(SenderProblems.Exists(ascii));
+            Put(new StoredSenderDomain(domain, 0));
+            return new DomainResult(domain);
+        }, ct);
     }
 
     /// <summary>Makes another key. It signs once its record has been seen; until then the one before it does.</summary>
@@ -111,9 +118,12 @@ public sealed partial class SenderDomains(
     {
         if (!TryName(name, out var ascii))
             return false;
-        var removed = await store.RemoveAsync(tenant, ascii, ct);
-        _entries.TryRemove((tenant, ascii), out _);
-        return removed;
+        return await InTurnAsync(async () =>
+        {
+            var removed = await store.RemoveAsync(tenant, ascii, ct);
+            _entries.TryRemove((tenant, ascii), out _);
+            return removed;
+        }, ct);
     }
 
     /// <summary>A definite no takes the verification away, a DNS that cannot be asked does not.</summary>
@@ -149,8 +159,26 @@ public sealed partial class SenderDomains(
             });
         }, ct);
 
-    /// <summary>On disk, then in memory. Made anew from what is stored when somebody else was faster.</summary>
-    async Task<DomainResult> ChangeAsync(TenantId tenant, string name, Func<SenderDomain, DomainResult> change, CancellationToken ct)
+    public void Dispose() => _changing.Dispose();
+
+    async Task<T> InTurnAsync<T>(Func<Task<T>> change, CancellationToken ct)
+    {
+        await _changing.WaitAsync(ct);
+        try
+        {
+            return await change();
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>On disk, then in memory. Made anew from what is stored when another process was faster.</summary>
+    Task<DomainResult> ChangeAsync(TenantId tenant, string name, Func<SenderDomain, DomainResult> change, CancellationToken ct) =>
+        InTurnAsync(() => ChangeInTurnAsync(tenant, name, change, ct), ct);
+
+    async Task<DomainResult> ChangeInTurnAsync(TenantId tenant, string name, Func<SenderDomain, DomainResult> change, CancellationToken ct)
     {
         if (!TryName(name, out var ascii) || !_entries.TryGetValue((tenant, ascii), out var entry))
             return new DomainResult(SenderProblems.Absent);

@@ -230,12 +230,51 @@ public sealed class SenderDomainsTests : IAsyncDisposable
         Assert.Null(one.Find(Ours, "example.com"));
     }
 
-    async Task<SenderDomains> OpenAsync(VerifiedSenders require = VerifiedSenders.Others, int most = 100)
+    [Fact]
+    public async Task A_check_that_ends_late_does_not_bring_back_a_domain_that_was_removed()
+    {
+        var slow = new SlowStore(new SenderTables(_under.Sqlite));
+        var domains = await OpenAsync(VerifiedSenders.All, store: slow);
+        Publish(await AddAsync(domains, "example.com"), 0);
+
+        var checking = CheckAsync(domains, "example.com");
+        await slow.Replaced.Task;
+        var removing = domains.RemoveAsync(Ours, "example.com", default);
+        await Task.WhenAny(removing, Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System));
+        slow.GoOn.SetResult();
+        await Task.WhenAll(checking, removing);
+
+        Assert.Null(domains.Find(Ours, "example.com"));
+        Assert.Null(domains.SignerFor(Ours, "example.com"));
+        Assert.False(domains.MaySend(Ours, EmailAddress.Parse("a@example.com")));
+    }
+
+    /// <summary>A store whose answer to a change, once it is on disk, waits.</summary>
+    sealed class SlowStore(ISenderStore store) : ISenderStore
+    {
+        public TaskCompletionSource Replaced { get; } = new();
+        public TaskCompletionSource GoOn { get; } = new();
+
+        public async Task<bool> ReplaceAsync(StoredSenderDomain domain, CancellationToken ct)
+        {
+            var replaced = await store.ReplaceAsync(domain, ct);
+            Replaced.TrySetResult();
+            await GoOn.Task;
+            return replaced;
+        }
+
+        public Task<IReadOnlyList<StoredSenderDomain>> LoadAsync(CancellationToken ct) => store.LoadAsync(ct);
+        public Task<StoredSenderDomain?> FindAsync(TenantId tenant, string name, CancellationToken ct) => store.FindAsync(tenant, name, ct);
+        public Task<bool> AddAsync(SenderDomain domain, CancellationToken ct) => store.AddAsync(domain, ct);
+        public Task<bool> RemoveAsync(TenantId tenant, string name, CancellationToken ct) => store.RemoveAsync(tenant, name, ct);
+    }
+
+    async Task<SenderDomains> OpenAsync(VerifiedSenders require = VerifiedSenders.Others, int most = 100, ISenderStore? store = null)
     {
         var sealer = new Sealer(MasterKey.Parse(Convert.ToBase64String(new byte[32]), "test"), Entropy.System);
         var resolver = new DnsResolver([_dns.Address], TimeProvider.System, bytes => RandomNumberGenerator.Fill(bytes.Span));
         var domains = new SenderDomains(
-            new SenderTables(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock),
+            store ?? new SenderTables(_under.Sqlite), new SenderKeys(sealer, _clock, Entropy.System), new DomainChecker(resolver, _clock),
             _clock, new SenderOptions { RequireVerifiedSenders = require, MaxSenderDomains = most });
         await domains.LoadAsync(default);
         return domains;
