@@ -43,8 +43,8 @@ public sealed record SmtpServerOptions
     /// smtpd_hard_error_limit).</summary>
     public int MaxErrors { get; init; } = 20;
 
-    /// <summary>Commands that bring no message nearer, such as NOOP, RSET and MAIL, between two messages. Default 100 (Postfix
-    /// smtpd_junk_command_limit).</summary>
+    /// <summary>Commands that bring no message nearer, such as NOOP, RSET, MAIL and an empty BDAT, between two messages. Default 100
+    /// (Postfix smtpd_junk_command_limit).</summary>
     public int MaxIdleCommands { get; init; } = 100;
 
     /// <summary>Failed authentications of one session; the last one ends it. Default 3.</summary>

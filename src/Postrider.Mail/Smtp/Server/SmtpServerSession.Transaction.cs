@@ -10,13 +10,14 @@ sealed partial class SmtpServerSession
     /// <summary>Beyond this content is not even thrown away: no honest client sends it.</summary>
     long MostToDiscard => 2 * _options.MaxMessageBytes;
 
-    // For each recipient that one message may have.
+    // For each recipient that one message may have; between two messages that were taken.
     const int RefusalsOfARecipient = 20;
 
     readonly List<SmtpRecipient> _recipients = [];
     SmtpMailFrom? _mail;            // null: no transaction
     long _transactionStartedAt;
-    int _refusedRecipients;
+    int _refusedRecipients;         // of the transaction
+    int _refusals;                  // of recipients, since the last message that was taken
     ReceivedContent? _chunks;       // from the first BDAT of the transaction on
     SmtpContentDecoder _chunkDecoder = new(dots: false);
 
@@ -76,7 +77,8 @@ sealed partial class SmtpServerSession
     void RefuseRecipient(SmtpReply reply)
     {
         Judge(reply);
-        if (++_refusedRecipients >= RefusalsOfARecipient * _options.MaxRecipients && !_isOver)
+        _refusedRecipients++;
+        if (++_refusals >= RefusalsOfARecipient * _options.MaxRecipients && !_isOver)
             End(SmtpReplies.TooManyErrors);
     }
 
@@ -127,6 +129,9 @@ sealed partial class SmtpServerSession
             End(SmtpReplies.TooLarge(_options.MaxMessageBytes));
             return;
         }
+        // It brings the message no nearer.
+        if (size == 0 && !isLast && IsIdleTooOften())
+            return;
         if (_chunks is null)
         {
             _chunks = NewContent();
@@ -237,7 +242,7 @@ sealed partial class SmtpServerSession
             reply = await handler.ReceiveAsync(received, cut);
         }
         if (reply is { IsPositive: true })
-            _idleCommands = 0;
+            (_idleCommands, _refusals) = (0, 0);
         ResetTransaction();
         Say(reply.Value);
     }

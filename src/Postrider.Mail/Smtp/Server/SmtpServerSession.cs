@@ -29,7 +29,8 @@ sealed partial class SmtpServerSession(
         {
             if (server.IsStopping)
                 End(SmtpReplies.ShuttingDown);
-            else if (_mail is null && _clock.GetElapsedTime(_startedAt) > _options.SessionTimeout)
+            else if (_mail is null ? _clock.GetElapsedTime(_startedAt) > _options.SessionTimeout
+                : _clock.GetElapsedTime(_transactionStartedAt) > _options.TransactionTimeout)
                 End(SmtpReplies.TimedOut);
             else
                 await StepAsync();
@@ -89,12 +90,8 @@ sealed partial class SmtpServerSession(
 
     async ValueTask ObeyAsync(SmtpCommand command)
     {
-        if (command.Verb is not (SmtpVerb.Rcpt or SmtpVerb.Data or SmtpVerb.Bdat or SmtpVerb.Quit)
-            && ++_idleCommands > _options.MaxIdleCommands)
-        {
-            End(SmtpReplies.TooManyIdleCommands);
+        if (command.Verb is not (SmtpVerb.Rcpt or SmtpVerb.Data or SmtpVerb.Bdat or SmtpVerb.Quit) && IsIdleTooOften())
             return;
-        }
         switch (command.Verb)
         {
             case SmtpVerb.Ehlo or SmtpVerb.Helo:
@@ -122,6 +119,14 @@ sealed partial class SmtpServerSession(
                 Simple(command);
                 break;
         }
+    }
+
+    bool IsIdleTooOften()
+    {
+        if (++_idleCommands <= _options.MaxIdleCommands)
+            return false;
+        End(SmtpReplies.TooManyIdleCommands);
+        return true;
     }
 
     void Simple(SmtpCommand command)

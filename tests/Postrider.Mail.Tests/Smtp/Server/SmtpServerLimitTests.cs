@@ -94,6 +94,53 @@ public sealed class SmtpServerLimitTests
     }
 
     [Fact]
+    public async Task Who_tries_recipients_in_many_transactions_is_sent_away_as_soon()
+    {
+        await using var server = KeepingServer.Start(KeepingServer.Options with { MaxRecipients = 2 });
+        await using var client = await server.GreetedAsync();
+        var guesses = "MAIL FROM:<a@from.test>\r\n" + string.Concat(Enumerable.Repeat("RCPT TO:<bounce@to.test>\r\n", 13)) + "RSET\r\n";
+        for (var i = 0; i < 3; i++)
+            await client.AskAsync(guesses, 15);
+
+        var replies = await client.AskAsync("MAIL FROM:<a@from.test>\r\nRCPT TO:<bounce@to.test>\r\n", 3);
+
+        Assert.StartsWith("421 4.7.0", replies[2]);
+        Assert.True(await client.IsClosedAsync());
+    }
+
+    [Fact]
+    public async Task Chunks_with_nothing_in_them_are_no_way_to_stay()
+    {
+        await using var server = KeepingServer.Start();
+        await using var client = await server.InTransactionAsync();
+
+        // EHLO and MAIL were two of the hundred.
+        var replies = await client.AskAsync(string.Concat(Enumerable.Repeat("BDAT 0\r\n", 99)), 99);
+
+        Assert.All(replies[..98], reply => Assert.StartsWith("250 2.0.0", reply));
+        Assert.StartsWith("421 4.7.0", replies[98]);
+        Assert.True(await client.IsClosedAsync());
+    }
+
+    [Fact]
+    public async Task A_transaction_without_end_ends_after_half_an_hour()
+    {
+        var clock = new ManualClock();
+        await using var server = KeepingServer.Start(clock: clock);
+        await using var client = await server.InTransactionAsync();
+        for (var minutes = 0; minutes < 28; minutes += 4)
+        {
+            clock.Advance(TimeSpan.FromMinutes(4));
+            Assert.StartsWith("250", await client.AskAsync("RCPT TO:<b@to.test>"));
+        }
+        clock.Advance(TimeSpan.FromMinutes(3));
+
+        await client.AskAsync("RCPT TO:<b@to.test>");
+        Assert.StartsWith("421 4.4.2", await client.ReadAsync());
+        Assert.True(await client.IsClosedAsync());
+    }
+
+    [Fact]
     public async Task A_stopping_server_does_not_wait_for_a_handshake()
     {
         await using var server = KeepingServer.Start(KeepingServer.WithTls, implicitTls: true);
