@@ -6,12 +6,14 @@ namespace Postrider.Submission;
 
 /// <summary>What a message that came whole says about itself.</summary>
 /// <param name="Content">Complete but for the bytes, which need the message's id.</param>
-sealed record CheckedRaw(RawMessage Message, MessageContent Content, IReadOnlyList<MessageRecipient> Recipients);
+/// <param name="Senders">Whom it names as having sent it for its author (RFC 5322 §3.6.2): some readers show them first.</param>
+sealed record CheckedRaw(
+    RawMessage Message, MessageContent Content, IReadOnlyList<MessageRecipient> Recipients, IReadOnlyList<EmailAddress> Senders);
 
 /// <summary>Checks a message that came whole (<see cref="SubmissionRequest.Mime"/>), and reads from its header what the members of other
 /// requests say.</summary>
-/// <remarks>Strict where a server further on could read something else than we do: in the header's form and in From. Lenient in all that
-/// is only shown.</remarks>
+/// <remarks>Strict where a server further on could read something else than we do: in the header's form, in From and in Sender. Lenient in
+/// all that is only shown.</remarks>
 static class RawCheck
 {
     const string Pointer = "/mime";
@@ -36,7 +38,7 @@ static class RawCheck
             var slug = fault switch
             {
                 WholeMessageFault.Empty => "no-content",
-                WholeMessageFault.BareCr => "header-injection",
+                WholeMessageFault.BareCr or WholeMessageFault.LineBreak => "header-injection",
                 _ => "invalid-mime",
             };
             faults.Add(Pointer, slug, $"The message is refused: {fault.Describe()}.");
@@ -49,6 +51,7 @@ static class RawCheck
             return null;
         }
         var from = From(message.Headers, options.AddressRules, faults);
+        var senders = Senders(message.Headers, faults);
         var path = Path(request, from, options.AddressRules, faults);
         var recipients = Recipients(request, message.Headers, options, faults);
         if (from is null || faults.Any)
@@ -60,7 +63,7 @@ static class RawCheck
             Subject = Shortened(message.Headers.Find("Subject")?.Text ?? ""),
             ReversePath = path,
         };
-        return new CheckedRaw(new RawMessage(message, request.RemovedHeaders), content, recipients);
+        return new CheckedRaw(new RawMessage(message, request.RemovedHeaders), content, recipients, senders);
     }
 
     static bool SaysItTwice(SubmissionRequest request) =>
@@ -84,6 +87,16 @@ static class RawCheck
         else
             return mailboxes[0];
         return null;
+    }
+
+    /// <summary>Of all fields of that name: whether there may be several is not for us to say, who they are is.</summary>
+    static List<EmailAddress> Senders(HeaderBlock headers, Faults faults)
+    {
+        // Programs write root@localhost there, and nobody answers to it.
+        var rules = new AddressRules { AllowIpLiteral = true, AllowSingleLabelDomain = true };
+        if (!headers.TryReadMailboxes("Sender", rules, out var mailboxes, out var fault) && fault != AddressFault.Empty)
+            faults.Add(Pointer, "invalid-address", $"The Sender header is refused: {fault.Describe()}.");
+        return [.. mailboxes.Select(mailbox => mailbox.Address)];
     }
 
     /// <summary>Null where reports go to the message's own sender.</summary>

@@ -1,3 +1,4 @@
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 
 namespace Postrider.Submission;
@@ -10,6 +11,9 @@ public sealed record CheckedSubmission
 
     /// <summary>Null for a message that is rendered.</summary>
     internal RawMessage? Raw { get; init; }
+
+    /// <summary>Whom a message that came whole names as its senders, beside its author.</summary>
+    internal IReadOnlyList<EmailAddress> Senders { get; init; } = [];
 
     /// <summary>Empty where each destination gets a message of its own.</summary>
     public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
@@ -40,7 +44,7 @@ public sealed class SubmissionCheck(SubmissionOptions options)
             return Check(request, AddressCheck.Recipients(request, options, faults), MailStream.Transactional, now, faults);
         var raw = RawCheck.Read(request, options, faults);
         return Terms(request, raw?.Content, raw?.Recipients, MailStream.Transactional, now, faults) is { } submission
-            ? submission with { Raw = raw!.Message } : null;
+            ? submission with { Raw = raw!.Message, Senders = raw.Senders } : null;
     }
 
     /// <summary>As <see cref="Message"/>, for what all destinations of a batch share.</summary>

@@ -171,9 +171,10 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return Choose(entry, entry.Recipients, out var nowhere) is { } route ? (new Prepared(entry, route), null) : (null, nowhere);
     }
 
-    /// <summary>The sender whom people see, and the one to whom reports go.</summary>
+    /// <summary>The senders whom people see, and the one to whom reports go.</summary>
     Problem? MayNotSend(CheckedSubmission entry, SubmissionContext context) =>
-        MayNotSend(entry.Content.From.Address, context) ?? MayNotSend(entry.Content.MailFrom, context);
+        MayNotSend(entry.Content.From.Address, context) ?? MayNotSend(entry.Content.MailFrom, context)
+        ?? entry.Senders.Select(sender => MayNotSend(sender, context)).FirstOrDefault(problem => problem is not null);
 
     Problem? MayNotSend(EmailAddress? from, SubmissionContext context) =>
         from is null || MaySendFrom is null || MaySendFrom(context.Tenant, from)

@@ -18,6 +18,10 @@ public enum WholeMessageFault
     /// <summary>A CR without LF in the header: servers disagree whether a field starts there.</summary>
     BareCr,
 
+    /// <summary>A character in the header that somebody further on may take for the end of a line: VT, FF, U+0085, U+2028,
+    /// U+2029.</summary>
+    LineBreak,
+
     /// <summary>A line of the header is neither field nor fold.</summary>
     NoField,
 
@@ -45,6 +49,8 @@ public static class WholeMessageFaults
         WholeMessageFault.Empty => "it is empty",
         WholeMessageFault.Nul => "it contains a NUL; encode such content in base64",
         WholeMessageFault.BareCr => "its header contains a CR without LF",
+        WholeMessageFault.LineBreak =>
+            "its header contains a character that may be taken for a line break (VT, FF, U+0085, U+2028 or U+2029)",
         WholeMessageFault.NoField => "a line of its header is no header field; an empty line must end the header",
         WholeMessageFault.HeaderBytes => "its header contains bytes that are neither ASCII nor UTF-8",
         WholeMessageFault.HeaderLine => "a line of its header is longer than 998 bytes",
@@ -116,6 +122,9 @@ public sealed class WholeMessage
         }
         if (!Utf8.IsValid(bytes))
             return WholeMessageFault.HeaderBytes;
+        if (bytes.IndexOfAny((byte)'\v', (byte)'\f') >= 0 || bytes.IndexOf("\u0085"u8) >= 0 || bytes.IndexOf("\u2028"u8) >= 0
+            || bytes.IndexOf("\u2029"u8) >= 0)
+            return WholeMessageFault.LineBreak;
         return CanonicalLines.HasLongLine(bytes) ? WholeMessageFault.HeaderLine : WholeMessageFault.None;
     }
 }

@@ -55,6 +55,34 @@ public sealed class RawSubmissionTests
         Assert.Null(content.Text ?? content.Html);
     }
 
+    [Theory]
+    [InlineData("\u0085")]
+    [InlineData("\u2028")]
+    [InlineData("\u2029")]
+    [InlineData("\v")]
+    [InlineData("\f")]
+    public void What_may_be_taken_for_a_line_break_is_refused_in_a_header_and_passes_in_the_body(string character)
+    {
+        // Not by way of Bytes, which takes them for line breaks itself.
+        SubmissionRequest With(string text) =>
+            Raw(Mime) with { Mime = Encoding.UTF8.GetBytes(text.Replace("\n", "\r\n", StringComparison.Ordinal)) };
+
+        Assert.Equal("header-injection", Refused(With($"X-Note: a{character}Bcc: eve@example.net\n{Mime}")).Slug);
+        Assert.Contains(character, Sent(Accepted(With($"{Mime}a{character}b\n"))), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Sender: list@example.net", new[] { "list@example.net" })]
+    [InlineData("Sender: root@localhost", new[] { "root@localhost" })]
+    [InlineData("Sender: a@example.net\nsender: b@example.net", new[] { "a@example.net", "b@example.net" })]
+    [InlineData("Sender: ", new string[0])]
+    public void Whom_the_message_names_as_sender_is_asked_for_too(string field, string[] senders) =>
+        Assert.Equal(senders, Accepted(Raw($"{field}\n{Mime}")).Senders.Select(sender => sender.ToString()));
+
+    [Fact]
+    public void A_sender_that_cannot_be_read_is_refused() =>
+        Assert.Equal("invalid-address", Refused(Raw($"Sender: <a@\n{Mime}")).Slug);
+
     [Fact]
     public void A_subject_beyond_measure_is_cut_where_it_is_shown_only()
     {

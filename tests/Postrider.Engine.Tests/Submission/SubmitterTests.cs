@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -287,6 +288,20 @@ public sealed class SubmitterTests : IAsyncDisposable
         Assert.Equal(403, Problem(await _house.Submitter.SubmitToDestinationsAsync(Good with { To = [] },
             [new(new AddressText("a@example.com"))], With(), default)).Status);
         await _house.AcceptedAsync(Good with { From = new AddressText("me@verified.example") });
+    }
+
+    [Fact]
+    public async Task Whom_a_whole_message_names_as_its_sender_must_be_verified_too()
+    {
+        _house.MaySendFrom = domain => domain == "verified.example";
+        SubmissionRequest From(string sender) => new()
+        {
+            Mime = Encoding.ASCII.GetBytes($"From: me@verified.example\r\nSender: {sender}\r\n\r\nHello.\r\n"),
+            To = To("ann@example.com"),
+        };
+
+        Assert.Equal("unverified-sender", Problem(await _house.SubmitAsync(From("ceo@bank.example"))).Slug);
+        await _house.AcceptedAsync(From("office@verified.example"));
     }
 }
 
