@@ -66,6 +66,8 @@ public sealed partial class FeedbackReceiver(
     async Task ApplyAsync(FeedbackReport[] reports, CancellationToken ct)
     {
         var results = await store.ApplyAsync(reports, clock.GetUtcNow(), ct);
+        if (results.Contains(FeedbackResult.Contradicts))
+            results = await LookUpAsync(reports, results, ct);
         for (var i = 0; i < results.Count; i++)
         {
             var report = reports[i];
@@ -73,6 +75,26 @@ public sealed partial class FeedbackReceiver(
             if (results[i] == FeedbackResult.Quarantined)
                 Warn(report);
         }
+    }
+
+    /// <summary>Our id says one message, what the provider calls it another: whoever could write our id into a mail of his own would report
+    /// on other people's. The provider's id is the provider's; where it leads nowhere, ours stands.</summary>
+    async Task<IReadOnlyList<FeedbackResult>> LookUpAsync(
+        FeedbackReport[] reports, IReadOnlyList<FeedbackResult> results, CancellationToken ct)
+    {
+        var places = Enumerable.Range(0, reports.Length).Where(i => results[i] == FeedbackResult.Contradicts).ToArray();
+        foreach (var i in places)
+        {
+            var (transport, happened) = (reports[i].Transport!, reports[i].Event);
+            var owner = await store.FindAsync(transport, happened.ProviderId!, happened.Address!, happened.At, ct);
+            reports[i] = owner is null ? reports[i] : reports[i] with { Message = owner, N = null };
+            reports[i] = reports[i] with { IsLookedUp = true };
+        }
+        var again = await store.ApplyAsync([.. places.Select(i => reports[i])], clock.GetUtcNow(), ct);
+        var all = results.ToArray();
+        for (var i = 0; i < places.Length; i++)
+            all[places[i]] = again[i];
+        return all;
     }
 
     async ValueTask<FeedbackReport> IdentifyAsync(FeedbackReport report, CancellationToken ct)

@@ -47,6 +47,9 @@ public sealed record FeedbackReport
     /// <summary>The recipient by number; null: by the event's address, or the only one.</summary>
     public int? N { get; init; }
 
+    /// <summary>That what its provider calls it belongs to another message was looked into.</summary>
+    public bool IsLookedUp { get; init; }
+
     /// <summary>Where it waits; null for one that has just come.</summary>
     public long? WaitingId { get; init; }
 }
@@ -68,6 +71,9 @@ public enum FeedbackResult : byte
     /// <summary>An attempt is under way, or the message cannot be found yet.</summary>
     Waits,
     Quarantined,
+    /// <summary>Nothing was done: what its provider calls it is not what this message is called there. Look whose it is
+    /// (<see cref="IFeedbackStore.FindAsync"/>), and bring it again as <see cref="FeedbackReport.IsLookedUp"/>.</summary>
+    Contradicts,
 }
 
 /// <summary>Why a report is not believed. The numbers are stored.</summary>

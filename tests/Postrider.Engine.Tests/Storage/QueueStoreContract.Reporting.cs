@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
@@ -260,6 +261,35 @@ public abstract partial class QueueStoreContract
         Assert.Null(await FindAsync("relay", "4XyZ", "no address"));
     }
 
+    [Theory]
+    [InlineData("b-1", "bob@example.org", RecipientState.Sent, RecipientState.Bounced)]
+    [InlineData("b-2", "bob@example.org", RecipientState.Bounced, RecipientState.Sent)]
+    [InlineData("b-1", "eve@example.org", RecipientState.Bounced, RecipientState.Sent)]
+    [InlineData("4XyZ", "eve@example.org", RecipientState.Bounced, RecipientState.Sent)]
+    [InlineData("b-1", null, RecipientState.Bounced, RecipientState.Sent)]
+    [InlineData(null, "bob@example.org", RecipientState.Bounced, RecipientState.Sent)]
+    public async Task A_report_with_our_id_of_one_and_the_providers_of_another_is_of_the_other(
+        string? providerId, string? address, RecipientState named, RecipientState other)
+    {
+        var ann = await SentAsync("ann@example.org");
+        var bob = await AcceptAsync("bob@example.org");
+        await Store.RecordAsync(Sent(await LeaseOneAsync()) with { Attempt = Attempt((0, Accepted with { ProviderId = "b-1" })) });
+        using var metrics = new FeedbackMetrics();
+        var receiver = new FeedbackReceiver(_under.Feedback, _clock, metrics, NullLogger<FeedbackReceiver>.Instance);
+        var bounce = Report(null, FeedbackKind.BouncedHard).Event with
+        {
+            CarriedId = new RecipientId(ann, 0).ToString(),
+            ProviderId = providerId,
+            Address = address,
+        };
+
+        await receiver.TakeAsync("mailgun", "relay", [bounce], default);
+        await receiver.TakeAsync("mailgun", "relay", [bounce], default);
+
+        Assert.Equal((named, other), (await StateAsync(ann), await StateAsync(bob)));
+        Assert.Equal(3, (await ViewAsync(ann)).Events.Count + (await ViewAsync(bob)).Events.Count);
+    }
+
     FeedbackReport Unmatched(bool mayLackId)
     {
         var report = Report(null, FeedbackKind.Delivered, n: null);
@@ -324,6 +354,24 @@ public abstract partial class QueueStoreContract
 
         Assert.Equal(1 + 1_000, (await ViewAsync(id)).Events.Count);
         Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.BouncedHard)));
+    }
+
+    // Whoever knows a return path may write any number of bounces to it.
+    [Fact]
+    public async Task A_message_keeps_a_thousand_more_of_what_weighs_and_suppresses_also_beyond()
+    {
+        var id = await SentAsync("ann@example.org");
+        await ApplyAsync(Report(id, FeedbackKind.BouncedSoft));
+        for (var i = 0; i < 21; i++)
+            await _under.Feedback.ApplyAsync(
+                [.. Enumerable.Range(0, 100).Select(n => Report(id, n % 2 == 0 ? FeedbackKind.BouncedSoft : FeedbackKind.Delivered))],
+                Now, default);
+        Assert.Equal(FeedbackResult.Ignored, await ApplyAsync(Report(id, FeedbackKind.Opened)));
+        Assert.Equal(FeedbackResult.Ignored, await ApplyAsync(Report(id, FeedbackKind.Complained)));
+
+        Assert.Equal(1 + 2_000, (await ViewAsync(id)).Events.Count);
+        var again = await Store.AcceptAsync(Accept(Message("ann@example.org")), default);
+        Assert.Single(Assert.IsType<AcceptResult.Accepted>(again).Suppressed);
     }
 
     [Fact]

@@ -18,10 +18,14 @@ static class Reporting
     /// <summary>The number under which <see cref="QuarantineReason"/> 0 is counted.</summary>
     public const int FirstQuarantineState = 200;
 
-    /// <summary>What one message keeps that may come any number of times: machines open and click, too.</summary>
+    /// <summary>What one message keeps that may come any number of times: machines open and click, and whoever knows a return path may
+    /// report to it for as long as it holds.</summary>
     const int MaxTracked = 1_000;
 
-    /// <summary>Attempts looked at to see whether a message was tried at a transport.</summary>
+    /// <summary>For each recipient after the first.</summary>
+    const int MoreTracked = 5;
+
+    /// <summary>Attempts looked at to see whether a message was tried at a transport, and what it is called there.</summary>
     const int MaxAttempts = 200;
 
     /// <summary>A callback can be faster than the answer to the call that sent the message is stored.</summary>
@@ -47,7 +51,7 @@ static class Reporting
         if (report.WaitingId is { } waiting && session.Feedback.WaitsUntil(waiting) is null)
             return FeedbackResult.Duplicate;
         var result = Judge(session, report, key, now);
-        if (report.WaitingId is { } waited && result != FeedbackResult.Waits)
+        if (report.WaitingId is { } waited && result is not (FeedbackResult.Waits or FeedbackResult.Contradicts))
             session.Feedback.EndWait(waited);
         return result;
     }
@@ -71,11 +75,14 @@ static class Reporting
         var row = recipient is { State: RecipientState.Queued } ? session.Queue.Find(new EnvelopeId(id, recipient.Envelope)) : null;
         if (row is not null && FeedbackPrecedence.MustWait(row.State, report.Event.Kind))
             return WaitOn(session, report, key, now, LeasedForMs);
-        if (report.Transport is { } transport && !WasTried(session, message.Id, transport))
+        var trace = TraceOf(session, message.Id, report);
+        if (trace == Trace.NotTried)
         {
             Quarantine(session, report, QuarantineReason.NotTriedThere, key, now);
             return FeedbackResult.Quarantined;
         }
+        if (trace == Trace.OtherId && !report.IsLookedUp && report.Event.Address is not null)
+            return FeedbackResult.Contradicts;
         return Note(session, report, message, recipient, row, key, now);
     }
 
@@ -87,8 +94,10 @@ static class Reporting
         // "The provider has it" is news only where that was in doubt.
         if (next is null && happened.Kind == FeedbackKind.Accepted)
             return FeedbackResult.Ignored;
-        if (next is null && happened.Kind is FeedbackKind.Opened or FeedbackKind.Clicked or FeedbackKind.Deferred or FeedbackKind.Other
-            && session.Feedback.HasSeen(message.Id, MaxTracked))
+        // Suppressed in any case: that cannot grow.
+        if (recipient is not null && SuppressionReason(report, message, session) is { } reason)
+            session.Suppressions.Add(message.Tenant, recipient.Address, reason, message.Id, now);
+        if (next is null && HasEnough(session, message.Id, happened.Kind))
             return FeedbackResult.Ignored;
         session.Feedback.See(message.Id, key);
         using (var details = new FieldWriter())
@@ -97,14 +106,22 @@ static class Reporting
             // Clocks differ: nothing was reported before it happened.
             session.Events.Append(message.Id, message.Tenant, TypeOf(happened.Kind), Math.Min(happened.At.Ms, now), null, details.Written);
         }
-        if (recipient is null)
-            return FeedbackResult.Noted;
-        if (SuppressionReason(report, message, session) is { } reason)
-            session.Suppressions.Add(message.Tenant, recipient.Address, reason, message.Id, now);
-        if (next is not { } to)
+        if (recipient is null || next is not { } to)
             return FeedbackResult.Noted;
         Move(session, message, recipient, row, row?.State ?? recipient.State, to, now);
         return FeedbackResult.Moved;
+    }
+
+    /// <summary>What machines repeat leaves as much room again for what providers and people say.</summary>
+    static bool HasEnough(IWriteSession session, long message, FeedbackKind kind)
+    {
+        var most = MaxTracked + (MoreTracked * (session.Messages.Recipients(message).Count - 1));
+        return session.Feedback.HasSeen(message, kind switch
+        {
+            FeedbackKind.Opened or FeedbackKind.Clicked or FeedbackKind.Deferred or FeedbackKind.Other => most,
+            FeedbackKind.Accepted or FeedbackKind.Delivered or FeedbackKind.BouncedHard or FeedbackKind.BouncedSoft or FeedbackKind.Blocked
+                or FeedbackKind.Complained or FeedbackKind.Unsubscribed or FeedbackKind.Resubscribed or FeedbackKind.Rejected => 2 * most,
+        });
     }
 
     static RecipientState? Next(RecipientRow recipient, QueueRow? row, FeedbackKind kind)
@@ -144,15 +161,31 @@ static class Reporting
             ?? recipients.Find(r => StoredAddress.Normal(StoredAddress.Parse(r.Address)) == normal);
     }
 
-    /// <summary>A process that died in an attempt did not record where it was.</summary>
-    static bool WasTried(IWriteSession session, long message, string transport)
+    static Trace TraceOf(IWriteSession session, long message, FeedbackReport report)
     {
-        foreach (var (type, details) in session.Events.Attempts(message, MaxAttempts))
+        if (report.Transport is not { } transport)
+            return Trace.Fits;
+        var attempts = session.Events.Attempts(message, MaxAttempts);
+        var (wasTried, hasId) = (false, false);
+        foreach (var (type, details) in attempts)
         {
-            if (type == MailEventType.Swept || EventCodec.Read(details).Attempt?.Transport == transport)
-                return true;
+            // A process that died in an attempt did not record where it was.
+            if (type == MailEventType.Swept)
+                return Trace.Fits;
+            if (EventCodec.Read(details).Attempt is not { } attempt || attempt.Transport != transport)
+                continue;
+            wasTried = true;
+            foreach (var (_, outcome, _) in attempt.Outcomes)
+            {
+                // Where no answer came, nobody knows what it is called there.
+                if (outcome.ProviderId == report.Event.ProviderId || outcome.Kind == OutcomeKind.Unknown)
+                    return Trace.Fits;
+                hasId |= outcome.ProviderId is not null;
+            }
         }
-        return false;
+        return !wasTried ? Trace.NotTried
+            : hasId && report.Event.ProviderId is not null && attempts.Count < MaxAttempts ? Trace.OtherId
+            : Trace.Fits;
     }
 
     static FeedbackResult Unmatched(IWriteSession session, FeedbackReport report, long key, long now)
@@ -232,4 +265,14 @@ static class Reporting
         FeedbackKind.Rejected => MailEventType.Rejected,
         FeedbackKind.Other => MailEventType.Reported,
     };
+
+    /// <summary>What the attempts of a message say of a report that names it.</summary>
+    enum Trace
+    {
+        /// <summary>Not at the transport that reports.</summary>
+        NotTried,
+        Fits,
+        /// <summary>Tried there, and called otherwise.</summary>
+        OtherId,
+    }
 }
