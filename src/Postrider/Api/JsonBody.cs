@@ -17,9 +17,6 @@ delegate T? Shape<T>(JsonElement body, out Problem? problem) where T : class;
 /// <param name="Hash">SHA-256 of call and body in canonical form; null unless asked for.</param>
 readonly record struct BodyResult<T>(T? Value, Problem? Problem, byte[]? Hash = null) where T : class;
 
-/// <summary>A body's bytes, or why there are none; exactly one is set.</summary>
-readonly record struct BytesResult(ReadOnlyMemory<byte>? Bytes, Problem? Problem);
-
 /// <summary>Reads request bodies, as JSON unless told otherwise, within limits of size and of the memory that all bodies take
 /// together.</summary>
 sealed class JsonBody(ServerOptions options)
@@ -86,15 +83,36 @@ sealed class JsonBody(ServerOptions options)
     }
 
     /// <summary>A body of any type, as it came.</summary>
+    /// <param name="use">Gets bytes of its own; they count as taken until it is done.</param>
     /// <param name="limit">Null: that of the send calls.</param>
-    public ValueTask<BytesResult> ReadBytesAsync(HttpContext context, long? limit = null) => ReadWholeAsync(
-        context, limit ?? options.MaxSendBytes, static buffer => new BytesResult(buffer.ToArray(), null),
-        static problem => new BytesResult(null, problem));
+    public async ValueTask<T> ReadBytesAsync<T>(
+        HttpContext context, Func<ReadOnlyMemory<byte>, Task<T>> use, Func<Problem, T> refuse, long? limit = null)
+    {
+        long counted = 0;
+        try
+        {
+            var (bytes, problem) = await ReadWholeAsync(
+                context, limit ?? options.MaxSendBytes, buffer => Copy(buffer, ref counted), static problem => ((byte[]?)null, problem));
+            return bytes is null ? refuse(problem!) : await use(bytes);
+        }
+        finally
+        {
+            GiveBack(counted);
+        }
+    }
 
-    /// <summary>The body of a send call in a shape that is not ours, whatever its type.</summary>
-    /// <param name="read">Gets bytes of its own. What is counted as taken is given back after it.</param>
-    public ValueTask<T> ReadBytesAsync<T>(HttpContext context, Func<ReadOnlyMemory<byte>, T> read, Func<Problem, T> refuse) =>
-        ReadWholeAsync(context, options.MaxSendBytes, buffer => read(buffer.ToArray()), refuse);
+    /// <summary>Counted beside the body itself, as both are there for a moment. One that is alone may always be copied.</summary>
+    (byte[]? Bytes, Problem? Problem) Copy(in ReadOnlySequence<byte> body, ref long counted)
+    {
+        if (body.Length > MaxSmallBytes)
+        {
+            counted = body.Length;
+            var taken = Interlocked.Add(ref _bodyBytes, counted);
+            if (taken > options.MaxBodyMemoryBytes && taken > 2 * counted)
+                return (null, Busy);
+        }
+        return (body.ToArray(), null);
+    }
 
     ValueTask<BodyResult<T>> ReadAsync<T>(HttpContext context, Shape<T> shape, long limit, string? hashAs) where T : class =>
         IsJson(context.Request)
@@ -127,8 +145,7 @@ sealed class JsonBody(ServerOptions options)
         }
         finally
         {
-            if (counted > 0)
-                Interlocked.Add(ref _bodyBytes, -counted);
+            GiveBack(counted);
         }
     }
 
@@ -144,6 +161,12 @@ sealed class JsonBody(ServerOptions options)
             // The first from gzip and deflate, the second from brotli.
             return null;
         }
+    }
+
+    void GiveBack(long counted)
+    {
+        if (counted > 0)
+            Interlocked.Add(ref _bodyBytes, -counted);
     }
 
     /// <summary>Counts a body that has grown by more than a small one's size. Not null: all together take too much memory now.</summary>

@@ -14,8 +14,8 @@ public sealed class ServerOptions
     [Range(1_000, 1_000_000_000)]
     public long MaxSendBytes { get; set; } = 60_000_000;
 
-    /// <summary>Memory that request bodies being read may take together, in bytes; more are answered 503 until some are done. Default 512
-    /// MB.</summary>
+    /// <summary>Memory that request bodies being read may take together, in bytes, and the vendors' calls until they are answered; more
+    /// are answered 503 until some are done. Default 512 MB.</summary>
     [Range(1_000_000, 1_000_000_000_000)]
     public long MaxBodyMemoryBytes { get; set; } = 512_000_000;
 

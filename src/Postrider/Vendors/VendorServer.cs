@@ -71,13 +71,9 @@ static class VendorServer
     {
         var (dialect, path) = context.Features.GetRequiredFeature<DialectCall>();
         var vendor = context.RequestServices.GetRequiredService<VendorTown>().Find(dialect.Vendor)!;
-        var body = await context.RequestServices.GetRequiredService<JsonBody>().ReadBytesAsync(context);
-        if (body.Bytes is not { } bytes)
-        {
-            await dialect.Refuse(body.Problem!).WriteAsync(context);
-            return;
-        }
-        var reaction = await vendor.TakeAsync(InboundCalls.Of(context, path) with { Body = bytes }, context.RequestAborted);
+        var reaction = await context.RequestServices.GetRequiredService<JsonBody>().ReadBytesAsync(
+            context, body => vendor.TakeAsync(InboundCalls.Of(context, path) with { Body = body }, context.RequestAborted),
+            problem => new VendorReaction(dialect.Refuse(problem)));
         if (reaction.Answer is not { } answer)
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
         else if (reaction.IsCut)

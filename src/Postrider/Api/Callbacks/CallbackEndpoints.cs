@@ -22,10 +22,13 @@ sealed partial class CallbackEndpoints(
             return await TakeReportAsync(context);
         if (addresses.Find(vendor, secret) is not { } transport)
             return ProblemResult.Absent;
-        var body = await bodies.ReadBytesAsync(context, MaxBytes);
-        if (body.Bytes is not { } bytes)
-            return new ProblemResult(body.Problem!);
-        var call = InboundCalls.Of(context, context.Request.Path.Value ?? "") with { Body = bytes };
+        var call = InboundCalls.Of(context, context.Request.Path.Value ?? "");
+        return await bodies.ReadBytesAsync(
+            context, body => TakeAsync(vendor, transport, call with { Body = body }), problem => new ProblemResult(problem), MaxBytes);
+    }
+
+    async Task<IResult> TakeAsync(string vendor, TransportSettings transport, InboundCall call)
+    {
         // Not cut when the provider hangs up: what is read may as well be stored.
         var reading = await _readers[vendor].ReadAsync(call, transport, clock.GetUtcNow(), CancellationToken.None);
         switch (reading)
@@ -54,12 +57,11 @@ sealed partial class CallbackEndpoints(
         EmailAddress? to = null;
         if (context.Request.Query["to"] is [var given] && !EmailAddress.TryParse(given, out to, out _))
             return new ProblemResult(ProblemCatalog.Make("not-found", "Nothing is taken for this address."));
-        var body = await bodies.ReadBytesAsync(context);
-        if (body.Bytes is not { } message)
-            return new ProblemResult(body.Problem!);
-        return await reports.TakeAsync(to, message, CancellationToken.None)
-            ? Answered(StatusCodes.Status200OK)
-            : new ProblemResult(ProblemCatalog.Make("not-found", "The message is for no return path of ours."));
+        return await bodies.ReadBytesAsync<IResult>(
+            context, async message => await reports.TakeAsync(to, message, CancellationToken.None)
+                ? Answered(StatusCodes.Status200OK)
+                : new ProblemResult(ProblemCatalog.Make("not-found", "The message is for no return path of ours.")),
+            problem => new ProblemResult(problem));
     }
 
     /// <summary>Only where the operator asked for it: anybody can have a topic of Amazon's ask us.</summary>

@@ -60,10 +60,12 @@ sealed class DialectEndpoint(
         return caller.Principal.Missing(Scopes.Send) is { } missing ? (null, missing) : (caller, null);
     }
 
-    async Task<DialectAnswer> AnswerAsync(HttpContext context, IDialect dialect, InboundCall call, Caller caller)
+    ValueTask<DialectAnswer> AnswerAsync(HttpContext context, IDialect dialect, InboundCall call, Caller caller) =>
+        bodies.ReadBytesAsync(context, body => AnswerAsync(dialect, call with { Body = body }, caller), dialect.Refuse);
+
+    async Task<DialectAnswer> AnswerAsync(IDialect dialect, InboundCall call, Caller caller)
     {
-        var (reading, hash) = await bodies.ReadBytesAsync(
-            context, body => Read(dialect, call with { Body = body }, caller), problem => new Parsed(Refused(dialect, problem), []));
+        var (reading, hash) = Read(dialect, call, caller);
         return reading switch
         {
             DialectReading.Answered(var answer) => answer,
@@ -108,18 +110,13 @@ sealed class DialectEndpoint(
     }
 
     /// <summary>Checks by the rules of the first tenant, and stores nothing whatever the call says.</summary>
-    async Task<DialectAnswer> TryAsync(HttpContext context, IDialect dialect, InboundCall call)
-    {
-        var (bytes, problem) = await bodies.ReadBytesAsync(context, MaxTriedBytes);
-        if (bytes is not { } body)
-            return dialect.Refuse(problem!);
-        return dialect.Read(call with { Body = body }) switch
+    ValueTask<DialectAnswer> TryAsync(HttpContext context, IDialect dialect, InboundCall call) => bodies.ReadBytesAsync(
+        context, body => Task.FromResult(dialect.Read(call with { Body = body }) switch
         {
             DialectReading.Answered(var answer) => answer,
             DialectReading.Submit submit => Try(submit, new SubmissionContext(TenantId.First, null, default)),
             _ => throw new InvalidOperationException($"The dialect of {dialect.Vendor} read something unheard of."),
-        };
-    }
+        }), dialect.Refuse, MaxTriedBytes);
 
     DialectAnswer Try(DialectReading.Submit submit, SubmissionContext context) => submit.Answer(
         new DialectReceipt(null, [.. submitter.Check(Entries(submit), context).Select(problem => new DialectItem(null, problem))]));
