@@ -24,7 +24,8 @@ public sealed record SmtpSubmissionRules
     public SmtpReports? Reports { get; init; }
 }
 
-/// <summary>Mail that is not sent on, and needs no credentials, because of where it goes: reports on what we sent (RFC 3464, 5965).</summary>
+/// <summary>Mail that is not sent on, and needs no credentials, because of where it goes: reports on what we sent (RFC 3464,
+/// 5965).</summary>
 /// <param name="IsFor">Whether an address is one of ours that reports come to. Asked at RCPT; must not wait.</param>
 /// <param name="TakeAsync">Takes the report. 250 only when what it says is on disk, or means nothing to us.</param>
 public sealed record SmtpReports(
