@@ -209,7 +209,7 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
     [InlineData("attachment to be fetched", "invalid_attachment", 422, "not fetched")]
     [InlineData("template", "validation_error", 422, "template")]
     [InlineData("in plain words", "validation_error", 422, "RFC 3339")]
-    [InlineData("no such message", "not_found", 404, "nothing here")]
+    [InlineData("no such message", "not_found", 404, "no message with this id")]
     public async Task Resends_SDK_returns_its_error_object(string call, string name, int status, string words)
     {
         var result = (await RunAsync("resend")).Ok(call);
