@@ -5,6 +5,7 @@ using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Templates;
 using Outcome = Postrider.Messages.Outcome;
 
 namespace Postrider.Delivery;
@@ -82,6 +83,10 @@ sealed partial class Lane
     /// <summary>Tries until the outcome may not be tried again. Without outcomes nothing was sent.</summary>
     async Task<Tried> SendAsync(Lease lease, Permit permit, LaneStop stop)
     {
+        if (MergedContent.Of(lease.Message.Content, out var why) is not { } content)
+            return new Tried([.. lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => new RecipientOutcome(
+                r.N, new Outcome(OutcomeKind.Rejected, OutcomeScope.Message, new Reply(0, "5.6.0", why))))]);
+        lease = lease with { Message = lease.Message with { Content = content } };
         var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Options);
         if (fitting.Recipients.Count == 0)
             return new Tried(fitting.Unfit);

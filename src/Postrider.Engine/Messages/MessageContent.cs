@@ -27,12 +27,23 @@ public sealed record MessageContent
     /// attempt.</summary>
     public ReadOnlyMemory<byte>? Mime { get; init; }
 
+    /// <summary>Not null: Subject, Text and Html are templates, filled in for each message of a batch when it is sent.</summary>
+    public MergeForm? Merge { get; init; }
+
+    /// <summary>What they are filled in with: a JSON object in UTF-8.</summary>
+    public ReadOnlyMemory<byte> MergeData { get; init; }
+
     /// <summary>Where reports of failure go; null: to <see cref="From"/>.</summary>
     public ReversePath? ReversePath { get; init; }
 
     /// <summary>MAIL FROM; null is the empty reverse path.</summary>
     public EmailAddress? MailFrom => ReversePath is { } path ? path.Address : From.Address;
 }
+
+/// <summary>How the templates of a content are filled in; the same object for all messages of a batch that are read together.</summary>
+/// <param name="IsStrict">What would be printed and is missing is a fault.</param>
+/// <param name="AllowsRawHtml">Values in three braces may stand in the HTML.</param>
+public sealed record MergeForm(bool IsStrict, bool AllowsRawHtml);
 
 /// <summary>MAIL FROM (RFC 5321 §4.1.1.2).</summary>
 /// <param name="Address">Null: the empty reverse path, <c>&lt;&gt;</c>, of which nobody hears.</param>

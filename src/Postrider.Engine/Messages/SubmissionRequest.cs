@@ -38,6 +38,9 @@ public sealed record SubmissionRequest
     public string? OnAmbiguous { get; init; }
     public string? OrderingKey { get; init; }
 
+    /// <summary>A stored template that gives subject, text and HTML; null where they are given.</summary>
+    public TemplateUse? Template { get; init; }
+
     /// <summary>The whole message (RFC 5322) where the sender made it; null where the other members say what it is. With it
     /// <see cref="From"/> is MAIL FROM (null: the message's own), <see cref="To"/> is whom it goes to (empty: whom its headers name), and
     /// ReplyTo, Subject, Text, Html, Headers and Attachments stay empty. Relayed byte for byte except what must change.</summary>
@@ -69,6 +72,23 @@ public sealed record AttachmentText(string? FileName, string? ContentType, strin
 
     /// <summary><c>attachment</c> or <c>inline</c>; null: inline when it has a content id.</summary>
     public string? Disposition { get; init; }
+}
+
+/// <summary>A stored template and what it is filled in with.</summary>
+/// <param name="Name">Its name, id or number.</param>
+public sealed record TemplateUse(string Name)
+{
+    /// <summary>Null: the newest.</summary>
+    public int? Version { get; init; }
+
+    /// <summary>An object; undefined is an empty one.</summary>
+    public JsonElement Data { get; init; }
+
+    /// <summary>Whether missing data refuses the message, where the template does not say.</summary>
+    public bool IsStrict { get; init; } = true;
+
+    /// <summary>The request's own subject is taken only where the template has none; else it goes before the template's.</summary>
+    public bool SubjectIsFallback { get; init; }
 }
 
 /// <summary>One destination of a batch: gets a message of its own.</summary>

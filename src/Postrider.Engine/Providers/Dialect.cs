@@ -52,12 +52,6 @@ public static class DialectProblems
 
     public static Problem NoSuchCall { get; } = new("no-such-call", 404, "Not found", "Not Found");
 
-    public static Problem NoSuchTemplate(string name) =>
-        new("no-such-template", 404, "No such template", $"There is no template '{name}'.")
-        {
-            Errors = [new("/template", "no-such-template", $"There is no template '{name}'.")],
-        };
-
     public static Problem BrokenTemplate(string why) =>
         new("broken-template", 422, "Broken template", why) { Errors = [new("/template", "broken-template", why)] };
 }
@@ -107,6 +101,9 @@ public sealed record DialectTemplate
 
     /// <summary>An object; undefined when no data came.</summary>
     public JsonElement Data { get; init; }
+
+    /// <summary>The vendor refuses a message whose data lacks what is printed, where a stored template does not say otherwise.</summary>
+    public bool IsStrict { get; init; }
 }
 
 /// <summary>What became of the submissions of a call.</summary>

@@ -32,6 +32,11 @@ public sealed record NewMessage
 
     /// <summary>Null: the batch's.</summary>
     public MessageContent? Content { get; init; }
+
+    /// <summary>What the batch's content is filled in with (<see cref="MessageContent.Merge"/>), and the subject that comes of it; null
+    /// where that is no template.</summary>
+    public ReadOnlyMemory<byte>? MergeData { get; init; }
+    public string? MergedSubject { get; init; }
     public required DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>Null: now.</summary>

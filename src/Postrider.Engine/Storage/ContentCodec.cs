@@ -11,15 +11,21 @@ static class ContentCodec
     /// <summary>Version 1 knew texts only; the rest of it is the same.</summary>
     const byte Version = 2;
 
+    /// <summary>Of what is filled in for each message: a program that would send the template itself must not read it.</summary>
+    const byte MergeVersion = 3;
+
     [Flags]
-    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8 }
+    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8, Merge = 16, DataOnly = 32 }
+
+    [Flags]
+    enum MergeFlags : byte { None = 0, Strict = 1, RawHtml = 2 }
 
     [Flags]
     enum AttachmentForm : byte { None = 0, Inline = 1, ContentId = 2 }
 
     public static void Write(FieldWriter to, MessageContent content)
     {
-        to.Byte(Version);
+        to.Byte(content.Merge is null ? Version : MergeVersion);
         to.Byte((byte)PartsOf(content));
         WriteMailbox(to, content.From);
         to.Number(content.ReplyTo.Count);
@@ -43,19 +49,46 @@ static class ContentCodec
             to.Text(path.Address?.ToString());
         if (content.Mime is { } mime)
             to.Bytes(mime.Span);
+        if (content.Merge is { } merge)
+        {
+            to.Byte((byte)((merge.IsStrict ? MergeFlags.Strict : 0) | (merge.AllowsRawHtml ? MergeFlags.RawHtml : 0)));
+            to.Bytes(content.MergeData.Span);
+        }
+    }
+
+    /// <summary>A message's own part where the rest of its content is its batch's.</summary>
+    public static void WriteData(FieldWriter to, ReadOnlySpan<byte> data)
+    {
+        to.Byte(MergeVersion);
+        to.Byte((byte)Parts.DataOnly);
+        to.Bytes(data);
+    }
+
+    /// <summary>Whether <see cref="WriteData"/> wrote it.</summary>
+    public static bool IsData(ReadOnlySpan<byte> own) => own is [MergeVersion, (byte)Parts.DataOnly, ..];
+
+    /// <summary>The batch's content for one message of it.</summary>
+    /// <param name="own">What is stored with the message; null where it has nothing of its own.</param>
+    public static MessageContent OfBatch(MessageContent shared, byte[]? own)
+    {
+        if (own is null)
+            return shared;
+        var from = new FieldReader(own.AsMemory(2));
+        return shared with { MergeData = from.Bytes() };
     }
 
     static Parts PartsOf(MessageContent content) =>
         (content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)
-        | (content.Mime is null ? 0 : Parts.Mime) | (content.ReversePath is null ? 0 : Parts.ReversePath);
+        | (content.Mime is null ? 0 : Parts.Mime) | (content.ReversePath is null ? 0 : Parts.ReversePath)
+        | (content.Merge is null ? 0 : Parts.Merge);
 
     /// <summary>Attachments and MIME of the result are parts of <paramref name="data"/>, which must not change.</summary>
     public static MessageContent Read(ReadOnlyMemory<byte> data)
     {
         var from = new FieldReader(data);
-        if (from.Byte() is not (1 or Version) and var version)
+        if (from.Byte() is not (1 or Version or MergeVersion) and var version)
             throw new InvalidDataException(
-                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {MergeVersion}.");
         var parts = (Parts)from.Byte();
         var content = new MessageContent
         {
@@ -69,6 +102,8 @@ static class ContentCodec
             ReversePath = parts.HasFlag(Parts.ReversePath) ? ReadReversePath(ref from) : null,
             // A bare null would become empty memory.
             Mime = parts.HasFlag(Parts.Mime) ? from.Bytes() : default(ReadOnlyMemory<byte>?),
+            Merge = parts.HasFlag(Parts.Merge) ? ReadMerge(ref from) : null,
+            MergeData = parts.HasFlag(Parts.Merge) ? from.Bytes() : default,
         };
         return from.AtEnd
             ? content
@@ -103,6 +138,12 @@ static class ContentCodec
 
     static ReversePath ReadReversePath(ref FieldReader from) =>
         from.Text() is { Length: > 0 } address ? new ReversePath(StoredAddress.Parse(address)) : default;
+
+    static MergeForm ReadMerge(ref FieldReader from)
+    {
+        var flags = (MergeFlags)from.Byte();
+        return new MergeForm(flags.HasFlag(MergeFlags.Strict), flags.HasFlag(MergeFlags.RawHtml));
+    }
 
     static HeaderField ReadHeader(ref FieldReader from)
     {

@@ -4,6 +4,7 @@ using Postrider.Events;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Templates;
 
 namespace Postrider.Storage;
 
@@ -55,11 +56,19 @@ static class MessageQueries
 
     public static MessageContent? GetContent(DbConnection connection, TenantId tenant, long id)
     {
-        var content = connection.ExecuteScalar<byte[]?>("""
-            SELECT coalesce(m.content, b.content) FROM messages m LEFT JOIN batches b ON b.id = m.batch
+        var row = connection.QuerySingleOrDefault<ContentRow>("""
+            SELECT m.content AS own, b.content AS batch FROM messages m LEFT JOIN batches b ON b.id = m.batch
             WHERE m.id = @id AND m.tenant = @tenant
             """, new { id, tenant = tenant.Value });
-        return content is null ? null : ContentCodec.Read(content);
+        if (row?.Own is { } own && !ContentCodec.IsData(own))
+            return ContentCodec.Read(own);
+        return row?.Batch is { } batch ? MergedContent.Of(ContentCodec.OfBatch(ContentCodec.Read(batch), row.Own), out _) : null;
+    }
+
+    sealed class ContentRow
+    {
+        public byte[]? Own { get; init; }
+        public byte[]? Batch { get; init; }
     }
 
     static MessageView View(MessageHead head, IReadOnlyList<RecipientLine> recipients, Dictionary<(long, int), QueueLine> queue,

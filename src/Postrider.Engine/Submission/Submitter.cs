@@ -4,6 +4,7 @@ using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Templates;
 
 namespace Postrider.Submission;
 
@@ -26,6 +27,9 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     /// <summary>Null where nobody looks at held mail.</summary>
     public HeldCopy? KeepHeld { get; init; }
 
+    /// <summary>Null: no request may name a template.</summary>
+    public TemplateLibrary? Templates { get; init; }
+
     /// <summary>Null: every tenant may send from any address.</summary>
     public SenderCheck? MaySendFrom { get; init; }
 
@@ -38,8 +42,14 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         ct.ThrowIfCancellationRequested();
         if (Refuse(context) is { } refusal)
             return new SubmissionResult.Refused(refusal);
-        var now = clock.GetUtcNow();
-        var (prepared, problem) = Prepare(request, context, now);
+        if (request.Template is not null)
+        {
+            var filled = await new TemplateFiller(Templates, options).FillAsync(new SubmissionEntry(request), context.Tenant);
+            if (filled.Request is not { } own)
+                return new SubmissionResult.Refused(filled.Problem!);
+            request = own;
+        }
+        var (prepared, problem) = Prepare(request, context, clock.GetUtcNow());
         if (prepared is not { } ready)
             return new SubmissionResult.Refused(problem!);
         if (await _limits.RefuseAsync(context.Tenant, ready.Entry.Recipients.Count) is { } tooMuch)
@@ -66,8 +76,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(SubmissionProblems.NoMessages);
         if (entries.Count > options.MaxMessagesPerCall)
             return new SubmissionResult.Refused(SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
-        var checkedEntries = PrepareAll(entries, context, out var problems, out var count, out var recipients);
-        if (checkedEntries is null)
+        var filled = await new TemplateFiller(Templates, options).FillAllAsync(entries, context.Tenant);
+        if (filled is null || PrepareAll(filled, context, out var problems, out var count, out var recipients) is not { } checkedEntries)
             return new SubmissionResult.Refused(SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         if (allOrNothing && count < entries.Count)
             return new SubmissionResult.Refused(Together(problems));
@@ -96,14 +106,15 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
 
     /// <summary>Checks as <see cref="SubmitAsync"/> does, and stores nothing: for each its problem, or null where it would have been
     /// accepted.</summary>
-    public IReadOnlyList<Problem?> Check(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context)
+    public async Task<IReadOnlyList<Problem?>> CheckAsync(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context)
     {
         var problems = new Problem?[entries.Count];
         if (Refuse(context) is { } refusal)
             Array.Fill(problems, refusal);
         else if (entries.Count > options.MaxMessagesPerCall)
             Array.Fill(problems, SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
-        else if (PrepareAll(entries, context, out problems, out _, out _) is null)
+        else if (await new TemplateFiller(Templates, options).FillAllAsync(entries, context.Tenant) is not { } filled
+            || PrepareAll(filled, context, out problems, out _, out _) is null)
             Array.Fill(problems, SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         return problems;
     }
@@ -117,9 +128,17 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(refusal);
         if (destinations.Count > options.MaxDestinations)
             return new SubmissionResult.Refused(SubmissionProblems.TooMany("destinations", options.MaxDestinations));
+        var (merge, unfit) = shared.Template is null
+            ? default
+            : await new TemplateFiller(Templates, options).ForDestinationsAsync(shared, context.Tenant);
+        if (unfit is not null)
+            return new SubmissionResult.Refused(unfit);
         var faults = new Faults();
-        var entry = _check.Shared(shared, clock.GetUtcNow(), faults);
-        var recipients = Recipients(destinations, faults);
+        var entry = _check.Shared(merge?.Request ?? shared, clock.GetUtcNow(), faults);
+        var recipients = Recipients(destinations, merge is not null, faults);
+        var merged = merge is null ? null : destinations.Select((one, i) => merge.Fill(one, i, faults)).ToList();
+        if (merge?.TooMuch is { } tooLarge)
+            return new SubmissionResult.Refused(tooLarge);
         if (faults.Any || entry is null)
             return new SubmissionResult.Refused(faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
@@ -127,14 +146,20 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         if (await _limits.RefuseAsync(context.Tenant, destinations.Count) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 
-        var batch = new NewBatch { Id = ids.Reserve(destinations.Count + 1), Count = destinations.Count, Content = entry.Content };
+        var batch = new NewBatch
+        {
+            Id = ids.Reserve(destinations.Count + 1),
+            Count = destinations.Count,
+            Content = entry.Content with { Merge = merge?.Form },
+        };
         var messages = new List<NewMessage>(destinations.Count);
         var items = new SubmissionItem[destinations.Count];
         for (var i = 0; i < items.Length; i++)
         {
             if (Choose(entry, recipients[i], out var nowhere) is not { } route)
                 return new SubmissionResult.Refused(nowhere!);
-            messages.Add(NewMessage(entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]));
+            var message = NewMessage(entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]);
+            messages.Add(merged?[i] is { } own ? message with { MergeData = own.Data, MergedSubject = own.Subject } : message);
             items[i] = Item(messages[i]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -147,7 +172,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         if (result is SubmissionResult.Accepted)
         {
             foreach (var message in messages)
-                KeepCopy(context.Tenant, message, message.Content ?? batch.Content!);
+                KeepCopy(context.Tenant, message, message.Content ?? batch.Content! with { MergeData = message.MergeData ?? default });
         }
         return result;
     }
@@ -224,7 +249,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             yield return recipient.Mailbox.Address.AsciiDomain;
     }
 
-    MessageRecipient[][] Recipients(IReadOnlyList<Destination> destinations, Faults faults)
+    MessageRecipient[][] Recipients(IReadOnlyList<Destination> destinations, bool takesData, Faults faults)
     {
         if (destinations.Count == 0)
             faults.Add("/destinations", "no-recipients", "Name at least one destination.");
@@ -233,7 +258,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         {
             if (AddressCheck.Read(destinations[i].Address, "/destinations", i, options.AddressRules, faults) is { } mailbox)
                 recipients[i] = [new MessageRecipient(0, RecipientKind.To, mailbox)];
-            if (destinations[i].Data is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) })
+            if (!takesData && destinations[i].Data is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) })
                 faults.Add(string.Create(CultureInfo.InvariantCulture, $"/destinations/{i}/data"), "invalid-field",
                     "Data needs a template to be merged into.");
         }
@@ -276,7 +301,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var held = new List<MessageRecipient>(message.Stopped.Count);
         foreach (var stopped in message.Stopped)
             held.Add(message.Recipients[stopped.N]);
-        KeepHeld(tenant, message.Id, content, message.Recipients, held);
+        if (MergedContent.Of(content, out _) is { } filled)
+            KeepHeld(tenant, message.Id, filled, message.Recipients, held);
     }
 
     static SubmissionItem Item(NewMessage message)

@@ -47,6 +47,7 @@ static class ApiRoutes
         app.MapNodes();
         app.MapPauses();
         app.MapDomains();
+        app.MapTemplates();
         app.MapInbox();
         app.MapFeedback();
         app.MapCallbacks();

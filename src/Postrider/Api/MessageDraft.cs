@@ -14,6 +14,8 @@ sealed class MessageDraft(ShapeFaults faults)
     List<AttachmentText> _attachments = [];
     List<string> _tags = [];
     List<MetadataEntry> _metadata = [];
+    TemplateUse? _template;
+    JsonElement _data;
 
     /// <summary>Takes a member that every send call knows. False: it is none of them.</summary>
     public bool TryTake(JsonProperty member)
@@ -37,9 +39,19 @@ sealed class MessageDraft(ShapeFaults faults)
             case "route": _route = faults.Text(value, "/route"); break;
             case "on_ambiguous": _onAmbiguous = faults.Text(value, "/on_ambiguous"); break;
             case "ordering_key": _orderingKey = faults.Text(value, "/ordering_key"); break;
-            case "template" or "data" or "track": NotAvailable(value, $"/{member.Name}"); break;
+            case "template": _template = TemplateReader.Use(value, faults); break;
+            case "track": NotAvailable(value, $"/{member.Name}"); break;
             default: return false;
         }
+        return true;
+    }
+
+    /// <summary>Takes what a template is filled in with. False: it is none of it.</summary>
+    public bool TryTakeData(JsonProperty member)
+    {
+        if (!member.NameEquals("data"u8))
+            return false;
+        _data = TemplateReader.Data(member.Value, "/data", faults);
         return true;
     }
 
@@ -79,7 +91,17 @@ sealed class MessageDraft(ShapeFaults faults)
         Route = _route,
         OnAmbiguous = _onAmbiguous,
         OrderingKey = _orderingKey,
+        Template = Template(),
     };
+
+    TemplateUse? Template()
+    {
+        if (_data.ValueKind != JsonValueKind.Undefined && _template is null)
+            faults.Invalid("/data", "Data needs a template to be filled into.");
+        else if (_data.ValueKind != JsonValueKind.Undefined && _template!.Data.ValueKind != JsonValueKind.Undefined)
+            faults.Invalid("/data", "Means the same as template/variables: give one of them.");
+        return _data.ValueKind == JsonValueKind.Undefined || _template is null ? _template : _template with { Data = _data };
+    }
 
     // Two words for one thing: both at once is a fault, because one of them would be dropped.
     void Set(ref string? target, string? value, string pointer, string otherName)

@@ -168,6 +168,19 @@ static class OpenApiDocumentation
             OneOf(schema, Text("welcome"), Pair("name", "value"));
         else if (type.Type == typeof(SpanShape))
             OneOf(schema, new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1" }, Text("24h"));
+        else if (type.Type == typeof(TemplateUseShape))
+            OneOf(schema, Text("welcome"), new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object,
+                Properties = new Dictionary<string, IOpenApiSchema>
+                {
+                    ["id"] = Text(null),
+                    ["version"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1" },
+                    ["variables"] = new OpenApiSchema { Type = JsonSchemaType.Object },
+                },
+                Required = new HashSet<string> { "id" },
+                AdditionalPropertiesAllowed = false,
+            });
         else if (type.Type.IsAssignableTo(typeof(MessageShape)))
             schema.AdditionalPropertiesAllowed = false;
     }

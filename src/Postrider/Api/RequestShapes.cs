@@ -19,6 +19,9 @@ sealed record TagShape;
 /// <summary>A whole number of seconds, or a text with a unit: "90m", "24h", "2d".</summary>
 sealed record SpanShape;
 
+/// <summary>A template by its id, name or number; or an object of id, version and variables.</summary>
+sealed record TemplateUseShape;
+
 /// <summary>An attachment.</summary>
 sealed record AttachmentShape(
     [property: Description("The name it is saved under.")] string? Filename,
@@ -34,7 +37,12 @@ record MessageShape
     public required AddressShape From { get; init; }
     [Description("Where answers go.")]
     public AddressesShape? ReplyTo { get; init; }
+    [Description("Where a template gives one too, this one is taken.")]
     public string? Subject { get; init; }
+    [Description("A stored template that gives subject, text and html.")]
+    public TemplateUseShape? Template { get; init; }
+    [Description("What the template is filled in with.")]
+    public System.Text.Json.Nodes.JsonObject? Data { get; init; }
     [Description("The body as plain text. Text, html or both.")]
     public string? Text { get; init; }
     [Description("The body as HTML.")]
@@ -83,7 +91,35 @@ sealed record DestinationsShape : MessageShape
 }
 
 /// <summary>One destination.</summary>
-sealed record DestinationShape(string Email, string? Name);
+sealed record DestinationShape(
+    string Email, string? Name,
+    [property: Description("Filled into the template, over the data of the call.")] System.Text.Json.Nodes.JsonObject? Data);
+
+/// <summary>Body of <c>POST /templates/{template}/versions</c>; at least one of subject, text and html.</summary>
+record TemplateShape
+{
+    [Description("Handlebars, as text and html.")]
+    public string? Subject { get; init; }
+    [Description("Left out, it is made of the HTML.")]
+    public string? Text { get; init; }
+    public string? Html { get; init; }
+    [Description("Whether printing a value that is missing refuses the message. Default: yes, but in calls to the APIs of other vendors than SES.")]
+    public bool? Strict { get; init; }
+    [Description("Whether values in three braces, which are not escaped, may stand in the HTML. Default false.")]
+    public bool? AllowRawHtml { get; init; }
+    [Description("For previews.")]
+    public System.Text.Json.Nodes.JsonObject? TestData { get; init; }
+}
+
+/// <summary>Body of <c>POST /templates</c>.</summary>
+sealed record NewTemplateShape : TemplateShape
+{
+    [Description("1 to 100 letters, digits, '-', '_' or '.'.")]
+    public required string Name { get; init; }
+}
+
+/// <summary>Body of <c>POST /templates/{template}/render</c>; may be left out.</summary>
+sealed record RenderShape(int? Version, System.Text.Json.Nodes.JsonObject? Data);
 
 /// <summary>Body of <c>PATCH /emails/{id}</c>; one of the two.</summary>
 sealed record RescheduleShape(DateTimeOffset? SendAt, DateTimeOffset? ScheduledAt);

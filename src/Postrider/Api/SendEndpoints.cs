@@ -17,7 +17,8 @@ static class SendEndpoints
     [
         "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
         "invalid-field", "not-available", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
-        "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "unverified-sender", "no-transport",
+        "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "no-such-template", "template-data",
+        "template-limit", "unverified-sender", "no-transport",
         "rate-limited", "queue-full", "storage-low", "commit-unknown", "draining",
     ];
 

@@ -14,10 +14,11 @@ static class SendReader
         var draft = new MessageDraft(faults);
         if (IsMessage(body, faults))
             foreach (var member in body.EnumerateObject())
-                if (!draft.TryTake(member) && !draft.TryTakeRecipients(member))
+                if (!draft.TryTake(member) && !draft.TryTakeRecipients(member) && !draft.TryTakeData(member))
                     faults.Unknown(ShapeFaults.Below("", member.Name));
+        var request = draft.ToRequest();
         problem = faults.Any ? faults.ToProblem() : null;
-        return problem is null ? draft.ToRequest() : null;
+        return problem is null ? request : null;
     }
 
     /// <summary>The elements of <c>POST /emails/batch</c>: a list, or <c>{"emails":[…]}</c>. Null: <paramref name="problem"/> says
@@ -54,10 +55,11 @@ static class SendReader
                     destinations = Destinations(member.Value, faults);
                 else if (member.NameEquals("plainContent"u8))
                     draft.TakePlainContent(member.Value);
-                else if (!draft.TryTake(member))
+                else if (!draft.TryTake(member) && !draft.TryTakeData(member))
                     faults.Unknown(ShapeFaults.Below("", member.Name));
+        var request = draft.ToRequest();
         problem = faults.Any ? faults.ToProblem() : null;
-        return problem is null ? new DestinationsRequest(draft.ToRequest(), destinations) : null;
+        return problem is null ? new DestinationsRequest(request, destinations) : null;
     }
 
     /// <summary>The body of <c>PATCH /emails/{id}</c>: the new time. Null: <paramref name="problem"/> says why.</summary>
@@ -96,13 +98,15 @@ static class SendReader
         foreach (var item in value.EnumerateArray())
         {
             var pointer = ShapeFaults.Below("/destinations", destinations.Count);
-            destinations.Add(new Destination(OneDestination(item, pointer, faults)));
+            var address = OneDestination(item, pointer, faults, out var data);
+            destinations.Add(new Destination(address, data.ValueKind == JsonValueKind.Undefined ? null : data));
         }
         return destinations;
     }
 
-    static AddressText OneDestination(JsonElement item, string pointer, ShapeFaults faults)
+    static AddressText OneDestination(JsonElement item, string pointer, ShapeFaults faults, out JsonElement data)
     {
+        data = default;
         if (item.ValueKind != JsonValueKind.Object)
             return AddressReader.One(item, pointer, faults) ?? new AddressText("");
         string? email = null, name = null;
@@ -111,8 +115,7 @@ static class SendReader
             {
                 case "email": email = faults.Text(member.Value, $"{pointer}/email"); break;
                 case "name": name = faults.Text(member.Value, $"{pointer}/name"); break;
-                case "data" when member.Value.ValueKind == JsonValueKind.Null: break;
-                case "data": faults.Add($"{pointer}/data", "not-available", "data is not available in this version."); break;
+                case "data": data = TemplateReader.Data(member.Value, $"{pointer}/data", faults); break;
                 default: faults.Unknown(ShapeFaults.Below(pointer, member.Name)); break;
             }
         if (email is null)

@@ -12,6 +12,7 @@ using Postrider.Routing;
 using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Submission;
+using Postrider.Templates;
 
 namespace Postrider.Hosting;
 
@@ -25,6 +26,7 @@ static class Rooms
         new("", typeof(SenderOptions)),
         new("Submission", typeof(SubmissionOptions)),
         new("Delivery", typeof(DeliveryOptions)),
+        new("Templates", typeof(TemplateOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

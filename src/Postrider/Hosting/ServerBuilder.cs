@@ -11,7 +11,9 @@ using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Senders;
 using Postrider.Storage;
+using Postrider.Storage.Tables;
 using Postrider.Submission;
+using Postrider.Templates;
 using Postrider.Tenants;
 
 namespace Postrider.Hosting;
@@ -43,6 +45,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<StorageOptions>().ForMessagesOf(configuration.Submission.MaxMessageBytes));
         services.AddSingleton(configuration.Submission);
         services.AddSingleton(configuration.Get<SenderOptions>());
+        services.AddSingleton(configuration.Get<TemplateOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -116,9 +119,12 @@ static class ServerBuilder
         {
             Router = sp.GetRequiredService<Router>(),
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
+            Templates = sp.GetRequiredService<TemplateLibrary>(),
             MaySendFrom = sp.GetRequiredService<SenderDomains>().MaySend,
         });
         services.AddSenders();
+        services.AddSingleton<ITemplateStore, TemplateTables>();
+        services.AddSingleton<TemplateLibrary>();
         services.AddSingleton<MessageChanges>();
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();

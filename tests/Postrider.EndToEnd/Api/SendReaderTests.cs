@@ -81,7 +81,8 @@ public sealed class SendReaderTests
     [InlineData("""{"expires_in":1.5}""", "invalid-field", "/expires_in")]
     [InlineData("""{"expires_in":true}""", "invalid-field", "/expires_in")]
     [InlineData("""{"send_at":"2030-01-01T00:00:00Z","scheduled_at":"2030-01-01T00:00:00Z"}""", "invalid-field", "/scheduled_at")]
-    [InlineData("""{"template":"welcome"}""", "not-available", "/template")]
+    [InlineData("""{"template":["welcome"]}""", "invalid-field", "/template")]
+    [InlineData("""{"data":{}}""", "invalid-field", "/data")]
     [InlineData("""{"track":{"opens":true}}""", "not-available", "/track")]
     [InlineData("""[]""", "invalid-field", "")]
     [InlineData("""null""", "invalid-field", "")]
@@ -145,7 +146,7 @@ public sealed class SendReaderTests
     [InlineData("""{"to":"a@b.c"}""", "unknown-field", "/to")]
     [InlineData("""{"destinations":{}}""", "invalid-field", "/destinations")]
     [InlineData("""{"destinations":[{"name":"x"}]}""", "invalid-field", "/destinations/0/email")]
-    [InlineData("""{"destinations":[{"email":"a@b.c","data":{"x":1}}]}""", "not-available", "/destinations/0/data")]
+    [InlineData("""{"destinations":[{"email":"a@b.c","data":[1]}]}""", "invalid-field", "/destinations/0/data")]
     [InlineData("""{"text":"a","plainContent":"b"}""", "invalid-field", "/plainContent")]
     public void Faults_of_destinations_are_named_by_a_pointer(string json, string slug, string pointer)
     {

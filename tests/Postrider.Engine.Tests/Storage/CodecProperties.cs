@@ -49,6 +49,7 @@ public sealed class CodecProperties
         from headers in Gen.ArrayOf(Headers)
         from attachments in Gen.ArrayOf(Attachments, 2)
         from mime in Gen.Elements<string?>(null, "", "From: a@example.org\r\n\r\nHello.\r\n")
+        from merge in Gen.Elements(null, new MergeForm(true, false), new MergeForm(false, true))
         from path in Gen.Elements<ReversePath?>(null, new ReversePath(null), new ReversePath(EmailAddress.Parse("bounces@example.org")))
         select new MessageContent
         {
@@ -61,6 +62,8 @@ public sealed class CodecProperties
             Attachments = attachments,
             Mime = mime is null ? default(ReadOnlyMemory<byte>?) : System.Text.Encoding.ASCII.GetBytes(mime),
             ReversePath = path,
+            Merge = merge,
+            MergeData = merge is null ? default : "{\"a\":1}"u8.ToArray(),
         };
 
     static readonly Gen<Outcome> Outcomes =
@@ -148,10 +151,31 @@ public sealed class CodecProperties
     public void A_newer_format_is_named_as_such()
     {
         var data = Encode(new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")) });
-        data[0] = 3;
+        data[0] = 4;
 
         Assert.Contains("newer Postrider", Assert.Throws<InvalidDataException>(() => ContentCodec.Read(data)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_message_of_a_batch_has_its_own_data()
+    {
+        var shared = new MessageContent
+        {
+            From = new Mailbox(null, EmailAddress.Parse("a@example.org")),
+            Text = "{{a}}",
+            Merge = new MergeForm(true, false),
+        };
+        using var fields = new FieldWriter(16);
+        ContentCodec.WriteData(fields, "{\"a\":1}"u8);
+        var own = fields.Written.ToArray();
+
+        Assert.True(ContentCodec.IsData(own));
+        Assert.False(ContentCodec.IsData(Encode(shared)));
+        Assert.Same(shared, ContentCodec.OfBatch(shared, null));
+        var one = ContentCodec.OfBatch(shared, own);
+        Assert.Equal("{\"a\":1}", System.Text.Encoding.UTF8.GetString(one.MergeData.Span));
+        Assert.Equal("1", Postrider.Templates.MergedContent.Of(one, out _)!.Text);
     }
 
     [Fact]
@@ -207,6 +231,8 @@ public sealed class CodecProperties
             .ToList(),
         Mime = c.Mime is { } mime ? Convert.ToHexString(mime.Span) : null,
         c.ReversePath,
+        c.Merge,
+        MergeData = Convert.ToHexString(c.MergeData.Span),
     };
 
     static void Holds<T>(Gen<T> values, Action<T> property, int tests = 300) =>

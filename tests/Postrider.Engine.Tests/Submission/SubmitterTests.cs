@@ -231,7 +231,7 @@ public sealed class SubmitterTests : IAsyncDisposable
         Assert.Equal(("too-large", 413),
             Problem(await house.Submitter.SubmitManyAsync(Entries(3), With(), true, default)) is var problem
                 ? (problem.Slug, problem.Status) : default);
-        Assert.All(house.Submitter.Check(Entries(3), With()), one => Assert.Equal("too-large", one?.Slug));
+        Assert.All(await house.Submitter.CheckAsync(Entries(3), With()), one => Assert.Equal("too-large", one?.Slug));
         Assert.Equal(2, await house.CountAsync());
     }
 

@@ -1,6 +1,6 @@
 import FormData from 'form-data';
 import Mailgun from 'mailgun.js';
-import { arrived, attempt, given, many, message } from './report.mjs';
+import { arrived, attempt, given, many, message, template } from './report.mjs';
 
 const sdk = (key = given.key, url = given.url.replace(/\/$/, '')) => new Mailgun(FormData).client({ username: 'api', key, url });
 const mail = more => ({ from: 'sender@example.com', to: 'a@mg.example', subject: 'Hello', text: 'plain', ...more });
@@ -53,4 +53,9 @@ await attempt('invalid address', () => sdk().messages.create('example.com', mail
 await attempt('no recipient', () => sdk().messages.create('example.com', mail({ to: [], cc: 'c@mg.example', bcc: undefined })));
 await attempt('too many recipients', () => sdk().messages.create('example.com', mail({ to: many(1001, n => `a${n}@mg.example`) })));
 await attempt('variables that are no JSON', () => sdk().messages.create('example.com', mail({ 'recipient-variables': '[' })));
+await attempt('stored template', async () => {
+  await template('mg-welcome', { subject: 'of the template', html: '<b>{{name}}</b>' });
+  await sdk().messages.create('example.com', mail({ to: 'tpl@mg.example', template: 'mg-welcome', 't:variables': JSON.stringify({ name: 'Ann' }) }));
+  return arrived('tpl@mg.example');
+});
 await attempt('template', () => sdk().messages.create('example.com', mail({ template: 'welcome', 't:variables': JSON.stringify({ name: 'Ann' }) })));

@@ -1,5 +1,5 @@
 import { ServerClient } from 'postmark';
-import { arrived, attempt, given, host, many, message } from './report.mjs';
+import { arrived, attempt, given, host, many, message, template } from './report.mjs';
 
 const sdk = (token = given.key, requestHost = host) => new ServerClient(token, { useHttps: false, requestHost });
 const mail = more => ({ From: 'sender@example.com', To: 'a@pm.example', Subject: 'Hello', TextBody: 'plain', ...more });
@@ -27,6 +27,15 @@ await attempt('invalid address', () => sdk().sendEmail(mail({ To: 'good@pm.examp
 await attempt('no sender', () => sdk().sendEmail(mail({ From: '' })));
 await attempt('too many messages', () => sdk().sendEmailBatch(many(501, n => mail())));
 await attempt('too many recipients', () => sdk().sendEmail(mail({ To: many(51, n => `a${n}@pm.example`).join(',') })));
+await attempt('stored templates', async () => {
+  const { number } = await template('pm-welcome', { subject: 'Hi {{name}}', html: '<p>{{name}} of {{company.name}}</p>' });
+  const one = { From: 'sender@example.com', TemplateModel: { name: 'Ann', company: { name: 'X & Y' } } };
+  await sdk().sendEmailWithTemplate({ ...one, To: 'tpl0@pm.example', TemplateAlias: 'pm-welcome' });
+  const results = await sdk().sendEmailBatchWithTemplates([
+    { ...one, To: 'tpl1@pm.example', TemplateId: number, TemplateModel: { name: 'Bo' } }, { ...one, To: 'tpl2@pm.example', TemplateId: 4711 },
+  ]);
+  return { codes: results.map(({ ErrorCode }) => ErrorCode), mails: [await arrived('tpl0@pm.example'), await arrived('tpl1@pm.example')] };
+});
 await attempt('template', () => sdk().sendEmailWithTemplate({ From: 'sender@example.com', To: 'a@pm.example', TemplateAlias: 'welcome', TemplateModel: { name: 'Ann' } }));
 await attempt('batch with templates', async () =>
   (await sdk().sendEmailBatchWithTemplates([{ From: 'sender@example.com', To: 'a@pm.example', TemplateId: 5, TemplateModel: {} }])).map(({ ErrorCode, Message }) => ({ ErrorCode, Message })));

@@ -46,4 +46,12 @@ export async function arrived(recipient) {
 /** What our own API tells of a message. */
 export const message = async id => (await ask(`/emails/${id}`)).json();
 
+/** Keeps a template; what it is called from then on. */
+export async function template(name, parts) {
+  const answer = await fetch(new URL('/templates', given.url), {
+    method: 'POST', headers: { authorization: `Bearer ${given.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ name, ...parts }),
+  });
+  return answer.json();
+}
+
 export const many = (count, make) => Array.from({ length: count }, (_, n) => make(n));

@@ -1,5 +1,5 @@
 import { Resend } from 'resend';
-import { arrived, attempt, given, many } from './report.mjs';
+import { arrived, attempt, given, many, template } from './report.mjs';
 
 const sdk = (key = given.key, baseUrl = given.url.replace(/\/$/, '')) => new Resend(key, { baseUrl });
 const mail = more => ({ from: 'sender@example.com', to: 'a@rs.example', subject: 'Hello', text: 'plain', ...more });
@@ -51,6 +51,11 @@ await attempt('bad key', async () => plain(await sdk('re_wrong').emails.send(mai
 await attempt('invalid address', async () => plain(await sdk().emails.send(mail({ to: 'nonsense' }))));
 await attempt('too many recipients', async () => plain(await sdk().emails.send(mail({ to: many(1001, n => `a${n}@rs.example`) }))));
 await attempt('attachment to be fetched', async () => plain(await sdk().emails.send(mail({ attachments: [{ filename: 'u.pdf', path: 'http://169.254.169.254/' }] }))));
+await attempt('stored template', async () => {
+  await template('rs-welcome', { subject: 'Hi {{name}}', html: '<b>{{name}}</b>' });
+  await sdk().emails.send({ from: 'sender@example.com', to: 'tpl@rs.example', template: { id: 'rs-welcome', variables: { name: 'Ann' } } });
+  return arrived('tpl@rs.example');
+});
 await attempt('template', async () => plain(await sdk().emails.send({ from: 'sender@example.com', to: 'a@rs.example', template: { id: 'welcome', variables: {} } })));
 await attempt('in plain words', async () => plain(await sdk().emails.send(mail({ scheduledAt: 'in 1 min' }))));
 await attempt('no such message', async () => plain(await sdk().emails.get('00000000-0000-0000-0000-000000000000')));

@@ -1,5 +1,5 @@
 import sendgrid from '@sendgrid/mail';
-import { arrived, attempt, given, many, message } from './report.mjs';
+import { arrived, attempt, given, many, message, template } from './report.mjs';
 
 const { MailService } = sendgrid;
 function sdk(key = given.key, base = given.url) {
@@ -62,5 +62,19 @@ await attempt('bad key', () => sdk('SG.wrong').send(mail()));
 await attempt('invalid address', () => sdk().send(mail({ to: ['good@sg.example', 'a@-bad-.example'] })));
 await attempt('too many recipients', () => sdk().send(mail({ to: many(1001, n => `a${n}@sg.example`) })));
 await attempt('no content', () => sdk().send({ from: 's@example.com', to: 'a@sg.example', subject: 's', personalizations: undefined, content: [{ type: 'text/plain', value: '' }] }));
+await attempt('stored template', async () => {
+  const { id } = await template('sg-order', {
+    subject: 'Order for {{insert name "default=you"}}',
+    html: '<b>{{name}}</b>{{#each items}}{{@index}}{{this.t}}{{#unless @last}},{{/unless}}{{/each}}'
+      + '{{#greaterThan total 10}}big{{else}}small{{/greaterThan}}{{#equals plan "pro"}}!{{/equals}} {{formatDate at "YYYY-MM-DD"}}',
+  });
+  await sdk().send({
+    from: 's@example.com', templateId: id, personalizations: [
+      { to: 'tpl0@sg.example', dynamicTemplateData: { name: 'Ann <&>', items: [{ t: 'a' }, { t: 'b' }], total: 12, plan: 'pro', at: '2026-03-01T10:00:00Z' } },
+      { to: 'tpl1@sg.example', dynamicTemplateData: { total: 3 } },
+    ],
+  });
+  return [await arrived('tpl0@sg.example'), await arrived('tpl1@sg.example')];
+});
 await attempt('dynamic template', () => sdk().send({ from: 's@example.com', to: 'a@sg.example', templateId: 'd-1234', dynamicTemplateData: { name: 'Ann' } }));
 await attempt('a message header called Authorization', () => sdk().send(mail({ headers: { Authorization: 'mine' } })));

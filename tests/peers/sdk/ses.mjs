@@ -1,6 +1,6 @@
 import { createServer, request } from 'node:http';
 import { GetAccountCommand, SendBulkEmailCommand, SendEmailCommand, SESv2Client } from '@aws-sdk/client-sesv2';
-import { arrived, attempt, given, many, message } from './report.mjs';
+import { arrived, attempt, given, many, message, template as keep } from './report.mjs';
 
 const sdk = (credentials = {}, more = {}) => new SESv2Client({
   region: 'eu-west-1', endpoint: given.url.replace(/\/$/, ''),
@@ -55,6 +55,19 @@ await attempt('bulk', async () => {
     ],
   }));
   return { results: done.BulkEmailEntryResults.map(({ Status, Error, MessageId }) => ({ Status, Error: Error ?? null, sent: !!MessageId })), mails: [await arrived('bulk0@ses.example'), await arrived('bulk2@ses.example')] };
+});
+await attempt('stored template', async () => {
+  await keep('ses-welcome', { subject: 'Hi {{name}}', text: '{{name}} has {{sum}}', html: '<b>{{name}}</b>' });
+  await sdk().send(template({ TemplateName: 'ses-welcome', TemplateData: JSON.stringify({ name: 'Ann', sum: 1 }) }, { Destination: { ToAddresses: ['stored@ses.example'] } }));
+  const entry = (address, data) => ({ Destination: { ToAddresses: [address] }, ReplacementEmailContent: { ReplacementTemplate: { ReplacementTemplateData: JSON.stringify(data) } } });
+  const bulk = async TemplateName => (await sdk().send(new SendBulkEmailCommand({
+    FromEmailAddress: 'sender@example.com', DefaultContent: { Template: { TemplateName, TemplateData: JSON.stringify({ name: 'You' }) } },
+    BulkEmailEntries: [entry('stored0@ses.example', { sum: 2 }), entry('stored1@ses.example', { name: 'Bo', sum: 3 }), entry('stored2@ses.example', {})],
+  }))).BulkEmailEntryResults.map(({ Status }) => Status);
+  return {
+    results: await bulk('ses-welcome'), missing: await bulk('nowhere'),
+    mails: [await arrived('stored@ses.example'), await arrived('stored0@ses.example'), await arrived('stored1@ses.example')],
+  };
 });
 await attempt('account', async () => (await sdk().send(new GetAccountCommand({}))).SendingEnabled);
 await attempt('slashes', async () => !!(await sdk({}, { endpoint: `${given.url}/ses/` }).send(simple())).MessageId);

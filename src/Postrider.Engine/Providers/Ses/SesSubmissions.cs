@@ -123,6 +123,7 @@ static class SesSubmissions
                     Text = template.TemplateContent?.Text,
                     Html = template.TemplateContent?.Html,
                     Data = merged,
+                    IsStrict = true,
                 },
             };
         }

@@ -10,6 +10,7 @@ static class SqliteMigrations
         new(3, "inbox, pauses", InboxAndPauses),
         new(4, "feedback", Feedback),
         new(5, "sender domains, DKIM keys", Senders),
+        new(6, "templates", Templates),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -137,5 +138,18 @@ static class SqliteMigrations
         CREATE TABLE dkim_keys (
             tenant INTEGER NOT NULL, domain TEXT NOT NULL, selector TEXT NOT NULL, created INTEGER NOT NULL, active INTEGER,
             public_key BLOB NOT NULL, sealed_key BLOB NOT NULL, PRIMARY KEY (tenant, domain, selector)) WITHOUT ROWID, STRICT;
+        """;
+
+    // number: counts a tenant's templates. newest: the highest version. content: JSON. Versions never change.
+    const string Templates = """
+        CREATE TABLE templates (
+            tenant INTEGER NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, newest INTEGER NOT NULL,
+            created INTEGER NOT NULL, archived INTEGER, PRIMARY KEY (tenant, number)) WITHOUT ROWID, STRICT;
+        CREATE UNIQUE INDEX templates_id ON templates (tenant, id);
+        CREATE UNIQUE INDEX templates_name ON templates (tenant, name) WHERE archived IS NULL;
+
+        CREATE TABLE template_versions (
+            tenant INTEGER NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL, created INTEGER NOT NULL, content TEXT NOT NULL,
+            PRIMARY KEY (tenant, number, version)) STRICT;
         """;
 }

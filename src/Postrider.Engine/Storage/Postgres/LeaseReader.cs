@@ -66,14 +66,14 @@ sealed class LeaseReader(NpgsqlDataSource source)
 
     MessageContent ContentOf(NpgsqlConnection connection, long message, long? batch, byte[]? own)
     {
-        if (own is not null)
+        if (own is not null && !ContentCodec.IsData(own))
             return ContentCodec.Read(own);
         if (batch is not { } id)
             throw new InvalidDataException($"Message {new MessageId(message)} has a queue row and no content: the database is damaged.");
         lock (_lock)
         {
             if (_batches.TryGetValue(id, out var cached))
-                return cached;
+                return ContentCodec.OfBatch(cached, own);
         }
         using var command = new NpgsqlCommand("SELECT content FROM batches WHERE id = $1", connection) { Parameters = { Sql.Long(id) } };
         var content = command.ExecuteScalar() is byte[] stored
@@ -83,7 +83,7 @@ sealed class LeaseReader(NpgsqlDataSource source)
         {
             if (_batches.Count == MaxCachedBatches)
                 _batches.Clear();
-            return _batches[id] = content;
+            return ContentCodec.OfBatch(_batches[id] = content, own);
         }
     }
 

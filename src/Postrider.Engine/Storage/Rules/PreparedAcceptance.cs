@@ -54,10 +54,10 @@ sealed class PreparedAcceptance : IDisposable
             OrderingKey = message.OrderingKey is { } key ? Fields.Raw(key) : null,
             OrderingKeyText = message.OrderingKey,
             Sender = message.Content is { } content ? Fields.Raw(content.From.ToString()) : null,
-            Subject = message.Content is null ? null : Fields.Raw(message.Content.Subject),
+            Subject = (message.Content?.Subject ?? message.MergedSubject) is { } subject ? Fields.Raw(subject) : null,
             Tags = message.Tags.Count == 0 ? null : Fields.Raw(LabelText.Tags(message.Tags)),
             Metadata = message.Metadata.Count == 0 ? null : Fields.Raw(LabelText.Metadata(message.Metadata)),
-            Content = message.Content is null ? null : Encode(message.Content),
+            Content = message.Content is { } whole ? Encode(whole) : message.MergeData is { } data ? EncodeData(data) : null,
             BornLeasedBy = message.BornLeasedBy,
             Recipients = recipients,
             SearchHashes = SearchHashes(message, recipients),
@@ -73,6 +73,13 @@ sealed class PreparedAcceptance : IDisposable
     {
         var start = Fields.Length;
         ContentCodec.Write(Fields, content);
+        return Fields.Since(start);
+    }
+
+    Slice EncodeData(ReadOnlyMemory<byte> data)
+    {
+        var start = Fields.Length;
+        ContentCodec.WriteData(Fields, data.Span);
         return Fields.Since(start);
     }
 

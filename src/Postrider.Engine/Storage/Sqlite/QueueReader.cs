@@ -142,12 +142,12 @@ sealed class QueueReader : IDisposable
         var batch = _message.LongOrNull(0);
         var own = _message.BlobOrNull(1);
         _message.Reset();
-        if (own is not null)
+        if (own is not null && !ContentCodec.IsData(own))
             return (batch, ContentCodec.Read(own));
         if (batch is not { } id)
             throw new InvalidDataException($"Message {new MessageId(message)} has a queue row and no content: the database is damaged.");
         if (_batches.TryGetValue(id, out var cached))
-            return (batch, cached);
+            return (batch, ContentCodec.OfBatch(cached, own));
         _batch.With().Add(id);
         var stored = _batch.Step() ? _batch.BlobOrNull(0) : null;
         _batch.Reset();
@@ -155,7 +155,7 @@ sealed class QueueReader : IDisposable
             _batches.Clear();
         if (stored is null)
             throw new InvalidDataException($"Batch {new MessageId(id)} has no content: the database is damaged.");
-        return (batch, _batches[id] = ContentCodec.Read(stored));
+        return (batch, ContentCodec.OfBatch(_batches[id] = ContentCodec.Read(stored), own));
     }
 
     public void Dispose()

@@ -69,7 +69,8 @@ sealed class DialectEndpoint(
         return reading switch
         {
             DialectReading.Answered(var answer) => answer,
-            DialectReading.Submit { DryRun: true } submit => Try(submit, new SubmissionContext(caller.Principal.Tenant, null, default)),
+            DialectReading.Submit { DryRun: true } submit =>
+                await TryAsync(submit, new SubmissionContext(caller.Principal.Tenant, null, default)),
             DialectReading.Submit submit => await SubmitAsync(dialect, submit, ContextOf(dialect, submit, caller, hash)),
             _ => throw new InvalidOperationException($"The dialect of {dialect.Vendor} read something unheard of."),
         };
@@ -109,17 +110,23 @@ sealed class DialectEndpoint(
         };
     }
 
-    /// <summary>Checks by the rules of the first tenant, and stores nothing whatever the call says.</summary>
+    /// <summary>Checks by the rules of the first tenant, and stores nothing whatever the call says. Nobody was asked for a key, so no
+    /// template of the tenant's is there.</summary>
     ValueTask<DialectAnswer> TryAsync(HttpContext context, IDialect dialect, InboundCall call) => bodies.ReadBytesAsync(
-        context, body => Task.FromResult(dialect.Read(call with { Body = body }) switch
+        context, async body => dialect.Read(call with { Body = body }) switch
         {
             DialectReading.Answered(var answer) => answer,
-            DialectReading.Submit submit => Try(submit, new SubmissionContext(TenantId.First, null, default)),
+            DialectReading.Submit submit => await TryAsync(
+                submit with { Submissions = [.. submit.Submissions.Select(DialectTemplates.WithoutStored)] },
+                new SubmissionContext(TenantId.First, null, default)),
             _ => throw new InvalidOperationException($"The dialect of {dialect.Vendor} read something unheard of."),
-        }), dialect.Refuse, MaxTriedBytes);
+        }, dialect.Refuse, MaxTriedBytes);
 
-    DialectAnswer Try(DialectReading.Submit submit, SubmissionContext context) => submit.Answer(
-        new DialectReceipt(null, [.. submitter.Check(Entries(submit), context).Select(problem => new DialectItem(null, problem))]));
+    async Task<DialectAnswer> TryAsync(DialectReading.Submit submit, SubmissionContext context)
+    {
+        var problems = await submitter.CheckAsync(Entries(submit), context);
+        return submit.Answer(new DialectReceipt(null, [.. problems.Select(problem => new DialectItem(null, problem))]));
+    }
 
     List<SubmissionEntry> Entries(DialectReading.Submit submit) =>
         [.. submit.Submissions.Select(submission => DialectTemplates.ToEntry(submission, options))];

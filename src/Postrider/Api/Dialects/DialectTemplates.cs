@@ -6,7 +6,7 @@ using Postrider.Templates;
 
 namespace Postrider.Api.Dialects;
 
-/// <summary>From the messages of a call to what is submitted: templates that came with them are filled in.</summary>
+/// <summary>From the messages of a call to what is submitted: templates that came with them are filled in, others named.</summary>
 static class DialectTemplates
 {
     /// <summary>Of a subject: more is no line of a header.</summary>
@@ -15,10 +15,26 @@ static class DialectTemplates
     public static SubmissionEntry ToEntry(DialectSubmission submission, SubmissionOptions options) => submission switch
     {
         { Fault: { } fault } => new SubmissionEntry(fault),
-        { Template: { Name: { } name } } => new SubmissionEntry(DialectProblems.NoSuchTemplate(name)),
+        { Template: { Name: { } name } template } => new SubmissionEntry(submission.Request with
+        {
+            Text = null,
+            Html = null,
+            // SendGrid's template goes before its subject, Mailgun has none in its templates.
+            Template = new TemplateUse(name)
+            {
+                Data = template.Data,
+                IsStrict = template.IsStrict,
+                SubjectIsFallback = template.Subject is not null,
+            },
+        }),
         { Template: { } template } => Fill(submission.Request, template, (int)Math.Min(options.MaxBodyBytes, int.MaxValue)),
         _ => new SubmissionEntry(submission.Request),
     };
+
+    /// <summary>For callers of whom nobody knows who they are.</summary>
+    public static DialectSubmission WithoutStored(DialectSubmission submission) => submission.Template?.Name is { } name
+        ? submission with { Fault = TemplateProblems.NoSuch(name), Template = null }
+        : submission;
 
     static SubmissionEntry Fill(SubmissionRequest request, DialectTemplate template, int maxLength)
     {

@@ -26,6 +26,8 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
         var personal = calls.Ok("personalizations").AsArray();
         Assert.Equal([("Hi Ann", "Ann has 1", "<b>Ann</b>", "[\"X-Own: 1\"]"), ("Own", "Bo has {{sum}}", "<b>Bo</b>", "[]")],
             personal.Select(mail => (Text(mail, "subject"), Text(mail, "text"), Text(mail, "html"), Json(mail, "headers"))));
+        Assert.Equal([("Order for Ann <&>", "<b>Ann &lt;&amp;&gt;</b>0a,1bbig! 2026-03-01"), ("Order for you", "<b></b>small ")],
+            calls.Ok("stored template").AsArray().Select(mail => (Text(mail, "subject"), Text(mail, "html").TrimEnd('\n'))));
         Assert.Equal("[202,202]", calls.Ok("an array of messages").ToJsonString());
         Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(Int(calls.Ok("later"), "at")), At(calls.Ok("later"), "message", "send_at"));
         Assert.Equal("scheduled", Text(calls.Ok("later"), "message", "last_event"));
@@ -72,6 +74,7 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
             ],
             calls.Ok("recipient variables").AsArray().Select(mail => (Text(mail, "to"), Text(mail, "subject"), Text(mail, "text"),
                 Json(mail, "headers"))));
+        Assert.Equal(("<b>Ann</b>", "Ann"), (Text(calls.Ok("stored template"), "html"), Text(calls.Ok("stored template"), "text")));
         foreach (var (call, to) in new[]
             { ("mime as a string", "mime0@mg.example"), ("mime as bytes", "mime1@mg.example,mime2@mg.example") })
         {
@@ -121,6 +124,11 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal([("SUCCESS", true), ("INVALID_PARAMETER", false), ("SUCCESS", true)],
             calls.Ok("bulk")["results"]!.AsArray().Select(one => (Text(one, "Status"), (bool)one!["sent"]!)));
         Assert.Equal(["Hi Zero", "Hi You"], calls.Ok("bulk")["mails"]!.AsArray().Select(mail => Text(mail, "subject")));
+        var stored = calls.Ok("stored template");
+        Assert.Equal("[\"SUCCESS\",\"SUCCESS\",\"INVALID_PARAMETER\"]", Json(stored, "results"));
+        Assert.All(stored["missing"]!.AsArray(), status => Assert.Equal("TEMPLATE_NOT_FOUND", (string?)status));
+        Assert.Equal([("Hi Ann", "Ann has 1"), ("Hi You", "You has 2"), ("Hi Bo", "Bo has 3")],
+            stored["mails"]!.AsArray().Select(mail => (Text(mail, "subject"), Text(mail, "text"))));
         Assert.Equal("true", calls.Ok("account").ToJsonString());
         Assert.Equal("true", calls.Ok("slashes").ToJsonString());
         // The answer to the first attempt never came; the second is the same call, and the mail goes out once.
@@ -163,6 +171,9 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal(["batch0@pm.example", "batch2@pm.example"], calls.Ok("batch")["mails"]!.AsArray().Select(mail => Text(mail, "to")));
         Assert.Equal(("true", "0"), (calls.Ok("500 in a batch").ToJsonString(), calls.Ok("prefix").ToJsonString()));
         Assert.Equal(1101, Int(calls.Ok("batch with templates")[0], "ErrorCode"));
+        Assert.Equal("[0,1101]", Json(calls.Ok("stored templates"), "codes"));
+        Assert.Equal([("Hi Ann", "Ann of X & Y"), ("Hi Bo", "Bo of")],
+            calls.Ok("stored templates")["mails"]!.AsArray().Select(mail => (Text(mail, "subject"), Text(mail, "text"))));
     }
 
     [Theory]
@@ -199,6 +210,7 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
         Assert.Equal((true, 409, "invalid_idempotent_request"), ((bool)calls.Ok("same key twice")["same"]!,
             Int(calls.Ok("same key twice"), "other", "statusCode"), Text(calls.Ok("same key twice"), "other", "name")));
         Assert.Equal("null", calls.Json("prefix and slash"));
+        Assert.Equal(("Hi Ann", "Ann"), (Text(calls.Ok("stored template"), "subject"), Text(calls.Ok("stored template"), "text")));
     }
 
     [Theory]
@@ -207,7 +219,7 @@ public sealed class SdkTests(SharedServer shared) : IClassFixture<SharedServer>
     [InlineData("invalid address", "validation_error", 422, "nonsense")]
     [InlineData("too many recipients", "validation_error", 422, "1,001")]
     [InlineData("attachment to be fetched", "invalid_attachment", 422, "not fetched")]
-    [InlineData("template", "validation_error", 422, "template")]
+    [InlineData("template", "not_found", 404, "template 'welcome'")]
     [InlineData("in plain words", "validation_error", 422, "RFC 3339")]
     [InlineData("no such message", "not_found", 404, "no message with this id")]
     public async Task Resends_SDK_returns_its_error_object(string call, string name, int status, string words)

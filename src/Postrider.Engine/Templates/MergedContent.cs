@@ -1,0 +1,54 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Postrider.Messages;
+
+namespace Postrider.Templates;
+
+/// <summary>Fills in the content of a message of a batch. It was filled in once when it was accepted, so it can be; by steps alone, so it
+/// always comes to the same.</summary>
+public static class MergedContent
+{
+    /// <summary>By the object that the messages of a batch share while they are read together.</summary>
+    static readonly ConditionalWeakTable<MergeForm, ReadyTemplate> Ready = [];
+
+    /// <summary>The content itself where it is no template; null, with the reason, where it cannot be filled in.</summary>
+    public static MessageContent? Of(MessageContent content, out string why)
+    {
+        why = "";
+        if (content.Merge is not { } merge)
+            return content;
+        if (!Ready.TryGetValue(merge, out var template))
+        {
+            template = ReadyTemplate.Read(ContentOf(content, merge), out var unread);
+            if (template is null)
+            {
+                why = unread!.Detail;
+                return null;
+            }
+            Ready.TryAdd(merge, template);
+        }
+        var data = content.MergeData.IsEmpty ? default : JsonElement.Parse(content.MergeData.Span);
+        if (template.Fill(TemplateData.Of(data), Rules, merge.IsStrict, withText: true, out var problem) is { } filled)
+            return content with
+            {
+                Merge = null,
+                MergeData = default,
+                Subject = filled.Subject ?? "",
+                Text = filled.Text,
+                Html = filled.Html,
+            };
+        why = problem!.Detail;
+        return null;
+    }
+
+    // What the limits were when it was accepted is not known here; beyond these nothing is accepted.
+    static FillRules Rules { get; } = new() { MaxLength = 100_000_000, MaxSteps = 100_000_000 };
+
+    static TemplateContent ContentOf(MessageContent content, MergeForm merge) => new()
+    {
+        Subject = content.Subject,
+        Text = content.Text,
+        Html = content.Html,
+        AllowsRawHtml = merge.AllowsRawHtml,
+    };
+}

@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Text.Json;
+using Postrider.Mail.Mime;
+using Postrider.Messages;
+
+namespace Postrider.Templates;
+
+/// <summary>The tenants' templates: what is saved is checked, what is sent is filled in from one version.</summary>
+public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, Entropy entropy, TemplateOptions options)
+{
+    const int MaxNameLength = 100;
+
+    public async Task<TemplateResult> AddAsync(TenantId tenant, string name, TemplateContent content)
+    {
+        if (!IsName(name))
+            return new TemplateResult(TemplateProblems.Invalid(
+                "/name", $"Must be 1 to {MaxNameLength} letters, digits, '-', '_' or '.', and not a number."));
+        if (Refuse(content) is { } problem)
+            return new TemplateResult(problem);
+        if ((await store.ListAsync(tenant, options.MaxTemplates - 1, 1, CancellationToken.None)).Count > 0)
+            return new TemplateResult(TemplateProblems.Invalid("", $"There are {options.MaxTemplates} templates, the most there may be."));
+        return await store.AddAsync(tenant, NewId(), name, content, clock.GetUtcNow()) is { } added
+            ? new TemplateResult(added)
+            : new TemplateResult(TemplateProblems.Exists(name));
+    }
+
+    public async Task<TemplateResult> AddVersionAsync(TenantId tenant, string key, TemplateContent content, CancellationToken ct)
+    {
+        if (await store.FindAsync(tenant, key, version: null, ct) is not { ArchivedAt: null } template)
+            return new TemplateResult(TemplateProblems.Absent);
+        if (Refuse(content) is { } problem)
+            return new TemplateResult(problem);
+        if (template.NewestVersion >= options.MaxVersions)
+            return new TemplateResult(TemplateProblems.Invalid("", $"There are {options.MaxVersions} versions, the most there may be."));
+        return await store.AddVersionAsync(tenant, template.Number, content, clock.GetUtcNow()) is { } added
+            ? new TemplateResult(added)
+            : new TemplateResult(TemplateProblems.Absent);
+    }
+
+    /// <summary>Archived ones too, by id or number.</summary>
+    public Task<StoredTemplate?> FindAsync(TenantId tenant, string key, int? version, CancellationToken ct) =>
+        store.FindAsync(tenant, key, version, ct);
+
+    public Task<IReadOnlyList<StoredTemplate>> ListAsync(TenantId tenant, int after, int limit, CancellationToken ct) =>
+        store.ListAsync(tenant, after, limit, ct);
+
+    /// <summary>From now on nothing is sent with it. False when there is none.</summary>
+    public async Task<bool> ArchiveAsync(TenantId tenant, string key, CancellationToken ct) =>
+        await store.FindAsync(tenant, key, version: null, ct) is { } template
+            && await store.ArchiveAsync(tenant, template.Number, clock.GetUtcNow());
+
+    /// <summary>As it would be sent; exactly one of the two is null.</summary>
+    /// <param name="data">Undefined: the template's own test data.</param>
+    public static (FilledTemplate? Filled, Problem? Problem) Preview(TemplateContent content, JsonElement data, FillRules rules)
+    {
+        var own = data.ValueKind == JsonValueKind.Undefined && content.TestData is { } test ? JsonElement.Parse(test) : data;
+        var template = ReadyTemplate.Read(content, out var problem);
+        if (template?.Fill(TemplateData.Of(own), rules, isStrict: true, withText: true, out problem) is not { } filled)
+            return (null, problem);
+        if (filled.Subject is { } subject && !HeaderText.IsSafe(subject, out var fault))
+            return (null, new Problem("header-injection", 422, "Line break in a header", $"The subject is refused: {fault.Describe()}.")
+            {
+                Errors = [new("/data", "header-injection", $"The subject is refused: {fault.Describe()}.")],
+            });
+        return (filled, null);
+    }
+
+    /// <summary>The template of a message, one version of it; a problem when there is none to be sent with.</summary>
+    public async Task<(TemplateContent? Content, Problem? Problem)> PinAsync(TenantId tenant, TemplateUse use, CancellationToken ct) =>
+        await store.FindAsync(tenant, use.Name, use.Version, ct) is { ArchivedAt: null } template
+            ? (template.Version.Content, null)
+            : (null, TemplateProblems.NoSuch(use.Name));
+
+    /// <summary>Limits for filling in now, while somebody waits.</summary>
+    public FillRules Rules => new()
+    {
+        MaxLength = options.MaxLength,
+        MaxSteps = options.MaxSteps,
+        MaxTime = options.MaxTime,
+        Clock = clock,
+    };
+
+    Problem? Refuse(TemplateContent content)
+    {
+        if (string.IsNullOrEmpty(content.Subject) && string.IsNullOrEmpty(content.Text) && string.IsNullOrEmpty(content.Html))
+            return TemplateProblems.Invalid("", "The template is empty: give it a 'subject', a 'text' or an 'html'.");
+        foreach (var (pointer, part) in new[] { ("/subject", content.Subject), ("/text", content.Text), ("/html", content.Html) })
+            if (part?.Length > options.MaxSourceLength)
+                return TemplateProblems.Invalid(pointer, string.Create(CultureInfo.InvariantCulture,
+                    $"Has {part.Length} characters; at most {options.MaxSourceLength} are taken."));
+        ReadyTemplate.Read(content, out var problem);
+        return problem;
+    }
+
+    string NewId()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        entropy.Fill(bytes);
+        return $"d-{Convert.ToHexStringLower(bytes)}";
+    }
+
+    /// <summary>A number would be taken for that of another template, and an id for its id.</summary>
+    static bool IsName(string name) => name.Length is > 0 and <= MaxNameLength
+        && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && !name.All(char.IsAsciiDigit)
+        && !(name.Length == 34 && name.StartsWith("d-", StringComparison.Ordinal));
+}
+
+/// <summary>A template as it is now, or why not; exactly one is set.</summary>
+public readonly record struct TemplateResult
+{
+    public TemplateResult(StoredTemplate template) => Template = template;
+    public TemplateResult(Problem problem) => Problem = problem;
+
+    public StoredTemplate? Template { get; }
+    public Problem? Problem { get; }
+}

@@ -1,0 +1,33 @@
+using Postrider.Messages;
+
+namespace Postrider.Templates;
+
+/// <summary>The refusals of this room.</summary>
+public static class TemplateProblems
+{
+    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is nothing here.");
+
+    public static Problem NoSuch(string name) => new("no-such-template", 404, "No such template", $"There is no template '{name}'.")
+    {
+        Errors = [new("/template", "no-such-template", $"There is no template '{name}'.")],
+    };
+
+    public static Problem Exists(string name) => new("template-exists", 409, "Template exists", $"There is a template '{name}' already.");
+
+    public static Problem Invalid(string pointer, string detail) => new("invalid-field", 422, "Invalid field", detail)
+    {
+        Errors = [new(pointer, "invalid-field", detail)],
+    };
+
+    /// <param name="pointer">Of the part that is at fault, or of what was to be filled in.</param>
+    public static Problem Of(TemplateFault fault, string pointer)
+    {
+        var (slug, title) = fault.Kind switch
+        {
+            TemplateFaultKind.Syntax => ("template-error", "Template has an error"),
+            TemplateFaultKind.Data => ("template-data", "Template data is missing"),
+            TemplateFaultKind.Limit => ("template-limit", "Template takes too much"),
+        };
+        return new Problem(slug, 422, title, fault.ToString()) { Errors = [new(pointer, slug, fault.ToString())] };
+    }
+}
