@@ -38,4 +38,4 @@ await attempt('stored templates', async () => {
 });
 await attempt('template', () => sdk().sendEmailWithTemplate({ From: 'sender@example.com', To: 'a@pm.example', TemplateAlias: 'welcome', TemplateModel: { name: 'Ann' } }));
 await attempt('batch with templates', async () =>
-  (await sdk().sendEmailBatchWithTemplates([{ From: 'sender@example.com', To: 'a@pm.example', TemplateId: 5, TemplateModel: {} }])).map(({ ErrorCode, Message }) => ({ ErrorCode, Message })));
+  (await sdk().sendEmailBatchWithTemplates([{ From: 'sender@example.com', To: 'a@pm.example', TemplateId: 4712, TemplateModel: {} }])).map(({ ErrorCode, Message }) => ({ ErrorCode, Message })));
