@@ -4,8 +4,8 @@ using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers;
 using Xunit;
-using Is = Postrider.Messages.RecipientState;
 using static Postrider.Providers.FeedbackKind;
+using Is = Postrider.Messages.RecipientState;
 
 namespace Postrider.Engine.Tests.Feedback;
 

@@ -11,8 +11,8 @@ static class SesSigner
     const string PemStart = "-----BEGIN ";
 
     /// <summary>
-    /// From <c>callback_key</c>: base64 of PEM (a DSN has no line breaks), or the path of a file that holds it. Null when there is none, or it
-    /// is neither.
+    /// From <c>callback_key</c>: base64 of PEM (a DSN has no line breaks), or the path of a file that holds it. Null when there is none,
+    /// or it is neither.
     /// </summary>
     public static X509Certificate2? Of(TransportSettings settings)
     {

@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
-using Postrider.Tenants;
 using Postrider.Storage.Tables;
+using Postrider.Tenants;
 
 namespace Postrider.Storage.Sqlite;
 
