@@ -70,13 +70,14 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     public async Task What_an_outcome_changes_in_a_recipient_touches_no_index()
     {
         await FillAsync(200);
-        foreach (var lease in await LeaseAsync())
+        // As few as the free fifth of one page takes: beyond that it depends on who else is reading whether room is made in time.
+        foreach (var lease in (await LeaseAsync()).Take(10))
             await Store.RecordAsync(Sent(lease));
         // Statistics of a session are sent when it ends.
         await _under.ReopenAsync();
 
-        var updates = await Eventually.GetAsync(() => CountAsync("n_tup_upd"), count => count >= 100, TimeSpan.FromMinutes(1));
-        Assert.InRange(await CountAsync("n_tup_hot_upd"), updates * 95 / 100, updates);
+        await Eventually.GetAsync(() => CountAsync("n_tup_upd"), count => count == 10, TimeSpan.FromMinutes(1));
+        Assert.Equal(10, await CountAsync("n_tup_hot_upd"));
 
         Task<long> CountAsync(string counter) => Store.ReadAsync(
             c => c.ExecuteScalar<long>($"SELECT {counter} FROM pg_stat_user_tables WHERE relname = 'recipients'"), default);
