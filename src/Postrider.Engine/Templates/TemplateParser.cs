@@ -110,7 +110,7 @@ sealed class TemplateParser
         var call = words.Call();
         var names = words.BlockNames();
         words.ExpectEnd();
-        TemplateHelpers.Check(call, isBlock: true);
+        HandlebarsHelpers.Check(call, isBlock: true);
         return new BlockNode(tag.At, call, isInverse, names);
     }
 

@@ -73,10 +73,10 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         var name = block.Call.HasArguments ? block.Call.Head.Simple : null;
         switch (name)
         {
-            case TemplateHelpers.If: Choose(Condition(block.Call, frame)); break;
-            case TemplateHelpers.Unless: Choose(!Condition(block.Call, frame)); break;
-            case TemplateHelpers.Each: Repeat(Value(block.Call.Arguments[0], frame), block, body, otherwise, frame); break;
-            case TemplateHelpers.With: Enter(Value(block.Call.Arguments[0], frame)); break;
+            case HandlebarsHelpers.If: Choose(Condition(block.Call, frame)); break;
+            case HandlebarsHelpers.Unless: Choose(!Condition(block.Call, frame)); break;
+            case HandlebarsHelpers.Each: Repeat(Value(block.Call.Arguments[0], frame), block, body, otherwise, frame); break;
+            case HandlebarsHelpers.With: Enter(Value(block.Call.Arguments[0], frame)); break;
             case null: OfData(Value(block.Call.Head, frame)); break;
             default: Choose(TemplateValues.IsTrue(Value(block.Call, frame))); break;
         }
@@ -163,7 +163,7 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         {
             LiteralExpression literal => literal.Value,
             PathExpression path => Resolve(path, frame),
-            CallExpression call => TemplateHelpers.Invoke(call.Head.Simple!, [.. call.Arguments.Select(one => Value(one, frame))]),
+            CallExpression call => HandlebarsHelpers.Invoke(call.Head.Simple!, [.. call.Arguments.Select(one => Value(one, frame))]),
             _ => throw new InvalidOperationException($"Unknown expression {expression.GetType().Name}."),
         };
     }

@@ -164,10 +164,22 @@ public sealed class ReportTests : IAsyncLifetime
     [Fact]
     public async Task What_a_real_Postfix_bounces_is_bounced()
     {
-        var relay = RelayingPostfix.FreePort();
+        var relay = Ports.Free();
         await using var server = await TestServer.StartAsync(("TRANSPORTS", $"relay=smtp://127.0.0.1:{relay}?tls=none"),
             ("BOUNCE_DOMAIN", "bounce.example.com"), ("SMTP", "127.0.0.1:0"));
-        await using var postfix = await RelayingPostfix.StartAsync(relay, _sink.Port, "bounce.example.com", SmtpPort(server));
+        // It passes mail for the bounce domain to us, and all other to the sink.
+        await using var postfix = await PrivatePostfix.StartAsync(relay, $$"""
+            myhostname = relay.example.net
+            local_recipient_maps =
+            alias_maps =
+            relayhost = [127.0.0.1]:{{_sink.Port}}
+            transport_maps = inline:{ bounce.example.com=smtp:[127.0.0.1]:{{SmtpPort(server)}} }
+            smtp_dns_support_level = disabled
+            smtp_host_lookup = native
+            smtpd_peername_lookup = no
+            default_database_type = hash
+            smtpd_relay_restrictions = permit_mynetworks, reject
+            """);
         using var response = await server.Client.PostAsync("/emails",
             TestServer.Json("""{"from":"shop@example.com","to":["ann@example.org","bounce@example.org"],"subject":"S","text":"T"}"""));
         var id = (string)(await response.Content.ReadFromJsonAsync<JsonNode>())!["id"]!;

@@ -2,38 +2,20 @@ using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Storage.Tables;
-using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Routing;
 
-public sealed class SqlitePauseStoreTests : PauseStoreContract
-{
-    readonly SqliteUnderTest _under = new(new ManualClock());
+public sealed class SqlitePauseStoreTests() : PauseStoreContract(StoreEngine.Sqlite);
 
-    protected override IPauseStore Store => new PauseTable(_under.Sqlite);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
-
-public sealed class PostgresPauseStoreTests : PauseStoreContract, IAsyncLifetime
-{
-    PostgresUnderTest _under = null!;
-
-    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
-    protected override IPauseStore Store => new PauseTable(_under.Postgres);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
+public sealed class PostgresPauseStoreTests() : PauseStoreContract(StoreEngine.Postgres);
 
 /// <summary>What every store of pauses must do.</summary>
-public abstract class PauseStoreContract : IAsyncDisposable
+public abstract class PauseStoreContract(StoreEngine engine) : TableContract(engine)
 {
     static readonly DateTimeOffset Since = new(2026, 3, 1, 9, 30, 0, TimeSpan.Zero);
 
-    protected abstract IPauseStore Store { get; }
-    protected abstract Task ReopenAsync();
-    public abstract ValueTask DisposeAsync();
+    private protected IPauseStore Store => new PauseTable(Tables);
 
     public static TheoryData<int?, MailStream?, string?> Scopes => new()
     {

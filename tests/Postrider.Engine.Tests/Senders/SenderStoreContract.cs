@@ -2,39 +2,21 @@ using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Senders;
 using Postrider.Storage.Tables;
-using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Senders;
 
-public sealed class SqliteSenderStoreTests : SenderStoreContract
-{
-    readonly SqliteUnderTest _under = new(new ManualClock());
+public sealed class SqliteSenderStoreTests() : SenderStoreContract(StoreEngine.Sqlite);
 
-    protected override ISenderStore Store => new SenderTables(_under.Sqlite);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
-
-public sealed class PostgresSenderStoreTests : SenderStoreContract, IAsyncLifetime
-{
-    PostgresUnderTest _under = null!;
-
-    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
-    protected override ISenderStore Store => new SenderTables(_under.Postgres);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
+public sealed class PostgresSenderStoreTests() : SenderStoreContract(StoreEngine.Postgres);
 
 /// <summary>What every store of sender domains must do.</summary>
-public abstract class SenderStoreContract : IAsyncDisposable
+public abstract class SenderStoreContract(StoreEngine engine) : TableContract(engine)
 {
     static readonly DateTimeOffset At = new(2026, 3, 1, 9, 30, 0, TimeSpan.Zero);
     static readonly TenantId Other = new(2);
 
-    protected abstract ISenderStore Store { get; }
-    protected abstract Task ReopenAsync();
-    public abstract ValueTask DisposeAsync();
+    private protected ISenderStore Store => new SenderTables(Tables);
 
     [Fact]
     public async Task A_domain_with_all_it_has_outlives_a_restart()

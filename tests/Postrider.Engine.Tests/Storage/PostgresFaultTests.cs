@@ -1,5 +1,4 @@
 using Dapper;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Postgres;
@@ -11,10 +10,10 @@ namespace Postrider.Engine.Tests.Storage;
 /// <summary>Servers that go and come back, and nodes that meet on one database.</summary>
 public sealed class PostgresFaultTests : IAsyncLifetime
 {
-    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly QueueKey Key = StoredMails.Key;
 
     readonly ManualClock _clock = new();
-    MessageIds _ids = null!;
+    StoredMails _mails = null!;
     PostgresUnderTest _under = null!;
 
     PostgresStore Store => _under.Postgres;
@@ -22,7 +21,7 @@ public sealed class PostgresFaultTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _ids = new MessageIds(_clock);
+        _mails = new StoredMails(_clock);
         _under = await PostgresUnderTest.OpenAsync(_clock);
     }
 
@@ -62,9 +61,9 @@ public sealed class PostgresFaultTests : IAsyncLifetime
             CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
             CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut();
             """));
-        var message = Message("a@example.org");
+        var message = _mails.Make("a@example.org");
 
-        var lost = await Assert.ThrowsAsync<StoreUnavailableException>(() => Store.AcceptAsync(Accept(message), default));
+        var lost = await Assert.ThrowsAsync<StoreUnavailableException>(() => Store.AcceptAsync(StoredMails.Accept(message), default));
 
         Assert.True(lost.MayHaveCommitted);
         Assert.False(await Store.ExistsAsync(message.Id, default));
@@ -78,18 +77,19 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         var cluster = new PostgresCluster(durable: true);
         var dsn = PostgresDsn.TryParse(cluster.Dsn(cluster.Create()), out _)!;
         await using var store = await PostgresUnderTest.OpenStoreAsync(dsn, _clock);
-        var message = Message("a@example.org");
-        await store.AcceptAsync(Accept(message), default);
+        var message = _mails.Make("a@example.org");
+        await store.AcceptAsync(StoredMails.Accept(message), default);
         var lease = Assert.Single(await LeaseAsync(store, 1));
         cluster.Crash();
 
-        var away = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.AcceptAsync(Accept(Message("b@example.org")), default));
+        var away = await Assert.ThrowsAsync<StoreUnavailableException>(
+            () => store.AcceptAsync(StoredMails.Accept(_mails.Make("b@example.org")), default));
         Assert.False(away.MayHaveCommitted || away.IsForGood);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.GetAsync(TenantId.First, message.Id, default));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.RecordAsync(Sent(lease)));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.RecordAsync(_mails.Sent(lease)));
 
         cluster.Start();
-        Assert.Equal(RecordResult.Applied, await store.RecordAsync(Sent(lease)));
+        Assert.Equal(RecordResult.Applied, await store.RecordAsync(_mails.Sent(lease)));
         Assert.Equal(RecipientState.Sent, (await store.GetAsync(TenantId.First, message.Id, default))!.Recipients[0].State);
         cluster.Crash();
     }
@@ -139,8 +139,8 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         await AcceptAsync("b@example.org");
         Assert.Empty(await LeaseAsync());
         await Assert.ThrowsAsync<StoreUnavailableException>(() =>
-            Store.AcceptAsync(Accept(Message("c@example.org") with { BornLeasedBy = Own }), default));
-        Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(late)));
+            Store.AcceptAsync(StoredMails.Accept(_mails.Make("c@example.org") with { BornLeasedBy = Own }), default));
+        Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(_mails.Sent(late)));
         Assert.False(await Store.CommitPointAsync(late, "relay", _clock.GetUtcNow(), default));
         var leases = await LeaseAsync(other, 10);
         Assert.Equal(2, leases.Count);
@@ -204,22 +204,22 @@ public sealed class PostgresFaultTests : IAsyncLifetime
     [Fact]
     public async Task Text_that_PostgreSQL_cannot_hold_is_stored_as_near_as_it_can()
     {
-        var message = Message("a@example.org") with
+        var message = _mails.Make("a@example.org") with
         {
             OrderingKey = "k\0\uD800",
-            Content = Message("a@example.org").Content! with { Subject = "half \uD83D" },
+            Content = _mails.Make("a@example.org").Content! with { Subject = "half \uD83D" },
         };
-        await Store.AcceptAsync(Accept(message), default);
+        await Store.AcceptAsync(StoredMails.Accept(message), default);
 
         Assert.Equal("half \uFFFD", (await Store.GetAsync(TenantId.First, message.Id, default))!.Subject);
         var lease = Assert.Single(await LeaseAsync());
-        Assert.Equal(RecordResult.Applied, await Store.RecordAsync(Sent(lease)));
+        Assert.Equal(RecordResult.Applied, await Store.RecordAsync(_mails.Sent(lease)));
     }
 
     async Task<MessageId> AcceptAsync(string to)
     {
-        var message = Message(to);
-        Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(Accept(message), default));
+        var message = _mails.Make(to);
+        Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(StoredMails.Accept(message), default));
         return message.Id;
     }
 
@@ -228,32 +228,9 @@ public sealed class PostgresFaultTests : IAsyncLifetime
     Task<IReadOnlyList<Lease>> LeaseAsync(PostgresStore store, int permits) =>
         store.LeaseAsync(Key, permits, store.Member.Incarnation, _clock.GetUtcNow(), alone: false, default);
 
-    Acceptance WithKey(string key, string answer) => Accept(Message("a@example.org")) with
+    Acceptance WithKey(string key, string answer) => StoredMails.Accept(_mails.Make("a@example.org")) with
     {
         Idempotency = new IdempotencyClaim(key, new byte[32], System.Text.Encoding.UTF8.GetBytes(answer), _clock.GetUtcNow().AddDays(1)),
     };
 
-    static Acceptance Accept(NewMessage message) => new() { Tenant = TenantId.First, Messages = [message] };
-
-    NewMessage Message(string to) => new()
-    {
-        Id = _ids.Next(),
-        Stream = MailStream.Transactional,
-        Route = "main",
-        Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(to)))],
-        Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = "Hello" },
-        ExpiresAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
-    };
-
-    AttemptRecord Sent(Lease lease)
-    {
-        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
-        return new AttemptRecord
-        {
-            Lease = lease,
-            Attempt = new Attempt { Transport = "relay", StartedAt = _clock.GetUtcNow(), Outcomes = [new(0, accepted)] },
-            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
-            Continues = [],
-        };
-    }
 }

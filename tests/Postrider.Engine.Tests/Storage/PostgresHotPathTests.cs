@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Dapper;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Postgres;
@@ -13,10 +12,10 @@ namespace Postrider.Engine.Tests.Storage;
 /// <summary>What a mail costs on PostgreSQL: rows written, and the plans of the statements that run all the time.</summary>
 public sealed partial class PostgresHotPathTests : IAsyncLifetime
 {
-    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly QueueKey Key = StoredMails.Key;
 
     readonly ManualClock _clock = new();
-    MessageIds _ids = null!;
+    StoredMails _mails = null!;
     PostgresUnderTest _under = null!;
 
     PostgresStore Store => _under.Postgres;
@@ -24,7 +23,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _ids = new MessageIds(_clock);
+        _mails = new StoredMails(_clock);
         _under = await PostgresUnderTest.OpenAsync(_clock);
     }
 
@@ -34,9 +33,9 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     public async Task A_born_leased_mail_is_four_inserts_an_update_and_a_delete()
     {
         await WatchRowsAsync();
-        var message = Message("a@example.org", Own);
-        await Store.AcceptAsync(Accept(message), default);
-        await Store.RecordAsync(Sent(BornLeased.Of(Key, message, message.Content!, [], _clock.GetUtcNow())!));
+        var message = _mails.Make("a@example.org", Own);
+        await Store.AcceptAsync(StoredMails.Accept(message), default);
+        await Store.RecordAsync(_mails.Sent(BornLeased.Of(Key, message, message.Content!, [], _clock.GetUtcNow())!));
 
         Assert.Equal(
             ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE recipients"],
@@ -47,8 +46,8 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     public async Task A_mail_through_the_queue_costs_one_update_more()
     {
         await WatchRowsAsync();
-        await Store.AcceptAsync(Accept(Message("a@example.org")), default);
-        await Store.RecordAsync(Sent(Assert.Single(await LeaseAsync())));
+        await Store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org")), default);
+        await Store.RecordAsync(_mails.Sent(Assert.Single(await LeaseAsync())));
 
         Assert.Equal(
             ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE queue", "UPDATE recipients"],
@@ -72,7 +71,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         await FillAsync(200);
         // As few as the free fifth of one page takes: beyond that it depends on who else is reading whether room is made in time.
         foreach (var lease in (await LeaseAsync()).Take(10))
-            await Store.RecordAsync(Sent(lease));
+            await Store.RecordAsync(_mails.Sent(lease));
         // Statistics of a session are sent when it ends.
         await _under.ReopenAsync();
 
@@ -156,7 +155,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     {
         await FillAsync(3);
         foreach (var lease in await LeaseAsync())
-            await Store.RecordAsync(Sent(lease));
+            await Store.RecordAsync(_mails.Sent(lease));
 
         Assert.Equal("events_20260101", Assert.Single(await Store.ReadAsync(
             c => c.Query<string>("SELECT DISTINCT tableoid::regclass::text FROM events").AsList(), default)));
@@ -193,34 +192,10 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
 
     async Task FillAsync(int count)
     {
-        var messages = Enumerable.Range(0, count).Select(i => Message($"r{i}@example.org")).ToList();
+        var messages = Enumerable.Range(0, count).Select(i => _mails.Make($"r{i}@example.org")).ToList();
         await Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
     }
 
     Task<IReadOnlyList<Lease>> LeaseAsync() => Store.LeaseAsync(Key, 100, Own, _clock.GetUtcNow(), alone: false, default);
 
-    static Acceptance Accept(NewMessage message) => new() { Tenant = TenantId.First, Messages = [message] };
-
-    NewMessage Message(string to, Incarnation? bornLeasedBy = null) => new()
-    {
-        Id = _ids.Next(),
-        Stream = MailStream.Transactional,
-        Route = "main",
-        Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(to)))],
-        Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = "Hello" },
-        ExpiresAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
-        BornLeasedBy = bornLeasedBy,
-    };
-
-    AttemptRecord Sent(Lease lease)
-    {
-        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
-        return new AttemptRecord
-        {
-            Lease = lease,
-            Attempt = new Attempt { Transport = "relay", StartedAt = _clock.GetUtcNow(), Outcomes = [new(0, accepted)] },
-            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
-            Continues = [],
-        };
-    }
 }

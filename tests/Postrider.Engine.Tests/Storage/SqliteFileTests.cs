@@ -1,7 +1,6 @@
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage;
@@ -16,17 +15,17 @@ namespace Postrider.Engine.Tests.Storage;
 /// <summary>What concerns the file: settings, its lock, what is missing or damaged, and a disk without room.</summary>
 public sealed class SqliteFileTests : IAsyncDisposable
 {
-    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly QueueKey Key = StoredMails.Key;
     static readonly Incarnation Node = new(0, 1);
 
     readonly ManualClock _clock = new();
-    readonly MessageIds _ids;
+    readonly StoredMails _mails;
     readonly SqliteUnderTest _under;
     readonly List<DirectoryInfo> _copies = [];
 
     public SqliteFileTests()
     {
-        _ids = new MessageIds(_clock);
+        _mails = new StoredMails(_clock);
         _under = new SqliteUnderTest(_clock, new StorageOptions { BallastBytes = 1 << 20, MinFreeBytes = 10 << 20, NodeName = "here" });
     }
 
@@ -276,7 +275,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
 
         await Assert.ThrowsAsync<StorageLowException>(() => AcceptAsync("c@example.org"));
         Assert.Empty(await _under.Store.LeaseAsync(Key, 1, Node, _clock.GetUtcNow(), alone: false, default));
-        Assert.Equal(RecordResult.Applied, await _under.Store.RecordAsync(Sent(lease)));
+        Assert.Equal(RecordResult.Applied, await _under.Store.RecordAsync(_mails.Sent(lease)));
         Assert.Equal(RecipientState.Sent, (await _under.Reader.GetAsync(TenantId.First, id, default))!.Recipients[0].State);
 
         _under.FreeBytes = 1L << 40;
@@ -302,7 +301,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
         Assert.False(File.Exists(ballast));
         Assert.True(await IsRefusedAsync("small")); // low until the disk is seen to have room again
         await SetMaxPagesAsync(1 << 30);
-        Assert.Equal(RecordResult.Applied, await _under.Store.RecordAsync(Sent(lease)));
+        Assert.Equal(RecordResult.Applied, await _under.Store.RecordAsync(_mails.Sent(lease)));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.False(await IsRefusedAsync("small"));
         Assert.True(File.Exists(ballast));
@@ -314,7 +313,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
     {
         var lease = await LeasedAsync("a@example.org");
         await SetMaxPagesAsync(await _under.Sqlite.WriteAsync(c => c.ExecuteScalar<long>("PRAGMA page_count")));
-        var large = Sent(lease) with { Remarks = [new string('x', 100_000)] };
+        var large = _mails.Sent(lease) with { Remarks = [new string('x', 100_000)] };
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => _under.Store.RecordAsync(large));
         await SetMaxPagesAsync(1 << 30);
@@ -352,34 +351,7 @@ public sealed class SqliteFileTests : IAsyncDisposable
     Task<MessageId[]> FillAsync(int messages) =>
         Task.WhenAll(Enumerable.Range(0, messages).Select(i => AcceptAsync($"r{i}@example.org", new string('x', 3000))));
 
-    Acceptance Acceptance(string to, string text = "Hello") => new()
-    {
-        Tenant = TenantId.First,
-        Messages =
-        [
-            new NewMessage
-            {
-                Id = _ids.Next(),
-                Stream = MailStream.Transactional,
-                Route = "main",
-                Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(to)))],
-                Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = text },
-                ExpiresAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
-            },
-        ],
-    };
-
-    AttemptRecord Sent(Lease lease)
-    {
-        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
-        return new AttemptRecord
-        {
-            Lease = lease,
-            Attempt = new Attempt { Transport = "relay", StartedAt = _clock.GetUtcNow(), Outcomes = [new(0, accepted)] },
-            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
-            Continues = [],
-        };
-    }
+    Acceptance Acceptance(string to, string text = "Hello") => StoredMails.Accept(_mails.Make(to, text: text));
 
     /// <summary>Opens a copy of the files as they are on disk now: what the next process finds after a kill.</summary>
     SqliteStore OpenCopy(Action<string> change)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage;
@@ -13,11 +12,11 @@ namespace Postrider.Engine.Tests.Storage;
 /// <summary>A disk that really fills up: a file system of 32 MB in memory.</summary>
 public sealed class SqliteFullDiskTests
 {
-    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly QueueKey Key = StoredMails.Key;
     static readonly Incarnation Node = new(0, 1);
     static readonly StorageOptions Options = new() { BallastBytes = 4 << 20, MinFreeBytes = 4 << 20 };
 
-    readonly MessageIds _ids = new(TimeProvider.System);
+    readonly StoredMails _mails = new(TimeProvider.System);
 
     [Fact]
     public async Task When_the_disk_fills_up_outcomes_are_recorded_nothing_is_lost_and_it_recovers()
@@ -49,7 +48,7 @@ public sealed class SqliteFullDiskTests
             Assert.Contains(null, tried);
             accepted.AddRange(tried.OfType<MessageId>());
             foreach (var lease in leases)
-                Assert.Equal(RecordResult.Applied, await store.RecordAsync(Sent(lease)));
+                Assert.Equal(RecordResult.Applied, await store.RecordAsync(_mails.Sent(lease)));
             Assert.False(File.Exists(Path.Combine(disk.Folder, "postrider.db.ballast")));
             Assert.Null(store.Health.Fault);
             Assert.Empty(await store.LeaseAsync(Key, 50, Node, TimeProvider.System.GetUtcNow(), alone: false, default));
@@ -102,29 +101,9 @@ public sealed class SqliteFullDiskTests
 
     async Task<MessageId> AcceptAsync(SqliteStore store, string text)
     {
-        var message = new NewMessage
-        {
-            Id = _ids.Next(),
-            Stream = MailStream.Transactional,
-            Route = "main",
-            Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse("a@example.org")))],
-            Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = text },
-            ExpiresAt = TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(1),
-        };
-        await store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = [message] }, default);
+        var message = _mails.Make("a@example.org", text: text);
+        await store.AcceptAsync(StoredMails.Accept(message), default);
         return message.Id;
-    }
-
-    static AttemptRecord Sent(Lease lease)
-    {
-        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
-        return new AttemptRecord
-        {
-            Lease = lease,
-            Attempt = new Attempt { Transport = "relay", StartedAt = TimeProvider.System.GetUtcNow(), Outcomes = [new(0, accepted)] },
-            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
-            Continues = [],
-        };
     }
 
     sealed class SmallDisk : IDisposable

@@ -1,5 +1,4 @@
 using Dapper;
-using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Sqlite;
@@ -11,16 +10,16 @@ namespace Postrider.Engine.Tests.Storage;
 /// <summary>What a mail costs: rows written, plans of the statements, and that nothing grows with what is stored.</summary>
 public sealed class SqliteHotPathTests : IAsyncDisposable
 {
-    static readonly QueueKey Key = new("main", MailStream.Transactional, TenantId.First);
+    static readonly QueueKey Key = StoredMails.Key;
     static readonly Incarnation Node = new(0, 1);
 
     readonly ManualClock _clock = new();
-    readonly MessageIds _ids;
+    readonly StoredMails _mails;
     readonly SqliteUnderTest _under;
 
     public SqliteHotPathTests()
     {
-        _ids = new MessageIds(_clock);
+        _mails = new StoredMails(_clock);
         _under = new SqliteUnderTest(_clock);
     }
 
@@ -30,9 +29,9 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
     public async Task A_born_leased_mail_is_four_inserts_an_update_and_a_delete()
     {
         await WatchRowsAsync();
-        var message = Message("a@example.org", Node);
-        await _under.Store.AcceptAsync(Accept(message), default);
-        await _under.Store.RecordAsync(Sent(BornLeased.Of(Key, message, message.Content!, [], _clock.GetUtcNow())!));
+        var message = _mails.Make("a@example.org", Node);
+        await _under.Store.AcceptAsync(StoredMails.Accept(message), default);
+        await _under.Store.RecordAsync(_mails.Sent(BornLeased.Of(Key, message, message.Content!, [], _clock.GetUtcNow())!));
 
         Assert.Equal(
             ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE recipients"],
@@ -43,8 +42,8 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
     public async Task A_mail_through_the_queue_costs_one_update_more()
     {
         await WatchRowsAsync();
-        await _under.Store.AcceptAsync(Accept(Message("a@example.org")), default);
-        await _under.Store.RecordAsync(Sent(Assert.Single(await LeaseAsync(1))));
+        await _under.Store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org")), default);
+        await _under.Store.RecordAsync(_mails.Sent(Assert.Single(await LeaseAsync(1))));
 
         Assert.Equal(
             ["DELETE queue", "INSERT events", "INSERT messages", "INSERT queue", "INSERT recipients", "UPDATE queue", "UPDATE recipients"],
@@ -58,7 +57,7 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
         await WatchRowsAsync();
 
         // One call is one transaction.
-        var messages = Enumerable.Range(0, 500).Select(i => Message($"r{i}@example.org")).ToList();
+        var messages = Enumerable.Range(0, 500).Select(i => _mails.Make($"r{i}@example.org")).ToList();
         await _under.Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
 
         Assert.Equal(["UPDATE counters", "UPDATE counters"], (await RowsAsync()).Where(IsShared));
@@ -118,7 +117,7 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
             {
                 Tenant = TenantId.First,
                 Messages = [.. Enumerable.Range(batch * 1000, 1000)
-                    .Select(i => Message($"r{i}@example.org") with { Tags = [$"t{i % 100}"] })],
+                    .Select(i => _mails.Make($"r{i}@example.org") with { Tags = [$"t{i % 100}"] })],
             }, default);
         }
         await Eventually.HoldsAsync(async () =>
@@ -175,11 +174,11 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
     async Task FillAsync(int count, string name, DateTimeOffset? sendAt = null)
     {
         var messages = Enumerable.Range(0, count)
-            .Select(i => Message($"{name}{i}@example.org", sendAt is null ? Node : null) with { SendAt = sendAt }).ToList();
+            .Select(i => _mails.Make($"{name}{i}@example.org", sendAt is null ? Node : null) with { SendAt = sendAt }).ToList();
         await _under.Store.AcceptAsync(new Acceptance { Tenant = TenantId.First, Messages = messages }, default);
         if (sendAt is null)
             await Task.WhenAll(messages.Select(m =>
-                _under.Store.RecordAsync(Sent(BornLeased.Of(Key, m, m.Content!, [], _clock.GetUtcNow())!))));
+                _under.Store.RecordAsync(_mails.Sent(BornLeased.Of(Key, m, m.Content!, [], _clock.GetUtcNow())!))));
     }
 
     /// <summary>From here on every changed row of every table is noted. Hooks of SQLite do not see tables without rowid; triggers
@@ -216,28 +215,4 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
     Task<IReadOnlyList<Lease>> LeaseAsync(int permits) =>
         _under.Store.LeaseAsync(Key, permits, Node, _clock.GetUtcNow(), alone: false, default);
 
-    static Acceptance Accept(NewMessage message) => new() { Tenant = TenantId.First, Messages = [message] };
-
-    NewMessage Message(string to, Incarnation? bornLeasedBy = null) => new()
-    {
-        Id = _ids.Next(),
-        Stream = MailStream.Transactional,
-        Route = "main",
-        Recipients = [new MessageRecipient(0, RecipientKind.To, new Mailbox(null, EmailAddress.Parse(to)))],
-        Content = new MessageContent { From = new Mailbox(null, EmailAddress.Parse("shop@example.com")), Text = "Hello" },
-        ExpiresAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
-        BornLeasedBy = bornLeasedBy,
-    };
-
-    AttemptRecord Sent(Lease lease)
-    {
-        var accepted = new Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK"));
-        return new AttemptRecord
-        {
-            Lease = lease,
-            Attempt = new Attempt { Transport = "relay", StartedAt = _clock.GetUtcNow(), Outcomes = [new(0, accepted)] },
-            Ends = [new(0, RecipientState.Sent, accepted, "sent")],
-            Continues = [],
-        };
-    }
 }

@@ -2,39 +2,21 @@ using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Storage.Tables;
 using Postrider.Templates;
-using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Templates;
 
-public sealed class SqliteTemplateStoreTests : TemplateStoreContract
-{
-    readonly SqliteUnderTest _under = new(new ManualClock());
+public sealed class SqliteTemplateStoreTests() : TemplateStoreContract(StoreEngine.Sqlite);
 
-    protected override ITemplateStore Store => new TemplateTables(_under.Sqlite);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
-
-public sealed class PostgresTemplateStoreTests : TemplateStoreContract, IAsyncLifetime
-{
-    PostgresUnderTest _under = null!;
-
-    public async ValueTask InitializeAsync() => _under = await PostgresUnderTest.OpenAsync(new ManualClock());
-    protected override ITemplateStore Store => new TemplateTables(_under.Postgres);
-    protected override Task ReopenAsync() => _under.ReopenAsync();
-    public override ValueTask DisposeAsync() => _under.DisposeAsync();
-}
+public sealed class PostgresTemplateStoreTests() : TemplateStoreContract(StoreEngine.Postgres);
 
 /// <summary>What every store of templates must do.</summary>
-public abstract class TemplateStoreContract : IAsyncDisposable
+public abstract class TemplateStoreContract(StoreEngine engine) : TableContract(engine)
 {
     static readonly DateTimeOffset At = new(2026, 3, 1, 9, 30, 0, TimeSpan.Zero);
     static readonly TenantId Other = new(2);
 
-    protected abstract ITemplateStore Store { get; }
-    protected abstract Task ReopenAsync();
-    public abstract ValueTask DisposeAsync();
+    private protected ITemplateStore Store => new TemplateTables(Tables);
 
     [Fact]
     public async Task Every_version_outlives_a_restart_and_stays_what_it_was()

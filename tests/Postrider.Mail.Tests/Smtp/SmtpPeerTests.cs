@@ -139,7 +139,7 @@ public sealed class SmtpPeerTests(PostfixServer postfix) : IClassFixture<Postfix
     public async Task Smtp_sink_takes_a_thousand_messages_over_a_few_connections(string without)
     {
         var program = Requires.Program("smtp-sink");
-        var port = PeerFiles.FreePort();
+        var port = Ports.Free();
         string[] user = Environment.IsPrivilegedProcess ? ["-u", "nobody"] : [];
         string[] options = without == "" ? [] : [without];
         using var sink = Process.Start(new ProcessStartInfo(program, [.. user, .. options, $"127.0.0.1:{port}", "128"]))!;

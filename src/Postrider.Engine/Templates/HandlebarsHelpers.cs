@@ -5,7 +5,7 @@ namespace Postrider.Templates;
 
 /// <summary>The helpers that there are: those of Handlebars, and those that SendGrid adds to them. None reads or writes anything but its
 /// arguments.</summary>
-static class TemplateHelpers
+static class HandlebarsHelpers
 {
     /// <summary>What a block is filled in by; the interpreter knows them.</summary>
     public const string If = "if", Unless = "unless", Each = "each", With = "with", Lookup = "lookup";
