@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Postrider.Messages;
 
 namespace Postrider.Routing;
@@ -32,6 +33,7 @@ public sealed class Pauses(IPauseStore? store = null)
 {
     readonly Lock _lock = new();
     volatile IReadOnlyList<Pause> _all = [];
+    volatile FrozenSet<TenantId> _stopped = FrozenSet<TenantId>.Empty;
 
     public IReadOnlyList<Pause> All => _all;
 
@@ -40,10 +42,23 @@ public sealed class Pauses(IPauseStore? store = null)
 
     public bool Covers(TenantId tenant, MailStream stream, string route)
     {
+        if (_stopped.Contains(tenant))
+            return true;
         foreach (var pause in _all)
             if (pause.Scope.Covers(tenant, stream, route))
                 return true;
         return false;
+    }
+
+    /// <summary>From now on nothing of these tenants is delivered, whatever is paused beside; of others what is not paused goes
+    /// on.</summary>
+    public void Stop(IEnumerable<TenantId> tenants)
+    {
+        var stopped = tenants.ToFrozenSet();
+        if (stopped.SetEquals(_stopped))
+            return;
+        _stopped = stopped;
+        Changed?.Invoke();
     }
 
     /// <summary>Takes up what was paused when the process last ended; before anything is delivered.</summary>

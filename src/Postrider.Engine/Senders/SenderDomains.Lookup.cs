@@ -19,7 +19,7 @@ public sealed partial class SenderDomains
     public DkimSigner? SignerFor(TenantId tenant, string domain) =>
         Nearest(tenant, domain, static entry => entry.IsSigning)?.Signer.Value;
 
-    bool MustBeVerified(TenantId tenant) => options.RequireVerifiedSenders switch
+    bool MustBeVerified(TenantId tenant) => tenants?.SettingsOf(tenant).RequireVerifiedSenders ?? options.RequireVerifiedSenders switch
     {
         VerifiedSenders.None => false,
         VerifiedSenders.Others => tenant != TenantId.First,

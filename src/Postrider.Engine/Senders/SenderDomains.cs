@@ -2,6 +2,7 @@ using System.Buffers;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Dkim;
 using Postrider.Messages;
+using Postrider.Tenants;
 
 namespace Postrider.Senders;
 
@@ -15,7 +16,8 @@ namespace Postrider.Senders;
 /// helps nobody, and while a new key is not published yet the old one goes on.
 /// </remarks>
 public sealed partial class SenderDomains(
-    ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options) : IDisposable
+    ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options,
+    TenantDirectory? tenants = null) : IDisposable
 {
     /// <summary>One that signs, one that is to take its place, and some that were.</summary>
     const int MaxKeys = 5;
@@ -30,7 +32,7 @@ public sealed partial class SenderDomains(
     static readonly SearchValues<char> LabelCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <summary>Takes up what is stored; before anything is accepted or delivered.</summary>
-    /// <exception cref="Tenants.MasterKeyException">A key cannot be opened.</exception>
+    /// <exception cref="MasterKeyException">A key cannot be opened.</exception>
     public async Task LoadAsync(CancellationToken ct)
     {
         foreach (var stored in await store.LoadAsync(ct))

@@ -49,6 +49,10 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
         return new KeyCreation(await AddAsync(by.Tenant, request, ct));
     }
 
+    /// <summary>The first key of a tenant, with all scopes, for whoever made the tenant.</summary>
+    public Task<NewApiKey> MakeFirstAsync(Tenant tenant, CancellationToken ct) =>
+        AddAsync(tenant.Id, new KeyRequest("first key", KeyKind.Bearer, Scopes.All, ExpiresAt: null), ct);
+
     /// <summary>Newest first; the revoked and the expired too.</summary>
     public Task<IReadOnlyList<ApiKey>> ListAsync(TenantId tenant, CancellationToken ct) => store.ListAsync(tenant, ct);
 

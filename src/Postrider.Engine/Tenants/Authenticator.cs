@@ -6,7 +6,7 @@ namespace Postrider.Tenants;
 /// <param name="ExpiresAt">Null: never, or not known because the credential is not ours.</param>
 /// <param name="Tenant">Only when valid.</param>
 /// <param name="Reason">Null when valid; else <c>missing</c>, <c>malformed</c>, <c>unknown</c>, <c>signature</c>, <c>foreign</c>,
-/// <c>not-yet-valid</c>, <c>expired</c> or <c>revoked</c>.</param>
+/// <c>not-yet-valid</c>, <c>expired</c>, <c>revoked</c> or <c>archived</c> (its tenant).</param>
 public sealed record TokenStatus(bool Valid, DateTimeOffset? ExpiresAt, TenantId? Tenant, Scopes Scopes, string? Reason);
 
 /// <summary>Who a signed request claims to be from.</summary>
@@ -18,7 +18,8 @@ public sealed record Signer(Principal Principal, string Secret)
 }
 
 /// <summary>Turns the credential of a request into the principal it acts as.</summary>
-public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider clock)
+/// <param name="tenants">Null: no tenant is ever stopped.</param>
+public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider clock, TenantDirectory? tenants = null)
 {
     /// <param name="bearer">What stands behind <c>Bearer</c> in the Authorization header, or the password of SMTP AUTH; null when there is
     /// none.</param>
@@ -37,6 +38,7 @@ public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider cloc
     /// stands.</summary>
     /// <exception cref="StoreUnavailableException">The storage cannot be reached.</exception>
     public async ValueTask<Signer?> FindSignerAsync(string accessKeyId) => await keys.OpenSigV4Async(accessKeyId) is var (key, secret)
+        && !IsStopped(key.Tenant)
         ? new Signer(new Principal(key.Tenant, key.Id, key.Scopes, key.ExpiresAt, IsToken: false), secret)
         : null;
 
@@ -52,12 +54,16 @@ public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider cloc
         if (Tokens.LooksLikeOne(bearer))
         {
             var check = await tokens.CheckAsync(bearer);
+            if (check.Principal is { } stopped && IsStopped(stopped.Tenant))
+                return Invalid("archived");
             return check.Principal is { } holder
                 ? new TokenStatus(true, check.ExpiresAt, holder.Tenant, holder.Scopes, null)
                 : Invalid(Reason(check.Fault)) with { ExpiresAt = check.ExpiresAt };
         }
         if (await keys.RecogniseAsync(bearer) is not { } key)
             return Invalid(bearer.StartsWith("pr_", StringComparison.Ordinal) ? "unknown" : "malformed");
+        if (IsStopped(key.Tenant))
+            return Invalid("archived");
         if (key.IsUsableAt(clock.GetUtcNow()))
             return new TokenStatus(true, key.ExpiresAt, key.Tenant, key.Scopes, null);
         return Invalid(key.RevokedAt is null ? "expired" : "revoked") with { ExpiresAt = key.ExpiresAt };
@@ -82,6 +88,8 @@ public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider cloc
             var check = await tokens.CheckAsync(token);
             if (check.Principal is not { } principal)
                 return new Authentication(TenantProblems.InvalidToken);
+            if (IsStopped(principal.Tenant))
+                return new Authentication(TenantProblems.TenantArchived);
             keys.NoteUse(principal.KeyId);
             return new Authentication(principal);
         }
@@ -95,9 +103,13 @@ public sealed class Authenticator(ApiKeys keys, Tokens tokens, TimeProvider cloc
     {
         if (key is null || !key.IsUsableAt(clock.GetUtcNow()))
             return new Authentication(TenantProblems.Unauthenticated);
+        if (IsStopped(key.Tenant))
+            return new Authentication(TenantProblems.TenantArchived);
         keys.NoteUse(key.Id);
         return new Authentication(new Principal(key.Tenant, key.Id, key.Scopes, key.ExpiresAt, IsToken: false));
     }
+
+    bool IsStopped(TenantId tenant) => tenants is not null && tenants.IsArchived(tenant);
 
     static TokenStatus Invalid(string reason) => new(false, null, null, Scopes.None, reason);
 

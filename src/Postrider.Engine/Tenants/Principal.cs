@@ -72,6 +72,26 @@ public static class TenantProblems
         "insufficient-scope", 403, "Insufficient scope",
         $"This needs the scope {string.Join(", ", ScopeNames.Of(missing))}, which the credential does not have.");
 
+    /// <summary>The credential is good, but its tenant was stopped.</summary>
+    public static Problem TenantArchived { get; } = new(
+        "tenant-archived", 403, "Tenant is stopped", "The tenant of this credential was archived. Whoever runs the server can restore it.");
+
+    /// <summary>For what concerns all tenants.</summary>
+    public static Problem InstallationOnly { get; } = new(
+        "installation-only", 403, "For the installation only",
+        "This concerns all tenants: it needs a key of the first tenant with the scope admin.");
+
+    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is no such tenant.");
+
+    public static Problem NameTaken(string name) => new(
+        "tenant-exists", 409, "Tenant exists", $"There is a tenant '{name}' already.");
+
+    public static Problem FirstStays { get; } = new(
+        "first-tenant", 409, "The first tenant stays", "The first tenant runs the installation and cannot be archived. POST /pause stops its mail.");
+
+    public static Problem ChangedMeanwhile { get; } = new(
+        "changed-meanwhile", 409, "Changed meanwhile", "Somebody else changed the tenant at the same time. Look at it, and try again.");
+
     public static Problem StorageUnavailable { get; } = new(
         "storage-unavailable", 503, "Storage is unavailable", "The server cannot check credentials now; send it again later.")
     {

@@ -14,6 +14,12 @@ sealed record Access(Scopes Scopes, bool IsOpen)
     public static readonly Access Manage = new(Scopes.Manage, IsOpen: false);
     public static readonly Access Admin = new(Scopes.Admin, IsOpen: false);
 
+    /// <summary>What concerns all tenants: an administrator of the first one, who runs the installation.</summary>
+    public static readonly Access Installation = Admin with { IsForInstallation = true };
+
+    /// <summary>Only for the first tenant.</summary>
+    public bool IsForInstallation { get; init; }
+
     /// <summary>Any valid credential.</summary>
     public static readonly Access Known = new(Scopes.None, IsOpen: false);
 }

@@ -18,7 +18,7 @@ namespace Postrider.Api;
         typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>),
         typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
-        typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
+        typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -32,6 +32,9 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TokenStatusAnswer))]
 [JsonSerializable(typeof(NewKeyAnswer))]
 [JsonSerializable(typeof(KeyListAnswer))]
+[JsonSerializable(typeof(TenantAnswer))]
+[JsonSerializable(typeof(NewTenantAnswer))]
+[JsonSerializable(typeof(TenantListAnswer))]
 [JsonSerializable(typeof(TransportListAnswer))]
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]

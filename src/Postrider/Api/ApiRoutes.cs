@@ -42,6 +42,7 @@ static class ApiRoutes
         app.MapSending();
         app.MapEmails();
         app.MapKeys();
+        app.MapTenants();
         app.MapTransports();
         app.MapTransportTest();
         app.MapNodes();

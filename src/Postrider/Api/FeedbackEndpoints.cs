@@ -15,7 +15,7 @@ static class FeedbackEndpoints
 
     public static void MapFeedback(this IEndpointRouteBuilder app) =>
         // It spans tenants: nobody knows whose it is.
-        app.MapGet("/feedback/quarantine", ListAsync).For(Access.Admin)
+        app.MapGet("/feedback/quarantine", ListAsync).For(Access.Installation)
             .WithMetadata(Parameters).Answers<QuarantineAnswer>(200)
             .Says("listQuarantine",
                 "Reports that name no message of ours or are not to be believed, newest first. The newest 10,000 are kept.", null,

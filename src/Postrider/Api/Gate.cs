@@ -1,3 +1,4 @@
+using Postrider.Messages;
 using Postrider.Submission;
 using Postrider.Tenants;
 
@@ -40,6 +41,8 @@ sealed class Gate(RequestDelegate next, Authenticator authenticator, IHostApplic
             return ProblemWriter.WriteAsync(context, authentication.Problem!);
         if (principal.Missing(access.Scopes) is { } problem)
             return ProblemWriter.WriteAsync(context, problem);
+        if (access.IsForInstallation && principal.Tenant != TenantId.First)
+            return ProblemWriter.WriteAsync(context, TenantProblems.InstallationOnly);
         context.Features.Set(principal);
         return next(context);
     }

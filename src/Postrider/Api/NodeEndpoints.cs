@@ -8,7 +8,7 @@ static class NodeEndpoints
     public static void MapNodes(this IEndpointRouteBuilder app) =>
         app.MapGet("/nodes", async (INodeList nodes, CancellationToken ct) =>
             ApiJson.Answer(new NodeListAnswer([.. (await nodes.ListNodesAsync(ct)).Select(NodeAnswer.Of)])))
-            .For(Access.Admin).Answers<NodeListAnswer>(200)
+            .For(Access.Installation).Answers<NodeListAnswer>(200)
             .Says("listNodes", "The processes that share the store: where they are, what they do, and when they were last heard of.");
 }
 

@@ -90,7 +90,8 @@ static class OpenApiDocumentation
             operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];
             operation.Description = access.Scopes == Tenants.Scopes.None
                 ? "Needs any valid credential."
-                : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}.";
+                : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}"
+                    + (access.IsForInstallation ? " of the first tenant." : ".");
         }
         if (metadata.OfType<TakesMail>().Any())
             (operation.Parameters ??= []).Add(new OpenApiParameter
@@ -140,7 +141,9 @@ static class OpenApiDocumentation
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct);
         List<string> slugs = [.. documented?.Slugs ?? []];
         if (access is { IsOpen: false })
-            slugs.AddRange("unauthenticated", "insufficient-scope", "storage-unavailable");
+            slugs.AddRange("unauthenticated", "insufficient-scope", "tenant-archived", "storage-unavailable");
+        if (access is { IsForInstallation: true })
+            slugs.Add("installation-only");
         foreach (var kinds in slugs.Select(s => ProblemCatalog.Find(s)!).Distinct().GroupBy(k => k.Status).OrderBy(g => g.Key))
             (operation.Responses ??= [])[kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new OpenApiResponse
             {

@@ -136,6 +136,34 @@ sealed record KeyShape(
     [property: Description("Any of send, read, manage, admin.")] IReadOnlyList<string> Scopes,
     [property: Description("Default: never.")] DateTimeOffset? ExpiresAt);
 
+/// <summary>Body of <c>PATCH /tenants/{tenant}</c>.</summary>
+sealed record TenantShape(string? Name, TenantSettingsShape? Settings);
+
+/// <summary>Body of <c>POST /tenants</c>.</summary>
+sealed record NewTenantShape(
+    [property: Description("1 to 100 characters; no other tenant has it.")] string Name, TenantSettingsShape? Settings);
+
+/// <summary>What holds for a tenant; null or left out: as the installation has it.</summary>
+sealed record TenantSettingsShape
+{
+    [Description("retry or hold: an attempt that may have been accepted, where neither message nor route says.")]
+    public string? OnAmbiguous { get; init; }
+    [Description("Recipients that may wait, scheduled ones included; beyond it 429 queue-full. 0: no limit.")]
+    public long? MaxQueued { get; init; }
+    [Description("Calls in a minute, on each node; beyond it 429 rate-limited. 0: no limit.")]
+    public int? ApiCallsPerMinute { get; init; }
+    [Description("Bytes of stored messages; beyond it 429 storage-full. 0: no limit.")]
+    public long? MaxStorageBytes { get; init; }
+    [Description("1 to 1,000: the tenant's share beside others with mail waiting. Default 1.")]
+    public int? Weight { get; init; }
+    [Description("Whether its mail may come only from domains verified for it.")]
+    public bool? RequireVerifiedSenders { get; init; }
+    [Description("Recipients in a day (UTC). 0: no limit.")]
+    public long? DailyQuota { get; init; }
+    [Description("Recipients in a month (UTC). 0: no limit.")]
+    public long? MonthlyQuota { get; init; }
+}
+
 /// <summary>Body of <c>POST /pause</c>; without stream and route everything of the tenant is paused.</summary>
 sealed record PauseShape(
     [property: Description("transactional or bulk.")] string? Stream, string? Route,

@@ -14,21 +14,21 @@ static class TransportEndpoints
         // Transports serve every tenant, and what they last said may name anybody's address.
         app.MapGet("/transports", (Router router, CallbackAddresses callbacks) =>
             ApiJson.Answer(new TransportListAnswer([.. router.Table.Transports.Select(transport => Shape(transport, callbacks))])))
-            .For(Access.Admin)
+            .For(Access.Installation)
             .Answers<TransportListAnswer>(200).Says("listTransports", "How every transport is doing on this node.");
         app.MapGet("/transports/{name}", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
             string name, Router router, CallbackAddresses callbacks) =>
-            Change(router, callbacks, name, static _ => { })).For(Access.Admin)
+            Change(router, callbacks, name, static _ => { })).For(Access.Installation)
             .Answers<TransportAnswer>(200).Says("getTransport", "How one transport is doing.", null, "not-found");
         app.MapPost("/transports/{name}/pause", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
             string name, Router router, CallbackAddresses callbacks) =>
-            Change(router, callbacks, name, static t => t.Pause())).For(Access.Admin)
+            Change(router, callbacks, name, static t => t.Pause())).For(Access.Installation)
             .Answers<TransportAnswer>(200)
                 .Says("pauseTransport", "Starts no more attempts at it; its mail waits or takes another transport of the route.", null,
                     "not-found");
         app.MapPost("/transports/{name}/resume", Results<JsonHttpResult<TransportAnswer>, ProblemResult> (
             string name, Router router, CallbackAddresses callbacks) =>
-            Change(router, callbacks, name, static t => t.Resume())).For(Access.Admin)
+            Change(router, callbacks, name, static t => t.Resume())).For(Access.Installation)
             .Answers<TransportAnswer>(200).Says("resumeTransport", "Ends its pause.", null, "not-found");
         app.MapGet("/routes", (Router router) =>
             ApiJson.Answer(

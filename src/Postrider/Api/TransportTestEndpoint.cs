@@ -12,7 +12,7 @@ namespace Postrider.Api;
 static class TransportTestEndpoint
 {
     public static void MapTransportTest(this IEndpointRouteBuilder app) =>
-        app.MapPost("/transports/{name}/test", TestAsync).For(Access.Admin)
+        app.MapPost("/transports/{name}/test", TestAsync).For(Access.Installation)
             .Takes<TransportTestShape>().Answers<TransportTestAnswer>(200)
             .Says("testTransport",
                 "Sends one mail through this transport, past the queue, and tells what the other side said. Nothing is stored.",

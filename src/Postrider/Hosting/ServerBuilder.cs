@@ -109,6 +109,9 @@ static class ServerBuilder
         services.AddSingleton<Sealer>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Tokens>();
+        services.AddSingleton<ITenantStore, TenantTable>();
+        services.AddSingleton<TenantDirectory>();
+        services.AddHostedService<TenantRefresher>();
         services.AddSingleton<Authenticator>();
         services.AddHostedService<KeyUseRecorder>();
         services.AddSingleton<HeldMail>();
@@ -181,6 +184,13 @@ static class ServerBuilder
             kestrel.Listen(IPAddress.Parse(address.Host), address.Port, configure);
     }
 
+    /// <summary>Nothing of an archived tenant is delivered, from before the first delivery on.</summary>
+    static async Task StopArchivedAsync(TenantDirectory tenants, Pauses pauses)
+    {
+        tenants.Changed += () => pauses.Stop(tenants.All.Where(tenant => tenant.ArchivedAt is not null).Select(tenant => tenant.Id));
+        await tenants.RefreshAsync(CancellationToken.None);
+    }
+
     static async Task PrepareAsync(WebApplication app)
     {
         var services = app.Services;
@@ -188,6 +198,7 @@ static class ServerBuilder
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Submitter>().StopAccepting);
         await services.GetRequiredService<MasterKey>()
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
+        await StopArchivedAsync(services.GetRequiredService<TenantDirectory>(), services.GetRequiredService<Router>().Pauses);
         await services.GetRequiredService<SenderDomains>().LoadAsync(CancellationToken.None);
         var options = services.GetRequiredService<PostriderOptions>();
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);

@@ -11,6 +11,7 @@ static class PostgresMigrations
         new(2, "API keys, proof of the master key, inbox, pauses, sender domains, DKIM keys", Rooms),
         new(3, "feedback", Feedback),
         new(4, "templates", Templates),
+        new(5, "tenants", Tenants),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -147,5 +148,14 @@ static class PostgresMigrations
         CREATE TABLE template_versions (
             tenant integer NOT NULL, number integer NOT NULL, version integer NOT NULL, created bigint NOT NULL, content text NOT NULL,
             PRIMARY KEY (tenant, number, version));
+        """;
+
+    const string Tenants = """
+        CREATE TABLE tenants (
+            id integer PRIMARY KEY, name text COLLATE "C" NOT NULL UNIQUE, created bigint NOT NULL, archived bigint, settings text NOT NULL,
+            revision bigint NOT NULL UNIQUE);
+        CREATE TABLE tenant_changes (revision bigint NOT NULL);
+        INSERT INTO tenant_changes VALUES (1);
+        INSERT INTO tenants VALUES (1, 'first', (extract(epoch FROM now()) * 1000)::bigint, NULL, '{"version":1}', 1);
         """;
 }

@@ -11,6 +11,7 @@ static class SqliteMigrations
         new(4, "feedback", Feedback),
         new(5, "sender domains, DKIM keys", Senders),
         new(6, "templates", Templates),
+        new(7, "tenants", Tenants),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -151,5 +152,17 @@ static class SqliteMigrations
         CREATE TABLE template_versions (
             tenant INTEGER NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL, created INTEGER NOT NULL, content TEXT NOT NULL,
             PRIMARY KEY (tenant, number, version)) STRICT;
+        """;
+
+    // settings: JSON. revision: the number of the change that wrote the row, from the one row of tenant_changes.
+    const string Tenants = """
+        CREATE TABLE tenants (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, archived INTEGER, settings TEXT NOT NULL,
+            revision INTEGER NOT NULL) STRICT;
+        CREATE UNIQUE INDEX tenants_name ON tenants (name);
+        CREATE UNIQUE INDEX tenants_revision ON tenants (revision);
+        CREATE TABLE tenant_changes (revision INTEGER NOT NULL) STRICT;
+        INSERT INTO tenant_changes VALUES (1);
+        INSERT INTO tenants VALUES (1, 'first', unixepoch() * 1000, NULL, '{"version":1}', 1);
         """;
 }

@@ -1,0 +1,134 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Postrider.Api;
+using Postrider.Messages;
+using Postrider.Tenants;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.EndToEnd.Api;
+
+/// <summary>Tenants from <c>POST /tenants</c> to their mail.</summary>
+public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServer>
+{
+    const string Mail = """{"from":"a@example.com","to":"b@example.com","subject":"S"}""";
+
+    readonly TestServer _server = shared.Server;
+
+    [Fact]
+    public async Task A_tenant_gets_its_first_key_and_sends_with_it()
+    {
+        var made = await PostAsync("/tenants", """{"name":"sends","settings":{"max_queued":1000,"weight":3}}""", HttpStatusCode.Created);
+        Assert.Equal((1000, 3, null), ((int?)made["settings"]!["max_queued"], (int)made["settings"]!["weight"]!,
+            (int?)made["settings"]!["daily_quota"]));
+        using var client = _server.NewClient((string)made["key"]!["key"]!);
+        var sent = await Answer(await client.PostAsync("/emails", TestServer.Json(Mail)), HttpStatusCode.Accepted);
+        Assert.Equal(HttpStatusCode.NotFound, (await _server.Client.GetAsync($"/emails/{sent["id"]}")).StatusCode);
+        var key = await Answer(await client.PostAsync("/keys", TestServer.Json("""{"name":"own","scopes":["read"]}""")), HttpStatusCode.Created);
+        using var own = _server.NewClient((string)key["key"]!);
+        Assert.Equal(HttpStatusCode.OK, (await own.GetAsync($"/emails/{sent["id"]}")).StatusCode);
+        Assert.DoesNotContain((string)made["key"]!["key"]!, await _server.Client.GetStringAsync("/tenants"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Settings_change_one_by_one_and_null_is_the_default_again()
+    {
+        var id = (string)(await PostAsync("/tenants", """{"name":"changes","settings":{"weight":5,"on_ambiguous":"hold"}}""", HttpStatusCode.Created))["id"]!;
+        var changed = await PatchAsync(id, """{"name":"changed","settings":{"daily_quota":7}}""");
+        Assert.Equal(("changed", 5, 7, "hold"), ((string?)changed["name"], (int)changed["settings"]!["weight"]!,
+            (int)changed["settings"]!["daily_quota"]!, (string?)changed["settings"]!["on_ambiguous"]));
+        changed = await PatchAsync(id, """{"settings":{"weight":null,"on_ambiguous":null}}""");
+        Assert.Equal((null, 7, null), ((int?)changed["settings"]!["weight"], (int)changed["settings"]!["daily_quota"]!,
+            (string?)changed["settings"]!["on_ambiguous"]));
+        Assert.Equal(changed.ToJsonString(), (await _server.Client.GetFromJsonAsync<JsonNode>($"/tenants/{id}"))!.ToJsonString());
+        using var taken = await _server.Client.PatchAsync($"/tenants/{id}", TestServer.Json("""{"name":"first"}"""));
+        Assert.Equal(HttpStatusCode.Conflict, taken.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("""{}""", "invalid-field", "/name")]
+    [InlineData("""{"name":"x","settings":{"weight":0}}""", "invalid-field", "/settings/weight")]
+    [InlineData("""{"name":"x","settings":{"weight":1001}}""", "invalid-field", "/settings/weight")]
+    [InlineData("""{"name":"x","settings":{"max_queued":-1}}""", "invalid-field", "/settings/max_queued")]
+    [InlineData("""{"name":"x","settings":{"max_queued":"1"}}""", "invalid-field", "/settings/max_queued")]
+    [InlineData("""{"name":"x","settings":{"on_ambiguous":"no"}}""", "invalid-field", "/settings/on_ambiguous")]
+    [InlineData("""{"name":"x","settings":{"require_verified_senders":1}}""", "invalid-field", "/settings/require_verified_senders")]
+    [InlineData("""{"name":"x","settings":{"wieght":1}}""", "unknown-field", "/settings/wieght")]
+    [InlineData("""{"name":"x","id":7}""", "unknown-field", "/id")]
+    public async Task What_cannot_be_is_refused_with_its_place(string body, string slug, string pointer)
+    {
+        using var response = await _server.Client.PostAsync("/tenants", TestServer.Json(body));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
+        var problem = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+        Assert.Equal(($"/problems/{slug}", pointer), ((string?)problem["type"], (string?)problem["errors"]![0]!["pointer"]));
+    }
+
+    [Fact]
+    public async Task An_archived_tenant_is_refused_and_its_mail_waits_until_it_is_restored()
+    {
+        var made = await PostAsync("/tenants", """{"name":"stops"}""", HttpStatusCode.Created);
+        using var client = _server.NewClient((string)made["key"]!["key"]!);
+        await Answer(await client.PostAsync("/pause", null), HttpStatusCode.OK);
+        var mail = (string)(await Answer(await client.PostAsync("/emails", TestServer.Json(Mail)), HttpStatusCode.Accepted))["id"]!;
+        await PostAsync($"/tenants/{made["id"]}/archive", null, HttpStatusCode.OK);
+        Assert.Contains("tenant-archived", await (await client.GetAsync("/stats")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsync("/emails", TestServer.Json(Mail))).StatusCode);
+        await PostAsync($"/tenants/{made["id"]}/restore", null, HttpStatusCode.OK);
+        await Answer(await client.DeleteAsync("/pause"), HttpStatusCode.OK);
+        await Eventually.GetAsync(async () => (await client.GetFromJsonAsync<JsonNode>($"/emails/{mail}"))!,
+            e => (string?)e["status"] == "complete");
+        using var first = await _server.Client.PostAsync("/tenants/1/archive", null);
+        Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
+    }
+
+    // Each call that concerns all tenants, with every scope of another one.
+    [Fact]
+    public async Task An_administrator_of_another_tenant_runs_nothing_of_the_installation()
+    {
+        using var other = await _server.NewClientAsync(new TenantId(2), Scopes.All);
+        var calls = _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.Metadata.GetMetadata<Access>()!.IsForInstallation).ToList();
+        Assert.True(calls.Count >= 14);
+        foreach (var call in calls)
+        {
+            var method = call.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods[0];
+            var path = call.RoutePattern.RawText!.Replace("{tenant}", "1", StringComparison.Ordinal);
+            using var request = new HttpRequestMessage(new HttpMethod(method), path);
+            using var response = await other.SendAsync(request);
+            Assert.True(response.StatusCode == HttpStatusCode.Forbidden, $"{method} {call.RoutePattern.RawText}: {response.StatusCode}");
+            Assert.Contains("installation-only", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_list_goes_on_after_the_last_of_a_page()
+    {
+        await PostAsync("/tenants", """{"name":"listed"}""", HttpStatusCode.Created);
+        var first = (await _server.Client.GetFromJsonAsync<JsonNode>("/tenants?limit=1"))!;
+        Assert.Equal(("1", true), ((string?)first["data"]![0]!["id"], (bool)first["has_more"]!));
+        var rest = (await _server.Client.GetFromJsonAsync<JsonNode>("/tenants?after=1&limit=100"))!;
+        Assert.Contains(rest["data"]!.AsArray(), t => (string?)t!["name"] == "listed");
+        Assert.DoesNotContain(rest["data"]!.AsArray(), t => (string?)t!["id"] == "1");
+        Assert.Equal(HttpStatusCode.NotFound, (await _server.Client.GetAsync("/tenants/999")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await _server.Client.GetAsync("/tenants/one")).StatusCode);
+    }
+
+    async Task<JsonNode> PostAsync(string path, string? body, HttpStatusCode status) =>
+        await Answer(await _server.Client.PostAsync(path, body is null ? null : TestServer.Json(body)), status);
+
+    async Task<JsonNode> PatchAsync(string id, string body) =>
+        await Answer(await _server.Client.PatchAsync($"/tenants/{id}", TestServer.Json(body)), HttpStatusCode.OK);
+
+    static async Task<JsonNode> Answer(HttpResponseMessage response, HttpStatusCode status)
+    {
+        using (response)
+        {
+            var text = await response.Content.ReadAsStringAsync();
+            Assert.True(response.StatusCode == status, $"{response.StatusCode}: {text}");
+            return JsonNode.Parse(text)!;
+        }
+    }
+}
