@@ -32,6 +32,7 @@ public interface IPauseStore
 public sealed class Pauses(IPauseStore? store = null)
 {
     readonly Lock _lock = new();
+    readonly List<Pause> _adding = [];   // guarded by _lock: held in memory, not yet known to be on disk
     volatile IReadOnlyList<Pause> _all = [];
     volatile FrozenSet<TenantId> _stopped = FrozenSet<TenantId>.Empty;
 
@@ -61,22 +62,41 @@ public sealed class Pauses(IPauseStore? store = null)
         Changed?.Invoke();
     }
 
-    /// <summary>Takes up what was paused when the process last ended; before anything is delivered.</summary>
+    /// <summary>Takes up what is stored: before anything is delivered, and whenever another node changed it.</summary>
     public async Task LoadAsync(CancellationToken ct)
     {
         if (store is null)
             return;
-        foreach (var pause in await store.LoadAsync(ct))
-            Add(pause);
+        var stored = await store.LoadAsync(ct);
+        lock (_lock)
+        {
+            // One that this node is just adding holds already, and may not have been on disk when it was read.
+            Pause[] all = [.. stored, .. _adding.Where(adding => stored.All(other => other.Scope != adding.Scope))];
+            if (all.ToHashSet().SetEquals(_all))
+                return;
+            _all = all;
+        }
+        Changed?.Invoke();
     }
 
     /// <summary>Holds at once, and over a restart when the task completes. False: it was there already.</summary>
     public async Task<bool> AddAsync(Pause pause, CancellationToken ct)
     {
-        var added = Add(pause);
-        if (store is not null)
+        if (store is null)
+            return Add(pause);
+        lock (_lock)
+            _adding.Add(pause);
+        try
+        {
+            var added = Add(pause);
             await store.AddAsync(pause, ct); // also when it was there: an earlier write may have failed
-        return added;
+            return added;
+        }
+        finally
+        {
+            lock (_lock)
+                _adding.Remove(pause);
+        }
     }
 
     /// <summary>Ends when it is off the disk. False: there was none of exactly this scope.</summary>

@@ -43,6 +43,19 @@ public sealed partial class SenderDomains(
         }
     }
 
+    /// <summary>Takes up what another node changed. A domain that is as it was keeps its signer.</summary>
+    public Task RefreshAsync(CancellationToken ct) => InTurnAsync(async () =>
+    {
+        var all = await store.LoadAsync(ct);
+        foreach (var stored in all)
+            if (!_entries.TryGetValue((stored.Domain.Tenant, stored.Domain.Name), out var entry)
+                || entry.Stored.Revision != stored.Revision || entry.Stored.Domain.CreatedAt != stored.Domain.CreatedAt)
+                Put(stored);
+        foreach (var gone in _entries.Keys.Except(all.Select(stored => (stored.Domain.Tenant, stored.Domain.Name))))
+            _entries.TryRemove(gone, out _);
+        return true;
+    }, ct);
+
     /// <summary>In the order of their names.</summary>
     public IReadOnlyList<SenderDomain> List(TenantId tenant) =>
         [.. _entries.Values.Where(entry => entry.Stored.Domain.Tenant == tenant).Select(entry => entry.Stored.Domain)

@@ -79,6 +79,9 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
         async ValueTask<ApiKey?> Later(ValueTask<StoredKey?> reading, string text) => Match(await reading, text);
     }
 
+    /// <summary>Keys were changed, perhaps by another node: what is remembered of them is read again.</summary>
+    public void Refresh() => _cache.Distrust();
+
     /// <summary>Notes that a key did something; kept in memory until <see cref="RecordUsesAsync"/>.</summary>
     public void NoteUse(string id) => _cache.NoteUse(id);
 

@@ -18,14 +18,19 @@ sealed class KeyCache(IKeyStore store, TimeProvider clock)
     readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     readonly Lock _lock = new();
     readonly Dictionary<string, Task<StoredKey?>> _reading = new(StringComparer.Ordinal);   // guarded by _lock
+    long _trustedFrom = long.MinValue;   // reads that began before it are too old
 
     /// <summary>Null when there is no such key. Completes at once when the entry is fresh.</summary>
     public ValueTask<StoredKey?> FindAsync(ReadOnlySpan<char> id)
     {
-        if (_entries.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(id, out var entry) && clock.GetElapsedTime(entry.ReadAt) < MaxAge)
+        if (_entries.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(id, out var entry) && clock.GetElapsedTime(entry.ReadAt) < MaxAge
+            && entry.ReadAt >= Volatile.Read(ref _trustedFrom))
             return new ValueTask<StoredKey?>(entry.Key);
         return new ValueTask<StoredKey?>(ReadOnceAsync(id.ToString()));
     }
+
+    /// <summary>The next look at any key reads the store.</summary>
+    public void Distrust() => Volatile.Write(ref _trustedFrom, clock.GetTimestamp());
 
     /// <summary>The next look reads the store.</summary>
     public void Forget(string id) => _entries.TryRemove(id, out _);

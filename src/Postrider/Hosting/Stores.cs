@@ -63,6 +63,7 @@ static class Stores
             AddSqlite(services, options);
         services.AddSingleton<IInbox, InboxTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
+        services.AddHostedService<ChangeHost>();
     }
 
     /// <summary>Opens it, and what depends on what is in it: the process must not start on a store that it cannot use.</summary>
@@ -93,6 +94,7 @@ static class Stores
             sp.GetRequiredService<ILogger<SqliteStore>>()));
         AddInterfaces<SqliteStore>(services);
         services.AddSingleton<IKeyStore, SqliteKeyStore>();
+        services.AddSingleton(sp => sp.GetRequiredService<SqliteStore>().Notices);
         services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<INodeList, OnlyNode>();
         services.AddSingleton(sp =>
@@ -111,6 +113,7 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Store);
         AddInterfaces<PostgresStore>(services);
         services.AddSingleton<IKeyStore, PostgresKeyStore>();
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Notices);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Ids);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
         services.AddSingleton(sp => new ThisNode(sp.GetRequiredService<PostgresStore>().Member.Incarnation));

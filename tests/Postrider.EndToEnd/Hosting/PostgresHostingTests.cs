@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Postrider.EndToEnd.Api;
 using Postrider.Hosting;
 using Postrider.Storage.Postgres;
+using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
 
@@ -51,6 +52,39 @@ public sealed class PostgresHostingTests
         Assert.NotEqual(
             one.Services.GetRequiredService<PostgresStore>().Member.Incarnation.Node,
             two.Services.GetRequiredService<PostgresStore>().Member.Incarnation.Node);
+    }
+
+    [Fact]
+    public async Task What_one_node_pauses_adds_or_revokes_the_others_know_within_a_second()
+    {
+        var second = TimeSpan.FromSeconds(1);
+        var database = PostgresCluster.Shared.Create();
+        await using var one = await StartAsync(database);
+        await using var two = await StartAsync(database);
+        Task<JsonNode> SeenAsync(string path, Func<JsonNode, bool> until) =>
+            Eventually.GetAsync(async () => (await two.Client.GetFromJsonAsync<JsonNode>(path))!, until, second);
+
+        using var paused = await one.Client.PostAsync("/pause", TestServer.Json("{}"));
+        await SeenAsync("/pause", answer => answer["data"]!.AsArray().Count == 1);
+        using var resumed = await one.Client.DeleteAsync("/pause");
+        await SeenAsync("/pause", answer => answer["data"]!.AsArray().Count == 0);
+
+        using var added = await one.Client.PostAsync("/domains", TestServer.Json("{\"name\":\"example.com\"}"));
+        Assert.Equal(HttpStatusCode.Created, added.StatusCode);
+        await SeenAsync("/domains", answer => answer["data"]!.AsArray().Count == 1);
+        using var removed = await one.Client.DeleteAsync("/domains/example.com");
+        await SeenAsync("/domains", answer => answer["data"]!.AsArray().Count == 0);
+
+        var key = await one.NewKeyAsync(Messages.TenantId.First, Scopes.All);
+        using var client = two.NewClient(key.Secret);
+        using var before = await client.GetAsync("/emails");
+        Assert.Equal(HttpStatusCode.OK, before.StatusCode);
+        using var revoked = await one.Client.DeleteAsync($"/keys/{key.Key.Id}");
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var after = await client.GetAsync("/emails");
+            return after.StatusCode == HttpStatusCode.Unauthorized;
+        }, second);
     }
 
     [Fact]

@@ -12,6 +12,7 @@ static class PostgresMigrations
         new(3, "feedback", Feedback),
         new(4, "templates", Templates),
         new(5, "tenants", Tenants),
+        new(6, "changes that nodes tell each other", Changes),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -157,5 +158,10 @@ static class PostgresMigrations
         CREATE TABLE tenant_changes (revision bigint NOT NULL);
         INSERT INTO tenant_changes VALUES (1);
         INSERT INTO tenants VALUES (1, 'first', (extract(epoch FROM now()) * 1000)::bigint, NULL, '{"version":1}', 1);
+        """;
+
+    // topic: what nodes keep in memory. version: +1 in the transaction of each change.
+    const string Changes = """
+        CREATE TABLE changes (topic text COLLATE "C" PRIMARY KEY, version bigint NOT NULL) WITH (fillfactor = 50);
         """;
 }

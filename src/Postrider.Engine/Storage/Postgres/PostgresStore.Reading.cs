@@ -2,8 +2,10 @@ using System.Data;
 using System.Data.Common;
 using Npgsql;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Queue;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Storage.Postgres;
 
@@ -90,6 +92,14 @@ public sealed partial class PostgresStore
         {
             throw fault;
         }
+    });
+
+    public Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write) => WriteAsync(connection =>
+    {
+        var result = write(connection);
+        ChangeTable.Raise(connection, topic);
+        WorkSignals.TellOfChange((NpgsqlConnection)connection);
+        return result;
     });
 
     static T Reading<T>(Func<T> read)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
 using Postrider.Storage.Rules;
@@ -32,7 +33,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     {
         (_database, _clock, Member) = (database, clock, member);
         _leases = new LeaseReader(database.Readers);
-        Signals = new WorkSignals(database, member.Incarnation.Node, clock, log);
+        Notices = new Notices(ct => ReadAsync(ChangeTable.Versions, ct), clock, log);
+        Signals = new WorkSignals(database, member.Incarnation.Node, Notices.Wake, clock, log);
         _names = new NodeNames(clock);
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
@@ -47,6 +49,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
 
     /// <summary>The last beat found no server: nothing can be taken in.</summary>
     public bool IsAway { get; internal set; }
+
+    /// <summary>Tells rooms of this process what was changed, by whichever node.</summary>
+    public Notices Notices { get; }
 
     internal WorkSignals Signals { get; }
     internal NpgsqlDataSource Tables => _database.Tables;
@@ -299,5 +304,6 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         await _database.DisposeAsync();
         _readers.Dispose();
         _health.Dispose();
+        Notices.Dispose();
     }
 }

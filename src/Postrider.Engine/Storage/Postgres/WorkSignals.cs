@@ -6,13 +6,15 @@ using Postrider.Queue;
 
 namespace Postrider.Storage.Postgres;
 
-/// <summary>Tells the other nodes which keys have new work, so that they need not wait for their next poll; polling is the net under
-/// it.</summary>
+/// <summary>Tells the other nodes which keys have new work, and that something they keep in memory was changed, so that they need not wait
+/// for their next poll; polling is the net under it.</summary>
 /// <remarks>Apart from the transactions of mail, and at most some twenty times a second: a NOTIFY makes its transaction wait for every
 /// other one that has one.</remarks>
-sealed partial class WorkSignals(PostgresDatabase database, int node, TimeProvider clock, ILogger log) : IAsyncDisposable
+sealed partial class WorkSignals(PostgresDatabase database, int node, Action changed, TimeProvider clock, ILogger log)
+    : IAsyncDisposable
 {
     const string Channel = "postrider_due";
+    const string Changes = "postrider_changes";
     static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
     static readonly TimeSpan Rest = TimeSpan.FromSeconds(2);
 
@@ -57,6 +59,13 @@ sealed partial class WorkSignals(PostgresDatabase database, int node, TimeProvid
         }
     }
 
+    /// <summary>Heard by all nodes, this one too, when the transaction is committed; which topic it was, the versions tell.</summary>
+    public static void TellOfChange(NpgsqlConnection connection)
+    {
+        using var notify = new NpgsqlCommand($"NOTIFY {Changes}", connection);
+        notify.ExecuteNonQuery();
+    }
+
     /// <summary>Calls <paramref name="due"/> for what other nodes took in, until stopped; on a connection of its own, made anew when it is
     /// lost.</summary>
     public async Task ListenAsync(int own, Action<QueueKey> due, CancellationToken ct)
@@ -68,11 +77,14 @@ sealed partial class WorkSignals(PostgresDatabase database, int node, TimeProvid
                 await using var connection = await database.Tables.OpenConnectionAsync(ct);
                 connection.Notification += (_, told) =>
                 {
-                    if (TryRead(told.Payload, out var from, out var key) && from != own)
+                    if (told.Channel == Changes)
+                        changed();
+                    else if (TryRead(told.Payload, out var from, out var key) && from != own)
                         due(key);
                 };
-                await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
+                await using (var listen = new NpgsqlCommand($"LISTEN {Channel}; LISTEN {Changes}", connection))
                     await listen.ExecuteNonQueryAsync(ct);
+                changed(); // nobody told while it did not listen
                 while (true)
                     await connection.WaitAsync(ct);
             }

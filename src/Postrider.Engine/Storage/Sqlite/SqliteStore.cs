@@ -2,6 +2,7 @@ using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
 using Postrider.Storage.Rules;
@@ -35,6 +36,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     {
         (_lock, _clock, _path) = (databaseLock, clock, path);
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
+        Notices = new Notices(read: null, clock, log);
         _session = new WriteSession(connection, clock);
         _dialect = new SqliteReadDialect(_session.Search, options.NodeName);
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
@@ -42,6 +44,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         _readers = new ReaderPool(path, clock);
         _writer = new SqliteWriter(_session, clock, Health, _disk, log);
     }
+
+    /// <summary>Tells rooms of this process what was changed.</summary>
+    public Notices Notices { get; }
 
     /// <summary>The latch that closes at the first storage error: the host watches it and stops with an exit code other than 0.</summary>
     public StoreHealth Health { get; } = new();
@@ -207,6 +212,13 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     }
 
     Task<T> ITableStore.WriteAsync<T>(Func<DbConnection, T> write) => WriteAsync(write);
+    public async Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write)
+    {
+        var result = await WriteAsync(write);
+        Notices.Tell(topic);
+        return result;
+    }
+
     Task<T> ITableStore.ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct) => ReadAsync(read, ct);
 
     /// <summary>For tests that look at statements and plans.</summary>
@@ -232,6 +244,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         if (Health.Fault is null)
             _lock.MarkClosed();
         _lock.Dispose();
+        Notices.Dispose();
         Health.Dispose();
     }
 

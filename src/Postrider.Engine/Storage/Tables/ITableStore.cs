@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Postrider.Nodes;
 
 namespace Postrider.Storage.Tables;
 
@@ -8,6 +9,9 @@ public interface ITableStore
     /// <summary>A short write in one transaction, on disk when the task completes. It may run twice when the first transaction was rolled
     /// back, so it must not change anything but the database.</summary>
     Task<T> WriteAsync<T>(Func<DbConnection, T> write);
+
+    /// <summary>The same for what nodes keep in memory: all of them, this one too, hear of it within a second (<see cref="Notices"/>).</summary>
+    Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write);
 
     /// <summary>A read of one moment, cut after 5 s with <see cref="TimeoutException"/>.</summary>
     Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct);

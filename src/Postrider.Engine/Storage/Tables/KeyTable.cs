@@ -1,5 +1,6 @@
 using Dapper;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Storage.Rules;
 using Postrider.Tenants;
 
@@ -40,11 +41,12 @@ public abstract class KeyTable(ITableStore store) : IKeyStore
         sealedSecret = key.SealedSecret.ToArray(),
     }) == 1);
 
-    public Task<bool> ReplaceHashAsync(string id, ReadOnlyMemory<byte> secretHash, CancellationToken ct) => store.WriteAsync(connection =>
+    public Task<bool> ReplaceHashAsync(string id, ReadOnlyMemory<byte> secretHash, CancellationToken ct) =>
+        store.ChangeAsync(Topic.Keys, connection =>
         connection.Execute("UPDATE api_keys SET secret_hash = @hash WHERE id = @id", new { id, hash = secretHash.ToArray() }) == 1);
 
-    public Task<bool> RevokeAsync(TenantId tenant, string id, DateTimeOffset at, CancellationToken ct) => store.WriteAsync(connection =>
-        connection.Execute(
+    public Task<bool> RevokeAsync(TenantId tenant, string id, DateTimeOffset at, CancellationToken ct) =>
+        store.ChangeAsync(Topic.Keys, connection => connection.Execute(
             "UPDATE api_keys SET revoked = coalesce(revoked, @at) WHERE id = @id AND tenant = @tenant",
                 new { id, tenant = tenant.Value, at = at.Ms }) == 1);
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Routing;
 
 namespace Postrider.Storage.Tables;
@@ -14,12 +15,12 @@ public sealed class PauseTable(ITableStore store) : IPauseStore
     public Task<IReadOnlyList<Pause>> LoadAsync(CancellationToken ct) => store.ReadAsync<IReadOnlyList<Pause>>(connection =>
         [.. connection.Query<Row>("SELECT tenant, stream, route, since, reason FROM pauses").Select(row => row.ToPause())], ct);
 
-    public Task AddAsync(Pause pause, CancellationToken ct) => store.WriteAsync(connection => connection.Execute("""
+    public Task AddAsync(Pause pause, CancellationToken ct) => store.ChangeAsync(Topic.Pauses, connection => connection.Execute("""
         INSERT INTO pauses (tenant, stream, route, since, reason) VALUES (@Tenant, @Stream, @Route, @Since, @Reason)
         ON CONFLICT (tenant, stream, route) DO NOTHING
         """, Row.Of(pause)));
 
-    public Task RemoveAsync(PauseScope scope, CancellationToken ct) => store.WriteAsync(connection => connection.Execute(
+    public Task RemoveAsync(PauseScope scope, CancellationToken ct) => store.ChangeAsync(Topic.Pauses, connection => connection.Execute(
         "DELETE FROM pauses WHERE (tenant, stream, route) = (@Tenant, @Stream, @Route)", Row.Of(new Pause(scope, default, null))));
 
     sealed class Row

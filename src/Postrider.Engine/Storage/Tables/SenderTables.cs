@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Senders;
 
 namespace Postrider.Storage.Tables;
@@ -36,7 +37,7 @@ public sealed class SenderTables(ITableStore store) : ISenderStore
             $"SELECT {KeyColumns} FROM dkim_keys WHERE (tenant, domain) = (@tenant, @name) ORDER BY created, selector", place));
     }, ct);
 
-    public Task<bool> AddAsync(SenderDomain domain, CancellationToken ct) => store.WriteAsync(connection =>
+    public Task<bool> AddAsync(SenderDomain domain, CancellationToken ct) => store.ChangeAsync(Topic.SenderDomains, connection =>
     {
         var added = connection.Execute($"""
             INSERT INTO sender_domains ({DomainColumns})
@@ -47,7 +48,7 @@ public sealed class SenderTables(ITableStore store) : ISenderStore
         return added;
     });
 
-    public Task<bool> ReplaceAsync(StoredSenderDomain domain, CancellationToken ct) => store.WriteAsync(connection =>
+    public Task<bool> ReplaceAsync(StoredSenderDomain domain, CancellationToken ct) => store.ChangeAsync(Topic.SenderDomains, connection =>
     {
         var row = DomainRow.Of(domain.Domain);
         row.Revision = domain.Revision;
@@ -63,7 +64,8 @@ public sealed class SenderTables(ITableStore store) : ISenderStore
         return replaced;
     });
 
-    public Task<bool> RemoveAsync(TenantId tenant, string name, CancellationToken ct) => store.WriteAsync(connection =>
+    public Task<bool> RemoveAsync(TenantId tenant, string name, CancellationToken ct) =>
+        store.ChangeAsync(Topic.SenderDomains, connection =>
     {
         var place = new { tenant = tenant.Value, name };
         connection.Execute("DELETE FROM dkim_keys WHERE (tenant, domain) = (@tenant, @name)", place);

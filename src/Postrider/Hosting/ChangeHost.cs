@@ -1,0 +1,22 @@
+using Postrider.Nodes;
+using Postrider.Routing;
+using Postrider.Senders;
+using Postrider.Tenants;
+
+namespace Postrider.Hosting;
+
+/// <summary>Has every room that keeps something of the store in memory look again when any node changed it.</summary>
+sealed class ChangeHost(Notices notices, Router router, SenderDomains senders, ApiKeys keys) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        notices.Subscribe(Topic.Pauses, router.Pauses.LoadAsync);
+        notices.Subscribe(Topic.SenderDomains, senders.RefreshAsync);
+        notices.Subscribe(Topic.Keys, _ =>
+        {
+            keys.Refresh();
+            return Task.CompletedTask;
+        });
+        return notices.RunAsync(stoppingToken);
+    }
+}
