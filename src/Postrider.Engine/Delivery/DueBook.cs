@@ -11,7 +11,8 @@ namespace Postrider.Delivery;
 /// nothing due:
 /// that is what lets a hand-over pass by the queue without overtaking anything. Thread-safe.
 /// </remarks>
-sealed class DueBook
+/// <param name="weightOf">Null: all tenants have the same share.</param>
+sealed class DueBook(TenantWeight? weightOf = null)
 {
     /// <summary>Stale entries of <see cref="_later"/> that are not worth a sweep.</summary>
     const int MostStale = 64;
@@ -125,7 +126,7 @@ sealed class DueBook
     public IReadOnlyList<DueGroup> Ready()
     {
         lock (_lock)
-            return [.. _groups.Where(group => group.Ready.Count > 0)];
+            return [.. _groups.Where(group => group.Rotation.Any)];
     }
 
     /// <summary>The group has had permits: other routes of its stream, which may use the same transports, come first the next
@@ -143,15 +144,10 @@ sealed class DueBook
     public DueKeyState? Take(DueGroup group)
     {
         lock (_lock)
-        {
-            if (group.Ready.First is not { } first)
-                return null;
-            group.Ready.RemoveFirst();
-            return first.Value;
-        }
+            return group.Rotation.Take();
     }
 
-    /// <summary>Puts a key back: at the end of the rotation, or first when it could not have its turn.</summary>
+    /// <summary>Puts a key back: where its share puts it after a permit, or first when it could not have its turn.</summary>
     public void PutBack(DueKeyState state, bool first)
     {
         lock (_lock)
@@ -159,9 +155,9 @@ sealed class DueBook
             if (state.IsReady || state.IsLeasing)
                 return;
             if (first)
-                state.Group.Ready.AddFirst(state.Place);
+                state.Group.Rotation.PutBack(state);
             else
-                state.Group.Ready.AddLast(state.Place);
+                state.Group.Rotation.Pass(state, weightOf?.Invoke(state.Key.Tenant) ?? 1);
         }
     }
 
@@ -198,8 +194,7 @@ sealed class DueBook
         lock (_lock)
         {
             // Its last turn gave no permit, so it stands in the rotation still; left there, it would be leased again for nothing, for ever.
-            if (state.IsReady)
-                state.Group.Ready.Remove(state.Place);
+            state.Group.Rotation.Remove(state);
             state.IsLeasing = true;
             return state.Version;
         }
@@ -299,12 +294,15 @@ sealed class DueBook
 
     static void MarkDue_NeedsLock(DueKeyState state)
     {
+        var wasIdle = !state.MayBeDue;
         state.MayBeDue = true;
-        if (state.IsReady || state.IsLeasing || state.IsParked)
-            return;
-        state.Group.Ready.AddLast(state.Place);
+        if (!state.IsReady && !state.IsLeasing && !state.IsParked)
+            state.Group.Rotation.Add(state, wasIdle);
     }
 }
+
+/// <summary>A tenant's share beside others: twice the weight, twice the permits. At least 1. Must be fast and must not wait.</summary>
+public delegate int TenantWeight(TenantId tenant);
 
 /// <summary>The keys of one route and stream, tenants in rotation: they ask for the same permits.</summary>
 sealed class DueGroup(string route, MailStream stream)
@@ -312,7 +310,7 @@ sealed class DueGroup(string route, MailStream stream)
     public string Route => route;
     public MailStream Stream => stream;
 
-    internal LinkedList<DueKeyState> Ready { get; } = new();   // guarded by the book's lock
+    internal Rotation Rotation { get; } = new();   // guarded by the book's lock
 }
 
 /// <summary>One key in the <see cref="DueBook"/>; all guarded by the book's lock, except what the loop alone touches.</summary>
@@ -324,17 +322,13 @@ sealed class DueKeyState
     /// <summary>No node has so many permits.</summary>
     public const int MostAsked = 1 << 20;
 
-    public DueKeyState(QueueKey key, DueGroup group)
-    {
-        (Key, Group) = (key, group);
-        Place = new LinkedListNode<DueKeyState>(this);
-    }
+    public DueKeyState(QueueKey key, DueGroup group) => (Key, Group) = (key, group);
 
     public QueueKey Key { get; }
     public DueGroup Group { get; }
 
-    /// <summary>Its place in the rotation of its group, when it stands there.</summary>
-    internal LinkedListNode<DueKeyState> Place { get; }
+    /// <summary>Its place in the rotation of its group; written by the rotation alone.</summary>
+    internal TurnAt Turn;
 
     /// <summary>Work may be due; cleared only by a lease that found nothing more.</summary>
     internal bool MayBeDue;
@@ -344,7 +338,7 @@ sealed class DueKeyState
 
     /// <summary>More is due later than <see cref="LaterAt"/> tells.</summary>
     internal bool HasOthersLater;
-    internal bool IsReady => Place.List is not null;
+    internal bool IsReady;
     internal bool IsLeasing;
     internal bool IsParked;
 

@@ -18,6 +18,9 @@ public interface IMessageReader
     /// <summary>Sums of the counters; the open states are gauges, the rest only grow.</summary>
     Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct);
 
+    /// <summary>About what a tenant's messages take: the contents that were stored and are not removed yet.</summary>
+    Task<long> StoredBytesAsync(TenantId tenant, CancellationToken ct);
+
     /// <summary>Whether the id is stored, asked after a commit whose reply was lost.</summary>
     Task<bool> ExistsAsync(MessageId id, CancellationToken ct);
 }
@@ -114,6 +117,7 @@ public sealed record BatchView(MessageId Id, int Count, StateCounts Counts)
 public sealed record StateCounts
 {
     public long Accepted { get; init; }
+
     public long Scheduled { get; init; }
     public long Queued { get; init; }
     public long Leased { get; init; }

@@ -12,6 +12,9 @@ static class StateSums
     /// <summary>The number under which all that ever came is counted, beside the numbers of <see cref="RecipientState"/>.</summary>
     public const int Accepted = 100;
 
+    /// <summary>The number under which the bytes of a tenant's stored messages are counted.</summary>
+    public const int StoredBytes = 101;
+
     public static StateCounts Of(DbConnection connection, TenantId tenant, long now)
     {
         var scheduled = connection.ExecuteScalar<long?>(
@@ -19,6 +22,10 @@ static class StateSums
             new { tenant = tenant.Value, now });
         return Sum(connection, tenant.Value, scheduled ?? 0);
     }
+
+    public static long BytesOf(DbConnection connection, TenantId tenant) => connection.ExecuteScalar<long?>(
+        "SELECT CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope AND state = @state",
+        new { scope = (long)tenant.Value, state = StoredBytes }) ?? 0;
 
     public static BatchView? OfBatch(DbConnection connection, TenantId tenant, MessageId batch, long now)
     {

@@ -5,6 +5,7 @@ using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Templates;
+using Postrider.Tenants;
 
 namespace Postrider.Submission;
 
@@ -30,6 +31,9 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
     /// <summary>Null: no request may name a template.</summary>
     public TemplateLibrary? Templates { get; init; }
 
+    /// <summary>Null: no tenant has limits of its own.</summary>
+    public TenantDirectory? Tenants { init => _limits.Tenants = value; }
+
     /// <summary>Null: every tenant may send from any address.</summary>
     public SenderCheck? MaySendFrom { get; init; }
 
@@ -52,7 +56,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         var (prepared, problem) = Prepare(request, context, clock.GetUtcNow());
         if (prepared is not { } ready)
             return new SubmissionResult.Refused(problem!);
-        if (await _limits.RefuseAsync(context.Tenant, ready.Entry.Recipients.Count) is { } tooMuch)
+        if (await _limits.RefuseAsync(context.Tenant, ready.Entry.Recipients.Count, BytesOf(request, ready)) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
         var id = ids.Next();
         var content = ready.Entry.ContentFor(id);
@@ -77,7 +81,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         if (entries.Count > options.MaxMessagesPerCall)
             return new SubmissionResult.Refused(SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
         var filled = await new TemplateFiller(Templates, options).FillAllAsync(entries, context.Tenant);
-        if (filled is null || PrepareAll(filled, context, out var problems, out var count, out var recipients) is not { } checkedEntries)
+        if (filled is null || PrepareAll(filled, context, out var problems, out var count, out var recipients,
+            out var bytes) is not { } checkedEntries)
             return new SubmissionResult.Refused(SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         if (allOrNothing && count < entries.Count)
             return new SubmissionResult.Refused(Together(problems));
@@ -87,7 +92,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(ours);
         if (count == 0)
             return new SubmissionResult.Accepted(new SubmissionReceipt(Batch: null, Items(problems)));
-        if (await _limits.RefuseAsync(context.Tenant, recipients) is { } tooMuch)
+        if (await _limits.RefuseAsync(context.Tenant, recipients, bytes) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 
         var batch = new NewBatch { Id = ids.Reserve(count + 1), Count = count };
@@ -114,7 +119,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         else if (entries.Count > options.MaxMessagesPerCall)
             Array.Fill(problems, SubmissionProblems.TooMany("messages", options.MaxMessagesPerCall));
         else if (await new TemplateFiller(Templates, options).FillAllAsync(entries, context.Tenant) is not { } filled
-            || PrepareAll(filled, context, out problems, out _, out _) is null)
+            || PrepareAll(filled, context, out problems, out _, out _, out _) is null)
             Array.Fill(problems, SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall));
         return problems;
     }
@@ -143,7 +148,8 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
             return new SubmissionResult.Refused(faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
             return new SubmissionResult.Refused(problem);
-        if (await _limits.RefuseAsync(context.Tenant, destinations.Count) is { } tooMuch)
+        var bytes = BornLeased.ApproximateBytes(entry.Content) + (merged?.Sum(static own => (long)(own?.Data.Length ?? 0)) ?? 0);
+        if (await _limits.RefuseAsync(context.Tenant, destinations.Count, bytes) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 
         var batch = new NewBatch
@@ -223,24 +229,27 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
 
     /// <summary>Null when all together are too large; the rest of them is not looked at then.</summary>
     Prepared?[]? PrepareAll(IReadOnlyList<SubmissionEntry> entries, SubmissionContext context, out Problem?[] problems, out int count,
-        out int recipients)
+        out int recipients, out long bytes)
     {
         var now = clock.GetUtcNow();
         var prepared = new Prepared?[entries.Count];
         problems = new Problem?[entries.Count];
         count = recipients = 0;
-        var bytes = 0L;
+        bytes = 0L;
         for (var i = 0; i < entries.Count; i++)
         {
             (prepared[i], problems[i]) = entries[i].Request is { } request ? Prepare(request, context, now) : (null, entries[i].Problem);
             count += prepared[i] is null ? 0 : 1;
             recipients += prepared[i]?.Entry.Recipients.Count ?? 0;
-            bytes += prepared[i] is { } one ? entries[i].Request!.Mime?.Length ?? BornLeased.ApproximateBytes(one.Entry.Content) : 0;
+            bytes += prepared[i] is { } one ? BytesOf(entries[i].Request!, one) : 0;
             if (bytes > options.MaxBytesPerCall)
                 return null;
         }
         return prepared;
     }
+
+    static long BytesOf(SubmissionRequest request, in Prepared ready) =>
+        request.Mime?.Length ?? BornLeased.ApproximateBytes(ready.Entry.Content);
 
     /// <summary>Only read where a rule asks for it.</summary>
     static IEnumerable<string> Domains(IReadOnlyList<MessageRecipient> recipients)

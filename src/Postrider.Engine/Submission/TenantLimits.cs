@@ -3,53 +3,70 @@ using System.Globalization;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Tenants;
 
 namespace Postrider.Submission;
 
 /// <summary>How much a tenant may hand over, and have waiting: what one sends must not be the others' outage.</summary>
-/// <remarks>Kept by each process for itself: what waits is counted in the store at most once a second, and what is accepted in between is
-/// added here.</remarks>
+/// <remarks>Kept by each process for itself: what waits and what is stored is counted in the store at most once a second, and what is
+/// accepted in between is added here. So one process keeps to a limit, and several overshoot by what the others accept within a
+/// second.</remarks>
 sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionOptions options)
 {
     static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan WhenFull = TimeSpan.FromSeconds(30);
 
+    /// <summary>Messages are removed by age: room does not come within seconds.</summary>
+    static readonly TimeSpan WhenStorageFull = TimeSpan.FromMinutes(10);
+
     readonly Rate? _rate = Rate.TryParse(options.Rate, out var rate) ? rate : null;
     readonly long _started = clock.GetTimestamp();
     readonly ConcurrentDictionary<TenantId, Tenant> _tenants = new();
 
+    /// <summary>Null: no tenant has limits of its own.</summary>
+    public TenantDirectory? Tenants { get; set; }
+
     /// <summary>Null: these recipients may come; they are counted from here on, whether or not they are stored.</summary>
-    public async ValueTask<Problem?> RefuseAsync(TenantId id, int recipients)
+    /// <param name="bytes">About what will be stored.</param>
+    public async ValueTask<Problem?> RefuseAsync(TenantId id, int recipients, long bytes)
     {
-        if (_rate is null && options.MaxWaiting == 0)
+        var settings = Tenants?.SettingsOf(id) ?? TenantSettings.Default;
+        var mostWaiting = settings.MaxQueued ?? options.MaxWaiting;
+        var mostBytes = settings.MaxStorageBytes ?? 0;
+        if (_rate is null && mostWaiting == 0 && mostBytes == 0)
             return null;
         var tenant = _tenants.GetOrAdd(id, static _ => new Tenant());
         try
         {
-            if (options.MaxWaiting > 0 && await WaitingAsync(id, tenant) + recipients > options.MaxWaiting)
-                return Full(options.MaxWaiting);
+            if (mostWaiting > 0 || mostBytes > 0)
+                await CountedAsync(id, tenant); // both: a limit that comes later finds what is there
         }
         catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
             return SubmissionProblems.StorageUnavailable;
         }
+        if (mostWaiting > 0 && Interlocked.Read(ref tenant.Waiting) + recipients > mostWaiting)
+            return Full(mostWaiting);
+        if (mostBytes > 0 && Interlocked.Read(ref tenant.Bytes) + bytes > mostBytes)
+            return StorageFull(mostBytes);
         if (_rate is { } limit && Charge(tenant, limit, recipients) is { } wait)
             return TooFast(options.Rate, wait);
         Interlocked.Add(ref tenant.Waiting, recipients);
+        Interlocked.Add(ref tenant.Bytes, bytes);
         return null;
     }
 
-    async ValueTask<long> WaitingAsync(TenantId id, Tenant tenant)
+    /// <summary>What is known of the tenant is a second old at most.</summary>
+    async ValueTask CountedAsync(TenantId id, Tenant tenant)
     {
         Task counting;
         lock (tenant)
         {
             if (tenant.CountedAt is { } at && clock.GetElapsedTime(at) < CountEvery)
-                return Interlocked.Read(ref tenant.Waiting);
+                return;
             counting = tenant.Counting ??= Task.Run(() => CountAsync(id, tenant)); // one count serves all who ask meanwhile
         }
         await counting;
-        return Interlocked.Read(ref tenant.Waiting);
     }
 
     async Task CountAsync(TenantId id, Tenant tenant)
@@ -57,9 +74,11 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
         try
         {
             var counts = await reader.CountAsync(id, CancellationToken.None);
+            var bytes = await reader.StoredBytesAsync(id, CancellationToken.None);
             lock (tenant)
             {
                 Interlocked.Exchange(ref tenant.Waiting, counts.Scheduled + counts.Queued + counts.Leased + counts.Unknown);
+                Interlocked.Exchange(ref tenant.Bytes, bytes);
                 tenant.CountedAt = clock.GetTimestamp();
             }
         }
@@ -90,6 +109,13 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
         RetryAfter = WhenFull,
     };
 
+    static Problem StorageFull(long most) => new("storage-full", 429, "Tenant's storage is full", string.Create(
+        CultureInfo.InvariantCulture,
+        $"{most} bytes of messages may be stored for this tenant, and this would be more. Nothing was stored; it goes when old messages are removed."))
+    {
+        RetryAfter = WhenStorageFull,
+    };
+
     static Problem TooFast(string rate, TimeSpan wait) => new("rate-limited", 429, "Rate limited",
         $"This tenant may hand over {rate} recipients. Nothing was stored; send it again when Retry-After is over.")
     {
@@ -100,6 +126,7 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
     sealed class Tenant
     {
         public long Waiting;       // recipients: as counted, and accepted since
+        public long Bytes;         // of stored messages: as counted, and accepted since
 
         // Guarded by the tenant itself:
         public Task? Counting;

@@ -5,7 +5,7 @@ using Postrider.Tenants;
 namespace Postrider.Api;
 
 /// <summary>Stands before every endpoint: finds out who calls and whether they may. Denies what says nothing about itself.</summary>
-sealed class Gate(RequestDelegate next, Authenticator authenticator, IHostApplicationLifetime lifetime)
+sealed class Gate(RequestDelegate next, Authenticator authenticator, TenantCalls calls, IHostApplicationLifetime lifetime)
 {
     // Routing's own endpoint where a call has the address but takes another type of body: whose body it is comes first.
     const string WrongMediaType = "415 HTTP Unsupported Media Type";
@@ -39,7 +39,7 @@ sealed class Gate(RequestDelegate next, Authenticator authenticator, IHostApplic
     {
         if (authentication.Principal is not { } principal)
             return ProblemWriter.WriteAsync(context, authentication.Problem!);
-        if (principal.Missing(access.Scopes) is { } problem)
+        if ((calls.Refuse(principal.Tenant) ?? principal.Missing(access.Scopes)) is { } problem)
             return ProblemWriter.WriteAsync(context, problem);
         if (access.IsForInstallation && principal.Tenant != TenantId.First)
             return ProblemWriter.WriteAsync(context, TenantProblems.InstallationOnly);

@@ -141,7 +141,7 @@ static class OpenApiDocumentation
         var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct);
         List<string> slugs = [.. documented?.Slugs ?? []];
         if (access is { IsOpen: false })
-            slugs.AddRange("unauthenticated", "insufficient-scope", "tenant-archived", "storage-unavailable");
+            slugs.AddRange("unauthenticated", "insufficient-scope", "tenant-archived", "rate-limited", "storage-unavailable");
         if (access is { IsForInstallation: true })
             slugs.Add("installation-only");
         foreach (var kinds in slugs.Select(s => ProblemCatalog.Find(s)!).Distinct().GroupBy(k => k.Status).OrderBy(g => g.Key))

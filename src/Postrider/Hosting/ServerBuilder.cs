@@ -111,6 +111,12 @@ static class ServerBuilder
         services.AddSingleton<Tokens>();
         services.AddSingleton<ITenantStore, TenantTable>();
         services.AddSingleton<TenantDirectory>();
+        services.AddSingleton<TenantCalls>();
+        services.AddSingleton<TenantWeight>(sp =>
+        {
+            var tenants = sp.GetRequiredService<TenantDirectory>();
+            return tenant => tenants.SettingsOf(tenant).Weight ?? 1;
+        });
         services.AddHostedService<TenantRefresher>();
         services.AddSingleton<Authenticator>();
         services.AddHostedService<KeyUseRecorder>();
@@ -123,6 +129,7 @@ static class ServerBuilder
             Router = sp.GetRequiredService<Router>(),
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
             Templates = sp.GetRequiredService<TemplateLibrary>(),
+            Tenants = sp.GetRequiredService<TenantDirectory>(),
             MaySendFrom = sp.GetRequiredService<SenderDomains>().MaySend,
         });
         services.AddSenders();

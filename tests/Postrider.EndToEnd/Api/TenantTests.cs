@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Postrider.Api;
+using Postrider.Hosting;
 using Postrider.Messages;
 using Postrider.Tenants;
 using Postrider.Testing;
@@ -84,6 +86,40 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
     }
 
+    [Fact]
+    public async Task A_tenant_that_calls_too_often_is_told_when_to_call_again_and_others_are_not()
+    {
+        var made = await PostAsync("/tenants", """{"name":"calls","settings":{"api_calls_per_minute":3}}""", HttpStatusCode.Created);
+        using var client = _server.NewClient((string)made["key"]!["key"]!);
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/stats")).StatusCode);
+        using var refused = await client.GetAsync("/stats");
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 20);
+        using var vendor = await client.PostAsync("/v3/mail/send", TestServer.Json("{}"));
+        Assert.Equal(HttpStatusCode.TooManyRequests, vendor.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await _server.Client.GetAsync("/stats")).StatusCode);
+    }
+
+    // By HTTP and by SMTP.
+    [Fact]
+    public async Task A_tenant_with_as_much_waiting_as_it_may_is_refused_for_a_while()
+    {
+        await using var server = await TestServer.StartAsync(("SMTP", "127.0.0.1:0"));
+        using var made = await server.Client.PostAsync("/tenants", TestServer.Json("""{"name":"full","settings":{"max_queued":2}}"""));
+        var key = (string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["key"]!["key"]!;
+        using var client = server.NewClient(key);
+        await Answer(await client.PostAsync("/pause", null), HttpStatusCode.OK);
+        for (var i = 0; i < 2; i++)
+            await Answer(await client.PostAsync("/emails", TestServer.Json(Mail)), HttpStatusCode.Accepted);
+        using var refused = await client.PostAsync("/emails", TestServer.Json(Mail));
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Contains("queue-full", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("452 4.3.1", await SmtpAnswerAsync(server, key));
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Client.PostAsync("/emails", TestServer.Json(Mail))).StatusCode);
+    }
+
     // Each call that concerns all tenants, with every scope of another one.
     [Fact]
     public async Task An_administrator_of_another_tenant_runs_nothing_of_the_installation()
@@ -130,5 +166,18 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
             Assert.True(response.StatusCode == status, $"{response.StatusCode}: {text}");
             return JsonNode.Parse(text)!;
         }
+    }
+
+    /// <summary>The first words of what SMTP says to a mail.</summary>
+    static async Task<string> SmtpAnswerAsync(TestServer server, string key)
+    {
+        var address = server.Services.GetRequiredService<SmtpListener>().Addresses[0];
+        await using var client = await SmtpDialogue.GreetedAsync(new Uri(address).Port);
+        var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes($"\0x\0{key}"));
+        Assert.StartsWith("235", await client.AskAsync($"AUTH PLAIN {credentials}"), StringComparison.Ordinal);
+        Assert.StartsWith("250", await client.AskAsync("MAIL FROM:<a@example.com>"), StringComparison.Ordinal);
+        Assert.StartsWith("250", await client.AskAsync("RCPT TO:<b@example.com>"), StringComparison.Ordinal);
+        Assert.StartsWith("354", await client.AskAsync("DATA"), StringComparison.Ordinal);
+        return (await client.AskAsync("From: a@example.com\r\nSubject: S\r\n\r\nT\r\n."))[..9];
     }
 }

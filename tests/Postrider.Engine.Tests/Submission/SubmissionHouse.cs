@@ -5,7 +5,9 @@ using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Storage.Tables;
 using Postrider.Submission;
+using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
 
@@ -27,12 +29,14 @@ sealed class SubmissionHouse : IAsyncDisposable
         Submitter = new Submitter(Lossy, Lossy, HandOver, new MessageIds(Clock), Clock, options ?? new SubmissionOptions())
         {
             Router = Router,
+            Tenants = Tenants = new TenantDirectory(new TenantTable((ITableStore)_under.Store), Clock),
             KeepHeld = (_, id, _, _, held) => Copies.Add((id, [.. held.Select(r => r.Mailbox.Address.ToString())])),
             MaySendFrom = (tenant, from) => MaySendFrom(from.Domain),
         };
     }
 
     public ManualClock Clock { get; } = new();
+    public TenantDirectory Tenants { get; }
     public LossyStore Lossy { get; }
     public RecordingHandOver HandOver { get; } = new();
     public Router Router { get; }
@@ -89,6 +93,7 @@ sealed class SubmissionHouse : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Tenants.Dispose();
         Assert.Equal(0, HandOver.Owed);
         Assert.Empty(await _under.OrphansAsync());
         await _under.DisposeAsync();

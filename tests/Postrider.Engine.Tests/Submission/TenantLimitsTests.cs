@@ -1,5 +1,6 @@
 using Postrider.Messages;
 using Postrider.Submission;
+using Postrider.Tenants;
 using Xunit;
 using static Postrider.Engine.Tests.Submission.Requests;
 using static Postrider.Engine.Tests.Submission.SubmissionHouse;
@@ -51,6 +52,63 @@ public sealed class TenantLimitsTests
         house.Clock.Advance(problem.RetryAfter!.Value);
         await house.AcceptedAsync(Good);
         AssertRefused(await house.SubmitAsync(Good), "rate-limited");
+    }
+
+    [Fact]
+    public async Task A_tenant_of_its_own_limits_is_held_to_them_and_others_to_the_default()
+    {
+        await using var house = new SubmissionHouse(new SubmissionOptions { MaxWaiting = 2 });
+        var small = (await house.Tenants.AddAsync("small", new TenantSettings { MaxQueued = 1 }, default)).Tenant!.Id.Value;
+        var free = (await house.Tenants.AddAsync("free", new TenantSettings { MaxQueued = 0 }, default)).Tenant!.Id.Value;
+        await house.AcceptedAsync(Good, With(tenant: small));
+        AssertRefused(await house.SubmitAsync(Good, With(tenant: small)), "queue-full");
+        await house.AcceptedAsync(Good);
+        await house.AcceptedAsync(Good);
+        AssertRefused(await house.SubmitAsync(Good), "queue-full");
+        for (var i = 0; i < 5; i++)
+            await house.AcceptedAsync(Good, With(tenant: free));
+    }
+
+    [Fact]
+    public async Task A_limit_that_is_raised_holds_at_once()
+    {
+        await using var house = new SubmissionHouse();
+        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { MaxQueued = 1 }, default)).Tenant!.Id;
+        await house.AcceptedAsync(Good, With(tenant: tenant.Value));
+        AssertRefused(await house.SubmitAsync(Good, With(tenant: tenant.Value)), "queue-full");
+        await house.Tenants.ChangeAsync(tenant, t => t with { Settings = t.Settings with { MaxQueued = 2 } }, default);
+        await house.AcceptedAsync(Good, With(tenant: tenant.Value));
+        AssertRefused(await house.SubmitAsync(Good, With(tenant: tenant.Value)), "queue-full");
+    }
+
+    // Counted as it is accepted, and found again in the store.
+    [Fact]
+    public async Task A_tenant_may_store_so_many_bytes_and_no_more()
+    {
+        await using var house = new SubmissionHouse();
+        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { MaxStorageBytes = 25_000 }, default)).Tenant!.Id.Value;
+        var large = Good with { Text = new string('x', 10_000) };
+        await house.AcceptedAsync(large, With(tenant: tenant));
+        await house.AcceptedAsync(large, With(tenant: tenant));
+        AssertRefused(await house.SubmitAsync(large, With(tenant: tenant)), "storage-full");
+        house.Clock.Advance(TimeSpan.FromSeconds(2));
+        AssertRefused(await house.SubmitAsync(large, With(tenant: tenant)), "storage-full");
+        AssertRefused(await house.Submitter.SubmitManyAsync([new(large)], With(tenant: tenant), false, default), "storage-full");
+        await house.AcceptedAsync(Good, With(tenant: tenant));
+        Assert.InRange(await house.Lossy.StoredBytesAsync(new TenantId(tenant), default), 20_000, 25_000);
+        await house.AcceptedAsync(large);
+    }
+
+    // The content of a batch is stored once.
+    [Fact]
+    public async Task A_batch_counts_what_its_content_takes_once()
+    {
+        await using var house = new SubmissionHouse();
+        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { MaxStorageBytes = 25_000 }, default)).Tenant!.Id.Value;
+        var destinations = Enumerable.Range(0, 20).Select(i => new Destination(new AddressText($"r{i}@example.com"))).ToList();
+        Receipt(await house.Submitter.SubmitToDestinationsAsync(
+            Good with { To = [], Text = new string('x', 10_000) }, destinations, With(tenant: tenant), default));
+        Assert.InRange(await house.Lossy.StoredBytesAsync(new TenantId(tenant), default), 10_000, 12_000);
     }
 
     [Fact]

@@ -81,4 +81,24 @@ public sealed class TenantDirectoryTests() : TableContract(StoreEngine.Sqlite)
         Assert.Same(TenantSettings.Default, tenants.SettingsOf(new TenantId(77)));
         Assert.False(tenants.IsArchived(new TenantId(77)));
     }
+
+    [Fact]
+    public async Task Calls_of_a_minute_may_come_at_once_and_then_evenly()
+    {
+        using var tenants = NewNode();
+        var id = (await tenants.AddAsync("a", new TenantSettings { ApiCallsPerMinute = 60 }, default)).Tenant!.Id;
+        var calls = new TenantCalls(tenants, _clock);
+        for (var i = 0; i < 60; i++)
+            Assert.Null(calls.Refuse(id));
+        var problem = calls.Refuse(id)!;
+        Assert.Equal(("rate-limited", 429, TimeSpan.FromSeconds(1)), (problem.Slug, problem.Status, problem.RetryAfter));
+        Assert.Null(calls.Refuse(TenantId.First));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null(calls.Refuse(id));
+        Assert.NotNull(calls.Refuse(id));
+        _clock.Advance(TimeSpan.FromHours(1));
+        for (var i = 0; i < 60; i++)
+            Assert.Null(calls.Refuse(id));
+        Assert.NotNull(calls.Refuse(id));
+    }
 }

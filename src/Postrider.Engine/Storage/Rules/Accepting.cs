@@ -20,6 +20,7 @@ static class Accepting
         }
         if (acceptance.Batch is { } batch)
             session.Messages.InsertBatch(batch, acceptance);
+        session.Counters.AddStored(acceptance.Tenant, acceptance.StoredBytes);
         List<RecipientId>? suppressed = null;
         foreach (var message in acceptance.Messages)
             Insert(session, acceptance, message, now, ref suppressed);

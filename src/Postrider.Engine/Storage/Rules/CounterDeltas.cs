@@ -18,6 +18,9 @@ sealed class CounterDeltas
             Add(scope, state, delta);
     }
 
+    /// <summary>Bytes of messages that were stored, or with a minus removed.</summary>
+    public void AddStored(int tenant, long bytes) => Add(tenant, StateSums.StoredBytes, bytes);
+
     public void Add(int tenant, long? batch, RecipientState state, int delta) => Add(tenant, batch, (int)state, delta);
 
     public void Move(int tenant, long? batch, RecipientState from, RecipientState to, int count)
@@ -28,13 +31,14 @@ sealed class CounterDeltas
         Add(tenant, batch, (int)to, count);
     }
 
-    void Add(long scope, int state, int delta)
+    void Add(long scope, int state, long delta)
     {
         ref var sum = ref CollectionsMarshal.GetValueRefOrAddDefault(_deltas, (scope, state), out _);
         sum += delta;
     }
 
-    /// <summary>What the transaction added up; then nothing. The open states rise and fall, so their hour is 0 for ever.</summary>
+    /// <summary>What the transaction added up; then nothing. The open states and what is stored rise and fall,
+    /// so their hour is 0 for ever.</summary>
     public List<Row> Take(long now)
     {
         const long hourMs = 3_600_000;
@@ -42,7 +46,7 @@ sealed class CounterDeltas
         foreach (var ((scope, state), delta) in _deltas)
         {
             if (delta != 0)
-                rows.Add(new Row(scope, state, state < (int)RecipientState.Sent ? 0 : now / hourMs, delta));
+                rows.Add(new Row(scope, state, state is < (int)RecipientState.Sent or StateSums.StoredBytes ? 0 : now / hourMs, delta));
         }
         _deltas.Clear();
         return rows;

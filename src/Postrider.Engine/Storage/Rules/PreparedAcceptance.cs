@@ -14,6 +14,7 @@ sealed class PreparedAcceptance : IDisposable
         Messages = new PreparedMessage[acceptance.Messages.Count];
         for (var i = 0; i < Messages.Length; i++)
             Messages[i] = Prepare(acceptance.Messages[i]);
+        StoredBytes = (Batch?.Content?.Length ?? 0) + Messages.Sum(static message => (long)(message.Content?.Length ?? 0));
     }
 
     public FieldWriter Fields { get; } = new(4096);
@@ -21,6 +22,9 @@ sealed class PreparedAcceptance : IDisposable
     public PreparedBatch? Batch { get; }
     public PreparedMessage[] Messages { get; }
     public IdempotencyClaim? Idempotency { get; }
+
+    /// <summary>Contents: nearly all that the rows take.</summary>
+    public long StoredBytes { get; }
 
     public void Dispose() => Fields.Dispose();
 

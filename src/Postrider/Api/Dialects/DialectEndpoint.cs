@@ -11,7 +11,7 @@ namespace Postrider.Api.Dialects;
 /// <summary>Takes calls to the vendors' send APIs: finds out who calls, lets the dialect read the call, hands its messages to the
 /// submitter, and answers as the vendor does.</summary>
 sealed class DialectEndpoint(
-    Authenticator authenticator, Submitter submitter, JsonBody bodies, SubmissionOptions options, TimeProvider clock,
+    Authenticator authenticator, TenantCalls calls, Submitter submitter, JsonBody bodies, SubmissionOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime)
 {
     /// <summary>Of a call that nobody in particular makes.</summary>
@@ -55,6 +55,8 @@ sealed class DialectEndpoint(
             var authentication = await authenticator.AuthenticateAsync(credential.Key);
             if (authentication.Principal is not { } principal)
                 return (null, authentication.Problem);
+            if (calls.Refuse(principal.Tenant) is { } tooMany)
+                return (null, tooMany);
             caller = new Caller(principal, Secret: null);
         }
         return caller.Principal.Missing(Scopes.Send) is { } missing ? (null, missing) : (caller, null);
@@ -83,6 +85,8 @@ sealed class DialectEndpoint(
             if (dialect.Verify(call, secret, clock.GetUtcNow()) is { } problem)
                 return new Parsed(Refused(dialect, problem), []);
             authenticator.NoteUse(caller.Principal);
+            if (calls.Refuse(caller.Principal.Tenant) is { } tooMany)
+                return new Parsed(Refused(dialect, tooMany), []);
         }
         var reading = dialect.Read(call);
         return new Parsed(reading, reading is DialectReading.Submit { IdempotencyKey: not null } ? Hash(call) : []);
