@@ -72,6 +72,15 @@ public sealed class PostgresCluster
         command.ExecuteNonQuery();
     }
 
+    /// <summary>A single number.</summary>
+    public int Count(string sql)
+    {
+        using var connection = new NpgsqlConnection(ConnectionString);
+        connection.Open();
+        using var command = new NpgsqlCommand(sql, connection);
+        return (int)(long)command.ExecuteScalar()!;
+    }
+
     /// <summary>Starts the server and waits until it answers.</summary>
     public void Start()
     {

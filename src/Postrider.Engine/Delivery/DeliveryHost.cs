@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
 
@@ -8,9 +9,11 @@ namespace Postrider.Delivery;
 
 /// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
 sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time,
-    DeliveryOptions options, ILogger<DeliveryHost> logger)
+    DeliveryOptions options, TimeProvider clock, ILogger<DeliveryHost> logger)
     : BackgroundService, IHostedLifecycleService
 {
+    static readonly TimeSpan BetweenStarts = TimeSpan.FromSeconds(1);
+
     readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Everything else has started: a process that cannot listen on its address must not have sent anything.</summary>
@@ -27,11 +30,8 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await _started.Task.WaitAsync(stoppingToken);
-        await router.Pauses.LoadAsync(stoppingToken);
-        var now = time.Now;
-        var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, stoppingToken);
-        if (swept > 0)
-            LogSwept(swept);
+        while (!await TryBeginAsync(stoppingToken))
+            await Task.Delay(BetweenStarts, clock, stoppingToken);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var keeping = keeper.RunAsync(ended.Token);
         try
@@ -45,6 +45,25 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         {
             await ended.CancelAsync();
             await keeping;
+        }
+    }
+
+    /// <summary>False: the database is away at this very moment, which is a state and no fault.</summary>
+    async Task<bool> TryBeginAsync(CancellationToken ct)
+    {
+        try
+        {
+            await router.Pauses.LoadAsync(ct);
+            var now = time.Now;
+            var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, ct);
+            if (swept > 0)
+                LogSwept(swept);
+            return true;
+        }
+        catch (StoreUnavailableException away) when (!away.IsForGood)
+        {
+            LogWaits(away.Message);
+            return false;
         }
     }
 
@@ -67,6 +86,9 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
     [LoggerMessage(LogLevel.Warning,
         "{Count} envelopes were under way when this node last ended: they are queued again, or wait for evidence")]
     partial void LogSwept(int count);
+
+    [LoggerMessage(LogLevel.Warning, "Delivery begins when the store is there: {Reason}")]
+    partial void LogWaits(string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Signal} again: running attempts are cut")]
     partial void LogSecondSignal(PosixSignal signal);

@@ -9,9 +9,6 @@ using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <summary>This start of this node, as leases name it.</summary>
-public sealed record ThisNode(Incarnation Incarnation);
-
 /// <summary>Puts the room into the process.</summary>
 public static class DeliveryRegistration
 {
@@ -28,6 +25,9 @@ public static class DeliveryRegistration
         services.TryAddSingleton<SteadyTime>();
         services.TryAddSingleton<DueBook>();
         services.TryAddSingleton<Recorder>();
+        // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
+        // own.
+        services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
         services.TryAddSingleton<LaneParts>();
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp =>
@@ -49,12 +49,8 @@ public static class DeliveryRegistration
             services.TryAddSingleton<IHandOver, NoHandOver>();
             return services;
         }
-        // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
-        // own.
-        services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
         services.TryAddSingleton<DispatcherParts>();
-        services.TryAddSingleton(sp => new Dispatcher(sp.GetRequiredService<DispatcherParts>(),
-            sp.GetRequiredService<ThisNode>().Incarnation));
+        services.TryAddSingleton(sp => new Dispatcher(sp.GetRequiredService<DispatcherParts>()));
         services.TryAddSingleton<IHandOver>(sp => sp.GetRequiredService<Dispatcher>());
         services.TryAddSingleton<Keeper>();
         services.AddHostedService<DeliveryHost>();

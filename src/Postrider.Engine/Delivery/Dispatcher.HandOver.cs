@@ -10,7 +10,7 @@ public sealed partial class Dispatcher
     public IHandOverPermit? TryReserve(QueueKey key, NewMessage message, MessageContent content)
     {
         var now = _time.Now;
-        if (!_open || _quiet || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
+        if (!_open || _quiet || !_node.MayAct || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
             || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
             || _router.Table.For(key.Route) is not { } route)
             return null;
@@ -63,7 +63,7 @@ public sealed partial class Dispatcher
     /// <summary>A permit kept for a message that is being accepted.</summary>
     sealed class Reservation(Dispatcher dispatcher, Permit permit, Route route) : IHandOverPermit
     {
-        public Incarnation Owner => dispatcher._owner;
+        public Incarnation Owner => dispatcher._node.Incarnation;
         public void Start(Lease lease) => dispatcher.Start(lease, permit, route);
         public void Return() => dispatcher.Return(permit);
     }

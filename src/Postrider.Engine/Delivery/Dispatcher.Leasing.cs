@@ -18,7 +18,7 @@ public sealed partial class Dispatcher
         var leased = 0;
         try
         {
-            var leases = await _store.LeaseAsync(state.Key, asked, _owner, _time.Now, alone: false, CancellationToken.None);
+            var leases = await _store.LeaseAsync(state.Key, asked, _node.Incarnation, _time.Now, alone: false, CancellationToken.None);
             leased = leases.Count;
             _metrics.Leased(leased);
             await StartAsync(leases, hand, route, state);
@@ -189,7 +189,7 @@ public sealed partial class Dispatcher
     void Leave()
     {
         Interlocked.Decrement(ref _inFlight);
-        if (_draining.IsCancellationRequested)
+        if (_standsDown || _draining.IsCancellationRequested)
             _left.Release();
         else if (_quiet)
             Wake();

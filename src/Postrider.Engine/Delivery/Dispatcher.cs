@@ -32,7 +32,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly DeliveryMetrics _metrics;
     readonly Func<double> _jitter;
     readonly ILogger _logger;
-    readonly Incarnation _owner;
+    readonly ThisNode _node;
 
     // Set by anybody:
     readonly SemaphoreSlim _signal = new(0);
@@ -50,13 +50,15 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     readonly CancellationTokenSource _draining = new();
     readonly CancellationTokenSource _now = new();
-    volatile bool _open;                             // permits may be taken: started, and not stopping
+    volatile bool _open;                             // permits may be taken: started, not stopping, not standing down
+    volatile bool _running;
 
-    internal Dispatcher(DispatcherParts parts, Incarnation owner)
+    internal Dispatcher(DispatcherParts parts)
     {
         (_store, _router, _waits, _lanes, _recorder) = (parts.Store, parts.Router, parts.Waits, parts.Lanes, parts.Recorder);
         (_due, _time, _clock) = (parts.Due, parts.Time, parts.Clock);
-        (_options, _metrics, _logger, _owner) = (parts.Options, parts.Metrics, parts.Logger, owner);
+        (_options, _metrics, _logger, _node) = (parts.Options, parts.Metrics, parts.Logger, parts.Node);
+        _term = new Term(_draining.Token, _now.Token);
         _jitter = parts.Entropy.NextDouble;
         _due.Changed += Wake;
         _due.StoreWanted += PollSoon;
@@ -64,9 +66,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         _router.Pauses.Changed += _due.Unpark;
     }
 
-    LaneStop Stop => new(_draining.Token, _now.Token);
-
-    internal Incarnation Owner => _owner;
+    internal Incarnation Owner => _node.Incarnation;
 
     /// <summary>Attempts and leases under way.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
@@ -74,7 +74,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     /// <summary>Runs until <see cref="DrainAsync"/>. Throws only for bugs.</summary>
     internal async Task RunAsync()
     {
-        _open = true;
+        _running = true;
+        _open = !_standsDown;
         await using var timer = _clock.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         while (!_draining.IsCancellationRequested)
         {
@@ -87,7 +88,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             Poll(now);
             if (now.UtcTicks < Volatile.Read(ref _restUntil))
                 WakeAt(new DateTimeOffset(Volatile.Read(ref _restUntil), TimeSpan.Zero));
-            else if (!HoldStill(now))
+            else if (!_node.MayAct)
+                WakeAt(now + StoreRest); // no lease would be given, and nothing may be sent
+            else if (_open && !HoldStill(now))
                 Dispatch();
             if (_due.NextDueAt is { } next)
                 WakeAt(next);
@@ -98,7 +101,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     }
 
     /// <summary>Rows were queued without a signal (settled, swept): the store is asked what is due.</summary>
-    internal void PollSoon()
+    public void PollSoon()
     {
         Volatile.Write(ref _pollWanted, 1);
         Wake();
@@ -125,6 +128,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     public void Dispose()
     {
+        _term.Dispose();
         _draining.Dispose();
         _now.Dispose();
         _signal.Dispose();
@@ -263,4 +267,4 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 /// <summary>What the dispatcher works with.</summary>
 sealed record DispatcherParts(
     IQueueStore Store, Router Router, WaitBoard Waits, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock,
-    DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ILogger<Dispatcher> Logger);
+    DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ThisNode Node, ILogger<Dispatcher> Logger);

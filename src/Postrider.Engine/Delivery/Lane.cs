@@ -77,7 +77,7 @@ sealed partial class Lane
             Continues = decision.Continues,
             Remarks = Remarks(lease, attempt),
         };
-        return await _parts.Recorder.RecordAsync(record, stop.Now) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
+        return await _parts.Recorder.RecordAsync(record, stop.GiveUp) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
 
     /// <summary>Tries until the outcome may not be tried again. Without outcomes nothing was sent.</summary>
@@ -91,14 +91,14 @@ sealed partial class Lane
         if (fitting.Recipients.Count == 0)
             return new Tried(fitting.Unfit);
 
-        var commit = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? new CommitPoint(_parts, lease, Transport.Name) : null;
-        var envelope = Outgoing(lease, fitting, commit);
+        var leave = new LastLeave(_parts, lease, Transport.Name);
+        var envelope = Outgoing(lease, fitting, leave);
         var last = default(Tried);
         try
         {
             await _retry.ExecuteAsync(async _ =>
             {
-                var tried = await TryAsync(envelope, permit, commit, stop);
+                var tried = await TryAsync(envelope, permit, leave, stop);
                 last = tried.Outcomes is null ? last : tried;
                 return tried;
             }, stop.Draining);
@@ -107,11 +107,11 @@ sealed partial class Lane
         {
             // The wait before the next try ended: what the last one came to stands.
         }
-        return last.Outcomes is null ? new Tried(null, commit?.WasRefused == true) : new Tried([.. last.Outcomes, .. fitting.Unfit]);
+        return last.Outcomes is null ? new Tried(null, leave.WasRefused) : new Tried([.. last.Outcomes, .. fitting.Unfit]);
     }
 
     /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
-    async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, CommitPoint? commit, LaneStop stop)
+    async ValueTask<Tried> TryAsync(OutgoingEnvelope envelope, Permit permit, LastLeave leave, LaneStop stop)
     {
         var domains = Transport.Options.Domains.Count > 0 ? Dispatcher.DomainsOf(envelope.Recipients) : null;
         while (permit.Charge(envelope.Recipients.Count, envelope.Content.From.Address.AsciiDomain, domains) is var wait
@@ -121,10 +121,12 @@ sealed partial class Lane
                 return default;
             await Task.Delay(limited, _parts.Clock, stop.Draining);
         }
+        if (!leave.MaySend())
+            return default;
         using var timeout = new CancellationTokenSource(Transport.Options.Timeout ?? Timeout.InfiniteTimeSpan, _parts.Clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop.Now);
         var outcomes = await AskAsync(envelope, cut.Token);
-        if (commit?.WasRefused == true)
+        if (leave.WasRefused)
             return default; // cancelled, suppressed, expired or fenced meanwhile: nothing was sent, and the transport is not to blame
         permit.Report(outcomes);
         return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))]);
@@ -169,7 +171,7 @@ sealed partial class Lane
         }
     }
 
-    static OutgoingEnvelope Outgoing(Lease lease, Fitting fitting, CommitPoint? commit) => new()
+    static OutgoingEnvelope Outgoing(Lease lease, Fitting fitting, LastLeave leave) => new()
     {
         Message = lease.Message.Id,
         Tenant = lease.Envelope.Key.Tenant,
@@ -179,7 +181,8 @@ sealed partial class Lane
         AllRecipients = lease.Message.Recipients,
         Stream = lease.Envelope.Key.Stream,
         Generation = lease.Message.Generation,
-        CommitPoint = commit is null ? null : commit.PassAsync,
+        CommitPoint = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? leave.PassAsync : null,
+        MaySend = leave.MaySend,
     };
 
     List<string> Remarks(Lease lease, Attempt attempt)
@@ -233,15 +236,16 @@ sealed partial class Lane
 
 /// <summary>What every lane of a node works with.</summary>
 sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
-    Entropy Entropy, ILogger<Lane> Logger)
+    Entropy Entropy, ThisNode Node, ILogger<Lane> Logger)
 {
     public double Jitter() => Entropy.NextDouble();
 }
 
 /// <summary>How an attempt is told to end.</summary>
 /// <param name="Draining">The node stops: begin nothing new, wait for nothing but answers.</param>
-/// <param name="Now">The patience for running attempts is over: they are cut.</param>
-readonly record struct LaneStop(CancellationToken Draining, CancellationToken Now);
+/// <param name="Now">The patience for running attempts is over, or the leases are lost: they are cut.</param>
+/// <param name="GiveUp">Outcomes do not wait for the store any more.</param>
+readonly record struct LaneStop(CancellationToken Draining, CancellationToken Now, CancellationToken GiveUp);
 
 /// <summary>What became of a lease that a lane was given.</summary>
 enum AttemptEnd : byte
@@ -261,23 +265,27 @@ enum AttemptEnd : byte
 /// <param name="Withdrawn">The commit point was refused.</param>
 readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Withdrawn = false);
 
-/// <summary>What at-most-once asks before the last byte leaves.</summary>
-sealed class CommitPoint(LaneParts parts, Lease lease, string transport)
+/// <summary>What is asked before the last byte leaves: whether this node may still believe in its lease, and for at-most-once the store.</summary>
+sealed class LastLeave(LaneParts parts, Lease lease, string transport)
 {
     /// <summary>It was asked and said no: nothing was sent.</summary>
     public bool WasRefused { get; private set; }
+
+    /// <summary>Without the store: a lease whose node may have been declared dead is perhaps another's.</summary>
+    public bool MaySend() => !(WasRefused |= !parts.Node.MayActFor(lease));
 
     public async ValueTask<bool> PassAsync(CancellationToken ct)
     {
         try
         {
-            WasRefused = !await parts.Store.CommitPointAsync(lease, transport, parts.Time.Now, ct);
+            if (MaySend())
+                WasRefused = !await parts.Store.CommitPointAsync(lease, transport, parts.Time.Now, ct);
         }
         catch (StoreUnavailableException)
         {
             WasRefused = true; // not known to be on disk, so nothing is sent
         }
-        return !WasRefused;
+        return MaySend();
     }
 }
 

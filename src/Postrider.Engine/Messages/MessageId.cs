@@ -96,6 +96,7 @@ public sealed class MessageIds(TimeProvider clock, byte node = 0)
 {
     readonly Lock _lock = new();
     long _last; // the last id given out; guarded by _lock
+    byte _node = node; // guarded by _lock
 
     public MessageId Next() => Reserve(1);
 
@@ -104,9 +105,10 @@ public sealed class MessageIds(TimeProvider clock, byte node = 0)
     public MessageId Reserve(long count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        var now = MessageId.Create(clock.GetUtcNow().ToUnixTimeMilliseconds(), 0, node).Value;
+        var milliseconds = clock.GetUtcNow().ToUnixTimeMilliseconds();
         lock (_lock)
         {
+            var now = MessageId.Create(milliseconds, 0, _node).Value;
             var first = Math.Max(now, _last + MessageId.Stride);
             _last = first + (count - 1) * MessageId.Stride;
             return new MessageId(first);
@@ -117,6 +119,18 @@ public sealed class MessageIds(TimeProvider clock, byte node = 0)
     public void ContinueAfter(MessageId stored)
     {
         lock (_lock)
-            _last = Math.Max(_last, (stored.Value & ~(MessageId.Stride - 1)) | node);
+            _last = Math.Max(_last, OfNode_NeedsLock(stored.Value));
     }
+
+    /// <summary>The node has another number now.</summary>
+    public void MoveTo(byte node)
+    {
+        lock (_lock)
+        {
+            _node = node;
+            _last = OfNode_NeedsLock(_last);
+        }
+    }
+
+    long OfNode_NeedsLock(long id) => (id & ~(MessageId.Stride - 1)) | _node;
 }

@@ -66,6 +66,14 @@ public sealed record OutgoingEnvelope
     /// <summary>Policy <c>hold</c>: awaited before the last byte leaves; false means send nothing. Null under <c>retry</c>.</summary>
     public Func<CancellationToken, ValueTask<bool>>? CommitPoint { get; init; }
 
+    /// <summary>Asked just before the last byte leaves, where there is no commit point; false means send nothing. Never waits. Null: there
+    /// is nothing to ask.</summary>
+    public Func<bool>? MaySend { get; init; }
+
+    /// <summary>The one of both that is asked, where asking costs nothing.</summary>
+    public Func<CancellationToken, ValueTask<bool>>? LastLeave =>
+        CommitPoint ?? (MaySend is { } may ? _ => ValueTask.FromResult(may()) : null);
+
     /// <summary>The key given to vendors that recognise repetitions.</summary>
     public string IdempotencyValue(MessageRecipient recipient) => $"pr-{new RecipientId(Message, recipient.N)}-{Generation}";
 }

@@ -73,6 +73,8 @@ public sealed partial class SmtpConnection
         for (var next = _mustReset ? -1 : 0; next <= last && !transaction.IsOver(onlyContentIsLeft: next == last);)
         {
             var end = EndOfGroup(next, last);
+            if (asChunk && end > last)
+                AskForLeave(transaction.Envelope);
             for (var command = next; command < end; command++)
                 WriteCommand(command, last, transaction.Envelope, content, asChunk);
             await _channel.FlushAsync(PhaseOf(next, last), _timeouts.DataBlock);
@@ -82,6 +84,12 @@ public sealed partial class SmtpConnection
             next = end;
         }
         return wantsContent;
+    }
+
+    static void AskForLeave(SmtpEnvelope envelope)
+    {
+        if (envelope.MaySend?.Invoke() == false)
+            throw new SmtpChannelException(SmtpPhase.Content, SmtpFailureKind.CommitRefused, "withdrawn before the last byte");
     }
 
     int EndOfGroup(int next, int last)
@@ -187,6 +195,10 @@ public sealed partial class SmtpConnection
             await _channel.FlushAsync(SmtpPhase.Content, _timeouts.DataBlock);
             if (!await commitPoint(ct))
                 throw new SmtpChannelException(SmtpPhase.Content, SmtpFailureKind.CommitRefused, "withdrawn before the final dot");
+        }
+        else
+        {
+            AskForLeave(transaction.Envelope);
         }
         output.Write(".\r\n"u8);
         await _channel.FlushAsync(SmtpPhase.FinalDot, _timeouts.DataBlock);

@@ -42,6 +42,12 @@ public sealed record SmtpEnvelope
     /// <summary>What a delivery report returns of the message; <see langword="null"/> leaves it to the server.</summary>
     public SmtpDsnReturn? Return { get; init; }
 
+    /// <summary>
+    /// Asked once, just before the last byte of the content leaves; <see langword="false"/> drops the connection, and nothing was sent. Must
+    /// not wait. <see langword="null"/>: there is nothing to ask. With a commit point that one is asked instead.
+    /// </summary>
+    public Func<bool>? MaySend { get; init; }
+
     /// <summary>True when only a server with SMTPUTF8 can take it; there is no other spelling (RFC 6531 §3.2).</summary>
     internal bool NeedsSmtpUtf8 => SmtpUtf8 || ReversePath is { NeedsSmtpUtf8: true } || AnyRecipientNeedsSmtpUtf8();
 

@@ -114,9 +114,9 @@ static class Stores
         AddInterfaces<PostgresStore>(services);
         services.AddSingleton<IKeyStore, PostgresKeyStore>();
         services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Notices);
-        services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().Ids);
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Ids);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
-        services.AddSingleton(sp => new ThisNode(sp.GetRequiredService<PostgresStore>().Member.Incarnation));
+        services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Member.Node);
         services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
         services.AddHostedService<NodeHost>();
         services.AddSingleton(sp =>
@@ -182,19 +182,14 @@ sealed partial class PostgresOpening(
 
     PostgresStore? _store;
     MasterKey? _masterKey;
-    MessageIds? _ids;
 
     public PostgresStore Store => _store ?? throw new InvalidOperationException("The store is asked for before it was opened.");
     public MasterKey MasterKey => _masterKey ?? throw new InvalidOperationException("The master key is asked for before it was read.");
-    public MessageIds Ids => _ids ?? throw new InvalidOperationException("The store is asked for before it was opened.");
 
     public async Task OpenAsync(CancellationToken ct)
     {
         var dsn = PostgresDsn.TryParse(options.Store, out var fault) ?? throw new StoreUnusableException(fault!);
         _store = await PostgresStore.OpenAsync(dsn, ThisProcess.Card(options, storage), clock, log, ct);
-        _ids = new MessageIds(clock, (byte)_store.Member.Incarnation.Node);
-        if (_store.NewestAtStart is { } newest)
-            _ids.ContinueAfter(newest);
         _masterKey = await LoadMasterKeyAsync(_store);
     }
 
@@ -216,27 +211,4 @@ sealed partial class PostgresOpening(
     [LoggerMessage(LogLevel.Warning, "The master key is kept in the database, beside the secrets that it seals. Make one with "
         + "openssl rand -base64 32 before the first start and give it to all nodes: POSTRIDER_MASTER_KEY or POSTRIDER_MASTER_KEY_FILE")]
     static partial void LogMasterKey(ILogger log);
-}
-
-/// <summary>This process as one node of several: beats, watches, sweeps; ends the process when the others have given it up.</summary>
-sealed class NodeHost(
-    PostgresStore store, IHandOver handOver, DeliveryOptions delivery, StopReason stop, IHostApplicationLifetime lifetime,
-    TimeProvider clock, ILogger<Membership> log, IServiceProvider services) : BackgroundService
-{
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var dispatcher = services.GetService<Dispatcher>();
-        var member = new Membership(store, () => dispatcher?.InFlight ?? 0, SweepAsync,
-            key => handOver.Signal(key, clock.GetUtcNow()), clock, log);
-        if (await member.RunAsync(stoppingToken))
-            return;
-        stop.Set(ExitCodes.Storage);
-        lifetime.StopApplication();
-    }
-
-    async Task SweepAsync(CancellationToken ct)
-    {
-        var now = clock.GetUtcNow();
-        await store.SweepAsync(store.Member.Incarnation, now, now + delivery.SettleTransactional, ct);
-    }
 }

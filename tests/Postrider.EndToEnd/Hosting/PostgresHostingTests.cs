@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Postrider.EndToEnd.Api;
 using Postrider.Hosting;
+using Postrider.Messages;
 using Postrider.Storage.Postgres;
 using Postrider.Tenants;
 using Postrider.Testing;
@@ -88,23 +89,64 @@ public sealed class PostgresHostingTests
     }
 
     [Fact]
-    public async Task A_node_that_was_declared_dead_ends_so_that_it_is_started_anew()
+    public async Task A_node_that_was_declared_dead_joins_anew_and_goes_on_without_a_restart()
     {
         var database = PostgresCluster.Shared.Create();
         await using var server = await StartAsync(database);
-        using var stopping = new SemaphoreSlim(0);
-        server.App.Lifetime.ApplicationStopping.Register(() => stopping.Release());
+        var store = server.Services.GetRequiredService<PostgresStore>();
+        var before = store.Member.Incarnation;
+        var since = TimeProvider.System.GetTimestamp();
 
-        await server.Services.GetRequiredService<PostgresStore>().WriteAsync(connection =>
+        await store.WriteAsync(connection =>
         {
             using var command = connection.CreateCommand();
             command.CommandText = "UPDATE nodes SET alive = false, incarnation = incarnation + 1";
             return command.ExecuteNonQuery();
         });
+        await Eventually.HoldsAsync(() => store.Member.Incarnation != before);
+        Assert.Equal(before.Node, store.Member.Incarnation.Node);
 
-        Assert.True(await stopping.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Equal(ExitCodes.Storage, Server.ExitCodeOf(server.Services));
+        using var accepted = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+        var id = (string)(await accepted.Content.ReadFromJsonAsync<JsonNode>())!["id"]!;
+        var email = await server.GetEmailAsync(id, e => (string?)e["status"] == "complete");
+        Assert.Equal(1, (int)email["recipients"]![0]!["tries"]!);
+        Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromSeconds(20));
     }
+
+    [Fact]
+    public async Task The_session_that_holds_a_nodes_number_is_replaced_when_it_is_lost()
+    {
+        var database = PostgresCluster.Shared.Create();
+        await using var server = await StartAsync(database);
+        var store = server.Services.GetRequiredService<PostgresStore>();
+        var before = store.Member.Incarnation;
+        var beats = (await store.ListNodesAsync(default))[0].Beats;
+
+        PostgresCluster.Shared.Execute($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+
+        await Eventually.HoldsAsync(async () =>
+            (await PatientlyAsync(() => store.ListNodesAsync(default)))[0].Beats > beats && Held(database) == 1);
+        Assert.Equal(before, store.Member.Incarnation);
+    }
+
+    static async Task<T> PatientlyAsync<T>(Func<Task<T>> read)
+    {
+        while (true)
+        {
+            try
+            {
+                return await read();
+            }
+            catch (StoreUnavailableException)
+            {
+                // Its connection was cut too.
+            }
+        }
+    }
+
+    /// <summary>Numbers of nodes that are held in a database.</summary>
+    static int Held(string database) => PostgresCluster.Shared.Count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        + $"AND classid = {0x6A6F} AND database = (SELECT oid FROM pg_database WHERE datname = '{database}')");
 
     [Fact]
     public async Task On_SQLite_there_is_one_node_and_it_lives()

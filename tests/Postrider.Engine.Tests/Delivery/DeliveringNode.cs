@@ -36,7 +36,8 @@ sealed class DeliveringNode : IAsyncDisposable
     /// <param name="transports">As in <c>POSTRIDER_TRANSPORTS</c>; every scheme is the scripted provider unless <paramref
     /// name="factories"/> knows it.</param>
     public DeliveringNode(string transports, TimeProvider? clock = null, DeliveryOptions? options = null, string? folder = null,
-        Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null)
+        Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null,
+        Func<Incarnation, TimeProvider, ThisNode>? thisNode = null)
     {
         Clock = clock ?? new ManualClock();
         _ownsFolder = folder is null;
@@ -47,14 +48,15 @@ sealed class DeliveringNode : IAsyncDisposable
         Owner = new Incarnation(0, incarnation);
         var time = new SteadyTime(Clock);
         var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance);
-        _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, NullLogger<Lane>.Instance));
+        Node = thisNode?.Invoke(Owner, Clock) ?? new ThisNode(Owner);
+        _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, NullLogger<Lane>.Instance));
         Router = new Router(Table(transports, routing, factories ?? []));
         Waits = new WaitBoard(Router);
         Dispatcher = new Dispatcher(
-            new DispatcherParts(Queue, Router, Waits, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System,
-                NullLogger<Dispatcher>.Instance), Owner);
+            new DispatcherParts(Queue, Router, Waits, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System, Node,
+                NullLogger<Dispatcher>.Instance));
         _keeper = new Keeper(Queue, Dispatcher, time, Clock, Options, NullLogger<Keeper>.Instance);
-        Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, NullLogger<DeliveryHost>.Instance);
+        Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, Clock, NullLogger<DeliveryHost>.Instance);
         Ids = new MessageIds(Clock);
         Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock,
             new SubmissionOptions { AllowSingleLabelDomains = true })
@@ -68,6 +70,7 @@ sealed class DeliveringNode : IAsyncDisposable
     public SqliteStore Store { get; }
     public WatchedStore Queue { get; }
     public Incarnation Owner { get; }
+    public ThisNode Node { get; }
     public DeliveryMetrics Metrics { get; } = new();
     public Router Router { get; }
     public Dispatcher Dispatcher { get; }
@@ -84,9 +87,10 @@ sealed class DeliveringNode : IAsyncDisposable
     /// <summary>A node whose loops run.</summary>
     public static async Task<DeliveringNode> StartAsync(string transports, TimeProvider? clock = null, DeliveryOptions? options = null,
         string? folder = null,
-        Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null)
+        Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null,
+        Func<Incarnation, TimeProvider, ThisNode>? thisNode = null)
     {
-        var node = new DeliveringNode(transports, clock, options, folder, routing, incarnation, factories);
+        var node = new DeliveringNode(transports, clock, options, folder, routing, incarnation, factories, thisNode);
         await node.StartAsync();
         return node;
     }

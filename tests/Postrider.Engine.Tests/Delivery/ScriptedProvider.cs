@@ -56,6 +56,10 @@ sealed class ScriptedProvider(string name, TimeProvider clock) : IProvider
             if (!sending.PassedCommitPoint)
                 return All(envelope, Refusing);
         }
+        else if (envelope.MaySend?.Invoke() == false)
+        {
+            return All(envelope, Refusing);
+        }
         var outcomes = await Answer(envelope, ct);
         sending.Outcomes = outcomes;
         return outcomes;

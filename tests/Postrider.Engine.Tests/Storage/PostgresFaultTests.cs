@@ -166,7 +166,7 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         await using var other = await _under.OpenStoreAsync("there");
         using var stop = new CancellationTokenSource();
         var heard = new TaskCompletionSource<QueueKey>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var listening = other.Signals.ListenAsync(other.Member.Incarnation.Node, key => heard.TrySetResult(key), stop.Token);
+        var listening = other.Signals.ListenAsync(key => heard.TrySetResult(key), stop.Token);
         await _under.UntilAsync(async () =>
         {
             await AcceptAsync("a@example.org");

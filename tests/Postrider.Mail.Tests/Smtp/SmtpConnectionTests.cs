@@ -329,6 +329,28 @@ public sealed class SmtpConnectionTests
         Assert.Equal(0, sink.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_caller_that_takes_its_leave_back_before_the_last_byte_drops_the_connection_and_nothing_arrives(bool chunking)
+    {
+        await using var sink = SmtpSink.Start(new() { Chunking = chunking });
+        await using var connection = await Mails.ConnectAsync(Mails.At(sink));
+        var asked = 0;
+
+        var first = await connection.SendAsync(Mails.To("a@to.test") with { MaySend = () => ++asked == 1 }, Mails.Content(), null,
+            CancellationToken.None);
+        var second = await connection.SendAsync(Mails.To("b@to.test") with { MaySend = () => ++asked == 1 }, Mails.Content(), null,
+            CancellationToken.None);
+
+        Assert.Equal(([Accepted], 2), (first.States, asked));
+        Assert.Equal((SmtpFailureKind.CommitRefused, true), (second.Failure!.Kind, second.Failure.KnownUnsent));
+        Assert.False(connection.IsUsable);
+        await connection.DisposeAsync();
+        await Eventually.HoldsAsync(() => sink.OpenConnections == 0);
+        Assert.Equal(1, sink.Count);
+    }
+
     [Fact]
     public async Task A_commit_point_is_not_asked_when_there_is_nothing_to_commit()
     {

@@ -26,7 +26,7 @@ sealed class CaptureProvider(string transport, int keep, IInbox inbox, TimeProvi
         Outcome outcome;
         try
         {
-            if (envelope.CommitPoint is { } commitPoint && !await commitPoint(ct))
+            if (envelope.LastLeave is { } leave && !await leave(ct))
                 outcome = Failed(OutcomeKind.Unreachable, "nothing was kept: the commit point was refused");
             else
                 outcome = Kept(await inbox.AddAsync(mail, keep, CancellationToken.None));

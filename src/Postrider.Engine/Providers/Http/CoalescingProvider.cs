@@ -175,7 +175,10 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
             var work = new Stack<List<Waiter>>([batch]);
             while (work.TryPop(out var some))
             {
-                var results = await CallAsync(some.ConvertAll(waiter => waiter.Entry), null, cut.Token);
+                // All of a call are of one node: where one may not be sent, none may.
+                var results = await CallAsync(some.ConvertAll(waiter => waiter.Entry),
+                    _ => ValueTask.FromResult(some.ConvertAll(waiter => waiter.Entry.Envelope.MaySend?.Invoke() ?? true).TrueForAll(may => may)),
+                    cut.Token);
                 var again = new List<Waiter>();
                 for (var i = 0; i < some.Count; i++)
                 {

@@ -33,7 +33,7 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
                 "no AWS credentials were found: write ses://ID:SECRET@region, or give the machine a role, a profile, AWS_ACCESS_KEY_ID")));
         }
         var body = Body(envelope);
-        var answer = await http.SendAsync(Request(body, key), envelope.CommitPoint, ct);
+        var answer = await http.SendAsync(Request(body, key), envelope.LastLeave, ct);
         return SesErrors.Read(answer, envelope);
     }
 

@@ -28,7 +28,7 @@ sealed class SimulatedProvider(SimulatedOptions options, TimeProvider clock, Ent
             return All(envelope, OutcomeKind.Unreachable, OutcomeScope.Transport, 0, null, "simulated outage");
         try
         {
-            if (envelope.CommitPoint is { } commitPoint && !await commitPoint(ct))
+            if (envelope.LastLeave is { } leave && !await leave(ct))
                 return All(envelope, OutcomeKind.Unreachable, OutcomeScope.Message, 0, null,
                     "nothing was sent: the commit point was refused");
         }

@@ -2,11 +2,11 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using Postrider.Messages;
 using Postrider.Queue;
-using Postrider.Storage.Rules;
 
 namespace Postrider.Storage.Postgres;
 
-/// <summary>What a node does to stay one: it beats, watches the beats of the others, and hears of work that they took in.</summary>
+/// <summary>What a node does to stay one: it beats, watches the beats of the others, hears of work that they took in, and joins anew when
+/// they have given it up.</summary>
 /// <param name="inFlight">Attempts under way, for people.</param>
 /// <param name="sweep">Returns the leases of the dead.</param>
 /// <param name="dueElsewhere">Another node took in work of this key.</param>
@@ -18,10 +18,6 @@ public sealed partial class Membership(
 
     /// <summary>Partitions are made three days ahead.</summary>
     static readonly TimeSpan TidyEvery = TimeSpan.FromHours(1);
-
-    public const string Beat = """
-        UPDATE nodes SET beat = beat + 1, last_beat = $3, in_flight = $4 WHERE id = $1 AND incarnation = $2 AND alive
-        """;
 
     // A beat in between and it lives: nothing happens.
     public const string DeclareDead = """
@@ -36,17 +32,19 @@ public sealed partial class Membership(
     Incarnation Own => store.Member.Incarnation;
 
     /// <summary>Until stopped, or until the others have declared this node dead.</summary>
-    /// <returns>False: fenced. Whatever this node still does changes nothing; it must end and join anew.</returns>
+    /// <returns>False: fenced. Whatever this node still does changes nothing; what runs must end, and then it joins anew.</returns>
     public async Task<bool> RunAsync(CancellationToken stopping)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var listening = store.Signals.ListenAsync(Own.Node, dueElsewhere, ended.Token);
+        var listening = store.Signals.ListenAsync(dueElsewhere, ended.Token);
+        // Beats wait for nothing: a sweep in a busy database must not look like a death.
+        var watching = EveryAsync(WatchAsync, ended.Token);
         try
         {
             using var timer = new PeriodicTimer(BeatEvery, clock);
             do
             {
-                if (!await TickAsync(stopping))
+                if (!await BeatAsync(stopping))
                     return false;
             }
             while (await timer.WaitForNextTickAsync(stopping));
@@ -59,41 +57,82 @@ public sealed partial class Membership(
         {
             await ended.CancelAsync();
             await listening;
+            await watching;
         }
         return true;
     }
 
-    internal async Task<bool> TickAsync(CancellationToken ct)
+    /// <summary>Joins as a new incarnation, as soon as the database lets it. Nothing of the old one may be under way any more.</summary>
+    public async Task RejoinAsync(CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
+        while (true)
+        {
+            try
+            {
+                await store.RejoinAsync(stopping);
+                LogRejoined(Own.Node, Own.Number);
+                return;
+            }
+            catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+            {
+                store.IsAway = true;
+                LogAway(PostgresFault.Words(e));
+            }
+            await timer.WaitForNextTickAsync(stopping);
+        }
+    }
+
+    async Task EveryAsync(Func<CancellationToken, Task> work, CancellationToken ct)
     {
         try
         {
-            if (!await BeatAsync(ct))
+            using var timer = new PeriodicTimer(BeatEvery, clock);
+            do
+                await work(ct);
+            while (await timer.WaitForNextTickAsync(ct));
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // The node stops, or has been fenced.
+        }
+    }
+
+    async Task<bool> BeatAsync(CancellationToken ct)
+    {
+        try
+        {
+            if (!await store.Member.BeatAsync(inFlight(), ct))
             {
                 LogFenced(Own.Node, Own.Number);
                 return false;
             }
-            await WatchAsync(ct);
-            await TidyAsync(ct);
             store.IsAway = false;
         }
-        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is StoreUnavailableException)
+        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
         {
             store.IsAway = true;
-            _watch.Missed();
             LogAway(PostgresFault.Words(e));
         }
         return true;
     }
 
-    async Task<bool> BeatAsync(CancellationToken ct)
+    async Task WatchAsync(CancellationToken ct)
     {
-        await using var beat = store.Tables.CreateCommand(Beat);
-        beat.Parameters.AddRange((NpgsqlParameter[])
-            [Sql.Int(Own.Node), Sql.Long(Own.Number), Sql.Long(clock.GetUtcNow().Ms), Sql.Int(inFlight())]);
-        return await beat.ExecuteNonQueryAsync(ct) == 1;
+        try
+        {
+            await LookAsync(ct);
+            // At each look, whoever found them dead: rows that someone held for a moment are passed over.
+            await sweep(ct);
+            await TidyAsync(ct);
+        }
+        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is StoreUnavailableException)
+        {
+            _watch.Missed();
+        }
     }
 
-    async Task WatchAsync(CancellationToken ct)
+    async Task LookAsync(CancellationToken ct)
     {
         var others = new List<SeenNode>();
         await using (var select = store.Tables.CreateCommand(SelectOthers))
@@ -110,8 +149,6 @@ public sealed partial class Membership(
             if (await declare.ExecuteNonQueryAsync(ct) == 1)
                 LogDead(dead.Id, dead.Incarnation);
         }
-        // At each beat, whoever found them dead: rows that someone held for a moment are passed over.
-        await sweep(ct);
     }
 
     async Task TidyAsync(CancellationToken ct)
@@ -123,10 +160,14 @@ public sealed partial class Membership(
     }
 
     [LoggerMessage(LogLevel.Error,
-        "The others have declared this node ({Node}, start {Incarnation}) dead: it ends and must be started again")]
+        "The others have declared this node ({Node}, incarnation {Incarnation}) dead: its attempts are cut, its leases are theirs")]
     partial void LogFenced(int node, long incarnation);
 
-    [LoggerMessage(LogLevel.Warning, "Node {Node} (start {Incarnation}) does not beat any more: it is declared dead, its leases are swept")]
+    [LoggerMessage(LogLevel.Warning, "Joined the nodes again as {Node}, incarnation {Incarnation}")]
+    partial void LogRejoined(int node, long incarnation);
+
+    [LoggerMessage(LogLevel.Warning,
+        "Node {Node} (incarnation {Incarnation}) does not beat any more: it is declared dead, its leases are swept")]
     partial void LogDead(int node, long incarnation);
 
     [LoggerMessage(LogLevel.Warning, "No beat: {Reason}")]

@@ -16,7 +16,7 @@ sealed class PostgresDatabase : IAsyncDisposable
 
     // A process that freezes must not hold rows; and what hangs is better an error than a standstill.
     const string Common = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s -c default_transaction_isolation=read\\ committed "
-        + "-c jit=off";
+        + "-c jit=off -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 
     // Statements of the writers find single rows: whatever the statistics say of tables that fill and empty by the minute, an index is
     // right.

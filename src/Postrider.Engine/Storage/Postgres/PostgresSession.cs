@@ -17,7 +17,7 @@ namespace Postrider.Storage.Postgres;
 sealed class PostgresSession : IWriteSession
 {
     readonly TimeProvider _clock;
-    readonly int _writer;
+    readonly Func<int> _writer;
     readonly HashSet<Incarnation> _members = [];
     NpgsqlConnection? _connection;
     Trip _next = new();
@@ -25,7 +25,7 @@ sealed class PostgresSession : IWriteSession
 
     /// <param name="eventIds">Of the node, shared by its writers.</param>
     /// <param name="writer">A number that no other writer of the cluster has.</param>
-    public PostgresSession(TimeProvider clock, MessageIds eventIds, int writer)
+    public PostgresSession(TimeProvider clock, MessageIds eventIds, Func<int> writer)
     {
         (_clock, _writer) = (clock, writer);
         MessageRows = new MessageRows(this);
@@ -185,7 +185,7 @@ sealed class PostgresSession : IWriteSession
             SELECT scope, state, hour, $5, delta FROM unnest($1, $2, $3, $4) AS c (scope, state, hour, delta)
             ON CONFLICT (scope, state, hour, node) DO UPDATE SET delta = counters.delta + excluded.delta
             """, Sql.Longs(rows.ConvertAll(r => r.Scope)), Sql.Ints(rows.ConvertAll(r => r.State)), Sql.Longs(rows.ConvertAll(r => r.Hour)),
-            Sql.Longs(rows.ConvertAll(r => r.Delta)), Sql.Int(_writer));
+            Sql.Longs(rows.ConvertAll(r => r.Delta)), Sql.Int(_writer()));
     }
 
     static long LockOf(int tenant, string orderingKey) =>

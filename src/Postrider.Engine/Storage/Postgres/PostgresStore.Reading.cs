@@ -35,6 +35,21 @@ public sealed partial class PostgresStore
 
     public Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct) => ReadAsync(NodeQueries.List, ct);
 
+    /// <summary>Whether the database answers now.</summary>
+    public async Task<bool> IsReachableAsync(CancellationToken ct)
+    {
+        try
+        {
+            await using var probe = Tables.CreateCommand("SELECT 1");
+            await probe.ExecuteNonQueryAsync(ct);
+            return true;
+        }
+        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+        {
+            return false;
+        }
+    }
+
     long Now => _clock.GetUtcNow().Ms;
 
     public async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)

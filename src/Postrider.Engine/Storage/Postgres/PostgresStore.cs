@@ -26,20 +26,23 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     readonly NodeNames _names;
     readonly SemaphoreSlim _readers;   // reads at a time: who waits for a connection must not hold a thread
     readonly TimeProvider _clock;
+    readonly MessageIds _eventIds;
     readonly StoreHealth _health = new();   // never fails: a server comes back
     int _disposed;
 
-    PostgresStore(PostgresDatabase database, PostgresMember member, MessageIds eventIds, TimeProvider clock, ILogger log)
+    PostgresStore(PostgresDatabase database, PostgresMember member, TimeProvider clock, ILogger log)
     {
         (_database, _clock, Member) = (database, clock, member);
+        _eventIds = new MessageIds(clock);
+        Ids = new MessageIds(clock);
         _leases = new LeaseReader(database.Readers);
         Notices = new Notices(ct => ReadAsync(ChangeTable.Versions, ct), clock, log);
-        Signals = new WorkSignals(database, member.Incarnation.Node, Notices.Wake, clock, log);
+        Signals = new WorkSignals(database, member.Node, Notices.Wake, clock, log);
         _names = new NodeNames(clock);
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
         PostgresWriter Writer(int number, string name) => new(database.Writers,
-            new PostgresSession(clock, eventIds, member.Incarnation.Node * WritersPerNode + number), name, clock, _health, log);
+            new PostgresSession(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number), name, clock, _health, log);
         _incoming = Writer(0, "incoming");
         _outgoing = Writer(1, "outgoing");
     }
@@ -56,9 +59,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     internal WorkSignals Signals { get; }
     internal NpgsqlDataSource Tables => _database.Tables;
 
-    /// <summary>The highest id that was given out before this start; null for an empty database. New ids continue after it: the clock may
-    /// have been set back.</summary>
-    public MessageId? NewestAtStart { get; private init; }
+    /// <summary>Makes the ids of messages under this node's number.</summary>
+    public MessageIds Ids { get; }
 
     /// <summary>Connects, checks the server, brings the schema up to date, and joins the nodes.</summary>
     /// <exception cref="StoreUnusableException">The server would lose mail, or the schema is too new.</exception>
@@ -72,16 +74,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             await MigrateAsync(database, clock, ct);
             var member = await PostgresMember.JoinAsync(database.Writers, card, clock, ct);
             await EventPartitions.MakeAsync(database.Tables, clock.GetUtcNow(), ct);
-            var eventIds = new MessageIds(clock, (byte)member.Incarnation.Node);
-            if (await NewestAsync(database.Tables, "SELECT max(id) FROM events", ct) is { } event_)
-                eventIds.ContinueAfter(new MessageId(event_));
-            var newest = await NewestAsync(database.Tables, """
-                SELECT greatest((SELECT max(id) FROM messages), (SELECT id + count * 256::bigint FROM batches ORDER BY id DESC LIMIT 1))
-                """, ct);
-            return new PostgresStore(database, member, eventIds, clock, log)
-            {
-                NewestAtStart = newest is { } id ? new MessageId(id) : null,
-            };
+            var store = new PostgresStore(database, member, clock, log);
+            await store.NumberAsync(ct);
+            return store;
         }
         catch (Exception e)
         {
@@ -90,6 +85,29 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
                 throw new StoreUnavailableException($"{dsn} cannot be opened: {PostgresFault.Words(e)}", e);
             throw;
         }
+    }
+
+    /// <summary>Joins the nodes anew, after the others have given this one up.</summary>
+    internal async Task RejoinAsync(CancellationToken ct)
+    {
+        await Member.RejoinAsync(ct);
+        await NumberAsync(ct);
+    }
+
+    /// <summary>Ids are this node's from now on, and continue after those that are stored: clocks may have been set back, and the number may
+    /// have been another node's.</summary>
+    async Task NumberAsync(CancellationToken ct)
+    {
+        var node = (byte)Member.Incarnation.Node;
+        _eventIds.MoveTo(node);
+        Ids.MoveTo(node);
+        if (await NewestAsync(Tables, "SELECT max(id) FROM events", ct) is { } newestEvent)
+            _eventIds.ContinueAfter(new MessageId(newestEvent));
+        var newest = await NewestAsync(Tables, """
+            SELECT greatest((SELECT max(id) FROM messages), (SELECT id + count * 256::bigint FROM batches ORDER BY id DESC LIMIT 1))
+            """, ct);
+        if (newest is { } id)
+            Ids.ContinueAfter(new MessageId(id));
     }
 
     /// <summary>Only brings the schema up to date. Returns how many steps were done.</summary>

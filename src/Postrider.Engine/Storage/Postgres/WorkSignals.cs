@@ -10,7 +10,7 @@ namespace Postrider.Storage.Postgres;
 /// for their next poll; polling is the net under it.</summary>
 /// <remarks>Apart from the transactions of mail, and at most some twenty times a second: a NOTIFY makes its transaction wait for every
 /// other one that has one.</remarks>
-sealed partial class WorkSignals(PostgresDatabase database, int node, Action changed, TimeProvider clock, ILogger log)
+sealed partial class WorkSignals(PostgresDatabase database, ThisNode node, Action changed, TimeProvider clock, ILogger log)
     : IAsyncDisposable
 {
     const string Channel = "postrider_due";
@@ -68,7 +68,7 @@ sealed partial class WorkSignals(PostgresDatabase database, int node, Action cha
 
     /// <summary>Calls <paramref name="due"/> for what other nodes took in, until stopped; on a connection of its own, made anew when it is
     /// lost.</summary>
-    public async Task ListenAsync(int own, Action<QueueKey> due, CancellationToken ct)
+    public async Task ListenAsync(Action<QueueKey> due, CancellationToken ct)
     {
         while (!ct.IsCancellationRequested)
         {
@@ -79,7 +79,7 @@ sealed partial class WorkSignals(PostgresDatabase database, int node, Action cha
                 {
                     if (told.Channel == Changes)
                         changed();
-                    else if (TryRead(told.Payload, out var from, out var key) && from != own)
+                    else if (TryRead(told.Payload, out var from, out var key) && from != node.Incarnation.Node)
                         due(key);
                 };
                 await using (var listen = new NpgsqlCommand($"LISTEN {Channel}; LISTEN {Changes}", connection))
@@ -100,7 +100,7 @@ sealed partial class WorkSignals(PostgresDatabase database, int node, Action cha
         }
     }
 
-    string Write(QueueKey key) => string.Create(CultureInfo.InvariantCulture, $"{node} {(int)key.Stream} {key.Tenant.Value} {key.Route}");
+    string Write(QueueKey key) => string.Create(CultureInfo.InvariantCulture, $"{node.Incarnation.Node} {(int)key.Stream} {key.Tenant.Value} {key.Route}");
 
     static bool TryRead(string payload, out int from, out QueueKey key)
     {
