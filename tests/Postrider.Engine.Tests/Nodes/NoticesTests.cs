@@ -82,7 +82,7 @@ public sealed class NoticesTests
         Assert.Equal(2, _looked.Count);
 
         // By what it hears: this clock stands still, so nothing looks by itself.
-        var listening = other.Signals.ListenAsync(1, static _ => { }, stop.Token);
+        var listening = other.Signals.ListenAsync(static _ => { }, stop.Token);
         var running = other.Notices.RunAsync(stop.Token);
         await Eventually.HoldsAsync(async () =>
         {
