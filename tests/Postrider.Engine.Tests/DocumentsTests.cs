@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Testing;
 using Xunit;
@@ -25,6 +26,10 @@ public sealed partial class DocumentsTests
         Assert.All(
             Enum.GetNames<RecipientState>(),
             state => Assert.Contains($"`{state.ToLowerInvariant()}`", Read("states.md"), StringComparison.Ordinal));
+
+    [Fact]
+    public void Every_event_is_in_the_table() =>
+        Assert.All(EventNames.All, name => Assert.Contains($"`{name}`", Read("events.md"), StringComparison.Ordinal));
 
     [Fact]
     public void Every_decision_has_a_number_of_its_own_and_a_title_with_it()

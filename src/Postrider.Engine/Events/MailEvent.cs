@@ -2,7 +2,8 @@ using Postrider.Messages;
 
 namespace Postrider.Events;
 
-/// <summary>What happened to a message. The numbers are stored; <c>accepted</c> is derived from the message row and never stored.</summary>
+/// <summary>What happened. The numbers are stored. <c>accepted</c> is a message's own row; for the feed, each transaction lists the
+/// messages that it took in.</summary>
 public enum MailEventType : byte
 {
     Accepted = 0,
@@ -40,6 +41,10 @@ public enum MailEventType : byte
     Rejected = 22,
     /// <summary>Something that we have no word for.</summary>
     Reported = 23,
+
+    // From here on: of a tenant, and of no message.
+    /// <summary>An endpoint of a customer's failed for too long, or said that it is gone.</summary>
+    WebhookDisabled = 24,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>
@@ -65,7 +70,8 @@ public sealed record AttemptDetails(string Transport, TimeSpan Duration, IReadOn
 
 /// <summary>One recipient's outcome within an attempt.</summary>
 /// <param name="Verdict">What it led to, where the reply alone does not tell: "deferred 4 times: 450 …". Else null.</param>
-public readonly record struct AttemptOutcome(int N, Outcome Outcome, string? Verdict = null);
+/// <param name="Ended">The state in which it ended the recipient; null where it goes on.</param>
+public readonly record struct AttemptOutcome(int N, Outcome Outcome, string? Verdict = null, RecipientState? Ended = null);
 
 /// <summary>What was reported of a message that a provider had taken.</summary>
 /// <param name="Source">The transport whose provider reported it; <c>dsn</c> for a report that came by mail.</param>

@@ -15,7 +15,7 @@ static class EventCodec
     enum Parts : byte { None = 0, Remark = 1, Attempt = 2, Feedback = 4 }
 
     [Flags]
-    enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8, Verdict = 16 }
+    enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8, Verdict = 16, Ended = 32 }
 
     [Flags]
     enum FeedbackParts : byte { None = 0, Reply = 1, Bounce = 2, Suppressed = 4, Url = 8, UserAgent = 16, Ip = 32, Machine = 64 }
@@ -46,8 +46,8 @@ static class EventCodec
         to.Text(attempt.Transport);
         to.Number((ulong)Math.Max(0, attempt.Duration.Ticks / TimeSpan.TicksPerMicrosecond));
         to.Number(attempt.Outcomes.Count);
-        foreach (var (n, outcome, verdict) in attempt.Outcomes)
-            WriteOutcome(to, n, outcome, verdict);
+        foreach (var outcome in attempt.Outcomes)
+            WriteOutcome(to, outcome);
     }
 
     public static EventDetails Read(ReadOnlyMemory<byte> data)
@@ -64,6 +64,33 @@ static class EventCodec
         return new EventDetails(
             recipients, remark, parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null,
             parts.HasFlag(Parts.Feedback) ? ReadFeedback(ref from) : null);
+    }
+
+    /// <summary>The messages that one transaction took in.</summary>
+    /// <param name="messages">Ascending.</param>
+    public static void WriteAccepted(FieldWriter to, ReadOnlySpan<long> messages)
+    {
+        to.Byte(Version);
+        to.Number(messages.Length);
+        var last = 0L;
+        foreach (var message in messages)
+        {
+            to.Number((ulong)(message - last));
+            last = message;
+        }
+    }
+
+    public static long[] ReadAccepted(ReadOnlyMemory<byte> data)
+    {
+        var from = new FieldReader(data);
+        if (from.Byte() is not Version and var version)
+            throw new InvalidDataException(
+                $"A stored event has format {version}, made by a newer Postrider; this one knows up to {Version}.");
+        var messages = new long[from.Int()];
+        var last = 0L;
+        for (var i = 0; i < messages.Length; i++)
+            messages[i] = last += (long)from.Number();
+        return messages;
     }
 
     static void WriteFeedback(FieldWriter to, FeedbackDetails feedback)
@@ -119,8 +146,9 @@ static class EventCodec
         return new AttemptDetails(transport, duration, outcomes);
     }
 
-    static void WriteOutcome(FieldWriter to, int n, Outcome outcome, string? verdict)
+    static void WriteOutcome(FieldWriter to, in AttemptOutcome one)
     {
+        var (n, outcome, verdict, ended) = one;
         var reply = outcome.Reply;
         to.Number(n);
         to.Byte((byte)outcome.Kind);
@@ -128,7 +156,7 @@ static class EventCodec
         to.Number(Math.Max(0, reply.Code));
         to.Byte((byte)((reply.Enhanced is null ? 0 : ReplyParts.Enhanced) | (reply.Command is null ? 0 : ReplyParts.Command)
             | (outcome.RetryAfter is null ? 0 : ReplyParts.RetryAfter) | (outcome.ProviderId is null ? 0 : ReplyParts.ProviderId)
-            | (verdict is null ? 0 : ReplyParts.Verdict)));
+            | (verdict is null ? 0 : ReplyParts.Verdict) | (ended is null ? 0 : ReplyParts.Ended)));
         to.Text(reply.Text);
         if (reply.Enhanced is not null)
             to.Text(reply.Enhanced);
@@ -140,6 +168,8 @@ static class EventCodec
             to.Text(outcome.ProviderId);
         if (verdict is not null)
             to.Text(verdict);
+        if (ended is { } state)
+            to.Byte((byte)state);
     }
 
     static AttemptOutcome ReadOutcome(ref FieldReader from)
@@ -154,6 +184,8 @@ static class EventCodec
         TimeSpan? retryAfter = parts.HasFlag(ReplyParts.RetryAfter) ? TimeSpan.FromMilliseconds(from.Number()) : null;
         var providerId = parts.HasFlag(ReplyParts.ProviderId) ? from.Text() : null;
         var verdict = parts.HasFlag(ReplyParts.Verdict) ? from.Text() : null;
-        return new AttemptOutcome(n, new Outcome(kind, scope, new Reply(code, enhanced, text, command), retryAfter, providerId), verdict);
+        RecipientState? ended = parts.HasFlag(ReplyParts.Ended) ? (RecipientState)from.Byte() : null;
+        return new AttemptOutcome(
+            n, new Outcome(kind, scope, new Reply(code, enhanced, text, command), retryAfter, providerId), verdict, ended);
     }
 }

@@ -106,7 +106,7 @@ static class MessageQueries
         var last = new Dictionary<int, LastAttempt>();
         foreach (var happened in events)
         {
-            foreach (var (n, outcome, verdict) in happened.Attempt?.Outcomes ?? [])
+            foreach (var (n, outcome, verdict, _) in happened.Attempt?.Outcomes ?? [])
                 last[n] = new LastAttempt(happened, outcome, verdict);
             if (happened is { Feedback.Reply: { } reply, Recipients: [var concerned] } && last.TryGetValue(concerned, out var attempt)
                 && Explains(happened.Type) is { } state && attempt.ReportedState != RecipientState.Bounced) // which nothing undoes

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using Postrider.Events;
+using Postrider.Messages;
 
 namespace Postrider.Storage;
 
@@ -21,4 +23,11 @@ abstract class ReadDialect
     /// <summary>Ids between two others, both exclusive, of messages under the hash of an address or tag: the nearest first, no id
     /// twice.</summary>
     public abstract List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count);
+
+    /// <summary>A tenant's rows of the log at a place and behind it, in the order of commits.</summary>
+    /// <param name="message">Only rows of this one, and of none; null: all.</param>
+    public abstract FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count);
+
+    /// <summary>The place behind all that was committed.</summary>
+    public abstract EventCursor LatestEvent(DbConnection connection);
 }

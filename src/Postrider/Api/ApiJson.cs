@@ -46,6 +46,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TemplateAnswer))]
 [JsonSerializable(typeof(TemplateListAnswer))]
 [JsonSerializable(typeof(RenderAnswer))]
+[JsonSerializable(typeof(EventListAnswer))]
 [JsonSerializable(typeof(InboxAnswer))]
 [JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]

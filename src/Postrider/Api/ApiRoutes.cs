@@ -14,6 +14,7 @@ static class ApiRoutes
         services.AddSingleton<NdjsonSubmission>();
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
+        services.AddSingleton<EventSeats>();
         services.AddCallbacks();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
@@ -49,6 +50,7 @@ static class ApiRoutes
         app.MapPauses();
         app.MapDomains();
         app.MapTemplates();
+        app.MapEvents();
         app.MapInbox();
         app.MapFeedback();
         app.MapCallbacks();

@@ -99,6 +99,8 @@ static class ProblemCatalog
             "The tenant has as many recipients waiting as it may (max_queued, Submission:MaxWaiting). Retry-After says when to try again."),
         new("storage-full", 429, "Tenant's storage is full", "rate_limit_exceeded",
             "As many bytes of messages are stored for the tenant as may be (max_storage_bytes). Room comes when old messages are removed."),
+        new("too-many-streams", 429, "Too many streams", "rate_limit_exceeded",
+            "A key may have 10 live streams open, and the server 1,000. Close one, or fetch GET /events instead."),
         new("internal-error", 500, "Internal error", "internal_server_error",
             "A fault of the server, logged under the trace id of the answer. Repeat the request with the same Idempotency-Key."),
         new("no-transport", 503, "No transport", "application_error",

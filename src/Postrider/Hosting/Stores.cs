@@ -1,5 +1,6 @@
 using System.Reflection;
 using Postrider.Delivery;
+using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers.Capture;
@@ -127,8 +128,9 @@ static class Stores
     }
 
     static void AddInterfaces<TStore>(IServiceCollection services)
-        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, ITableStore
+        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, IEventFeed, ITableStore
     {
+        services.AddSingleton<IEventFeed>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<TStore>());

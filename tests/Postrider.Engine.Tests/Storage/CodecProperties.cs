@@ -118,7 +118,8 @@ public sealed class CodecProperties
         select new EventDetails(recipients, remark,
             attempted
                 ? new AttemptDetails("relay", TimeSpan.FromMicroseconds(1234),
-                    [.. outcomes.Select((o, n) => new AttemptOutcome(n, o, n % 2 == 0 ? null : "deferred 4 times"))])
+                    [.. outcomes.Select((o, n) => new AttemptOutcome(n, o, n % 2 == 0 ? null : "deferred 4 times",
+                        n % 3 == 0 ? RecipientState.Failed : null))])
                 : null),
         written =>
         {

@@ -50,6 +50,9 @@ sealed class PostgresUnderTest : IStoreUnderTest
 
     public Task<PostgresStore> OpenStoreAsync(string name = "the store") => OpenStoreAsync(Parse(_database), _clock, name);
 
+    /// <summary>Another node on the same database, with a clock of its own.</summary>
+    public Task<PostgresStore> OpenOtherAsync(TimeProvider clock) => OpenStoreAsync(Parse(_database), clock, "another");
+
     public static Task<PostgresStore> OpenStoreAsync(PostgresDsn dsn, TimeProvider clock, string name = "here") => PostgresStore.OpenAsync(
         dsn, new NodeCard(name, "localhost", "", "all", "test"), clock, NullLogger<PostgresStore>.Instance, default);
 
@@ -94,6 +97,14 @@ sealed class PostgresUnderTest : IStoreUnderTest
         UNION ALL SELECT 'not in ended ' || message || '-' || n FROM recipients r WHERE state IN (4, 12, 13, 14, 15, 16) AND NOT EXISTS
             (SELECT 1 FROM ended e WHERE r.message = e.message AND r.n = e.n AND r.state = e.state)
         """)], default);
+
+    public async Task SettleAsync()
+    {
+        var newest = await Postgres.ReadAsync(
+            c => c.ExecuteScalar<long>("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"), default);
+        await Eventually.GetAsync(() => Postgres.ReadAsync(
+            c => c.ExecuteScalar<long>("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"), default), oldest => oldest >= newest);
+    }
 
     public Task ExecuteAsync(string sql) => Postgres.WriteAsync(c => c.Execute(sql));
 

@@ -24,7 +24,7 @@ public abstract partial class QueueStoreContract
         Assert.Null(recipient.NextAttemptAt);
         Assert.Equal((MailEventType.Attempt, "failed over from a to b", "here"), (happened.Type, happened.Remark, happened.Worker));
         Assert.Equal(("relay", TimeSpan.FromMilliseconds(12)), (happened.Attempt!.Transport, happened.Attempt.Duration));
-        Assert.Equal(new AttemptOutcome(0, Accepted), Assert.Single(happened.Attempt.Outcomes));
+        Assert.Equal(new AttemptOutcome(0, Accepted, Ended: RecipientState.Sent), Assert.Single(happened.Attempt.Outcomes));
         Assert.Empty(await Store.DueKeysAsync(default));
     }
 

@@ -47,6 +47,7 @@ sealed class SqliteUnderTest : IStoreUnderTest
     }
 
     public Task JoinAsync(Incarnation node) => Task.CompletedTask;
+    public Task SettleAsync() => Task.CompletedTask;
 
     public Task<IReadOnlyList<string>> OrphansAsync() =>
         Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);

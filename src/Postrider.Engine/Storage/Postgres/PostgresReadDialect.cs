@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Dapper;
+using Postrider.Events;
+using Postrider.Messages;
 
 namespace Postrider.Storage.Postgres;
 
@@ -25,4 +27,29 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
             ORDER BY message {order} LIMIT @count
             """, new { hash, above, below, count }).AsList();
     }
+
+    public override FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count)
+    {
+        // Whoever numbered a row before us may commit after us. So the order is that of the transactions' numbers, and nothing is told
+        // while a transaction with a lower number is still running anywhere in the cluster.
+        var rows = connection.Query<FeedRow>($"""
+            SELECT xid::text::bigint AS Transaction, id, message, type, at, node, details FROM events
+            WHERE tenant = @tenant AND (xid, id) >= (@transaction::text::xid8, @row) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+                AND id >= @oldest {(message is null ? "" : "AND message IN (0, @message)")}
+            ORDER BY xid, id LIMIT @count
+            """, new
+        {
+            tenant = tenant.Value,
+            transaction = after.Transaction,
+            row = after.Id,
+            oldest = EventPartitions.Before(after.Id),
+            message,
+            count,
+        }).AsList();
+        return new FeedRows(
+            rows, rows is [.., var last] ? EventCursor.After(last.Transaction, last.Id) : after, HasMore: rows.Count == count);
+    }
+
+    public override EventCursor LatestEvent(DbConnection connection) => new(
+        connection.ExecuteScalar<long>("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"), 0, 0);
 }

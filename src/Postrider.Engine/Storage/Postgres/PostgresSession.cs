@@ -46,6 +46,7 @@ sealed class PostgresSession : IWriteSession
     public FeedbackRows FeedbackRows { get; }
     public TagRows Tags { get; }
     public CounterDeltas Counters { get; } = new();
+    public AcceptedMessages Accepted { get; } = new();
 
     IMessageTables IWriteSession.Messages => MessageRows;
     IQueueTable IWriteSession.Queue => QueueRows;
@@ -122,6 +123,7 @@ sealed class PostgresSession : IWriteSession
     /// <summary>Writes what was collected, and commits.</summary>
     public void Commit()
     {
+        Accepted.Write(EventRows, Now);
         Write();
         WriteCounters();
         if (!_begun && _next.IsEmpty)
@@ -140,6 +142,7 @@ sealed class PostgresSession : IWriteSession
         _next = new Trip();
         _members.Clear();
         Counters.Forget();
+        Accepted.Forget();
         MessageRows.Forget();
         QueueRows.Forget();
         EventRows.Forget();

@@ -34,6 +34,7 @@ static class Accepting
     {
         session.Messages.InsertMessage(message, acceptance);
         session.Search.Add(message);
+        session.Accepted.Add(acceptance.Tenant, message.Id);
         var batch = acceptance.Batch?.Id;
         var perEnvelope = NewMessage.MostTogether(message.OnAmbiguous);
         var (envelope, filled) = (-1, 0);   // the envelope being filled, and with how many

@@ -17,6 +17,7 @@ interface IWriteSession
     IQueueTable Queue { get; }
     IEventTable Events { get; }
     CounterDeltas Counters { get; }
+    AcceptedMessages Accepted { get; }
     ISuppressionTable Suppressions { get; }
     IIdempotencyTable Idempotency { get; }
     ISearchEntries Search { get; }
@@ -89,6 +90,7 @@ readonly record struct OrderedRow(long Message, int N, RecipientState State, int
 /// <summary>The event log: append only.</summary>
 interface IEventTable
 {
+    /// <param name="message">0: it is of no single message.</param>
     void Append(long message, int tenant, Events.MailEventType type, long at, int? node, ReadOnlySpan<byte> details);
 
     /// <summary>What tells where a message was tried.</summary>

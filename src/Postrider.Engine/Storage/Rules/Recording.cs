@@ -23,7 +23,8 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
             for (var i = 0; i < outcomes.Length; i++)
             {
                 var (n, outcome) = attempt.Outcomes[i];
-                outcomes[i] = new AttemptOutcome(n, outcome, VerdictOf(record.Ends, n, outcome));
+                var end = EndOf(record.Ends, n);
+                outcomes[i] = new AttemptOutcome(n, outcome, VerdictOf(end, outcome), end?.State);
                 numbers[i] = n;
             }
             EventCodec.Write(details, numbers, record.Remarks.Count == 0 ? null : string.Join("; ", record.Remarks),
@@ -32,16 +33,19 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
         return new PreparedRecord(record, details);
     }
 
-    /// <summary>Why it failed, where that is more than the remote's words.</summary>
-    static string? VerdictOf(IReadOnlyList<RecipientEnd> ends, int n, Outcome outcome)
+    static RecipientEnd? EndOf(IReadOnlyList<RecipientEnd> ends, int n)
     {
         foreach (var end in ends)
         {
             if (end.N == n)
-                return end.State == RecipientState.Failed && end.Reason != outcome.Reply.Words ? end.Reason : null;
+                return end;
         }
         return null;
     }
+
+    /// <summary>Why it failed, where that is more than the remote's words.</summary>
+    static string? VerdictOf(RecipientEnd? end, Outcome outcome) =>
+        end is { State: RecipientState.Failed } && end.Reason != outcome.Reply.Words ? end.Reason : null;
 
     public void Dispose() => details.Dispose();
 }

@@ -175,7 +175,7 @@ static class Reporting
             if (EventCodec.Read(details).Attempt is not { } attempt || attempt.Transport != transport)
                 continue;
             wasTried = true;
-            foreach (var (_, outcome, _) in attempt.Outcomes)
+            foreach (var (_, outcome, _, _) in attempt.Outcomes)
             {
                 // Where no answer came, nobody knows what it is called there.
                 if (outcome.ProviderId == report.Event.ProviderId || outcome.Kind == OutcomeKind.Unknown)

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Dapper;
+using Postrider.Events;
+using Postrider.Messages;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -30,4 +32,30 @@ sealed class SqliteReadDialect(SearchIndex index, string nodeName) : ReadDialect
         }
         return [.. (ascending ? found : found.Reverse()).Take(count)];
     }
+
+    public override FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count)
+    {
+        var (oldest, newest) = connection.QuerySingle<(long?, long?)>("SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)");
+        if (newest is not { } last || last < after.Id)
+            return new FeedRows([], after, HasMore: false);
+        var rows = new List<FeedRow>();
+        var from = Math.Max(after.Id, oldest!.Value);
+        // Numbers follow each other in the order of commits. There is no index by tenant: windows bound what one read looks at.
+        for (var windows = 0; windows < MostWindows && from <= last && rows.Count < count; windows++)
+        {
+            rows.AddRange(connection.Query<FeedRow>($"""
+                SELECT id, message, type, at, node, details FROM events
+                WHERE id BETWEEN @from AND @to AND tenant = @tenant {(message is null ? "" : "AND message IN (0, @message)")}
+                ORDER BY id LIMIT @count
+                """, new { from, to = from + Window - 1, tenant = tenant.Value, message, count = count - rows.Count }));
+            from = rows.Count < count ? from + Window : rows[^1].Id + 1;
+        }
+        return new FeedRows(rows, EventCursor.After(0, Math.Min(from - 1, last)), HasMore: from <= last);
+    }
+
+    const int Window = 2_000;
+    const int MostWindows = 20;
+
+    public override EventCursor LatestEvent(DbConnection connection) =>
+        EventCursor.After(0, connection.ExecuteScalar<long?>("SELECT max(id) FROM events") ?? 0);
 }

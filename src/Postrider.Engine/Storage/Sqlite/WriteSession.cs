@@ -39,6 +39,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     public QueueTable Queue { get; }
     public EventTable Events { get; }
     public CounterDeltas Counters { get; } = new();
+    public AcceptedMessages Accepted { get; } = new();
     public SuppressionTable Suppressions { get; }
     public IdempotencyTable Idempotency { get; }
     public SearchIndex Search { get; }
@@ -58,6 +59,7 @@ sealed class WriteSession : IWriteSession, IDisposable
 
     public void Commit()
     {
+        Accepted.Write(Events, Now);
         _counters.Write(Counters, Now, node: 0);
         Search.BeforeCommit();
         _commit.With().Run();
@@ -67,6 +69,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     {
         Statements.ResetAll();
         Counters.Forget();
+        Accepted.Forget();
         Search.AfterRollback();
         // After some errors SQLite has rolled back already.
         if (raw.sqlite3_get_autocommit(Database) == 0 && raw.sqlite3_exec(Database, "ROLLBACK") is not raw.SQLITE_OK and var code)

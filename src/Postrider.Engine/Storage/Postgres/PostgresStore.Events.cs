@@ -1,0 +1,24 @@
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Storage.Rules;
+
+namespace Postrider.Storage.Postgres;
+
+// The log of events as it is told to others.
+public sealed partial class PostgresStore : IEventFeed
+{
+    public Task<EventPage> ReadEventsAsync(TenantId tenant, EventCursor after, EventFilter filter, int limit, CancellationToken ct) =>
+        ViewAsync(connection => new EventFeedReader(connection, _dialect, tenant, filter).Read(after, limit), ct);
+
+    public Task<EventCursor> LatestAsync(CancellationToken ct) => ReadAsync(_dialect.LatestEvent, ct);
+
+    public Task AppendAsync(TenantId tenant, MailEventType type, string data, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        return _incoming.RunAsync(session =>
+        {
+            session.EventRows.Append(0, tenant.Value, type, session.Now, Member.Incarnation.Node, [], data);
+            return true;
+        }, isBulk: true);
+    }
+}
