@@ -17,7 +17,7 @@ public sealed class ArchitectureTests
         ["Messages"] = [],
         ["Submission"] = ["Queue", "Suppression", "Routing", "Templates", "Tracking", "Tenants", "Events"],
         ["Batches"] = ["Submission", "Queue", "Templates", "Events"],
-        ["Schedules"] = ["Submission", "Queue", "Templates", "Events"],
+        ["Schedules"] = ["Batches", "Submission", "Queue", "Templates", "Events"],
         ["Queue"] = ["Events"],
         ["Suppression"] = ["Events"],
         ["Tracking"] = ["Events"],

@@ -79,6 +79,9 @@ public sealed record NewBatch
 
     /// <summary>Stored once for all; null when each message has its own.</summary>
     public MessageContent? Content { get; init; }
+
+    /// <summary>It is in the store with its content: only its messages come.</summary>
+    public bool IsStored { get; init; }
 }
 
 /// <summary>A caller's key, unique per tenant, bound to the SHA-256 of the canonical request; kept with the answer it got.</summary>

@@ -23,6 +23,9 @@ sealed class DestinationMerge(
     public SubmissionRequest Request => request;
     public MergeForm Form => form;
 
+    /// <summary>What all destinations are filled in with: a JSON object in UTF-8.</summary>
+    public ReadOnlyMemory<byte> SharedData => _sharedBytes;
+
     /// <summary>One problem for the call: together the data are more than one call may bring.</summary>
     public Problem? TooMuch => _bytes > options.MaxBytesPerCall ? SubmissionProblems.TooLargeTogether(options.MaxBytesPerCall) : null;
 
@@ -56,7 +59,7 @@ sealed class DestinationMerge(
     }
 
     /// <summary>The members of the second over those of the first.</summary>
-    static byte[] Bytes(JsonElement all, JsonElement own)
+    public static byte[] Bytes(JsonElement all, JsonElement own)
     {
         using var bytes = new MemoryStream();
         using (var writer = new Utf8JsonWriter(bytes))

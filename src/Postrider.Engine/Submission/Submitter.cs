@@ -14,7 +14,7 @@ namespace Postrider.Submission;
 /// Ids are made before the commit, so that one whose answer was lost can be looked up. Once a submission is checked it is no longer
 /// cancelled with its caller: a commit that nobody waits for would leave a permit without an owner.
 /// </remarks>
-public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOver handOver, MessageIds ids, TimeProvider clock,
+public sealed partial class Submitter(IQueueStore store, IMessageReader reader, IHandOver handOver, MessageIds ids, TimeProvider clock,
     SubmissionOptions options)
 {
     readonly SubmissionCheck _check = new(options);
@@ -303,7 +303,7 @@ public sealed class Submitter(IQueueStore store, IMessageReader reader, IHandOve
         return stopped;
     }
 
-    void KeepCopy(TenantId tenant, NewMessage message, MessageContent content)
+    internal void KeepCopy(TenantId tenant, NewMessage message, MessageContent content)
     {
         if (KeepHeld is null || message.Stopped.Count == 0)
             return;

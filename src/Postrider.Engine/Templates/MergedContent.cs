@@ -17,15 +17,10 @@ public static class MergedContent
         why = "";
         if (content.Merge is not { } merge)
             return content;
-        if (!Ready.TryGetValue(merge, out var template))
+        if (TemplateOf(content, out var unread) is not { } template)
         {
-            template = ReadyTemplate.Read(ContentOf(content, merge), out var unread);
-            if (template is null)
-            {
-                why = unread!.Detail;
-                return null;
-            }
-            Ready.TryAdd(merge, template);
+            why = unread!.Detail;
+            return null;
         }
         var data = content.MergeData.IsEmpty ? default : JsonElement.Parse(content.MergeData.Span);
         if (template.Fill(TemplateData.Of(data), Rules, merge.IsStrict, withText: true, out var problem) is { } filled)
@@ -39,6 +34,19 @@ public static class MergedContent
             };
         why = problem!.Detail;
         return null;
+    }
+
+    /// <summary>The template of a batch, read once for all that is read together; null with the reason where it cannot be read.</summary>
+    public static ReadyTemplate? TemplateOf(MessageContent content, out Problem? unread)
+    {
+        unread = null;
+        var merge = content.Merge!;
+        if (Ready.TryGetValue(merge, out var template))
+            return template;
+        template = ReadyTemplate.Read(ContentOf(content, merge), out unread);
+        if (template is not null)
+            Ready.TryAdd(merge, template);
+        return template;
     }
 
     // What the limits were when it was accepted is not known here; beyond these nothing is accepted.

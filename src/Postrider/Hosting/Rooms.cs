@@ -1,3 +1,4 @@
+using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Providers;
 using Postrider.Providers.Capture;
@@ -27,6 +28,7 @@ static class Rooms
         new("Submission", typeof(SubmissionOptions)),
         new("Delivery", typeof(DeliveryOptions)),
         new("Templates", typeof(TemplateOptions)),
+        new("Batches", typeof(BatchOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

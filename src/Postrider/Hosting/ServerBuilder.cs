@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Postrider.Api;
+using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Feedback;
 using Postrider.Messages;
@@ -46,6 +47,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Submission);
         services.AddSingleton(configuration.Get<SenderOptions>());
         services.AddSingleton(configuration.Get<TemplateOptions>());
+        services.AddSingleton(configuration.Get<BatchOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -136,6 +138,13 @@ static class ServerBuilder
         services.AddSingleton<ITemplateStore, TemplateTables>();
         services.AddSingleton<TemplateLibrary>();
         services.AddSingleton<MessageChanges>();
+        services.AddSingleton<IBatchStore, BatchTables>();
+        services.AddSingleton<IListStore, ListTables>();
+        if (roles.HasFlag(Role.Scheduler))
+        {
+            services.AddSingleton<Expander>();
+            services.AddHostedService<ExpanderHost>();
+        }
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Events;
 using Postrider.Feedback;
@@ -128,13 +129,14 @@ static class Stores
     }
 
     static void AddInterfaces<TStore>(IServiceCollection services)
-        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, IEventFeed, ITableStore
+        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, IEventFeed, ITableStore, IBatchExpansion
     {
         services.AddSingleton<IEventFeed>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IMessageReader>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<ITableStore>(sp => sp.GetRequiredService<TStore>());
+        services.AddSingleton<IBatchExpansion>(sp => sp.GetRequiredService<TStore>());
     }
 
     static string SqlitePath(PostriderOptions options) =>

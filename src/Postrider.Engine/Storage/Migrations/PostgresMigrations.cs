@@ -14,6 +14,7 @@ static class PostgresMigrations
         new(5, "tenants", Tenants),
         new(6, "changes that nodes tell each other", Changes),
         new(7, "events in the order of commits", FeedOfEvents),
+        new(8, "large batches, lists of recipients", Batches),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -167,5 +168,40 @@ static class PostgresMigrations
     // topic: what nodes keep in memory. version: +1 in the transaction of each change.
     const string Changes = """
         CREATE TABLE changes (topic text COLLATE "C" PRIMARY KEY, version bigint NOT NULL) WITH (fillfactor = 50);
+        """;
+
+    // A cursor moves all the time: room on the page, and no index on what it changes until the end.
+    const string Batches = """
+        CREATE TABLE expansions (
+            batch bigint PRIMARY KEY, tenant integer NOT NULL, state smallint NOT NULL, open smallint NOT NULL, stop smallint NOT NULL,
+            tidy smallint NOT NULL, start_at bigint NOT NULL, source bigint NOT NULL, until bigint NOT NULL, cursor bigint NOT NULL,
+            next bigint NOT NULL, first bigint, total integer NOT NULL, taken integer NOT NULL, failed integer NOT NULL,
+            refused integer NOT NULL, updated bigint NOT NULL, terms text, key text COLLATE "C", request_hash bytea)
+            WITH (fillfactor = 50);
+        CREATE INDEX expansions_open ON expansions (start_at) WHERE open = 1;
+        CREATE INDEX expansions_source ON expansions (source) WHERE open = 1;
+        CREATE INDEX expansions_stopped ON expansions (stop, batch) WHERE stop > 0;
+        CREATE INDEX expansions_tidy ON expansions (batch) WHERE tidy = 1;
+        CREATE UNIQUE INDEX expansions_key ON expansions (tenant, key) WHERE key IS NOT NULL;
+
+        CREATE TABLE expansion_parts (
+            batch bigint NOT NULL, key text COLLATE "C" NOT NULL, lines bigint NOT NULL, accepted integer NOT NULL,
+            refused integer NOT NULL, PRIMARY KEY (batch, key));
+
+        CREATE TABLE expansion_faults (
+            batch bigint NOT NULL, n bigint NOT NULL, email text, slug text NOT NULL, detail text NOT NULL, PRIMARY KEY (batch, n));
+
+        CREATE TABLE destinations (
+            source bigint NOT NULL, n bigint NOT NULL, gone bigint, address text COLLATE "C", email text NOT NULL, name text, data text,
+            PRIMARY KEY (source, n));
+        CREATE UNIQUE INDEX destinations_address ON destinations (source, address) WHERE address IS NOT NULL AND gone IS NULL;
+        CREATE INDEX destinations_gone ON destinations (source, n) WHERE gone IS NOT NULL;
+
+        CREATE TABLE lists (
+            id bigint PRIMARY KEY, tenant integer NOT NULL, name text COLLATE "C", next bigint NOT NULL, count integer NOT NULL,
+            gone integer NOT NULL, updated bigint NOT NULL, removed bigint);
+        CREATE UNIQUE INDEX lists_name ON lists (tenant, name) WHERE name IS NOT NULL AND removed IS NULL;
+        CREATE INDEX lists_gone ON lists (id) WHERE gone > 0;
+        CREATE INDEX batches_tenant ON batches (tenant, id);
         """;
 }

@@ -12,6 +12,7 @@ static class SqliteMigrations
         new(5, "sender domains, DKIM keys", Senders),
         new(6, "templates", Templates),
         new(7, "tenants", Tenants),
+        new(8, "large batches, lists of recipients", Batches),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -164,5 +165,45 @@ static class SqliteMigrations
         CREATE TABLE tenant_changes (revision INTEGER NOT NULL) STRICT;
         INSERT INTO tenant_changes VALUES (1);
         INSERT INTO tenants VALUES (1, 'first', unixepoch() * 1000, NULL, '{"version":1}', 1);
+        """;
+
+    // expansions: a batch whose destinations become messages piece by piece; also a small one that was paused (terms is NULL). open: 1
+    // until it is expanded or cancelled. stop: 1 paused, 2 being cancelled. tidy: 1 while it has destinations that nobody needs. source:
+    // whose destinations, its own or a list's; until: those numbered beyond came later. cursor: the last one dealt with; next: the next
+    // number.
+    // first: the id of the first message, the others follow.
+    // destinations: gone is the number from which on it does not belong to its list; address is NULL where it may repeat.
+    const string Batches = """
+        CREATE TABLE expansions (
+            batch INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, state INTEGER NOT NULL, open INTEGER NOT NULL, stop INTEGER NOT NULL,
+            tidy INTEGER NOT NULL, start_at INTEGER NOT NULL, source INTEGER NOT NULL, until INTEGER NOT NULL, cursor INTEGER NOT NULL,
+            next INTEGER NOT NULL, first INTEGER, total INTEGER NOT NULL, taken INTEGER NOT NULL, failed INTEGER NOT NULL,
+            refused INTEGER NOT NULL, updated INTEGER NOT NULL, terms TEXT, key TEXT, request_hash BLOB) STRICT;
+        CREATE INDEX expansions_open ON expansions (start_at) WHERE open = 1;
+        CREATE INDEX expansions_source ON expansions (source) WHERE open = 1;
+        CREATE INDEX expansions_stopped ON expansions (stop, batch) WHERE stop > 0;
+        CREATE INDEX expansions_tidy ON expansions (batch) WHERE tidy = 1;
+        CREATE UNIQUE INDEX expansions_key ON expansions (tenant, key) WHERE key IS NOT NULL;
+
+        CREATE TABLE expansion_parts (
+            batch INTEGER NOT NULL, key TEXT NOT NULL, lines INTEGER NOT NULL, accepted INTEGER NOT NULL, refused INTEGER NOT NULL,
+            PRIMARY KEY (batch, key)) WITHOUT ROWID, STRICT;
+
+        CREATE TABLE expansion_faults (
+            batch INTEGER NOT NULL, n INTEGER NOT NULL, email TEXT, slug TEXT NOT NULL, detail TEXT NOT NULL,
+            PRIMARY KEY (batch, n)) WITHOUT ROWID, STRICT;
+
+        CREATE TABLE destinations (
+            source INTEGER NOT NULL, n INTEGER NOT NULL, gone INTEGER, address TEXT, email TEXT NOT NULL, name TEXT, data TEXT,
+            PRIMARY KEY (source, n)) WITHOUT ROWID, STRICT;
+        CREATE UNIQUE INDEX destinations_address ON destinations (source, address) WHERE address IS NOT NULL AND gone IS NULL;
+        CREATE INDEX destinations_gone ON destinations (source, n) WHERE gone IS NOT NULL;
+
+        CREATE TABLE lists (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT, next INTEGER NOT NULL, count INTEGER NOT NULL,
+            gone INTEGER NOT NULL, updated INTEGER NOT NULL, removed INTEGER) STRICT;
+        CREATE UNIQUE INDEX lists_name ON lists (tenant, name) WHERE name IS NOT NULL AND removed IS NULL;
+        CREATE INDEX lists_gone ON lists (id) WHERE gone > 0;
+        CREATE INDEX batches_tenant ON batches (tenant, id);
         """;
 }

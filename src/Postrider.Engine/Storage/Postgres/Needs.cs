@@ -1,3 +1,4 @@
+using Postrider.Batches;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -33,6 +34,9 @@ sealed class Needs
 
     /// <summary>Messages whose attempts, and whether a report was seen before, are asked for.</summary>
     public HashSet<(long Message, long Key)> Reports { get; } = [];
+
+    /// <summary>Pieces of batches: their cursors are moved with the first question.</summary>
+    public List<BatchPiece> Pieces { get; } = [];
 
     public void Ordering(int tenant, string? orderingKey)
     {

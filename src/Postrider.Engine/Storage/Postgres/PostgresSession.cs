@@ -34,6 +34,7 @@ sealed class PostgresSession : IWriteSession
         SuppressionRows = new SuppressionRows(this);
         IdempotencyRows = new IdempotencyRows(this);
         FeedbackRows = new FeedbackRows(this);
+        ExpansionRows = new ExpansionRows(this);
         Tags = new TagRows();
     }
 
@@ -44,6 +45,7 @@ sealed class PostgresSession : IWriteSession
     public SuppressionRows SuppressionRows { get; }
     public IdempotencyRows IdempotencyRows { get; }
     public FeedbackRows FeedbackRows { get; }
+    public ExpansionRows ExpansionRows { get; }
     public TagRows Tags { get; }
     public CounterDeltas Counters { get; } = new();
     public AcceptedMessages Accepted { get; } = new();
@@ -55,6 +57,7 @@ sealed class PostgresSession : IWriteSession
     IIdempotencyTable IWriteSession.Idempotency => IdempotencyRows;
     ISearchEntries IWriteSession.Search => Tags;
     IFeedbackTables IWriteSession.Feedback => FeedbackRows;
+    IExpansionTable IWriteSession.Expansions => ExpansionRows;
 
     /// <summary>The commit left, and no answer has come: who was told of an error does not know.</summary>
     public bool CommitIsOut { get; private set; }
@@ -71,6 +74,7 @@ sealed class PostgresSession : IWriteSession
             Lock(tenant, key);
         foreach (var owner in needs.Owners)
             _next.Read(Member, _ => _members.Add(owner), Sql.Int(owner.Node), Sql.Long(owner.Number));
+        ExpansionRows.Prefetch(_next, needs);
         IdempotencyRows.Prefetch(_next, needs);
         SuppressionRows.Prefetch(_next, needs);
         MessageRows.Lock(_next, needs.Messages);
@@ -149,6 +153,7 @@ sealed class PostgresSession : IWriteSession
         SuppressionRows.Forget();
         IdempotencyRows.Forget();
         FeedbackRows.Forget();
+        ExpansionRows.Forget();
         Tags.Forget();
     }
 
@@ -161,6 +166,7 @@ sealed class PostgresSession : IWriteSession
         EventRows.Write(_next);
         SuppressionRows.Write(_next);
         IdempotencyRows.Write(_next);
+        ExpansionRows.Write(_next);
     }
 
     void Send()

@@ -94,7 +94,7 @@ public sealed partial class PostgresStore
         return true;
     }, ct);
 
-    public Task<T> WriteAsync<T>(Func<DbConnection, T> write) => Task.Run(() =>
+    public Task<T> WriteAsync<T>(Func<DbConnection, T> write, bool isBulk = false) => Task.Run(() =>
     {
         var committing = false;
         try

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Queue;
@@ -14,7 +15,7 @@ namespace Postrider.Storage.Postgres;
 /// Two writers with group commit: what comes in, and what leaves. They and the writers of other nodes meet in row locks only; every rule is
 /// the one that SQLite has. What is read for people goes over connections that cannot write.
 /// </remarks>
-public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IAsyncDisposable
+public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IBatchExpansion, IAsyncDisposable
 {
     const int WritersPerNode = 2;
 
@@ -104,7 +105,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         if (await NewestAsync(Tables, "SELECT max(id) FROM events", ct) is { } newestEvent)
             _eventIds.ContinueAfter(new MessageId(newestEvent));
         var newest = await NewestAsync(Tables, """
-            SELECT greatest((SELECT max(id) FROM messages), (SELECT id + count * 256::bigint FROM batches ORDER BY id DESC LIMIT 1))
+            SELECT greatest((SELECT max(id) FROM messages), (SELECT id + count * 256::bigint FROM batches ORDER BY id DESC LIMIT 1),
+                (SELECT max(first + total * 256::bigint) FROM expansions))
             """, ct);
         if (newest is { } id)
             Ids.ContinueAfter(new MessageId(id));
@@ -152,13 +154,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             }, needs =>
             {
                 needs.Owners.UnionWith(born);
-                needs.Tenants.Add(prepared.Tenant);
-                foreach (var hash in hashes)
-                    needs.Suppressions.Add((prepared.Tenant, hash));
+                Need(needs, prepared, hashes);
                 if (prepared.Idempotency is { } claim)
                     needs.IdempotencyKeys.Add((prepared.Tenant, StoredText.Storable(claim.Key)!));
-                foreach (var message in prepared.Messages)
-                    needs.Ordering(prepared.Tenant, message.OrderingKeyText);
             }, acceptance.Urgency == MailStream.Bulk, hashes.Count);
             if (result is AcceptResult.Accepted)
                 Signals.Add(KeysOf(acceptance, _clock.GetUtcNow()));
@@ -168,6 +166,15 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         {
             throw new StorageLowException(full.Message);
         }
+    }
+
+    static void Need(Needs needs, PreparedAcceptance prepared, List<byte[]> hashes)
+    {
+        needs.Tenants.Add(prepared.Tenant);
+        foreach (var hash in hashes)
+            needs.Suppressions.Add((prepared.Tenant, hash));
+        foreach (var message in prepared.Messages)
+            needs.Ordering(prepared.Tenant, message.OrderingKeyText);
     }
 
     /// <summary>Those with work for whoever is free now.</summary>

@@ -37,6 +37,8 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         $"{Select} WHERE q.state = 3 AND q.due <= $1 ORDER BY q.due LIMIT $2 FOR UPDATE OF q SKIP LOCKED";
     public const string SelectExpired =
         $"{Select} WHERE q.state = 1 AND q.expires <= $1 ORDER BY q.expires LIMIT $2 FOR UPDATE OF q SKIP LOCKED";
+    public const string SelectOfRange = $"{Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled";
+    const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q";
     public const string SelectOfMessages = $"{Select} WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE OF q";
     public const string SelectRows = $"""
         {Select} JOIN unnest($1, $2) AS c (message, n) ON q.message = c.message AND q.n = c.n
@@ -179,6 +181,10 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         Take(SelectOrphaned, Sql.Int(owner.Node), Sql.Long(owner.Number), Sql.Int(SweepLimit));
     public List<QueueRow> Settled(long now, int limit) => Take(SelectSettled, Sql.Long(now), Sql.Int(limit));
     public List<QueueRow> Expired(long now, int limit) => Take(SelectExpired, Sql.Long(now), Sql.Int(limit));
+
+    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) => Take(
+        $"{SelectOfRange} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")} {InOrder}",
+        Sql.Long(first), Sql.Long(last), Sql.Int(limit));
 
     /// <summary>Rows that are going to be ended or rewritten, with their recipients.</summary>
     List<QueueRow> Take(string sql, params ReadOnlySpan<NpgsqlParameter> parameters)

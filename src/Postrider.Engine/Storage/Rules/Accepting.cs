@@ -18,7 +18,7 @@ static class Accepting
                     ? new AcceptResult.Replayed(earlier.Answer)
                     : AcceptResult.Mismatch.Instance;
         }
-        if (acceptance.Batch is { } batch)
+        if (acceptance.Batch is { IsStored: false } batch)
             session.Messages.InsertBatch(batch, acceptance);
         session.Counters.AddStored(acceptance.Tenant, acceptance.StoredBytes);
         List<RecipientId>? suppressed = null;

@@ -22,6 +22,7 @@ interface IWriteSession
     IIdempotencyTable Idempotency { get; }
     ISearchEntries Search { get; }
     IFeedbackTables Feedback { get; }
+    IExpansionTable Expansions { get; }
 }
 
 /// <summary><c>messages</c>, <c>batches</c> and <c>recipients</c>.</summary>
@@ -78,6 +79,10 @@ interface IQueueTable
     List<QueueRow> Orphaned(Incarnation owner);
     List<QueueRow> Settled(long now, int limit);
     List<QueueRow> Expired(long now, int limit);
+
+    /// <summary>Rows of a range of messages, both ends included, that are not cancelled; or of them those that wait because of a
+    /// pause.</summary>
+    List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit);
 
     /// <summary>The first by id of an ordering key, of those in front (one at most) or of those behind; null when there is none.</summary>
     OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind);

@@ -54,6 +54,7 @@ static class Leasing
     {
         var taken = new List<Taken>();
         var (gate, wanted) = alone ? (Gate.Alone, 1) : (Gate.Open, permits);
+        var stopped = session.Expansions.Stopped();
         for (var looked = 0; taken.Count < wanted;)
         {
             if (looked - taken.Count >= MostEnded)
@@ -61,21 +62,24 @@ static class Leasing
             var due = session.Queue.Due(key, gate, now, wanted - taken.Count);
             if (due.Count == 0)
                 break;
-            // A row that is not taken is ended, so every round leaves fewer.
+            // A row that is not taken is ended or put off, so every round leaves fewer.
             foreach (var row in due)
-                TakeOrEnd(session, row, owner, now, taken);
+                TakeOrEnd(session, row, owner, now, stopped, taken);
             looked += due.Count;
         }
         return (taken, false);
     }
 
-    static void TakeOrEnd(IWriteSession session, QueueRow row, Incarnation owner, long now, List<Taken> taken)
+    static void TakeOrEnd(IWriteSession session, QueueRow row, Incarnation owner, long now,
+        IReadOnlyDictionary<long, BatchStop> stopped, List<Taken> taken)
     {
         if (row.Expires <= now)
         {
             Ending.Expire(session, row, now);
             return;
         }
+        if (Expanding.Stops(session, stopped, row, now))
+            return;
         var suppressed = SuppressedOf(session, row);
         if (suppressed.Count == row.Recipients)
         {

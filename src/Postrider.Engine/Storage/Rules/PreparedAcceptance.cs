@@ -30,11 +30,11 @@ sealed class PreparedAcceptance : IDisposable
 
     PreparedBatch Prepare(NewBatch batch) => batch.Content is { } content
         ? new PreparedBatch(batch.Id.Value, batch.Count, Fields.Raw(content.From.ToString()), Fields.Raw(content.Subject), Encode(content))
-        : new PreparedBatch(batch.Id.Value, batch.Count, null, null, null);
+        : new PreparedBatch(batch.Id.Value, batch.Count, null, null, null) { IsStored = batch.IsStored };
 
     PreparedMessage Prepare(NewMessage message)
     {
-        if (message.Content is null && Batch?.Content is null)
+        if (message.Content is null && Batch is not ({ Content: not null } or { IsStored: true }))
             throw new ArgumentException($"Message {message.Id} has no content, and neither has its batch.");
         if (message.BornLeasedBy is not null && !message.IsOneEnvelope)
             throw new ArgumentException($"Message {message.Id} is not one envelope and cannot be born leased.");
@@ -98,7 +98,10 @@ sealed class PreparedAcceptance : IDisposable
     }
 }
 
-sealed record PreparedBatch(long Id, int Count, Slice? Sender, Slice? Subject, Slice? Content);
+sealed record PreparedBatch(long Id, int Count, Slice? Sender, Slice? Subject, Slice? Content)
+{
+    public bool IsStored { get; init; }
+}
 
 /// <summary>A message's row and what follows from it; slices are of <see cref="PreparedAcceptance.Fields"/>.</summary>
 sealed class PreparedMessage

@@ -79,6 +79,8 @@ sealed class QueueReader : IDisposable
         lock (_lock)
         {
             var message = _statements.Prepare("SELECT max(id) FROM messages").With().Scalar();
+            var expanded = _statements.Prepare($"SELECT max(first + total * {MessageId.Stride}) FROM expansions").With().Scalar() ?? 0;
+            message = message is null && expanded == 0 ? null : Math.Max(message ?? 0, expanded);
             var batch = _statements.Prepare("SELECT id, count FROM batches WHERE id = (SELECT max(id) FROM batches)").With();
             if (!batch.Step())
                 return message;

@@ -48,6 +48,11 @@ sealed class QueueTable(Statements statements) : IQueueTable
     public const string SelectExpired =
         $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_expires WHERE state = 1 AND expires <= ?1 ORDER BY expires LIMIT ?2";
 
+    public const string SelectOfRange = $"SELECT {QueueRow.Columns} FROM queue WHERE message BETWEEN ?1 AND ?2";
+
+    readonly Statement _ofRange = statements.Prepare($"{SelectOfRange} AND cancelled = 0 ORDER BY message, n LIMIT ?3");
+    readonly Statement _pausedOfRange =
+        statements.Prepare($"{SelectOfRange} AND +state = 1 AND +wait = {(int)WaitReason.Paused} ORDER BY message, n LIMIT ?3");
     readonly Statement _leased = statements.Prepare(SelectLeased);
     readonly Statement _settled = statements.Prepare(SelectSettled);
     readonly Statement _expired = statements.Prepare(SelectExpired);
@@ -99,6 +104,9 @@ sealed class QueueTable(Statements statements) : IQueueTable
 
     public List<QueueRow> Settled(long now, int limit) => ReadAll(_settled.With().Add(now).Add(limit));
     public List<QueueRow> Expired(long now, int limit) => ReadAll(_expired.With().Add(now).Add(limit));
+
+    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) =>
+        ReadAll((waitsPaused ? _pausedOfRange : _ofRange).With().Add(first).Add(last).Add(limit));
 
     /// <summary>Takes the row for <paramref name="owner"/>, in the database and in the object.</summary>
     public void Lease(QueueRow row, Incarnation owner)

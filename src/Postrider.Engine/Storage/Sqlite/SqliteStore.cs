@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Queue;
@@ -16,7 +17,7 @@ namespace Postrider.Storage.Sqlite;
 /// is
 /// read for people goes through query-only connections (<see cref="ReadAsync"/>). Other rooms add partial files beside this one.
 /// </remarks>
-public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IAsyncDisposable
+public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IBatchExpansion, IAsyncDisposable
 {
     const string NearlyFull = "The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).";
 
@@ -199,7 +200,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     /// disk when the task completes.</summary>
     /// <remarks>Keep it short (a few rows): the mail waits meanwhile. It may run twice when the first transaction is rolled back, so it
     /// must not change anything but the database.</remarks>
-    internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write) => _writer.RunAsync(session => write(session.Connection));
+    internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, bool isBulk = false) =>
+        _writer.RunAsync(session => write(session.Connection), isBulk);
 
     internal Task WriteAsync(Action<SqliteConnection> write) => _writer.RunAsync(session => Done(() => write(session.Connection)));
 
@@ -211,7 +213,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         return _readers.ReadAsync(connection => Watched(() => read(connection)), ct);
     }
 
-    Task<T> ITableStore.WriteAsync<T>(Func<DbConnection, T> write) => WriteAsync(write);
+    Task<T> ITableStore.WriteAsync<T>(Func<DbConnection, T> write, bool isBulk) => WriteAsync(write, isBulk);
+
     public async Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write)
     {
         var result = await WriteAsync(write);

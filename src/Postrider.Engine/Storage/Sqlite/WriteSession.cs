@@ -29,6 +29,7 @@ sealed class WriteSession : IWriteSession, IDisposable
         Idempotency = new IdempotencyTable(Statements);
         Search = new SearchIndex(Statements);
         Feedback = new FeedbackTables(Statements);
+        Expansions = new ExpansionTable(Statements);
     }
 
     /// <summary>For cold writes: the same connection, inside the same transaction.</summary>
@@ -44,6 +45,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     public IdempotencyTable Idempotency { get; }
     public SearchIndex Search { get; }
     public FeedbackTables Feedback { get; }
+    public ExpansionTable Expansions { get; }
 
     public long Now => _clock.GetUtcNow().Ms;
 
@@ -54,6 +56,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     IIdempotencyTable IWriteSession.Idempotency => Idempotency;
     ISearchEntries IWriteSession.Search => Search;
     IFeedbackTables IWriteSession.Feedback => Feedback;
+    IExpansionTable IWriteSession.Expansions => Expansions;
 
     public void Begin() => _begin.With().Run();
 

@@ -8,7 +8,8 @@ public interface ITableStore
 {
     /// <summary>A short write in one transaction, on disk when the task completes. It may run twice when the first transaction was rolled
     /// back, so it must not change anything but the database.</summary>
-    Task<T> WriteAsync<T>(Func<DbConnection, T> write);
+    /// <param name="isBulk">It can wait behind mail: one of many pieces of something large.</param>
+    Task<T> WriteAsync<T>(Func<DbConnection, T> write, bool isBulk = false);
 
     /// <summary>The same for what nodes keep in memory: all of them, this one too, hear of it within a second (<see cref="Notices"/>).</summary>
     Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write);

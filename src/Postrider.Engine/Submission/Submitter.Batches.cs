@@ -1,0 +1,68 @@
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Templates;
+
+namespace Postrider.Submission;
+
+// What large batches need: the call is checked once, its messages are made later, piece by piece.
+public sealed partial class Submitter
+{
+    /// <summary>Checks what all destinations share and pins its template; stores nothing. Exactly one of the two is null.</summary>
+    public async Task<(SharedSubmission? Shared, Problem? Problem)> CheckSharedAsync(SubmissionRequest request, SubmissionContext context)
+    {
+        if (Refuse(context) is { } refusal)
+            return (null, refusal);
+        var (merge, unfit) = request.Template is null
+            ? default
+            : await new TemplateFiller(Templates, options).ForDestinationsAsync(request, context.Tenant);
+        if (unfit is not null)
+            return (null, unfit);
+        var faults = new Faults();
+        var now = clock.GetUtcNow();
+        if (_check.Shared(merge?.Request ?? request, now, faults) is not { } entry)
+            return (null, faults.ToProblem());
+        if (MayNotSend(entry, context) is { } problem)
+            return (null, problem);
+        if (Choose(entry, [], out var nowhere) is null)
+            return (null, nowhere);
+        var content = entry.Content with { Merge = merge?.Form, MergeData = merge?.SharedData ?? default };
+        var terms = new SharedTerms(entry.Stream, entry.Route, entry.ExpiresAt - (entry.SendAt ?? now), entry.OnAmbiguous,
+            entry.OrderingKey, entry.Tags, entry.Metadata);
+        return (new SharedSubmission(content, terms, entry.SendAt), null);
+    }
+
+    /// <summary>Makes the messages of one batch.</summary>
+    public DestinationMessages ForDestinations(MessageContent content, SharedTerms terms) =>
+        new(this, options, Templates?.Rules ?? new FillRules { MaxLength = 0 }, content, terms);
+
+    /// <summary>Reads a destination's address as it is to be kept; null with the fault where it is none.</summary>
+    public Mailbox? ReadDestination(AddressText address, string pointer, out Problem? problem)
+    {
+        var faults = new Faults();
+        var mailbox = AddressCheck.Read(address, pointer, options.AddressRules, faults);
+        problem = mailbox is null ? faults.ToProblem() : null;
+        return mailbox;
+    }
+
+    internal NewMessage? MessageFor(
+        MessageContent content, SharedTerms terms, MessageId id, Mailbox mailbox, DateTimeOffset now, out Problem? nowhere)
+    {
+        var entry = new CheckedSubmission
+        {
+            Content = content,
+            Recipients = [new MessageRecipient(0, RecipientKind.To, mailbox)],
+            Stream = terms.Stream,
+            Route = terms.Route,
+            SendAt = null,
+            ExpiresAt = now + terms.Patience,
+            OnAmbiguous = terms.OnAmbiguous,
+            OrderingKey = terms.OrderingKey,
+            Tags = terms.Tags,
+            Metadata = terms.Metadata,
+        };
+        return Choose(entry, entry.Recipients, out nowhere) is { } route
+            ? NewMessage(entry, route, id, content: null, entry.Recipients)
+            : null;
+    }
+}

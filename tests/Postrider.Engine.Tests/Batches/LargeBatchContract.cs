@@ -1,0 +1,300 @@
+using Postrider.Batches;
+using Postrider.Engine.Tests.Storage;
+using Postrider.Messages;
+using Postrider.Storage.Tables;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Batches;
+
+public sealed class SqliteLargeBatchTests() : LargeBatchContract(StoreEngine.Sqlite);
+
+public sealed class PostgresLargeBatchTests() : LargeBatchContract(StoreEngine.Postgres);
+
+/// <summary>How large batches become messages, on every store.</summary>
+public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
+{
+    BatchHouse _house = null!;
+
+    public async ValueTask InitializeAsync() => _house = await BatchHouse.OpenAsync(engine);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _house.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    static IEnumerable<string> Everybody(int count) => Enumerable.Range(1, count).Select(BatchHouse.Address);
+
+    [Fact]
+    public async Task Each_destination_becomes_one_message_and_its_row_goes()
+    {
+        var batch = await _house.StartedAsync(1_203);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var done = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanded, 1_203, 1_203, 0), (done.State, done.Total, done.Taken, done.Failed));
+        Assert.Equal(Everybody(1_203).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+        Assert.Equal((1_203, 1_203), ((await _house.CountsAsync(batch.Id)).Accepted, (await _house.CountsAsync(batch.Id)).Queued));
+        Assert.Empty(await _house.Batches.ReadAsync(done with { Until = long.MaxValue }, 0, 10, default));
+        Assert.NotEmpty(_house.HandOver.Signals);
+    }
+
+    [Fact]
+    public async Task The_id_of_a_message_follows_from_its_place_in_the_batch()
+    {
+        var batch = await _house.StartedAsync(30);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var first = (await _house.FindAsync(batch.Id)).First!.Value;
+        Assert.Equal(
+            Enumerable.Range(0, 30).Select(i => (first.Plus(i), BatchHouse.Address(i + 1))),
+            (await _house.MessagesAsync(batch.Id)).Select(m => (m.Id, m.Recipients[0].Mailbox.Address.ToString())).Reverse());
+    }
+
+    [Fact]
+    public async Task Nodes_share_a_batch_without_doing_anything_twice()
+    {
+        var batches = new List<LargeBatch>();
+        for (var i = 0; i < 3; i++)
+            batches.Add(await _house.StartedAsync(700));
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            var expander = _house.NewExpander();
+            while ((await Task.WhenAll(batches.Select(b => _house.FindAsync(b.Id)))).Any(b => !b.IsFinal))
+                await expander.RunOnceAsync(default);
+        })));
+        foreach (var batch in batches)
+            Assert.Equal(Everybody(700).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+    }
+
+    [Fact]
+    public async Task A_piece_whose_messages_cannot_be_stored_moves_no_cursor()
+    {
+        var batch = await _house.StartedAsync(10);
+        await _house.Batches.OpenAsync(batch.Id, _house.Ids.Reserve(10));
+        var open = await _house.FindAsync(batch.Id);
+        Assert.True((await _house.Expansion.ExpandAsync(Piece(open, 0, 4))).Done);
+        // The messages of the first four come again, under the cursor of the next.
+        await Assert.ThrowsAnyAsync<Exception>(() => _house.Expansion.ExpandAsync(Piece(open, 0, 4) with { From = 4, To = 8 }));
+        Assert.Equal((4, 4L), ((await _house.FindAsync(batch.Id)).Taken, (await _house.FindAsync(batch.Id)).Cursor));
+        Assert.False((await _house.Expansion.ExpandAsync(Piece(open, 0, 4))).Done);
+        Assert.Equal(4, (await _house.AddressesAsync(batch.Id)).Count);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(Everybody(10).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+    }
+
+    BatchPiece Piece(LargeBatch batch, int before, int count)
+    {
+        var maker = _house.Submitter.ForDestinations(new MessageContent
+        {
+            From = new Mail.Addresses.Mailbox(null, Mail.Addresses.EmailAddress.Parse("news@example.com")),
+            Subject = "News",
+        }, batch.Terms);
+        return new BatchPiece
+        {
+            Batch = batch,
+            From = before,
+            To = before + count,
+            Count = count,
+            Messages = [.. Enumerable.Range(before, count).Select(i =>
+                maker.Make(batch.First!.Value.Plus(i), BatchHouse.Address(i + 1), null, null, _house.Clock.GetUtcNow(), out _)!)],
+            Faults = [],
+            IsLast = false,
+        };
+    }
+
+    [Fact]
+    public async Task What_cannot_be_filled_in_fails_visibly_and_the_rest_goes_on()
+    {
+        await _house.TemplateAsync("hi", "Hi {{name}}");
+        var batch = await _house.StartedAsync(5, BatchHouse.News with { Subject = null, Text = null, Template = new("hi") },
+            i => i == 3 ? """{"other":1}""" : $$"""{"name":"N{{i}}"}""");
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var done = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanded, 5, 1), (done.State, done.Taken, done.Failed));
+        var fault = Assert.Single(await _house.Batches.FaultsAsync(batch.Id, 0, 10, default));
+        Assert.Equal((3L, BatchHouse.Address(3), "template-data"), (fault.N, fault.Email, fault.Slug));
+        Assert.Contains("name", fault.Detail, StringComparison.Ordinal);
+        Assert.Equal(["Hi N5", "Hi N4", "Hi N2", "Hi N1"], (await _house.MessagesAsync(batch.Id)).Select(m => m.Subject));
+    }
+
+    [Fact]
+    public async Task Data_of_one_destination_goes_over_the_data_of_all()
+    {
+        await _house.TemplateAsync("hi", "{{greeting}} {{name}}");
+        var data = System.Text.Json.JsonElement.Parse("""{"greeting":"Hello","name":"you"}""");
+        var batch = await _house.StartedAsync(2,
+            BatchHouse.News with { Subject = null, Text = null, Template = new("hi") { Data = data } },
+            i => i == 1 ? """{"name":"Ann"}""" : null);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var messages = await _house.MessagesAsync(batch.Id);
+        Assert.Equal(["Hello you", "Hello Ann"], messages.Select(m => m.Subject));
+        Assert.Equal("Hi you", (await _house.Reader.GetContentAsync(TenantId.First, messages[0].Id, default))!.Text);
+        Assert.Equal("Hi Ann", (await _house.Reader.GetContentAsync(TenantId.First, messages[1].Id, default))!.Text);
+    }
+
+    [Fact]
+    public async Task Nothing_of_a_paused_batch_leaves_until_it_goes_on()
+    {
+        var batch = await _house.StartedAsync(300);
+        await BatchHouse.RunAsync(_house.NewExpander(maxAhead: 100));
+        Assert.Equal(100, (await _house.FindAsync(batch.Id)).Taken);
+        Assert.Equal(3, (await _house.LeaseAsync(3)).Count);
+        Assert.True(await _house.Batches.PauseAsync(TenantId.First, batch.Id, true, _house.Clock.GetUtcNow()));
+        Assert.Empty(await _house.LeaseAsync(100));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal((100, true), ((await _house.FindAsync(batch.Id)).Taken, (await _house.FindAsync(batch.Id)).IsPaused));
+
+        Assert.True(await _house.Batches.PauseAsync(TenantId.First, batch.Id, false, _house.Clock.GetUtcNow()));
+        while (await _house.Expansion.WakeAsync(await _house.FindAsync(batch.Id), _house.Clock.GetUtcNow(), 50) == 50)
+            ;
+        Assert.Equal(97, (await _house.LeaseAsync(1_000)).Count);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(200, (await _house.LeaseAsync(1_000)).Count);
+    }
+
+    [Fact]
+    public async Task A_batch_that_came_in_one_call_can_be_paused_too()
+    {
+        var sent = await _house.Submitter.SubmitToDestinationsAsync(BatchHouse.News,
+            [.. Everybody(5).Select(a => new Destination(new AddressText(a)))], Submission.SubmissionHouse.With(), default);
+        var batch = Submission.SubmissionHouse.Receipt(sent).Batch!.Value;
+        Assert.True(await _house.Batches.PauseAsync(TenantId.First, batch, true, _house.Clock.GetUtcNow()));
+        Assert.Empty(await _house.LeaseAsync(100));
+        Assert.True(await _house.Batches.PauseAsync(TenantId.First, batch, false, _house.Clock.GetUtcNow()));
+        await _house.Expansion.WakeAsync(await _house.FindAsync(batch), _house.Clock.GetUtcNow(), 50);
+        Assert.Equal(5, (await _house.LeaseAsync(100)).Count);
+    }
+
+    [Fact]
+    public async Task Cancelling_ends_what_is_queued_and_makes_no_more()
+    {
+        var batch = await _house.StartedAsync(400);
+        await BatchHouse.RunAsync(_house.NewExpander(maxAhead: 250));
+        var leased = Assert.Single(await _house.LeaseAsync(1));
+        Assert.True(await _house.Batches.CancelAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow()));
+        Assert.Empty(await _house.LeaseAsync(1)); // also before the queue was looked through
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var done = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Cancelled, 250), (done.State, done.Taken));
+        await _house.Store.ReleaseAsync([leased], _house.Clock.GetUtcNow(), WaitReason.Released, default);
+        Assert.Equal((250, 0), ((await _house.CountsAsync(batch.Id)).Cancelled, (await _house.CountsAsync(batch.Id)).Queued));
+        Assert.Empty(await _house.LeaseAsync(100));
+        Assert.False(await _house.Batches.CancelAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow()));
+    }
+
+    [Fact]
+    public async Task A_batch_does_not_run_far_ahead_of_delivery()
+    {
+        var batch = await _house.StartedAsync(500);
+        var expander = _house.NewExpander(maxAhead: 120);
+        await BatchHouse.RunAsync(expander);
+        Assert.Equal(120, (await _house.FindAsync(batch.Id)).Taken);
+        await _house.LeaseAsync(100);
+        await BatchHouse.RunAsync(expander);
+        Assert.Equal(220, (await _house.FindAsync(batch.Id)).Taken);
+    }
+
+    [Fact]
+    public async Task Nothing_happens_before_its_time()
+    {
+        var batch = await _house.StartedAsync(5, BatchHouse.News with
+        {
+            SendAt = _house.Clock.GetUtcNow().AddHours(2).ToString("O"),
+        });
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(0, (await _house.FindAsync(batch.Id)).Taken);
+        _house.Clock.Advance(TimeSpan.FromHours(2));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(5, (await _house.FindAsync(batch.Id)).Taken);
+    }
+
+    [Fact]
+    public async Task A_call_that_broke_is_repeated_and_adds_only_what_is_missing()
+    {
+        var batch = await _house.AddAsync();
+        await _house.AppendAsync(batch.Id, 0, 40, "k");
+        Assert.Equal(40, (await _house.Batches.FindPartAsync(batch.Id, "k", default)).Lines);
+        await _house.AppendAsync(batch.Id, 0, 25, "k");
+        await _house.AppendAsync(batch.Id, 25, 35, "k");
+        Assert.Equal(new AppendedPart(60, 60, 0), await _house.AppendAsync(batch.Id, 0, 60, "k"));
+        await _house.Batches.StartAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow());
+        Assert.Null(await _house.AppendAsync(batch.Id, 60, 1, "k"));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(Everybody(60).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+    }
+
+    [Fact]
+    public async Task A_batch_belongs_to_its_tenant()
+    {
+        var (batch, other, now) = (await _house.AddAsync(), new TenantId(2), _house.Clock.GetUtcNow());
+        Assert.Null(await _house.Batches.FindAsync(other, batch.Id, default));
+        Assert.False(await _house.Batches.PauseAsync(other, batch.Id, true, now));
+        Assert.False(await _house.Batches.CancelAsync(other, batch.Id, now));
+        Assert.False(await _house.Batches.StartAsync(other, batch.Id, now));
+        Assert.Null(await _house.Batches.AppendAsync(other, batch.Id, new BatchPart { Destinations = [], LinesBefore = 0, Lines = 1 }));
+    }
+
+    [Fact]
+    public async Task The_same_key_makes_one_batch()
+    {
+        var draft = await _house.DraftAsync() with { Key = ("k", new byte[] { 1 }) };
+        var first = (await _house.Batches.AddAsync(draft))!.Value;
+        var again = (await _house.Batches.AddAsync(await _house.DraftAsync() with { Key = ("k", new byte[] { 1 }) }))!.Value;
+        var other = (await _house.Batches.AddAsync(await _house.DraftAsync() with { Key = ("k", new byte[] { 2 }) }))!.Value;
+        Assert.Equal((draft.Id, true, false), (first.Batch.Id, first.IsNew, first.IsOther));
+        Assert.Equal((draft.Id, false, false), (again.Batch.Id, again.IsNew, again.IsOther));
+        Assert.True(other.IsOther);
+    }
+
+    [Fact]
+    public async Task A_batch_sees_its_list_as_it_was_when_it_began()
+    {
+        var list = _house.Ids.Next();
+        Assert.True(await _house.Lists.AddAsync(list, TenantId.First, "people", _house.Clock.GetUtcNow()));
+        await PutAsync(list, 1, 2, 3, 4);
+        await _house.Lists.RemoveAsync(TenantId.First, list, BatchHouse.Address(2), _house.Clock.GetUtcNow());
+        var batch = await _house.DraftAsync() with { List = list };
+        var added = (await _house.Batches.AddAsync(batch))!.Value.Batch;
+        Assert.Equal((BatchState.Expanding, 3), (added.State, added.Total));
+        await _house.Lists.RemoveAsync(TenantId.First, list, BatchHouse.Address(1), _house.Clock.GetUtcNow());
+        await PutAsync(list, 3, 5, 6);
+        await _house.Batches.TidyAsync(_house.Clock.GetUtcNow(), 100);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(new[] { 1, 3, 4 }.Select(BatchHouse.Address), (await _house.AddressesAsync(batch.Id)).Order());
+        Assert.Equal(BatchState.Expanded, (await _house.FindAsync(batch.Id)).State);
+
+        var later = await _house.DraftAsync() with { List = list };
+        await _house.Batches.AddAsync(later);
+        Assert.True(await _house.Lists.DeleteAsync(TenantId.First, list, _house.Clock.GetUtcNow()));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(new[] { 3, 4, 5, 6 }.Select(BatchHouse.Address), (await _house.AddressesAsync(later.Id)).Order());
+        Assert.Null(await _house.Batches.AddAsync(await _house.DraftAsync() with { List = list }));
+    }
+
+    Task<int?> PutAsync(MessageId list, params int[] numbers) => _house.Lists.PutAsync(
+        TenantId.First, list, [.. numbers.Select(i => new StoredDestination(0, BatchHouse.Address(i), null, null))],
+        _house.Clock.GetUtcNow());
+
+    [Fact]
+    public async Task A_batch_comes_with_what_else_its_transaction_does_or_not_at_all()
+    {
+        var draft = await _house.DraftAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _house.Tables.WriteAsync<int>(connection =>
+        {
+            Assert.True(BatchTables.Add(connection, draft));
+            throw new InvalidOperationException();
+        }));
+        Assert.Null(await _house.Batches.FindAsync(TenantId.First, draft.Id, default));
+        Assert.True(await _house.Tables.WriteAsync(connection => BatchTables.Add(connection, draft)));
+        Assert.NotNull(await _house.Batches.FindAsync(TenantId.First, draft.Id, default));
+    }
+
+    [Fact]
+    public async Task A_batch_outlives_a_restart_in_the_middle()
+    {
+        var batch = await _house.StartedAsync(300);
+        await BatchHouse.RunAsync(_house.NewExpander(maxAhead: 130));
+        await _house.ReopenAsync();
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(Everybody(300).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+    }
+}
