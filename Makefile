@@ -1,9 +1,11 @@
 # Targets are thin: what they do is in the .NET command line or in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help build test check fmt bench chaos run
+.PHONY: help build test check fmt bench chaos seeds run
 
 CYCLES ?= 20
 CUTS ?= 5
+SEEDS ?= 100000
+FIRST_SEED ?= 1
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -31,6 +33,10 @@ chaos: ## kills and power cuts: make chaos CYCLES=500 CUTS=200
 	scripts/prerequisites e2fsprogs mount
 	dotnet build src/Postrider -c Release
 	dotnet run -c Release --project tests/Postrider.Chaos -- run --cycles $(CYCLES) --cuts $(CUTS) --controls
+
+seeds: ## simulated histories with every fault: make seeds SEEDS=1000000 FIRST_SEED=1
+	SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) dotnet run -c Release --project tests/Postrider.Engine.Tests -- \
+		-class Postrider.Engine.Tests.Simulation.SimulationTests -showliveoutput
 
 run: ## run it here: SQLite in ./data, mail kept in the capture inbox
 	dotnet run --project src/Postrider

@@ -11,21 +11,18 @@ static class Commanding
     {
         if (Find(session, tenant, message) is not { } found)
             return null;
-        var cancelled = 0;
-        foreach (var row in session.Queue.OfMessage(message))
+        var rows = session.Queue.OfMessage(message);
+        foreach (var row in rows.Where(r => r.State != RecipientState.Queued && !r.Cancelled))
         {
-            if (row.State == RecipientState.Queued)
-            {
-                cancelled += Ending.End(session, row, RecipientState.Cancelled, now, null);
-                continue;
-            }
-            if (row.Cancelled)
-                continue;
             row.Cancelled = true;
             session.Queue.Update(row);
             session.Events.Append(message, tenant, MailEventType.Cancelled, now, null, session.Messages.Open(row).ConvertAll(r => r.N),
                 "Cancelled while an attempt was under way: no further attempt is made.");
         }
+        // Only now: where one goes that was in front of its ordering key, another of these may come to the front.
+        var cancelled = 0;
+        foreach (var row in rows.Where(r => r.State == RecipientState.Queued))
+            cancelled += Ending.End(session, row, RecipientState.Cancelled, now, null);
         var held = session.Messages.CancelHeld(message, now);
         if (held.Count > 0)
         {

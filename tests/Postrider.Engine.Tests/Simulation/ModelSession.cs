@@ -1,0 +1,201 @@
+using System.Buffers.Binary;
+using Postrider.Events;
+using Postrider.Feedback;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage;
+using Postrider.Storage.Rules;
+
+namespace Postrider.Engine.Tests.Simulation;
+
+/// <summary>A transaction over the model's tables. They serve one at a time, so it needs no locks, and nothing is rolled back.</summary>
+sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutation) : IWriteSession
+{
+    public long Now => clock.GetUtcNow().Ms;
+    public IMessageTables Messages { get; } = new ModelMessages(tables);
+    public ModelQueue Queue { get; } = new(tables, mutation);
+    public IEventTable Events { get; } = new ModelEvents(tables);
+    public CounterDeltas Counters { get; } = new();
+    public ISuppressionTable Suppressions { get; } = new ModelSuppressions(tables, mutation);
+    public IIdempotencyTable Idempotency { get; } = new ModelKeys(tables);
+    public ISearchEntries Search { get; } = new NoSearch();
+    public IFeedbackTables Feedback { get; } = new ModelFeedback(tables);
+
+    IQueueTable IWriteSession.Queue => Queue;
+
+    public void Commit()
+    {
+        foreach (var row in Counters.Take(Now))
+        {
+            if (mutation != Mutation.MiscountHeld || row.State != (int)RecipientState.Held)
+                tables.Counters[(row.Scope, row.State)] = tables.Counters.GetValueOrDefault((row.Scope, row.State)) + row.Delta;
+        }
+    }
+
+    sealed class NoSearch : ISearchEntries
+    {
+        public void Add(PreparedMessage message) { }
+    }
+}
+
+/// <summary>The model's messages and recipients.</summary>
+sealed class ModelMessages(ModelTables tables) : IMessageTables
+{
+    public void InsertBatch(PreparedBatch batch, PreparedAcceptance of) { }
+
+    public void InsertMessage(PreparedMessage message, PreparedAcceptance of)
+    {
+        var row = new MessageRow(message.Id, of.Tenant, message.Stream, of.Batch?.Id, message.RouteName, message.Expires,
+            message.OnAmbiguous, message.OrderingKeyText);
+        tables.Messages.Add(message.Id, new ModelMessage(row, of.Fields[message.Content!.Value].ToArray()));
+        tables.Changed.Add(message.Id);
+    }
+
+    public void InsertRecipient(
+        long message, in PreparedRecipient recipient, int envelope, RecipientState state, HeldReason held, FieldWriter fields, long now) =>
+        tables.Messages[message].Recipients.Add(recipient.N, new ModelRecipient(recipient.N, recipient.Kind, recipient.Mailbox.ToString())
+        {
+            Envelope = envelope,
+            State = state,
+            Held = held,
+            Updated = now,
+        });
+
+    public MessageRow? Find(long message) => tables.Messages.GetValueOrDefault(message)?.Row;
+
+    public List<RecipientRow> Recipients(long message) => tables.Messages.TryGetValue(message, out var found)
+        ? [.. found.Recipients.Values.Select(r => new RecipientRow(r.N, r.Envelope, r.Address, r.State, r.Tries, r.Generation, r.Held))]
+        : [];
+
+    public bool End(long message, int n, RecipientState state, HeldReason held, int tries, long now)
+    {
+        var recipient = Of(message, n);
+        if (recipient.State != RecipientState.Queued)
+            return false;
+        (recipient.State, recipient.Held, recipient.Tries, recipient.Updated) = (state, held, tries, now);
+        return true;
+    }
+
+    public void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now)
+    {
+        var recipient = Of(message, n);
+        if (recipient.State == from)
+            (recipient.State, recipient.Held, recipient.Tries, recipient.Updated) = (to, HeldReason.None, tries, now);
+    }
+
+    public void Touch(long message, int n, int envelope, int tries, long now)
+    {
+        var recipient = Of(message, n);
+        if (recipient.State == RecipientState.Queued)
+            (recipient.Envelope, recipient.Tries, recipient.Updated) = (envelope, tries, now);
+    }
+
+    public void Reopen(long message, int n, int envelope, int generation, long now)
+    {
+        var recipient = Of(message, n);
+        (recipient.State, recipient.Held, recipient.Envelope) = (RecipientState.Queued, HeldReason.None, envelope);
+        (recipient.Generation, recipient.Updated) = (generation, now);
+    }
+
+    public List<int> CancelHeld(long message, long now)
+    {
+        var held = new List<int>();
+        foreach (var recipient in tables.Messages[message].Recipients.Values.Where(r => r.State == RecipientState.Held))
+        {
+            (recipient.State, recipient.Held, recipient.Updated) = (RecipientState.Cancelled, HeldReason.None, now);
+            held.Add(recipient.N);
+        }
+        tables.Changed.Add(message);
+        return held;
+    }
+
+    public void Reschedule(long message, long sendAt, long expires) =>
+        tables.Messages[message].Row = tables.Messages[message].Row with { Expires = expires };
+
+    ModelRecipient Of(long message, int n)
+    {
+        tables.Changed.Add(message);
+        return tables.Messages[message].Recipients[n];
+    }
+}
+
+/// <summary>The model's event log.</summary>
+sealed class ModelEvents(ModelTables tables) : IEventTable
+{
+    public void Append(long message, int tenant, MailEventType type, long at, int? node, ReadOnlySpan<byte> details) =>
+        tables.Events.Add(new ModelEvent(message, type, at, node, details.ToArray()));
+
+    public List<(MailEventType Type, byte[] Details)> Attempts(long message, int limit) =>
+    [
+        .. tables.Events.Where(e => e.Message == message
+                && e.Type is MailEventType.Attempt or MailEventType.Swept or MailEventType.LateEvidence)
+            .Take(limit).Select(e => (e.Type, e.Details)),
+    ];
+}
+
+/// <summary>The model's suppression list.</summary>
+sealed class ModelSuppressions(ModelTables tables, Mutation mutation) : ISuppressionTable
+{
+    const int AllStreams = -1;
+
+    public bool AnyFor(int tenant) => mutation != Mutation.LeaseSuppressed && tables.Suppressions.Any(s => s.Tenant == tenant);
+
+    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
+    {
+        var number = BinaryPrimitives.ReadInt128BigEndian(hash);
+        return tables.Suppressions.Contains((tenant, number, AllStreams)) || tables.Suppressions.Contains((tenant, number, (int)stream));
+    }
+
+    public void Add(int tenant, string address, string reason, long message, long at)
+    {
+        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
+        tables.Suppressions.Add((tenant, BinaryPrimitives.ReadInt128BigEndian(hash), AllStreams));
+    }
+}
+
+/// <summary>The model's idempotency keys.</summary>
+sealed class ModelKeys(ModelTables tables) : IIdempotencyTable
+{
+    public (byte[] RequestHash, byte[] Answer)? Find(int tenant, string key, long now) =>
+        tables.Idempotency.TryGetValue((tenant, key), out var found) && found.KeepUntil > now ? (found.RequestHash, found.Answer) : null;
+
+    public void Put(int tenant, IdempotencyClaim claim, ReadOnlyMemory<byte>? answer) =>
+        tables.Idempotency[(tenant, claim.Key)] =
+            new ModelKey(claim.RequestHash.ToArray(), (answer ?? claim.Answer).ToArray(), claim.KeepUntil.Ms);
+
+    public int Purge(long now, int limit)
+    {
+        var old = tables.Idempotency.Where(k => k.Value.KeepUntil <= now).OrderBy(k => k.Value.KeepUntil).Take(limit)
+            .Select(k => k.Key).ToList();
+        old.ForEach(key => tables.Idempotency.Remove(key));
+        return old.Count;
+    }
+}
+
+/// <summary>What was reported to the model.</summary>
+sealed class ModelFeedback(ModelTables tables) : IFeedbackTables
+{
+    public bool IsSeen(long message, long key) => tables.Seen.Contains((message, key));
+    public void See(long message, long key) => tables.Seen.Add((message, key));
+    public bool HasSeen(long message, int count) => tables.Seen.Count(s => s.Message == message) >= count;
+
+    public IReadOnlyList<FeedbackReport> Wait(FeedbackReport report, long key, long retryAt, long until)
+    {
+        if (tables.Waiting.Exists(w => w.Key == key))
+            return [];
+        tables.Waiting.Add(new ModelReport(tables.NextReport++, key, report) { RetryAt = retryAt, Until = until });
+        return [];
+    }
+
+    public long? WaitsUntil(long id) => tables.Waiting.Find(w => w.Id == id)?.Until;
+
+    public void WaitOn(long id, long retryAt)
+    {
+        if (tables.Waiting.Find(w => w.Id == id) is { } waiting)
+            waiting.RetryAt = retryAt;
+    }
+
+    public void EndWait(long id) => tables.Waiting.RemoveAll(w => w.Id == id);
+    public bool Quarantine(FeedbackReport report, QuarantineReason reason, long key, long now) => tables.Quarantined.Add(key);
+}
