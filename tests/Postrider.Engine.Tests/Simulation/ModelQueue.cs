@@ -100,6 +100,10 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation) : IQueueTable
     public List<QueueRow> Expired(long now, int limit) => Copies(tables.Queue.Values
         .Where(r => r.State == RecipientState.Queued && r.Expires <= now).OrderBy(r => r.Expires).Take(limit));
 
+    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) => Copies(tables.Queue.Values
+        .Where(r => r.Message >= first && r.Message <= last && (waitsPaused
+            ? r is { State: RecipientState.Queued, Wait: WaitReason.Paused } : !r.Cancelled)).Take(limit));
+
     public OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind) => tables.Queue.Values
         .Where(r => r.Tenant == tenant && r.OrderingKey == orderingKey && (r.Gate == Gate.Ordering) == behind)
         .Select(r => (OrderedRow?)new OrderedRow(r.Message, r.N, r.State, r.Suspect)).FirstOrDefault();

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Postrider.Batches;
 using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
@@ -20,11 +21,14 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
     public IIdempotencyTable Idempotency { get; } = new ModelKeys(tables);
     public ISearchEntries Search { get; } = new NoSearch();
     public IFeedbackTables Feedback { get; } = new ModelFeedback(tables);
+    public IExpansionTable Expansions { get; } = new NoBatches();
+    public AcceptedMessages Accepted { get; } = new();
 
     IQueueTable IWriteSession.Queue => Queue;
 
     public void Commit()
     {
+        Accepted.Write(Events, Now);
         foreach (var row in Counters.Take(Now))
         {
             if (mutation != Mutation.MiscountHeld || row.State != (int)RecipientState.Held)
@@ -35,6 +39,17 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
     sealed class NoSearch : ISearchEntries
     {
         public void Add(PreparedMessage message) { }
+    }
+
+    /// <summary>No large batches are simulated.</summary>
+    sealed class NoBatches : IExpansionTable
+    {
+        static readonly Dictionary<long, BatchStop> None = [];
+
+        public bool Advance(BatchPiece piece, long now) => false;
+        public void AddFault(long batch, DestinationFault fault) { }
+        public IReadOnlyDictionary<long, BatchStop> Stopped() => None;
+        public void EndCancel(long batch, long now) { }
     }
 }
 

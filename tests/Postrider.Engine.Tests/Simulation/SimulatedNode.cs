@@ -15,15 +15,13 @@ sealed class SimulatedNode
 
     const int KeepLimit = 50;
 
-    /// <summary>Without a beat for so long, it may have been declared dead, and begins nothing.</summary>
-    static readonly TimeSpan FencesItselfAfter = TimeSpan.FromSeconds(10);
-
     readonly Setting _setting;
     readonly SimulatedSink _sink;
     readonly Oracle _oracle;
     readonly Mutation _mutation;
     DeathWatch _watch;
-    long _beatAt;   // when it last knew that it was a member
+    ThisNode _place = new(default);
+    bool _isFenced;   // declared dead, and not yet joined anew
 
     public SimulatedNode(int number, NodeClock clock, Setting setting, SimulatedSink sink, Oracle oracle, Mutation mutation)
     {
@@ -35,7 +33,7 @@ sealed class SimulatedNode
     public NodeClock Clock { get; }
     public MessageIds Ids { get; }
     public SteadyTime Time { get; private set; }
-    public Incarnation Incarnation { get; private set; }
+    public Incarnation Incarnation => _place.Incarnation;
 
     /// <summary>Its way to the database; new with each start.</summary>
     public ISimulatedStore Store { get; private set; } = null!;
@@ -44,6 +42,8 @@ sealed class SimulatedNode
     public List<UnderWay> Hand { get; } = [];
 
     public bool CanAct => IsUp && !IsFrozen;
+    TimeSpan Uptime() => Clock.GetElapsedTime(0);
+
     bool HasSuspect => Hand.Exists(a => a.IsAlone);
 
     /// <summary>Joins as a new incarnation and returns what the last one had in hand. False: the database is away.</summary>
@@ -51,9 +51,11 @@ sealed class SimulatedNode
     {
         try
         {
-            Incarnation = store.Join(Number);
-            (Store, Time, _watch, _beatAt) = (store, new SteadyTime(Clock), new DeathWatch(Clock), Clock.GetTimestamp());
-            (IsUp, IsFrozen) = (true, false);
+            var began = BeatStart.Of(Clock, Uptime);
+            var incarnation = store.Join(Number);
+            _place = _setting.IsShared ? new ThisNode(incarnation, began, Clock, Uptime) : new ThisNode(incarnation);
+            (Store, Time, _watch) = (store, new SteadyTime(Clock), new DeathWatch(Clock));
+            (IsUp, IsFrozen, _isFenced) = (true, false, false);
             await SweepAsync();
             return true;
         }
@@ -88,14 +90,18 @@ sealed class SimulatedNode
 
     async Task BeatAsync()
     {
-        if (!Store.Beat(Incarnation))
+        var began = _place.Begin();
+        if (_isFenced || !Store.Beat(Incarnation))
         {
-            // Declared dead: what it has in hand is no longer its own. What was asked already is evidence, if somebody asks for it.
+            // Declared dead: what it has in hand is no longer its own. What was asked already is evidence, and recorded first.
+            _isFenced = true;
             Hand.RemoveAll(a => a.Stage < Stage.Answered);
-            Incarnation = Store.Join(Number);
-            _watch = new DeathWatch(Clock);
+            if (Hand.Count > 0)
+                return;
+            _place.Rejoined(Store.Join(Number), began);
+            (_watch, _isFenced) = (new DeathWatch(Clock), false);
         }
-        _beatAt = Clock.GetTimestamp();
+        _place.Beaten(began);
         foreach (var dead in _watch.Look(Store.Others(Incarnation)))
             Store.DeclareDead(dead);
         await SweepAsync();
@@ -125,7 +131,7 @@ sealed class SimulatedNode
     /// else.</summary>
     public async Task LeaseAsync(Dice dice)
     {
-        if (HasSuspect || Hand.Count >= Permits)
+        if (HasSuspect || Hand.Count >= Permits || !_place.MayAct)
             return;
         try
         {
@@ -154,7 +160,7 @@ sealed class SimulatedNode
         var now = Time.Now;
         attempt.StartedAt = now;
         var route = _setting.Patience(lease.Envelope.Key.Stream);
-        if (_setting.IsShared && Clock.GetElapsedTime(_beatAt) > FencesItselfAfter)
+        if (!_place.MayActFor(lease))
             GiveBack(attempt, now, WaitReason.Released);
         else if (FailurePolicy.Stop(lease, route, now, Jitter(dice)) is { } stopped)
             Decide(attempt, stopped, transport: null);
@@ -208,6 +214,13 @@ sealed class SimulatedNode
     {
         if (Pick(Stage.Started, dice) is not { } attempt)
             return;
+        // As likely as not it was frozen after it had looked, and the last byte leaves.
+        if (!_place.MayActFor(attempt.Lease) && dice.OneIn(2))
+        {
+            attempt.IsKnownUnsent = true;
+            GiveBack(attempt, Time.Now, WaitReason.Released);
+            return;
+        }
         attempt.Outcomes = _sink.Ask(attempt, dice);
         attempt.Stage = Stage.Answered;
         _oracle.Sent(attempt);

@@ -66,16 +66,14 @@ static class Expanding
     {
         var rows = batch.First is { } first
             ? session.Queue.OfRange(first.Value, first.Plus(batch.Total).Value, waitsPaused: false, limit) : [];
-        foreach (var row in rows)
+        foreach (var row in rows.Where(r => r.State != RecipientState.Queued))
         {
-            if (row.State == RecipientState.Queued)
-            {
-                Ending.End(session, row, RecipientState.Cancelled, now, null);
-                continue;
-            }
             row.Cancelled = true;
             session.Queue.Update(row);
         }
+        // Only now: where one goes that was in front of its ordering key, another of these may come to the front.
+        foreach (var row in rows.Where(r => r.State == RecipientState.Queued))
+            Ending.End(session, row, RecipientState.Cancelled, now, null);
         if (rows.Count < limit)
             session.Expansions.EndCancel(batch.Id.Value, now);
         return rows.Count;
