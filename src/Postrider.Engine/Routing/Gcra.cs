@@ -5,10 +5,10 @@ namespace Postrider.Routing;
 /// <param name="Burst">Recipients that may go at once; at least 1.</param>
 public readonly record struct Rate(int Count, TimeSpan Per, int Burst)
 {
-    /// <summary>A tenth of the count at once, at least 1: in any window of one span at most 110 % of what was asked for leaves.
+    /// <summary>A twentieth of the count at once, at least 1: in any window of one span at most 105 % of what was asked for leaves.
     /// More would make a provider that counts in fixed windows throttle us,
     /// less would make a daily allowance a mail every few minutes.</summary>
-    public Rate(int count, TimeSpan per) : this(count, per, Math.Max(1, count / 10)) { }
+    public Rate(int count, TimeSpan per) : this(count, per, Math.Max(1, count / 20)) { }
 
     /// <summary>Reads <c>14/s</c>, <c>200/d</c>, or with the burst <c>14/s,5</c>.</summary>
     public static bool TryParse(string text, out Rate rate) => RoutingSyntax.TryRate(text, out rate);

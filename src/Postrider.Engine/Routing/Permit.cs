@@ -17,6 +17,8 @@ public sealed class Permit : IDisposable
     public bool IsProbe { get; internal set; }
 
     // The transport's, guarded by its lock.
+    internal TimeSpan? Instant;                // of the shared rate, until it is used
+    internal TimeSpan? LateSince;
     internal bool Charged;
     internal bool Trying;
     internal bool Disposed;

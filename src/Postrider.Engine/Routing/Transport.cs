@@ -23,7 +23,8 @@ public sealed partial class Transport
     readonly long[] _outcomes = new long[Enum.GetValues<OutcomeKind>().Length];
     readonly DomainLimits? _domains;
     readonly Dictionary<string, TimeSpan> _refusedDomains = new(StringComparer.OrdinalIgnoreCase);
-    GcraState _limiter;
+    GcraState _limiter;                                 // its rate only where _share is null
+    RateShare? _share;
     CircuitState _circuit;
     Permit? _probe;
     int _taken;
@@ -34,6 +35,7 @@ public sealed partial class Transport
     bool _stallTold;
     bool _paused;
     long _tries;
+    volatile bool _more;                                // more of a shared budget is wanted
     volatile bool _untold;                              // _changes has some; a hint that spares the lock
 
     public Transport(TransportOptions options, ProviderCapabilities capabilities, TimeProvider clock)
@@ -84,7 +86,7 @@ public sealed partial class Transport
             wait = WhyNot_NeedsLock(stream, needs, now);
             if (wait.Cause == WaitCause.None)
             {
-                permit = new Permit(this, stream);
+                permit = new Permit(this, stream) { Instant = _share?.Take(now) };
                 var entry = Circuit.TryEnter(_circuit, now, out var step);
                 Apply_NeedsLock(step);
                 if (entry == CircuitEntry.Probe)
@@ -97,6 +99,7 @@ public sealed partial class Transport
                 if (stream == MailStream.Bulk)
                     _bulkTaken++;
             }
+            Want_NeedsLock(stream, isRefused: wait.Cause == WaitCause.RateLimited, now);
         }
         Tell(capacity: false);
         return permit;
@@ -154,6 +157,13 @@ public sealed partial class Transport
     internal TimeSpan? Charge(Permit permit, int recipients, string? senderDomain, IReadOnlyList<string>? recipientDomains)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(recipients, 1);
+        var wait = ChargeOnce(permit, recipients, senderDomain, recipientDomains);
+        Tell(capacity: false);
+        return wait;
+    }
+
+    TimeSpan? ChargeOnce(Permit permit, int recipients, string? senderDomain, IReadOnlyList<string>? recipientDomains)
+    {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(permit.Disposed, permit);
@@ -164,8 +174,7 @@ public sealed partial class Transport
                 && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
             if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
                 return null;
-            // The first try has its place reserved, but others may have gone into debt or been throttled since.
-            var earliest = Gcra.Earliest(_limiter, Options.Rate, now, permit.Charged ? _uncharged : 0);
+            var earliest = EarliestToSend_NeedsLock(permit, now);
             if (_domains is not null && recipientDomains is not null)
             {
                 if (_domains.Earliest(recipientDomains, now) is not { } free)
@@ -179,7 +188,11 @@ public sealed partial class Transport
                 _uncharged--;
             permit.Charged = permit.Trying = true;
             permit.SenderDomain = senderDomain;
-            _limiter = Gcra.Charge(_limiter, Options.Rate, now, recipients);
+            if (_share is null)
+                _limiter = Gcra.Charge(_limiter, Options.Rate, now, recipients);
+            else
+                _share.Charge(recipients - 1, now);
+            (permit.Instant, permit.LateSince) = (null, null);
             _unansweredSince ??= now;
             _tries++;
             return TimeSpan.Zero;
@@ -197,6 +210,8 @@ public sealed partial class Transport
                 Complete_NeedsLock(permit); // given up without a result: no evidence of anything
             if (!permit.Charged)
                 _uncharged--;
+            if (permit.Instant is { } unused)
+                _share?.Return(unused, Now);
             if (ReferenceEquals(_probe, permit))
             {
                 _probe = null;
@@ -265,9 +280,8 @@ public sealed partial class Transport
             return Wait(WaitCause.SenderDomainRefused, until, now);
         if (_limiter.NotBefore > now)
             return Wait(WaitCause.Throttled, _limiter.NotBefore, now);
-        var keepBack = stream == MailStream.Bulk ? Options.Rate?.KeptForTransactional ?? 0 : 0;
-        if (Gcra.Earliest(_limiter, Options.Rate, now, _uncharged, keepBack) is var earliest && earliest > now)
-            return Wait(WaitCause.RateLimited, earliest, now);
+        if (WhyRateLimited_NeedsLock(stream, now) is { } limited)
+            return limited;
         if (!_known && _taken > 0)
             return Wait(WaitCause.Unproven, _unansweredSince + Options.Stall, now);
         if (_taken >= Options.Concurrency || (stream == MailStream.Bulk && _bulkTaken >= _bulkSlots))
@@ -342,6 +356,11 @@ public sealed partial class Transport
 
     void Tell(bool capacity)
     {
+        if (_more)
+        {
+            _more = false;
+            AskedForMore?.Invoke();
+        }
         if (_untold)
             foreach (var change in TakeChanges())
                 Changed?.Invoke(change);

@@ -1,9 +1,9 @@
 namespace Postrider.Storage;
 
-/// <summary>Faults of storage that the kill and power-cut harness asks for, to show that it would find them. None unless
+/// <summary>Faults that tests of built processes ask for, to show that they would find them. None unless
 /// <c>POSTRIDER_TESTING=1</c>.</summary>
 /// <remarks>Read from the environment and from nowhere else: no file and no command line of an operator can lead here.</remarks>
-static class TestSwitches
+public static class TestSwitches
 {
     static readonly bool IsTesting = Environment.GetEnvironmentVariable("POSTRIDER_TESTING") == "1";
 
@@ -14,6 +14,9 @@ static class TestSwitches
     /// <summary><c>POSTRIDER_TESTING_ACK_EARLY=1</c>: waiters are told before the commit, and the commit is held back for a
     /// while.</summary>
     public static readonly bool AcknowledgesEarly = IsTesting && Environment.GetEnvironmentVariable("POSTRIDER_TESTING_ACK_EARLY") == "1";
+
+    /// <summary><c>POSTRIDER_TESTING_LIMITS_APART=1</c>: each node keeps the limits of transports for itself alone.</summary>
+    public static readonly bool KeepsLimitsApart = IsTesting && Environment.GetEnvironmentVariable("POSTRIDER_TESTING_LIMITS_APART") == "1";
 
     public static void HoldCommit()
     {

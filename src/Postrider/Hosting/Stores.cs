@@ -120,6 +120,9 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Member.Node);
         services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
+        services.AddSingleton<ISharedLimits, PostgresLimits>();
+        if (!TestSwitches.KeepsLimitsApart)
+            services.AddHostedService<SharedLimitsHost>();
         services.AddHostedService<NodeHost>();
         services.AddSingleton(sp =>
         {

@@ -28,9 +28,9 @@ public sealed class TransportOptionsTests
 
     [Theory]
     [InlineData("14/s", 14, 1, 1)]
-    [InlineData("600/m", 600, 60, 60)]
+    [InlineData("600/m", 600, 60, 30)]
     [InlineData("1000/h,5", 1000, 3_600, 5)]
-    [InlineData("200/d", 200, 86_400, 20)]
+    [InlineData("200/d", 200, 86_400, 10)]
     public void Rates_are_read(string text, int count, int seconds, int burst)
     {
         Assert.Equal(new Rate(count, TimeSpan.FromSeconds(seconds), burst), Read($"rate={text}").Rate);

@@ -15,6 +15,7 @@ static class PostgresMigrations
         new(6, "changes that nodes tell each other", Changes),
         new(7, "events in the order of commits", FeedOfEvents),
         new(8, "large batches, lists of recipients", Batches),
+        new(9, "rates that nodes share", LimitTables.Rates),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

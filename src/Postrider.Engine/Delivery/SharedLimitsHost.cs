@@ -1,0 +1,115 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Postrider.Messages;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+/// <summary>Fetches what this node's transports need of the limits that all nodes share, and gives back what they do not use.</summary>
+/// <remarks>Never a statement per message: transports ask for slices ahead, and what several of them ask goes in one statement.</remarks>
+public sealed partial class SharedLimitsHost : BackgroundService
+{
+    /// <summary>After the store could not be had.</summary>
+    static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
+    static readonly TimeSpan LookForUnused = TimeSpan.FromMilliseconds(500);
+
+    readonly Router _router;
+    readonly ISharedLimits _limits;
+    readonly TimeProvider _clock;
+    readonly ILogger _log;
+    readonly SemaphoreSlim _signal = new(0);
+    int _awake;
+    bool _isAway;
+
+    public SharedLimitsHost(Router router, ISharedLimits limits, TimeProvider clock, ILogger<SharedLimitsHost> log)
+    {
+        (_router, _limits, _clock, _log) = (router, limits, clock, log);
+        foreach (var transport in router.Table.Transports)
+        {
+            transport.Share();
+            transport.AskedForMore += Wake;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using var timer = _clock.CreateTimer(_ => Wake(), null, LookForUnused, LookForUnused);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _signal.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Volatile.Write(ref _awake, 0);
+            if (!await RoundAsync(stoppingToken))
+                await Task.Delay(Rest, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await GiveBackAsync(all: true, CancellationToken.None);
+    }
+
+    void Wake()
+    {
+        if (Interlocked.Exchange(ref _awake, 1) == 0)
+            _signal.Release();
+    }
+
+    /// <summary>False: the store is away.</summary>
+    internal async Task<bool> RoundAsync(CancellationToken ct) => await TakeAsync(ct) && await GiveBackAsync(all: false, ct);
+
+    async Task<bool> TakeAsync(CancellationToken ct)
+    {
+        var asking = new List<(Transport Transport, RateAsk Ask)>();
+        foreach (var transport in _router.Table.Transports)
+            if (transport.NextAsk() is { } ask)
+                asking.Add((transport, ask));
+        if (asking.Count == 0)
+            return true;
+        try
+        {
+            var grants = await _limits.TakeAsync([.. asking.Select(one => one.Ask)], ct);
+            foreach (var (index, (transport, _)) in asking.Index())
+                transport.Take(grants[index]);
+            _isAway = false;
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
+        {
+            asking.ForEach(static one => one.Transport.AskFailed());
+            return Away(e);
+        }
+    }
+
+    async Task<bool> GiveBackAsync(bool all, CancellationToken ct)
+    {
+        var unused = new List<RateAsk>();
+        foreach (var transport in _router.Table.Transports)
+            if (transport.TakeUnused(all) is { } own)
+                unused.Add(own);
+        if (unused.Count == 0)
+            return true;
+        try
+        {
+            await _limits.GiveBackAsync(unused, ct);
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
+        {
+            return Away(e);
+        }
+    }
+
+    bool Away(Exception e)
+    {
+        if (!_isAway && e is StoreUnavailableException)
+            LogAway(e.Message);
+        _isAway = true;
+        return false;
+    }
+
+    public override void Dispose()
+    {
+        _signal.Dispose();
+        base.Dispose();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Transports with limits wait, for what all nodes share cannot be had: {Reason}")]
+    partial void LogAway(string reason);
+}

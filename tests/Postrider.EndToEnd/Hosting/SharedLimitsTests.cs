@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Runtime.Versioning;
+using System.Text;
+using System.Text.RegularExpressions;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.EndToEnd.Hosting;
+
+/// <summary>Limits of several built processes over one PostgreSQL, seen by a relay that they share.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed partial class SharedLimitsTests(ITestOutputHelper output) : BuiltServerTests
+{
+    const string Key = "end-to-end-key-of-the-first-tenant";
+    const int Rate = 100;
+
+    static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    readonly string _database = PostgresCluster.Shared.Create();
+
+    [Fact]
+    public async Task A_rate_holds_over_three_workers_one_of_which_is_killed()
+    {
+        await using var sink = SmtpSink.Start();
+        var (workers, sent) = await SendAsync(sink, messages: 2_500, "");
+        await sink.WaitForAsync(1_000, TimeSpan.FromSeconds(30));
+        workers[1].Kill();
+        await sink.WaitForAsync(2_400, TimeSpan.FromSeconds(40));
+
+        var times = Times(sink)[Rate..]; // without the first second, in which the transport is got to know
+        var (most, when) = MostWithin(times, Second);
+        var tens = CountsOf(times, TimeSpan.FromSeconds(10));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"most in a second {most} at {when}; in ten seconds {tens.Min()} to {tens.Max()}; {sent} handed over"));
+        Assert.InRange(most, 1, Rate * 105 / 100);
+        Assert.InRange(tens.Min(), Rate * 97 / 10, int.MaxValue);
+        Assert.InRange(tens.Max(), 0, Rate * 103 / 10);
+    }
+
+    [Fact]
+    public async Task Without_sharing_the_relay_would_see_three_times_the_rate()
+    {
+        await using var sink = SmtpSink.Start();
+        await SendAsync(sink, messages: 1_000, "", ("POSTRIDER_TESTING", "1"), ("POSTRIDER_TESTING_LIMITS_APART", "1"));
+        await sink.WaitForAsync(900, TimeSpan.FromSeconds(30));
+        Assert.InRange(MostWithin(Times(sink), Second).Most, Rate * 2, Rate * 4);
+    }
+
+    async Task<(List<Process> Workers, int Sent)> SendAsync(
+        SmtpSink sink, int messages, string options, params (string, string)[] variables)
+    {
+        (string, string)[] all =
+        [
+            ("POSTRIDER_STORE", PostgresCluster.Shared.Dsn(_database)), ("POSTRIDER_API_KEY", Key), ("POSTRIDER_SMTP", "off"),
+            ("POSTRIDER_TRANSPORTS", $"relay=smtp://127.0.0.1:{sink.Port}?tls=none&rate={Rate}/s&{options}"), .. variables,
+        ];
+        var api = Start([.. all, ("POSTRIDER_ROLES", "api")]);
+        using var client = Client(await BannerAsync(api));
+        for (var sent = 0; sent < messages; sent += 500)
+        {
+            var mails = Enumerable.Range(sent, 500).Select(n =>
+                $$"""{"from":"shop@example.com","to":"r{{n}}@example.org","subject":"Hello","text":"Hi"}""");
+            using var body = new StringContent($"[{string.Join(',', mails)}]", Encoding.UTF8, "application/json");
+            using var answer = await client.PostAsync("/emails/batch", body);
+            answer.EnsureSuccessStatusCode();
+        }
+        List<Process> workers = [.. Enumerable.Range(0, 3).Select(_ => Start([.. all, ("POSTRIDER_ROLES", "api,worker")]))];
+        foreach (var worker in workers)
+            await BannerAsync(worker);
+        return (workers, messages);
+    }
+
+    static HttpClient Client(string banner)
+    {
+        var client = new HttpClient { BaseAddress = new Uri(Address().Match(banner).Value) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        return client;
+    }
+
+    static DateTimeOffset[] Times(SmtpSink sink) => [.. sink.Messages.Select(m => m.ArrivedAt).Order()];
+
+    static (int Most, TimeSpan When) MostWithin(DateTimeOffset[] times, TimeSpan window)
+    {
+        var (most, when) = (0, TimeSpan.Zero);
+        for (int first = 0, last = 0; last < times.Length; last++)
+        {
+            while (times[last] - times[first] >= window)
+                first++;
+            if (last - first + 1 > most)
+                (most, when) = (last - first + 1, times[first] - times[0]);
+        }
+        return (most, when);
+    }
+
+    /// <summary>How many there are in each window that lies within, one starting every 100 ms.</summary>
+    static List<int> CountsOf(DateTimeOffset[] times, TimeSpan window)
+    {
+        var counts = new List<int>();
+        for (var from = times[0]; from + window <= times[^1]; from += TimeSpan.FromMilliseconds(100))
+            counts.Add(times.Count(at => at >= from && at < from + window));
+        return counts;
+    }
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
+    private static partial Regex Address();
+}

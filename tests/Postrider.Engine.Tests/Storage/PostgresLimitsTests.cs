@@ -1,0 +1,81 @@
+using Dapper;
+using Postrider.Routing;
+using Postrider.Storage.Postgres;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+/// <summary>What nodes share, on a real server and its clock.</summary>
+public sealed class PostgresLimitsTests : IAsyncLifetime
+{
+    static readonly TimeSpan Gap = TimeSpan.FromMilliseconds(10);
+
+    PostgresUnderTest _under = null!;
+    PostgresLimits _limits = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _under = await PostgresUnderTest.OpenAsync(new ManualClock());
+        _limits = new PostgresLimits(_under.Postgres);
+    }
+
+    public ValueTask DisposeAsync() => _under.DisposeAsync();
+
+    [Fact]
+    public async Task Instants_are_handed_out_once_one_gap_apart_whoever_asks_at_the_same_time()
+    {
+        await using var other = await _under.OpenStoreAsync("other");
+        var others = new PostgresLimits(other);
+        var before = await NowAsync();
+        var grants = await Task.WhenAll(Enumerable.Range(0, 40).Select(n => Task.Run(async () =>
+        {
+            var grant = Assert.Single(await (n % 2 == 0 ? _limits : others).TakeAsync([Ask("a", 5)], default));
+            Assert.Equal(5, grant.Count);
+            return grant;
+        })));
+        Assert.Equal(40, grants.Length);
+        // 200 instants from the first ask on: the next one is 2 s after it.
+        var arrival = await ArrivalAsync("a");
+        Assert.InRange(arrival - before, 1_999_000, 2_000_000 + (await NowAsync() - before));
+    }
+
+    [Fact]
+    public async Task What_is_too_far_ahead_is_not_granted_and_who_asks_is_told_when_to_come_again()
+    {
+        Assert.InRange((await OneAsync(Ask("a", 1_000))).Count, 199, 201);
+        var refused = await OneAsync(Ask("a", 1));
+        Assert.Equal(0, refused.Count);
+        Assert.InRange(refused.FirstIn, TimeSpan.FromTicks(1), TimeSpan.FromMilliseconds(20));
+    }
+
+    [Fact]
+    public async Task Bulk_leaves_a_part_of_the_burst_and_what_comes_back_is_had_again()
+    {
+        var daily = new RateAsk("a", TimeSpan.FromMinutes(7), 9 * TimeSpan.FromMinutes(7), 100, 2);
+        Assert.Equal(8, (await OneAsync(daily)).Count);
+        Assert.Equal(2, (await OneAsync(daily with { KeepBack = 0 })).Count);
+        Assert.Equal(0, (await OneAsync(daily with { KeepBack = 0 })).Count);
+        await _limits.GiveBackAsync([daily with { Count = 3 }], default);
+        Assert.Equal(3, (await OneAsync(daily with { KeepBack = 0 })).Count);
+    }
+
+    [Fact]
+    public async Task Budgets_are_apart_and_a_clock_that_was_set_back_keeps_none_for_long()
+    {
+        var grants = await _limits.TakeAsync([Ask("a", 3), Ask("b", 4)], default);
+        Assert.Equal([("a", 3), ("b", 4)], grants.Select(grant => (grant.Key, grant.Count)));
+        await _under.ExecuteAsync("UPDATE rate_budgets SET arrival = arrival + 3600000000");
+        Assert.InRange((await OneAsync(Ask("a", 1))).FirstIn, TimeSpan.Zero, TimeSpan.FromSeconds(11));
+    }
+
+    static RateAsk Ask(string key, int count) => new(key, Gap, TimeSpan.Zero, count, 0);
+
+    async Task<RateGrant> OneAsync(RateAsk ask) => Assert.Single(await _limits.TakeAsync([ask], default));
+
+    Task<long> NowAsync() => _under.Postgres.ReadAsync(
+        connection => connection.ExecuteScalar<long>("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"), default);
+
+    Task<long> ArrivalAsync(string key) => _under.Postgres.ReadAsync(
+        connection => connection.ExecuteScalar<long>("SELECT arrival FROM rate_budgets WHERE key = @key", new { key }), default);
+}
