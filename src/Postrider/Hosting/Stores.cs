@@ -127,7 +127,7 @@ static class Stores
         services.AddSingleton(sp =>
         {
             var store = sp.GetRequiredService<PostgresStore>();
-            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(), () => store.IsAway ? "storage" : null);
+            return new Readiness(sp.GetRequiredService<IHostApplicationLifetime>(), () => store.IsAway ? "storage" : store.IsLow ? "storage-low" : null);
         });
     }
 

@@ -45,6 +45,7 @@ public sealed class PostgresCrowdTests : IAsyncLifetime
     {
         await Task.WhenAll(Enumerable.Range(0, Nodes * HandsPerNode).Select(hand => Task.Run(() => WorkAsync(hand, seed * 1000 + hand))));
         Assert.Empty(await _under.OrphansAsync());
+        Assert.Equal(0, _under.Deadlocks());
 
         var store = _stores[0];
         for (var round = 0; (await store.DueKeysAsync(default)).Count > 0; round++)
@@ -66,7 +67,7 @@ public sealed class PostgresCrowdTests : IAsyncLifetime
         var dice = new Dice((ulong)seed);
         for (var step = 0; step < Steps; step++)
         {
-            switch (dice.Next(8))
+            switch (dice.Next(10))
             {
                 case 0 or 1 or 2:
                     var message = Message(ids.Next(), dice);
@@ -78,6 +79,13 @@ public sealed class PostgresCrowdTests : IAsyncLifetime
                 case 3 or 4 or 5:
                     foreach (var lease in await LeaseAsync(store, 1 + dice.Next(4)))
                         await FinishAsync(store, lease, dice);
+                    break;
+                case 6:
+                    // What waits in the middle of everything else: by keys that others hold.
+                    await PatientlyAsync(() => store.ExpireAsync(Now.AddDays(2), 2, default));
+                    break;
+                case 7:
+                    await PatientlyAsync(() => store.SweepAsync(store.Member.Incarnation, Now, Now, default));
                     break;
                 default:
                     if (Any(dice) is { } id)

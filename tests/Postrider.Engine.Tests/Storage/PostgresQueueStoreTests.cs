@@ -62,6 +62,10 @@ sealed class PostgresUnderTest : IStoreUnderTest
     /// <param name="sql">{0}: the database.</param>
     public void Administer(string sql) => PostgresCluster.Shared.Execute(sql.Replace("{0}", _database, StringComparison.Ordinal));
 
+    /// <summary>Since the database was made, as far as sessions have told.</summary>
+    public int Deadlocks() =>
+        PostgresCluster.Shared.Count($"SELECT deadlocks FROM pg_stat_database WHERE datname = '{_database}'");
+
     public async Task UntilAsync(Func<Task<bool>> condition)
     {
         var started = TimeProvider.System.GetTimestamp();

@@ -126,8 +126,9 @@ public sealed partial class Membership(
             await sweep(ct);
             await TidyAsync(ct);
         }
-        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is StoreUnavailableException)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or StoreUnavailableException)
         {
+            LogBlind(PostgresFault.Words(e));
             _watch.Missed();
         }
     }
@@ -169,6 +170,9 @@ public sealed partial class Membership(
     [LoggerMessage(LogLevel.Warning,
         "Node {Node} (incarnation {Incarnation}) does not beat any more: it is declared dead, its leases are swept")]
     partial void LogDead(int node, long incarnation);
+
+    [LoggerMessage(LogLevel.Warning, "The other nodes could not be watched: {Reason}")]
+    partial void LogBlind(string reason);
 
     [LoggerMessage(LogLevel.Warning, "No beat: {Reason}")]
     partial void LogAway(string reason);

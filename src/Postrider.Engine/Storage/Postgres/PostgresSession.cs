@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Npgsql;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -11,7 +9,8 @@ namespace Postrider.Storage.Postgres;
 /// and travel with the next question, or with the commit. Writer thread only.</summary>
 /// <remarks>
 /// Locks are taken in one order, so that transactions of other writers and nodes wait for each other in a row: ordering keys, messages,
-/// queue rows by message and number. Whoever holds a queue row alone may change the recipients in its envelope; whoever adds rows or
+/// queue rows by message and number. Rows that are found by their state (due, orphaned, settled, expired) are taken only where neither they
+/// nor their ordering key must be waited for. Whoever holds a queue row alone may change the recipients in its envelope; whoever adds rows or
 /// reopens recipients holds the message.
 /// </remarks>
 sealed class PostgresSession : IWriteSession
@@ -70,7 +69,7 @@ sealed class PostgresSession : IWriteSession
         if (needs.Strangers.Count > 0)
             Ask("SELECT tenant, ordering_key FROM messages WHERE id = ANY($1) AND ordering_key IS NOT NULL",
                 row => needs.Ordering(row.GetInt32(0), row.GetString(1)), Sql.Longs([.. needs.Strangers]));
-        foreach (var (tenant, key) in needs.OrderingKeys.OrderBy(k => LockOf(k.Tenant, k.Key)))
+        foreach (var (tenant, key) in needs.OrderingKeys.OrderBy(k => k.Tenant).ThenBy(k => k.Key, StringComparer.Ordinal))
             Lock(tenant, key);
         foreach (var owner in needs.Owners)
             _next.Read(Member, _ => _members.Add(owner), Sql.Int(owner.Node), Sql.Long(owner.Number));
@@ -122,7 +121,14 @@ sealed class PostgresSession : IWriteSession
 
     /// <summary>Holds an ordering key until the transaction ends.</summary>
     public void Lock(int tenant, string orderingKey) =>
-        _next.Read("SELECT pg_advisory_xact_lock($1)", _ => { }, Sql.Long(LockOf(tenant, orderingKey)));
+        _next.Read("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _ => { }, Sql.Text($"{tenant} {orderingKey}"));
+
+    /// <summary>For rows that are found, not named: true where they have no ordering key, or theirs could be held without waiting. Whoever
+    /// holds a row with a key thus holds the key, and nobody waits for a key with a row in his hands.</summary>
+    public const string HoldsKey = """
+        CASE WHEN q.ordering_key IS NULL THEN true
+            ELSE pg_try_advisory_xact_lock(hashtextextended(q.tenant || ' ' || q.ordering_key, 0)) END
+        """;
 
     /// <summary>Writes what was collected, and commits.</summary>
     public void Commit()
@@ -196,7 +202,4 @@ sealed class PostgresSession : IWriteSession
             """, Sql.Longs(rows.ConvertAll(r => r.Scope)), Sql.Ints(rows.ConvertAll(r => r.State)), Sql.Longs(rows.ConvertAll(r => r.Hour)),
             Sql.Longs(rows.ConvertAll(r => r.Delta)), Sql.Int(_writer()));
     }
-
-    static long LockOf(int tenant, string orderingKey) =>
-        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"ordering {tenant} {orderingKey}")));
 }

@@ -18,6 +18,7 @@ namespace Postrider.Storage.Postgres;
 public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IBatchExpansion, IAsyncDisposable
 {
     const int WritersPerNode = 2;
+    static readonly TimeSpan RestWhenFull = TimeSpan.FromSeconds(5);
 
     readonly PostgresDatabase _database;
     readonly PostgresWriter _incoming;
@@ -30,6 +31,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     readonly MessageIds _eventIds;
     readonly StoreHealth _health = new();   // never fails: a server comes back
     int _disposed;
+    long _fullAt = long.MinValue;   // never
 
     PostgresStore(PostgresDatabase database, PostgresMember member, TimeProvider clock, ILogger log)
     {
@@ -43,7 +45,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
         PostgresWriter Writer(int number, string name) => new(database.Writers,
-            new PostgresSession(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number), name, clock, _health, log);
+            new PostgresSession(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number), name, clock, _health,
+            () => Volatile.Write(ref _fullAt, clock.GetTimestamp()), log);
         _incoming = Writer(0, "incoming");
         _outgoing = Writer(1, "outgoing");
     }
@@ -58,6 +61,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     public Notices Notices { get; }
 
     internal WorkSignals Signals { get; }
+    /// <summary>The server said a moment ago that its disk is full. Looked at again by trying: nobody tells when there is room.</summary>
+    public bool IsLow => Volatile.Read(ref _fullAt) is var at && at != long.MinValue && _clock.GetElapsedTime(at) < RestWhenFull;
+
     internal NpgsqlDataSource Tables => _database.Tables;
 
     /// <summary>Makes the ids of messages under this node's number.</summary>
@@ -87,6 +93,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             throw;
         }
     }
+
+    /// <summary>Forgets the events of whole days before one; see <see cref="EventPartitions.DropBeforeAsync"/>.</summary>
+    public Task<int> DropEventsBeforeAsync(DateTimeOffset day, CancellationToken ct) => EventPartitions.DropBeforeAsync(Tables, day, ct);
 
     /// <summary>Joins the nodes anew, after the others have given this one up.</summary>
     internal async Task RejoinAsync(CancellationToken ct)
@@ -203,6 +212,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         ct.ThrowIfCancellationRequested();
         if (permits <= 0)
             return [];
+        if (IsLow)
+            throw new StorageLowException("The disk of the database server was full: an outcome could not be recorded, so nothing is leased.");
         var request = new DueRequest(key, alone ? Gate.Alone : Gate.Open, now.Ms, alone ? 1 : permits);
         List<Taken> taken;
         bool hasMore;
@@ -229,13 +240,18 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
                 {
                     unreadable.ForEach(row => Leasing.Hold(session, row, now.Ms));
                     return true;
-                });
+                }, needs => unreadable.ForEach(u =>
+                {
+                    needs.Rows.Add(Claimed.Of(u.Row).Id);
+                    needs.Ordering(u.Row.Tenant, u.Row.OrderingKey);
+                }));
             return leases;
         }
         catch (Exception)
         {
             // Leased for nobody, they would wait for the next start.
-            await ReleaseAsync(taken.ConvertAll(t => Claimed.Of(t.Row)), now.AddMinutes(1), WaitReason.Released);
+            await ReleaseAsync(taken.ConvertAll(t => Claimed.Of(t.Row)), taken.ConvertAll(t => (t.Row.Tenant, t.Row.OrderingKey)),
+                now.AddMinutes(1), WaitReason.Released);
             throw;
         }
     }
@@ -243,15 +259,20 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     // Not behind people's reads; there are two at a time at most, of the dispatcher.
     static Task<T> LoadAsync<T>(Func<T> load, CancellationToken ct) => Task.Run(() => Reading(load), ct);
 
-    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
-        ReleaseAsync([.. leases.Select(Claimed.Of)], dueAt, reason);
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) => ReleaseAsync(
+        [.. leases.Select(Claimed.Of)], [.. leases.Select(l => (l.Envelope.Key.Tenant.Value, l.Envelope.OrderingKey))], dueAt, reason);
 
-    Task<bool> ReleaseAsync(List<Claimed> leases, DateTimeOffset dueAt, WaitReason reason) => _outgoing.RunAsync(
+    Task<bool> ReleaseAsync(
+        List<Claimed> leases, List<(int Tenant, string? Key)> orderingKeys, DateTimeOffset dueAt, WaitReason reason) => _outgoing.RunAsync(
         session =>
         {
             Leasing.Release(session, leases, dueAt.Ms, reason);
             return true;
-        }, needs => needs.Rows.UnionWith(leases.Select(l => l.Id)), size: leases.Count);
+        }, needs =>
+        {
+            needs.Rows.UnionWith(leases.Select(l => l.Id));
+            orderingKeys.ForEach(o => needs.Ordering(o.Tenant, o.Key));
+        }, size: leases.Count);
 
     public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) => _outgoing.RunAsync(
         session => session.IsMember(lease.Owner) && Leasing.PassCommitPoint(session, lease, transport, now.Ms),
@@ -260,6 +281,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             needs.Owners.Add(lease.Owner);
             needs.Tenants.Add(lease.Envelope.Key.Tenant.Value);
             needs.Rows.Add(lease.Envelope.Id);
+            needs.Ordering(lease.Envelope.Key.Tenant.Value, lease.Envelope.OrderingKey);
         }, lease.Envelope.Key.Stream == MailStream.Bulk);
 
     public async Task<RecordResult> RecordAsync(AttemptRecord record)

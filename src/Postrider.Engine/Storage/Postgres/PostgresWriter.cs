@@ -30,6 +30,7 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
 
     readonly NpgsqlDataSource _source;
     readonly PostgresSession _session;
+    readonly Action _full;
     readonly ILogger _log;
     readonly Thread _thread;
     readonly List<SessionWork<PostgresSession>> _works = [];   // loop only, as all that follows
@@ -37,11 +38,12 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
     bool _isAway;
     int _size;
 
+    /// <param name="full">Called when the server's disk is full.</param>
     public PostgresWriter(
-        NpgsqlDataSource source, PostgresSession session, string name, TimeProvider clock, StoreHealth health, ILogger log)
+        NpgsqlDataSource source, PostgresSession session, string name, TimeProvider clock, StoreHealth health, Action full, ILogger log)
         : base(clock, health)
     {
-        (_source, _session, _log) = (source, session, log);
+        (_source, _session, _full, _log) = (source, session, full, log);
         _thread = new Thread(Run) { IsBackground = true, Name = $"PostgreSQL {name}" };
         _thread.Start();
     }
@@ -120,6 +122,8 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
 
     protected override Exception Translate(Exception error)
     {
+        if (Judge(error) == FaultKind.DiskFull)
+            _full();
         if (Judge(error) == FaultKind.Away && !_isAway)
         {
             _isAway = true;

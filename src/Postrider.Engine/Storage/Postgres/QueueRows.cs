@@ -23,20 +23,28 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
     // The waiting ones of a key are in the order of queue_due. SKIP LOCKED: nodes pass each other instead of waiting.
     public const string SelectDue = $"""
         {Select} WHERE q.state = 1 AND q.route = $1 AND q.stream = $2 AND q.tenant = $3 AND q.gate = $4 AND q.due <= $5
+            AND {PostgresSession.HoldsKey}
         ORDER BY q.route, q.stream, q.tenant, q.gate, q.due, q.message, q.n LIMIT $6 FOR UPDATE OF q SKIP LOCKED
         """;
 
-    // By queue_leased: as many rows as are under way. Membership first, so that a node is not swept between two of its own leases.
+    // By queue_leased: as many rows as are under way. Membership first, so that a node is not swept between two of its own leases. Keys of
+    // rows that are nobody's to sweep are not touched, whichever condition the planner looks at first.
     public const string SelectOrphaned = $"""
         {Select} WHERE q.state = 2 AND ((q.node = $1 AND q.incarnation <> $2) OR NOT EXISTS
             (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive))
+            AND CASE WHEN q.ordering_key IS NULL THEN true WHEN (q.node = $1 AND q.incarnation <> $2) OR NOT EXISTS
+                (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive)
+                THEN {PostgresSession.HoldsKey} ELSE false END
         LIMIT $3 FOR UPDATE OF q SKIP LOCKED
         """;
 
-    public const string SelectSettled =
-        $"{Select} WHERE q.state = 3 AND q.due <= $1 ORDER BY q.due LIMIT $2 FOR UPDATE OF q SKIP LOCKED";
-    public const string SelectExpired =
-        $"{Select} WHERE q.state = 1 AND q.expires <= $1 ORDER BY q.expires LIMIT $2 FOR UPDATE OF q SKIP LOCKED";
+    public const string SelectSettled = $"""
+        {Select} WHERE q.state = 3 AND q.due <= $1 AND {PostgresSession.HoldsKey} ORDER BY q.due LIMIT $2 FOR UPDATE OF q SKIP LOCKED
+        """;
+    public const string SelectExpired = $"""
+        {Select} WHERE q.state = 1 AND q.expires <= $1 AND {PostgresSession.HoldsKey}
+        ORDER BY q.expires LIMIT $2 FOR UPDATE OF q SKIP LOCKED
+        """;
     public const string SelectOfRange = $"{Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled";
     const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q";
     public const string SelectOfMessages = $"{Select} WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE OF q";
@@ -44,6 +52,9 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         {Select} JOIN unnest($1, $2) AS c (message, n) ON q.message = c.message AND q.n = c.n
         ORDER BY q.message, q.n FOR UPDATE OF q
         """;
+
+    // Where several of the statements below lock rows, they would do so in several orders: this one comes before them.
+    const string LockAll = "SELECT 1 FROM queue q WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE";
 
     // The fence: a lease that was lost deletes nothing. The recipients of what is deleted come with it. state + 0: by the key, not by the
     // index of all that this node has leased.
@@ -69,6 +80,9 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
 
     public void Prefetch(Trip trip, Needs needs)
     {
+        if ((needs.Messages.Count > 0 ? 1 : 0) + (needs.Rows.Count > 0 ? 1 : 0) + (needs.Claims.Count > 0 ? 1 : 0) > 1)
+            trip.Read(LockAll, _ => { }, Sql.Longs([.. needs.Messages.Concat(needs.Rows.Select(r => r.Message.Value))
+                .Concat(needs.Claims.Select(l => l.Envelope.Id.Message.Value)).Distinct()]));
         if (needs.Messages.Count > 0)
             trip.Read(SelectOfMessages, row => See(row), Sql.Longs([.. needs.Messages]));
         _complete.UnionWith(needs.Messages);
