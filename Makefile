@@ -24,8 +24,8 @@ check: ## what CI runs: install what is missing, build, all tests, nothing skipp
 fmt: ## format the sources
 	dotnet format Postrider.slnx
 
-bench: ## the whole-system benchmark, side by side with Postfix (root; about 15 minutes)
-	scripts/prerequisites postfix wrk
+bench: ## the whole-system benchmark, side by side with Postfix (root; about 30 minutes)
+	scripts/prerequisites postfix wrk postgresql
 	dotnet build src/Postrider -c Release
 	dotnet run -c Release --project bench/Postrider.Benchmarks -- whole-system $(ARGS)
 

@@ -18,6 +18,18 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
         new("accept alone, 32 connections", "messages/s", "postrider.accept.32", "postfix.accept.32", MinimumRatio: 6),
         new("batch accept, 1,000 destinations a call", "recipients/s", "postrider.batch", Minimum: 50_000),
         new("out by a vendor's HTTP API (simulated, answers after 20 ms), 128 connections", "messages/s", "postrider.vendor.128"),
+        new("PostgreSQL: end to end, 128 connections, one process", "messages/s", "postrider.postgres-end-to-end.1",
+            "postfix.end-to-end.128.beside-postgres", MinimumRatio: 6),
+        new("PostgreSQL: one process takes in, 2 workers send", "messages/s", "postrider.postgres-end-to-end.2",
+            "postfix.end-to-end.128.beside-postgres"),
+        new("PostgreSQL: one process takes in, 4 workers send", "messages/s", "postrider.postgres-end-to-end.4",
+            "postfix.end-to-end.128.beside-postgres"),
+        new("SQLite: drain with 10,000 queued", "messages/s", "postrider.drain-sqlite.few"),
+        new("SQLite: drain with 1,000,000 queued, beside 10,000", "messages/s", "postrider.drain-sqlite.many", "postrider.drain-sqlite.few",
+            MinimumRatio: 0.9),
+        new("PostgreSQL: drain with 10,000 queued", "messages/s", "postrider.drain-postgres.few"),
+        new("PostgreSQL: drain with 1,000,000 queued, beside 10,000", "messages/s", "postrider.drain-postgres.many",
+            "postrider.drain-postgres.few", MinimumRatio: 0.9),
         new("submit → relay at 100/s, p50", "ms", "postrider.submit-to-relay.p50", "postfix.submit-to-relay.p50"),
         new("submit → relay at 100/s, p99", "ms", "postrider.submit-to-relay.p99", "postfix.submit-to-relay.p99"),
         new("accept → relay at 100/s, p50", "ms", "postrider.accept-to-relay.p50", "postfix.accept-to-relay.p50", Maximum: 5),
@@ -52,7 +64,7 @@ sealed record Metric(string Title, string Unit, string Key, string? Rival = null
 
     public string Budget => (MinimumRatio, Minimum, Maximum) switch
     {
-        ({ } ratio, _, _) => $"≥ {ratio:0} ×",
+        ({ } ratio, _, _) => FormattableString.Invariant($"≥ {ratio:0.##} ×"),
         (_, { } minimum, _) => FormattableString.Invariant($"≥ {minimum:#,0}"),
         (_, _, { } maximum) => $"≤ {maximum:0}",
         _ => "",

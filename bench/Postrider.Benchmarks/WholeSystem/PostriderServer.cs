@@ -32,8 +32,14 @@ sealed class PostriderServer : IAsyncDisposable
     public static PostriderServer Launch(string folder, int relayPort) =>
         Launch(folder, $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256");
 
+    /// <summary>A node of several over one database.</summary>
+    /// <param name="roles">Empty: all.</param>
+    public static PostriderServer LaunchNode(string folder, int relayPort, string store, string roles) =>
+        Launch(folder, $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256", store, roles);
+
     /// <param name="transports">As <c>POSTRIDER_TRANSPORTS</c> has them.</param>
-    public static PostriderServer Launch(string folder, string transports)
+    /// <param name="store">Null: SQLite in the folder.</param>
+    public static PostriderServer Launch(string folder, string transports, string? store = null, string roles = "")
     {
         Directory.CreateDirectory(folder);
         var port = Ports.Free();
@@ -43,7 +49,9 @@ sealed class PostriderServer : IAsyncDisposable
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["POSTRIDER_DATA"] = folder,
-            ["POSTRIDER_STORE"] = $"sqlite:{Path.Combine(folder, "postrider.db")}",
+            ["POSTRIDER_STORE"] = store ?? $"sqlite:{Path.Combine(folder, "postrider.db")}",
+            ["POSTRIDER_ROLES"] = roles,
+            ["POSTRIDER_STORAGE__NODE_NAME"] = Path.GetFileName(folder),
             ["POSTRIDER_URLS"] = $"http://127.0.0.1:{port}",
             ["POSTRIDER_SMTP"] = $"127.0.0.1:{smtpPort}",
             ["POSTRIDER_SMTPSERVER__TRUSTED_NETWORKS"] = "127.0.0.1",
@@ -75,6 +83,12 @@ sealed class PostriderServer : IAsyncDisposable
     public async Task PauseAsync(CancellationToken ct)
     {
         using var answer = await Http.PostAsync(new Uri("/pause", UriKind.Relative), Json("{}"), ct);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    public async Task ResumeAsync(CancellationToken ct)
+    {
+        using var answer = await Http.DeleteAsync(new Uri("/pause", UriKind.Relative), ct);
         answer.EnsureSuccessStatusCode();
     }
 

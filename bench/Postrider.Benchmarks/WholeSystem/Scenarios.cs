@@ -6,19 +6,19 @@ namespace Postrider.Benchmarks.WholeSystem;
 /// <param name="SmtpMessages">Messages per measurement on Postrider where they come by SMTP.</param>
 sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages,
     int LatencySeconds,
-    int BatchCalls)
+    int BatchCalls, int DrainMany)
 {
-    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100);
+    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100, 1_000_000);
 
     /// <summary>Shows that everything runs; its figures say little.</summary>
-    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10);
+    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10, 50_000);
 }
 
 /// <summary>One measurement by name.</summary>
 sealed record Scenario(string Name, Func<CancellationToken, Task> RunAsync);
 
 /// <summary>The measurements: each starts its servers in a fresh folder, warms them up, measures, and stops them.</summary>
-sealed class Scenarios(string root, Scale scale, Measurements measured)
+sealed partial class Scenarios(string root, Scale scale, Measurements measured)
 {
     readonly TimeProvider _clock = TimeProvider.System;
     int _folders;
@@ -37,6 +37,14 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         [new("postfix latency", PostfixLatencyAsync), new("postrider latency", PostriderLatencyAsync)],
         [new("postrider batch", PostriderBatchAsync)],
         [new("postrider vendor 128", PostriderVendorAsync)],
+        [new("postfix end-to-end 128 beside postgres", ct => PostfixEndToEndAsync(128, ct, ".beside-postgres")),
+            new("postrider postgres end-to-end 1", ct => PostgresEndToEndAsync(1, ct)),
+            new("postrider postgres end-to-end 2", ct => PostgresEndToEndAsync(2, ct)),
+            new("postrider postgres end-to-end 4", ct => PostgresEndToEndAsync(4, ct))],
+        [new("postrider sqlite drain few", ct => SqliteDrainAsync(DrainFew, ct)),
+            new("postrider sqlite drain many", ct => SqliteDrainAsync(scale.DrainMany, ct))],
+        [new("postrider postgres drain few", ct => PostgresDrainAsync(DrainFew, ct)),
+            new("postrider postgres drain many", ct => PostgresDrainAsync(scale.DrainMany, ct))],
         [new("postrider cold-start", PostriderColdStartAsync)],
     ];
 
@@ -49,7 +57,8 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
             scale.LimitMessages / _clock.GetElapsedTime(start, await sink.WhenAsync(scale.LimitMessages, ct)).TotalSeconds);
     }
 
-    async Task PostfixEndToEndAsync(int connections, CancellationToken ct)
+    /// <param name="beside">What it is measured beside; empty: Postrider with its defaults.</param>
+    async Task PostfixEndToEndAsync(int connections, CancellationToken ct, string beside = "")
     {
         await using var sink = await CountingSink.StartAsync(ct);
         await using var postfix = await PostfixServer.StartAsync(Fresh(), sink.Port, ct);
@@ -61,7 +70,9 @@ sealed class Scenarios(string root, Scale scale, Measurements measured)
         var start = _clock.GetTimestamp();
         await SmtpLoad.RunAsync(postfix.Port, scale.PostfixMessages, connections, ct);
         var end = await sink.WhenAsync(warmUp + scale.PostfixMessages, ct);
-        measured.Add($"postfix.end-to-end.{connections}", scale.PostfixMessages / _clock.GetElapsedTime(start, end).TotalSeconds);
+        measured.Add($"postfix.end-to-end.{connections}{beside}", scale.PostfixMessages / _clock.GetElapsedTime(start, end).TotalSeconds);
+        if (beside.Length > 0)
+            return;
         measured.Add("postfix.cpu", (ProcessUsage.CpuSeconds(postfix.MasterId) - cpu) * 10_000 / scale.PostfixMessages);
         measured.Add("postfix.memory", ProcessUsage.Bytes(postfix.MasterId) / MiB);
     }

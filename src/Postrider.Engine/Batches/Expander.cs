@@ -143,7 +143,7 @@ public sealed class Expander(IBatchStore batches, IBatchExpansion expansion, Sub
             return open;
         if (await batches.ContentAsync(batch.Id, ct) is not { } content)
             return null;
-        return _open[batch.Id] = new Open(submitter.ForDestinations(content, batch.Terms), []);
+        return _open[batch.Id] = new Open(submitter.ForDestinations(batch.Tenant, content, batch.Terms), []);
     }
 
     /// <summary>A batch that is being worked on.</summary>

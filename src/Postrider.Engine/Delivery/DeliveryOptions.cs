@@ -24,6 +24,11 @@ public sealed class DeliveryOptions
     [Range(1, 10_000)]
     public int MaxLease { get; set; } = 256;
 
+    /// <summary>Most attempts of this node at a time, all transports together. Default 0: as many as its transports allow
+    /// (<c>concurrency=</c>).</summary>
+    [Range(0, 100_000)]
+    public int Concurrency { get; set; }
+
     /// <summary>How often waiting for evidence and expiry are looked at. Default 1 second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00")]
     public TimeSpan KeepEvery { get; set; } = TimeSpan.FromSeconds(1);

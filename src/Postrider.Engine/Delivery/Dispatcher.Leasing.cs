@@ -15,6 +15,7 @@ public sealed partial class Dispatcher
     async Task LeaseAsync(DueKeyState state, long version, List<Permit> hand, Route route)
     {
         var asked = hand.Count;
+        var inHand = asked;
         var leased = 0;
         try
         {
@@ -32,6 +33,7 @@ public sealed partial class Dispatcher
         {
             foreach (var permit in hand)
                 permit.Dispose();
+            Interlocked.Add(ref _inHand, -inHand);
             if (_due.EndLease(state, version, asked, leased))
                 Volatile.Write(ref _pollWanted, 1);
             Leave();
@@ -191,7 +193,7 @@ public sealed partial class Dispatcher
         Interlocked.Decrement(ref _inFlight);
         if (_standsDown || _draining.IsCancellationRequested)
             _left.Release();
-        else if (_quiet)
+        else if (_quiet || _options.Concurrency > 0)
             Wake();
     }
 }

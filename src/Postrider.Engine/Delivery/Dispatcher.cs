@@ -39,6 +39,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly SemaphoreSlim _left = new(0);           // released while draining, whenever something ended
     int _awake;                                      // 1: the signal is given and the loop has not looked yet
     int _inFlight;                                   // permits reserved for a hand-over, leases asked for, attempted, being recorded
+    int _inHand;                                     // permits with which leases are being asked for
     int _pollWanted = 1;
     long _restUntil;                                 // UTC ticks; the store is left alone before
     volatile Exception? _fault;                      // a bug, or storage that is lost for good: ends the loop
@@ -70,6 +71,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     /// <summary>Attempts and leases under way.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Attempts that may be begun beside those under way. Where it is bounded, <see cref="Leave"/> wakes the loop.</summary>
+    int Room => _options.Concurrency == 0 ? int.MaxValue : _options.Concurrency - InFlight - Volatile.Read(ref _inHand);
 
     /// <summary>Runs until <see cref="DrainAsync"/>. Throws only for bugs.</summary>
     internal async Task RunAsync()
@@ -184,7 +188,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     void Dispatch(DueGroup group, Route route)
     {
         var served = new List<DueKeyState>();
-        while (_open && _due.Take(group) is { } state)
+        for (var room = Room; _open && room > 0 && _due.Take(group) is { } state;)
         {
             if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
             {
@@ -210,6 +214,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             if (state.Hand.Count == 0)
                 served.Add(state);
             state.Hand.Add(permit);
+            room--;
             _due.PutBack(state, first: false);
         }
         if (served.Count > 0)
@@ -220,6 +225,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             state.Hand = [];
             var version = _due.BeginLease(state);
             Interlocked.Increment(ref _inFlight);
+            Interlocked.Add(ref _inHand, hand.Count);
             _ = Guarded(() => LeaseAsync(state, version, hand, route));
         }
     }

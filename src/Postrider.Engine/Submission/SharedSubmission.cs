@@ -8,7 +8,7 @@ namespace Postrider.Submission;
 /// <summary>What all messages of a large batch share beside their content, as it is kept until they are made.</summary>
 /// <param name="Route">Null: the rules choose, for each recipient.</param>
 /// <param name="Patience">How long each may wait, from when it is made.</param>
-/// <param name="OnAmbiguous">Null: the route's, else the installation's.</param>
+/// <param name="OnAmbiguous">Null: the route's, else the tenant's, else the installation's.</param>
 public sealed record SharedTerms(
     MailStream Stream, string? Route, TimeSpan Patience, AmbiguityPolicy? OnAmbiguous, string? OrderingKey,
     IReadOnlyList<string> Tags, IReadOnlyList<MetadataEntry> Metadata);
@@ -22,6 +22,7 @@ public sealed class DestinationMessages
 {
     readonly Submitter _submitter;
     readonly SubmissionOptions _options;
+    readonly TenantId _tenant;
     readonly MessageContent _content;
     readonly SharedTerms _terms;
     readonly ReadyTemplate? _template;
@@ -31,9 +32,10 @@ public sealed class DestinationMessages
     readonly string? _sharedSubject;
     readonly Problem? _broken;
 
-    internal DestinationMessages(Submitter submitter, SubmissionOptions options, FillRules rules, MessageContent content, SharedTerms terms)
+    internal DestinationMessages(
+        Submitter submitter, SubmissionOptions options, TenantId tenant, FillRules rules, MessageContent content, SharedTerms terms)
     {
-        (_submitter, _options, _content, _terms, _rules) = (submitter, options, content, terms, rules);
+        (_submitter, _options, _tenant, _content, _terms, _rules) = (submitter, options, tenant, content, terms, rules);
         if (content.Merge is not { } merge)
             return;
         _template = MergedContent.TemplateOf(content, out _broken);
@@ -58,7 +60,7 @@ public sealed class DestinationMessages
             fault = faults.ToProblem();
             return null;
         }
-        var message = _submitter.MessageFor(_content, _terms, id, mailbox, now, out fault);
+        var message = _submitter.MessageFor(_tenant, _content, _terms, id, mailbox, now, out fault);
         return message is null || _template is null ? message : Merge(message, data, out fault);
     }
 

@@ -33,8 +33,8 @@ public sealed partial class Submitter
     }
 
     /// <summary>Makes the messages of one batch.</summary>
-    public DestinationMessages ForDestinations(MessageContent content, SharedTerms terms) =>
-        new(this, options, Templates?.Rules ?? new FillRules { MaxLength = 0 }, content, terms);
+    public DestinationMessages ForDestinations(TenantId tenant, MessageContent content, SharedTerms terms) =>
+        new(this, options, tenant, Templates?.Rules ?? new FillRules { MaxLength = 0 }, content, terms);
 
     /// <summary>Reads a destination's address as it is to be kept; null with the fault where it is none.</summary>
     public Mailbox? ReadDestination(AddressText address, string pointer, out Problem? problem)
@@ -46,7 +46,7 @@ public sealed partial class Submitter
     }
 
     internal NewMessage? MessageFor(
-        MessageContent content, SharedTerms terms, MessageId id, Mailbox mailbox, DateTimeOffset now, out Problem? nowhere)
+        TenantId tenant, MessageContent content, SharedTerms terms, MessageId id, Mailbox mailbox, DateTimeOffset now, out Problem? nowhere)
     {
         var entry = new CheckedSubmission
         {
@@ -62,7 +62,7 @@ public sealed partial class Submitter
             Metadata = terms.Metadata,
         };
         return Choose(entry, entry.Recipients, out nowhere) is { } route
-            ? NewMessage(entry, route, id, content: null, entry.Recipients)
+            ? NewMessage(tenant, entry, route, id, content: null, entry.Recipients)
             : null;
     }
 }

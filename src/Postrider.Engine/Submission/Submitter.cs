@@ -32,7 +32,11 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
     public TemplateLibrary? Templates { get; init; }
 
     /// <summary>Null: no tenant has limits of its own.</summary>
-    public TenantDirectory? Tenants { init => _limits.Tenants = value; }
+    public TenantDirectory? Tenants
+    {
+        get;
+        init => _limits.Tenants = field = value;
+    }
 
     /// <summary>Null: every tenant may send from any address.</summary>
     public SenderCheck? MaySendFrom { get; init; }
@@ -60,7 +64,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             return new SubmissionResult.Refused(tooMuch);
         var id = ids.Next();
         var content = ready.Entry.ContentFor(id);
-        var message = NewMessage(ready.Entry, ready.Route, id, content, ready.Entry.Recipients);
+        var message = NewMessage(context.Tenant, ready.Entry, ready.Route, id, content, ready.Entry.Recipients);
         var receipt = new SubmissionReceipt(Batch: null, [Item(message)]);
         var result = await _acceptor.AcceptOneAsync(message, content, context, receipt);
         if (result is SubmissionResult.Accepted)
@@ -103,7 +107,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             if (checkedEntries[i] is not { } entry)
                 continue;
             var id = batch.Id.Plus(messages.Count + 1);
-            messages.Add(NewMessage(entry.Entry, entry.Route, id, entry.Entry.ContentFor(id), entry.Entry.Recipients));
+            messages.Add(NewMessage(context.Tenant, entry.Entry, entry.Route, id, entry.Entry.ContentFor(id), entry.Entry.Recipients));
             items[i] = Item(messages[^1]);
         }
         return await AcceptManyAsync(batch, messages, new SubmissionReceipt(batch.Id, items), context);
@@ -164,7 +168,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         {
             if (Choose(entry, recipients[i], out var nowhere) is not { } route)
                 return new SubmissionResult.Refused(nowhere!);
-            var message = NewMessage(entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]);
+            var message = NewMessage(context.Tenant, entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]);
             messages.Add(merged?[i] is { } own ? message with { MergeData = own.Data, MergedSubject = own.Subject } : message);
             items[i] = Item(messages[i]);
         }
@@ -274,7 +278,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         return recipients;
     }
 
-    NewMessage NewMessage(CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content,
+    NewMessage NewMessage(TenantId tenant, CheckedSubmission entry, RouteSettings route, MessageId id, MessageContent? content,
         IReadOnlyList<MessageRecipient> recipients) => new()
         {
             Id = id,
@@ -284,7 +288,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             Content = content,
             ExpiresAt = entry.ExpiresAt,
             SendAt = entry.SendAt,
-            OnAmbiguous = entry.OnAmbiguous ?? route.OnAmbiguous ?? options.OnAmbiguous,
+            OnAmbiguous = entry.OnAmbiguous ?? route.OnAmbiguous ?? Tenants?.SettingsOf(tenant).OnAmbiguous ?? options.OnAmbiguous,
             OrderingKey = entry.OrderingKey,
             Tags = entry.Tags,
             Metadata = entry.Metadata,

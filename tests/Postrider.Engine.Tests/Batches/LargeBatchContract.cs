@@ -83,7 +83,7 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
 
     BatchPiece Piece(LargeBatch batch, int before, int count)
     {
-        var maker = _house.Submitter.ForDestinations(new MessageContent
+        var maker = _house.Submitter.ForDestinations(TenantId.First, new MessageContent
         {
             From = new Mail.Addresses.Mailbox(null, Mail.Addresses.EmailAddress.Parse("news@example.com")),
             Subject = "News",

@@ -24,6 +24,29 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_node_has_no_more_attempts_at_a_time_than_it_may_and_goes_on_as_they_end()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?concurrency=50", options: new DeliveryOptions { Concurrency = 3 });
+        await node.KnowAsync("a");
+        var (running, most) = (0, 0);
+        var gate = new SemaphoreSlim(0);
+        node["a"].Answer = async (envelope, _) =>
+        {
+            var now = Interlocked.Increment(ref running);
+            most = Math.Max(most, now);
+            await gate.WaitAsync(TestContext.Current.CancellationToken);
+            Interlocked.Decrement(ref running);
+            return ScriptedProvider.All(envelope, ScriptedProvider.Accepted);
+        };
+        for (var i = 0; i < 12; i++)
+            await node.SubmitAsync($"r{i}@example.com");
+        await node.UntilAsync(() => Volatile.Read(ref running) == 3);
+        gate.Release(12);
+        await node.UntilAsync(() => node["a"].Taken.Count() == 13);
+        Assert.Equal(3, most);
+    }
+
+    [Fact]
     public async Task A_mail_passes_by_the_queue_when_nothing_is_due_ahead()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");

@@ -73,8 +73,9 @@ sealed class SubmissionHouse : IAsyncDisposable
 
     public async Task<long> CountAsync(int tenant = 1) => (await Lossy.CountAsync(new TenantId(tenant), default)).Accepted;
 
-    public Task<IReadOnlyList<Lease>> LeaseAsync(MailStream stream = MailStream.Transactional, string route = "default") =>
-        Lossy.LeaseAsync(new QueueKey(route, stream, TenantId.First), 100, new Incarnation(1, 1), Clock.GetUtcNow(), alone: false, default);
+    public Task<IReadOnlyList<Lease>> LeaseAsync(
+        MailStream stream = MailStream.Transactional, string route = "default", int tenant = 1) =>
+        Lossy.LeaseAsync(new QueueKey(route, stream, new TenantId(tenant)), 100, new Incarnation(1, 1), Clock.GetUtcNow(), alone: false, default);
 
     /// <summary>By a bounce, as it happens.</summary>
     public async Task SuppressAsync(string address)

@@ -81,6 +81,18 @@ public sealed class TenantLimitsTests
         AssertRefused(await house.SubmitAsync(Good, With(tenant: tenant.Value)), "queue-full");
     }
 
+    [Fact]
+    public async Task What_a_tenant_wants_done_in_doubt_holds_where_neither_message_nor_route_says_it()
+    {
+        await using var house = new SubmissionHouse();
+        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { OnAmbiguous = AmbiguityPolicy.Hold }, default)).Tenant!.Id.Value;
+        await house.AcceptedAsync(Good, With(tenant: tenant));
+        await house.AcceptedAsync(Good with { OnAmbiguous = "retry" }, With(tenant: tenant));
+        await house.AcceptedAsync(Good);
+        Assert.Equal([AmbiguityPolicy.Hold, AmbiguityPolicy.Retry], (await house.LeaseAsync(tenant: tenant)).Select(l => l.Envelope.OnAmbiguous));
+        Assert.Equal([AmbiguityPolicy.Retry], (await house.LeaseAsync()).Select(l => l.Envelope.OnAmbiguous));
+    }
+
     // Counted as it is accepted, and found again in the store.
     [Fact]
     public async Task A_tenant_may_store_so_many_bytes_and_no_more()
