@@ -2,8 +2,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help build test check fmt bench chaos seeds run
 
-CYCLES ?= 20
-CUTS ?= 5
 SEEDS ?= 100000
 FIRST_SEED ?= 1
 
@@ -29,10 +27,10 @@ bench: ## the whole-system benchmark, side by side with Postfix (root; about 30 
 	dotnet build src/Postrider -c Release
 	dotnet run -c Release --project bench/Postrider.Benchmarks -- whole-system $(ARGS)
 
-chaos: ## kills and power cuts: make chaos CYCLES=500 CUTS=200
-	scripts/prerequisites e2fsprogs mount
+chaos: ## faults against the built product, each with its control; ROWS=1,9 only these, FULL=1 for hours
+	scripts/prerequisites postgresql e2fsprogs mount gcc libfaketime iproute2 nftables
 	dotnet build src/Postrider -c Release
-	dotnet run -c Release --project tests/Postrider.Chaos -- run --cycles $(CYCLES) --cuts $(CUTS) --controls
+	dotnet run -c Release --project tests/Postrider.Chaos -- run --report docs/reliability-report $(if $(ROWS),--rows $(ROWS)) $(if $(FULL),--full) $(ARGS)
 
 seeds: ## simulated histories with every fault: make seeds SEEDS=1000000 FIRST_SEED=1
 	SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) dotnet run -c Release --project tests/Postrider.Engine.Tests -- \

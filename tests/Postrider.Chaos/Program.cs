@@ -1,91 +1,72 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Globalization;
+using System.Net;
 using Postrider.Chaos;
+using Postrider.Chaos.Books;
+using Postrider.Chaos.Product;
+
+CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 
 var port = new Option<int>("--port") { Required = true };
+var address = new Option<string>("--address") { DefaultValueFactory = _ => "127.0.0.1" };
 var journal = new Option<string>("--journal") { Required = true };
-var url = new Option<string>("--url") { Required = true };
-var answerAfter = new Option<int>("--answer-after") { Description = "Milliseconds to the answer.", DefaultValueFactory = _ => 10 };
+var url = new Option<string[]>("--url") { Required = true };
+var answerAfter = new Option<double>("--answer-after") { Description = "Milliseconds to the answer." };
+var contentAfter = new Option<double>("--content-after") { Description = "Milliseconds from DATA to 354." };
+var flap = new Option<double>("--flap") { Description = "Milliseconds for which it works, and then does not." };
 var connections = new Option<int>("--connections") { DefaultValueFactory = _ => 32 };
 var perSecond = new Option<int>("--per-second") { Description = "Submissions a second at most.", DefaultValueFactory = _ => 600 };
-var cycles = new Option<int>("--cycles") { Description = "Kills.", DefaultValueFactory = _ => 20 };
-var cuts = new Option<int>("--cuts") { Description = "Power cuts (root only); 0: none.", DefaultValueFactory = _ => 5 };
-var controls = new Option<bool>("--controls") { Description = "Also what must turn red: early acknowledgement, synchronous=NORMAL." };
-var onlyControls = new Option<bool>("--only-controls") { Description = "Run nothing else." };
-var seed = new Option<int>("--seed") { DefaultValueFactory = _ => (int)(Clock.Now & int.MaxValue) };
-// From artifacts/bin/Postrider.Chaos/release.
-var binary = new Option<string>("--binary") { DefaultValueFactory = _ => FromHere("..", "..", "Postrider", "release", "postrider") };
-var folder = new Option<string>("--folder") { DefaultValueFactory = _ => FromHere("..", "..", "..", "chaos") };
+var count = new Option<int>("--count") { Description = "Submissions in all; 0: until the end." };
+var sendAfter = new Option<int>("--send-after") { Description = "Seconds ahead that send_at is." };
+var domain = new Option<string[]>("--domain") { Description = "Recipients' domains, in turn." };
+var policy = new Option<string>("--policy") { Description = "on_ambiguous of all mail.", DefaultValueFactory = _ => "" };
+var keys = new Option<bool>("--keys") { Description = "With idempotency keys, and again until there is an answer." };
 
-var sink = new Command("sink", "The relay of a run: takes mail and keeps a book of it.") { port, journal, answerAfter };
+var sink = new Command("sink", "The relay of a run: takes mail and keeps a book of it.")
+    { port, address, journal, answerAfter, contentAfter, flap };
 sink.SetAction(async (options, ct) =>
 {
+    TimeSpan Of(Option<double> option) => TimeSpan.FromMilliseconds(options.GetValue(option));
     await using var book = new Journal(options.GetRequiredValue(journal));
-    await new Sink(book, TimeSpan.FromMilliseconds(options.GetValue(answerAfter))).RunAsync(options.GetValue(port), ct);
+    await UntilInputEndsAsync(stop => new Sink(book, new SinkPlan(Of(answerAfter), Of(contentAfter), Of(flap)))
+        .RunAsync(IPAddress.Parse(options.GetRequiredValue(address)), options.GetValue(port), stop), ct);
+});
+
+var vendor = new Command("vendor", "The vendor's API of a run: takes mail over HTTP and keeps a book of it.") { port, journal };
+vendor.SetAction(async (options, ct) =>
+{
+    await using var book = new Journal(options.GetRequiredValue(journal));
+    await UntilInputEndsAsync(stop => new Vendor(book).RunAsync(options.GetValue(port), stop), ct);
 });
 
 var client = new Command("client", "The application of a run: submits mail and keeps a book of it, until its standard input ends.")
-    { url, journal, connections, perSecond };
+    { url, journal, connections, perSecond, count, sendAfter, domain, keys, policy };
 client.SetAction(async (options, ct) =>
 {
     await using var book = new Journal(options.GetRequiredValue(journal));
-    using var application =
-        new Client(new Uri(options.GetRequiredValue(url)), Server.Key, book, options.GetValue(connections), options.GetValue(perSecond));
-    using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-    var running = application.RunAsync(stop.Token);
-    await Console.In.ReadToEndAsync(ct);
-    await stop.CancelAsync();
-    await running;
+    var plan = new ClientPlan([.. options.GetRequiredValue(url).Select(one => new Uri(one))], options.GetValue(connections),
+        options.GetValue(perSecond), options.GetValue(count), options.GetValue(domain) is { Length: > 0 } some ? some : ["chaos.example"],
+        options.GetValue(keys), options.GetValue(sendAfter), options.GetRequiredValue(policy));
+    using var application = new Client(plan, Node.Key, book);
+    await UntilInputEndsAsync(application.RunAsync, ct);
 });
 
-var run = new Command("run",
-    "Kills and power cuts against the built product; exit code 0 when nothing acknowledged was lost and every duplicate is explained.")
-    { cycles, cuts, controls, onlyControls, seed, binary, folder };
-run.SetAction(async options =>
+return await new RootCommand("Chaos for Postrider") { sink, vendor, client, RunCommand.Make() }.Parse(args).InvokeAsync();
+
+// The run holds the other end: a peer does not outlive it.
+static async Task UntilInputEndsAsync(Func<CancellationToken, Task> work, CancellationToken ct)
 {
-    Dictionary<string, string> none = [];
-    Dictionary<string, string> early = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_ACK_EARLY"] = "1" };
-    Dictionary<string, string> relaxed = new() { ["POSTRIDER_TESTING"] = "1", ["POSTRIDER_TESTING_SYNCHRONOUS"] = "NORMAL" };
-    var plan = new ChaosPlan("", options.GetRequiredValue(binary), "", 0, options.GetValue(seed), false, 400, none);
-    List<ChaosPlan> plans =
-    [
-        plan with { Name = "kill -9", Faults = options.GetValue(cycles) },
-        plan with { Name = "power cut", Faults = options.GetValue(cuts), PowerCuts = true },
-    ];
-    if (options.GetValue(onlyControls))
-        plans.Clear();
-    if (options.GetValue(controls) || options.GetValue(onlyControls))
+    using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+    var working = work(stop.Token);
+    var ended = Task.Run(Console.In.ReadToEnd, ct); // it blocks, whatever its name
+    if (await Task.WhenAny(working, ended) == ended)
+        await stop.CancelAsync();
+    try
     {
-        // A slow relay: what is lost must not have left before.
-        var control = plan with { RelayRate = 150, MustBeRed = true };
-        plans.Add(control with { Name = "control: acknowledged before commit, kill -9", Faults = 5, Testing = early });
-        plans.Add(control with { Name = "control: synchronous=NORMAL, power cut", Faults = 2, PowerCuts = true, Testing = relaxed });
+        await working;
     }
-    var verdicts = new List<Verdict>();
-    foreach (var (number, next) in plans.Where(plan => plan.Faults > 0).Index())
+    catch (OperationCanceledException) when (stop.IsCancellationRequested)
     {
-        var work = Path.Combine(options.GetRequiredValue(folder),
-            FormattableString.Invariant($"{TimeProvider.System.GetUtcNow():HHmmss}-{number}"));
-        var verdict = await new ChaosRun(next with { Folder = work }).RunAsync();
-        Console.WriteLine(verdict);
-        verdicts.Add(verdict);
-        if (verdict.IsAsExpected)
-            Directory.Delete(work, recursive: true);
-        else
-            Console.WriteLine($"  its journals and the server's log are kept in {work}");
+        // Told to end.
     }
-    Directory.CreateDirectory(options.GetRequiredValue(folder));
-    var json = new JsonSerializerOptions
-    {
-        WriteIndented = true,
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-    await File.WriteAllTextAsync(Path.Combine(options.GetRequiredValue(folder), "report.json"), JsonSerializer.Serialize(verdicts, json));
-    return verdicts.All(verdict => verdict.IsAsExpected) ? 0 : 1;
-});
-
-static string FromHere(params string[] path) => Path.GetFullPath(Path.Combine([AppContext.BaseDirectory, .. path]));
-
-return await new RootCommand("Chaos for Postrider") { sink, client, run }.Parse(args).InvokeAsync();
+}

@@ -8,6 +8,9 @@ abstract class PendingWork(bool isBulk)
 {
     public bool IsBulk { get; } = isBulk;
 
+    /// <summary>The store's call that it is of; for fault tests.</summary>
+    public string Call { get; init; } = "";
+
     /// <summary>Tells the waiter. Runs its continuation: never called on the thread that commits.</summary>
     public abstract void Finish();
 
@@ -79,6 +82,7 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
     // Loop only.
     List<TWork> _taken = [];
     List<TWork> _batch = [];
+    bool _replaying;
 
     protected TimeProvider Clock => clock;
 
@@ -125,6 +129,17 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
 
     /// <summary>Durable when it returns.</summary>
     protected abstract void Commit();
+
+    /// <summary>To be called by <see cref="Commit"/> when all work is executed and nothing is committed: where fault tests
+    /// interfere.</summary>
+    protected void Executed()
+    {
+        KillPoint.Pass(_batch, "inside");
+        if (!TestSwitches.AcknowledgesEarly || _replaying)
+            return;
+        Complete();
+        TestSwitches.HoldCommit();
+    }
 
     /// <summary>Ends a transaction that failed, if one is open.</summary>
     protected abstract void Rollback();
@@ -173,15 +188,12 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
         var committing = false;
         try
         {
+            KillPoint.Pass(_taken, "before");
             Begin();
             ExecuteAll();
-            if (TestSwitches.AcknowledgesEarly)
-            {
-                Complete();
-                TestSwitches.HoldCommit();
-            }
             committing = true;
             Commit();
+            KillPoint.Pass(_batch, "after");
         }
         catch (Exception e)
         {
@@ -231,8 +243,10 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
                     work.Failure = away;
                 return;
         }
+        _replaying = true;
         foreach (var work in _batch)
             Replay(work);
+        _replaying = false;
     }
 
     void Replay(TWork work)

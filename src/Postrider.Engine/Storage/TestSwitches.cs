@@ -13,7 +13,19 @@ public static class TestSwitches
 
     /// <summary><c>POSTRIDER_TESTING_ACK_EARLY=1</c>: waiters are told before the commit, and the commit is held back for a
     /// while.</summary>
-    public static readonly bool AcknowledgesEarly = IsTesting && Environment.GetEnvironmentVariable("POSTRIDER_TESTING_ACK_EARLY") == "1";
+    public static readonly bool AcknowledgesEarly = Is("POSTRIDER_TESTING_ACK_EARLY");
+
+    /// <summary><c>POSTRIDER_TESTING_NO_COMMIT_POINT=1</c>: under <c>hold</c> the last byte leaves without the test whether the lease still
+    /// stands and nothing was cancelled or suppressed.</summary>
+    public static readonly bool PassesEveryCommitPoint = Is("POSTRIDER_TESTING_NO_COMMIT_POINT");
+
+    /// <summary><c>POSTRIDER_TESTING_KEEP_LOST_LEASES=1</c>: leases whose commit was not answered stay leased, for nobody.</summary>
+    public static readonly bool KeepsLostLeases = Is("POSTRIDER_TESTING_KEEP_LOST_LEASES");
+
+    /// <summary><c>POSTRIDER_TESTING_KILL_AT</c>, see <see cref="KillPoint"/>; null: nowhere.</summary>
+    public static readonly string? KillAt = IsTesting ? Environment.GetEnvironmentVariable("POSTRIDER_TESTING_KILL_AT") : null;
+
+    static bool Is(string name) => IsTesting && Environment.GetEnvironmentVariable(name) == "1";
 
     /// <summary><c>POSTRIDER_TESTING_LIMITS_APART=1</c>: each node keeps the limits of transports for itself alone.</summary>
     public static readonly bool KeepsLimitsApart = IsTesting && Environment.GetEnvironmentVariable("POSTRIDER_TESTING_LIMITS_APART") == "1";

@@ -4,14 +4,15 @@ using Xunit;
 
 namespace Postrider.EndToEnd.Chaos;
 
-/// <summary>The short form of <c>make chaos</c>: real processes, an independent sink and client that keep their own books.</summary>
+/// <summary>A part of the short form of <c>make chaos</c>: real processes, an independent sink and client that keep their own
+/// books.</summary>
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     [Fact]
     public async Task Kills_under_load_lose_nothing_and_every_duplicate_is_explained()
     {
         Requires.Check();
-        await RunAsync("--cycles", "20", "--cuts", "0");
+        await RunAsync("--rows", "1", "--engine", "sqlite", "--controls", "without");
     }
 
     [Fact]
@@ -19,7 +20,16 @@ public sealed class ChaosTests(ITestOutputHelper output)
     {
         Requires.Check();
         RequireDisk();
-        await RunAsync("--cycles", "0", "--cuts", "5");
+        await RunAsync("--rows", "3", "--engine", "sqlite", "--controls", "without");
+    }
+
+    [Fact]
+    public async Task Killed_and_frozen_nodes_and_a_database_that_is_restarted_lose_nothing()
+    {
+        Requires.Check();
+        Requires.Program("initdb", Directory.Exists("/usr/lib/postgresql")
+            ? [.. Directory.GetDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))] : []);
+        await RunAsync("--rows", "all", "--controls", "without");
     }
 
     [Fact]
@@ -27,7 +37,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     {
         Requires.Check();
         RequireDisk();
-        await RunAsync("--only-controls");
+        await RunAsync("--rows", "1,3", "--engine", "sqlite", "--controls", "only");
     }
 
     static void RequireDisk()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -49,9 +50,11 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
     }
 
     /// <param name="need">Null: nothing that is worth a common question.</param>
-    public Task<T> RunAsync<T>(Func<PostgresSession, T> work, Action<Needs>? need = null, bool isBulk = false, int size = 1)
+    /// <param name="name">The store's call that it is of.</param>
+    public Task<T> RunAsync<T>(Func<PostgresSession, T> work, Action<Needs>? need = null, bool isBulk = false, int size = 1,
+        [CallerMemberName] string name = "")
     {
-        var pending = new PostgresWork<T>(need ?? (_ => { }), work, isBulk, size);
+        var pending = new PostgresWork<T>(need ?? (_ => { }), work, isBulk, size) { Call = name };
         Enqueue(pending);
         return pending.Done;
     }
@@ -95,6 +98,7 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
         _session.Begin(_connection, needs);
         foreach (var work in _works)
             work.Execute(_session);
+        Executed();
         _session.Commit();
     }
 

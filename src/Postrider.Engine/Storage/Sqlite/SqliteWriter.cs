@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using SQLitePCL;
@@ -31,9 +32,10 @@ sealed partial class SqliteWriter : GroupCommit<SessionWork<WriteSession>>, IDis
         _thread.Start();
     }
 
-    public Task<T> RunAsync<T>(Func<WriteSession, T> work, bool isBulk = false)
+    /// <param name="name">The store's call that it is of.</param>
+    public Task<T> RunAsync<T>(Func<WriteSession, T> work, bool isBulk = false, [CallerMemberName] string name = "")
     {
-        var pending = new SessionWork<WriteSession, T>(work, isBulk);
+        var pending = new SessionWork<WriteSession, T>(work, isBulk) { Call = name };
         Enqueue(pending);
         return pending.Done;
     }
@@ -43,6 +45,7 @@ sealed partial class SqliteWriter : GroupCommit<SessionWork<WriteSession>>, IDis
 
     protected override void Commit()
     {
+        Executed();
         _session.Commit();
         if (_session.Search.AfterCommit())
             ThreadPool.UnsafeQueueUserWorkItem(static writer => _ = writer.FlushSearchAsync(), this, preferLocal: false);

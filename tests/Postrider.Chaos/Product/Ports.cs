@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Postrider.Chaos;
+namespace Postrider.Chaos.Product;
 
 /// <summary>Loopback ports that stay the same over all restarts of a run.</summary>
 static class Ports

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Threading.Channels;
 
-namespace Postrider.Chaos;
+namespace Postrider.Chaos.Books;
 
 /// <summary>A file of lines; a line that was awaited is on disk. Lines that wait together share one fsync.</summary>
 sealed class Journal : IAsyncDisposable
@@ -9,7 +9,11 @@ sealed class Journal : IAsyncDisposable
     readonly Channel<(string Line, TaskCompletionSource? Written)> _lines = Channel.CreateUnbounded<(string, TaskCompletionSource?)>();
     readonly Task _writing;
 
-    public Journal(string path) => _writing = Task.Run(() => WriteAsync(path));
+    public Journal(string path)
+    {
+        File.AppendAllText(path, ""); // there is a book from now on, if an empty one
+        _writing = Task.Run(() => WriteAsync(path));
+    }
 
     /// <summary>Completes when the line is on disk.</summary>
     public Task AddAsync(string line)
@@ -29,7 +33,8 @@ sealed class Journal : IAsyncDisposable
     }
 
     /// <summary>The lines of a journal, each split at its tabs.</summary>
-    public static IEnumerable<string[]> Read(string path) => File.ReadLines(path).Select(line => line.Split('\t'));
+    public static IEnumerable<string[]> Read(string path) =>
+        !File.Exists(path) ? [] : File.ReadLines(path).Select(line => line.Split('\t'));
 
     async Task WriteAsync(string path)
     {

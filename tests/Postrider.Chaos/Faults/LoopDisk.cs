@@ -1,8 +1,9 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Postrider.Chaos.Books;
+using Postrider.Chaos.Product;
 
-namespace Postrider.Chaos;
+namespace Postrider.Chaos.Faults;
 
 /// <summary>A disk of its own (ext4 in a file) whose power can be cut: what was not synced is gone afterwards.</summary>
 sealed partial class LoopDisk : IAsyncDisposable
@@ -26,12 +27,12 @@ sealed partial class LoopDisk : IAsyncDisposable
     /// <summary>Where it is mounted.</summary>
     public string Folder { get; }
 
-    public static async Task<LoopDisk> CreateAsync(string folder)
+    public static async Task<LoopDisk> CreateAsync(string folder, int megabytes = Megabytes)
     {
         var disk = new LoopDisk(Path.Combine(folder, "disk.img"), Directory.CreateDirectory(Path.Combine(folder, "disk")).FullName);
         await using (var file = File.Create(disk._image))
-            file.SetLength((long)Megabytes << 20);
-        await RunAsync("mkfs.ext4", "-q", "-F", disk._image);
+            file.SetLength((long)megabytes << 20);
+        await Programs.RunAsync("mkfs.ext4", "-q", "-F", disk._image);
         await disk.MountAsync();
         return disk;
     }
@@ -42,14 +43,14 @@ sealed partial class LoopDisk : IAsyncDisposable
         // While another mount namespace still holds the old mount, the kernel hands out the dead file system once more.
         for (var tries = 0; ; tries++)
         {
-            await RunAsync("mount", "-o", "loop", _image, Folder);
+            await Programs.RunAsync("mount", "-o", "loop", _image, Folder);
             _mounted = true;
             if (IsAlive())
                 return;
             await UnmountAsync();
             if (tries == 50)
                 throw new IOException($"{_image} is still in use elsewhere: its file system stays shut down.");
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            await Clock.WaitAsync(100);
         }
     }
 
@@ -84,13 +85,13 @@ sealed partial class LoopDisk : IAsyncDisposable
         {
             try
             {
-                await RunAsync("umount", Folder);
+                await Programs.RunAsync("umount", Folder);
                 _mounted = false;
                 return;
             }
             catch (InvalidOperationException) when (tries < 50)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+                await Clock.WaitAsync(100);
             }
         }
     }
@@ -100,15 +101,6 @@ sealed partial class LoopDisk : IAsyncDisposable
         if (_mounted)
             await UnmountAsync();
         File.Delete(_image);
-    }
-
-    static async Task RunAsync(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        var said = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {said.Trim()}");
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -1,0 +1,91 @@
+using Postrider.Chaos.Books;
+
+namespace Postrider.Chaos.Product;
+
+/// <summary>A place where a node runs: started again and again under one name and one address. What is done to it is noted.</summary>
+sealed class Place(NodePlan plan, List<Strike> strikes) : IAsyncDisposable
+{
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    readonly SemaphoreSlim _one = new(1);
+    Node? _node;
+
+    public NodePlan Plan => plan;
+    public string Name => plan.Name;
+
+    /// <summary>The running node; throws when none was started.</summary>
+    public Node Node => _node ?? throw new InvalidOperationException($"{Name} was not started");
+
+    /// <summary>How often it ended by itself, as one that the others had given up does.</summary>
+    public int EndedByItself { get; private set; }
+
+    /// <summary>Nobody else may stop or start it until this is disposed.</summary>
+    public async Task<Hold> HoldAsync()
+    {
+        await _one.WaitAsync();
+        return new Hold(_one);
+    }
+
+    public async Task StartAsync(IReadOnlyDictionary<string, string>? more = null)
+    {
+        if (_node is not null)
+            await _node.DisposeAsync();
+        _node = Node.Start(plan, more);
+    }
+
+    public async Task StartReadyAsync(IReadOnlyDictionary<string, string>? more = null)
+    {
+        await StartAsync(more);
+        if (!await Node.WaitUntilReadyAsync(Patience))
+            throw new InvalidOperationException($"{Name} did not become ready; see {plan.Log}");
+    }
+
+    /// <summary>SIGKILL, and the time that the sink needs to read what the dead process had sent.</summary>
+    public async Task KillAsync()
+    {
+        var struck = Clock.Now;
+        await Node.KillAsync();
+        await Clock.WaitAsync(50);
+        Note("kill", struck);
+    }
+
+    public void Note(string what, long struck)
+    {
+        lock (strikes)
+            strikes.Add(new Strike($"{what} of {Name}", struck, Clock.Now));
+    }
+
+    /// <summary>Starts it again when it has ended by itself.</summary>
+    public async Task TendAsync()
+    {
+        if (!await _one.WaitAsync(0))
+            return;
+        try
+        {
+            if (_node is not { HasExited: true })
+                return;
+            EndedByItself++;
+            Note("end", Clock.Now);
+            await StartAsync();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_node is not null)
+        {
+            _node.Thaw(); // SIGKILL ends what stands still as well, but a wrapper may wait for it
+            await _node.DisposeAsync();
+        }
+        _one.Dispose();
+    }
+
+    public readonly struct Hold(SemaphoreSlim one) : IDisposable
+    {
+        public void Dispose() => one.Release();
+    }
+}
