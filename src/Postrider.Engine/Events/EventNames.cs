@@ -44,6 +44,9 @@ public static class EventNames
         [MailEventType.Rejected] = "email.rejected",
         [MailEventType.Reported] = "email.reported",
         [MailEventType.WebhookDisabled] = WebhookDisabled,
+        [MailEventType.ScheduleMissed] = "schedule.missed",
+        [MailEventType.ScheduleSkipped] = "schedule.skipped",
+        [MailEventType.ScheduleFailed] = "schedule.failed",
     }.ToFrozenDictionary();
 
     public static readonly IReadOnlyList<string> All =

@@ -45,6 +45,12 @@ public enum MailEventType : byte
     // From here on: of a tenant, and of no message.
     /// <summary>An endpoint of a customer's failed for too long, or said that it is gone.</summary>
     WebhookDisabled = 24,
+    /// <summary>Times of a schedule at which nobody was there to send, or that an edit took away.</summary>
+    ScheduleMissed = 25,
+    /// <summary>A time of a schedule at which the run before was still being sent.</summary>
+    ScheduleSkipped = 26,
+    /// <summary>A time of a schedule at which its mail could not be made.</summary>
+    ScheduleFailed = 27,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>

@@ -45,8 +45,14 @@ static class StateSums
     static StateCounts Sum(DbConnection connection, long scope, long scheduled)
     {
         var sums = connection.Query<(int State, long Sum)>(
-            "SELECT state, CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope GROUP BY state", new { scope })
-            .ToDictionary(s => s.State, s => s.Sum);
+            "SELECT state, CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope GROUP BY state", new { scope });
+        return Counts(sums, scheduled);
+    }
+
+    /// <summary>Sums as they were read, under the names of their states.</summary>
+    public static StateCounts Counts(IEnumerable<(int State, long Sum)> read, long scheduled)
+    {
+        var sums = read.GroupBy(s => s.State).ToDictionary(s => s.Key, s => s.Sum(one => one.Sum));
         long Of(RecipientState state) => sums.GetValueOrDefault((int)state);
         return new StateCounts
         {

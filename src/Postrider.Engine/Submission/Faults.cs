@@ -60,6 +60,7 @@ public sealed class Faults
         "invalid-attachment" => (422, "Invalid attachment"),
         "url-not-allowed" => (422, "URL not allowed"),
         "invalid-time" => (422, "Invalid time"),
+        "invalid-schedule" => (422, "Invalid schedule"),
         "no-content" => (422, "No content"),
         "invalid-mime" => (422, "Invalid message"),
         _ => (422, "Invalid field"),

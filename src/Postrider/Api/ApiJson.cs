@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Messages;
 using Postrider.Routing;
+using Postrider.Schedules;
 using Postrider.Senders;
 
 namespace Postrider.Api;
@@ -18,7 +19,8 @@ namespace Postrider.Api;
         typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>),
         typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
-        typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
+        typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
+        typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -47,6 +49,12 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TemplateListAnswer))]
 [JsonSerializable(typeof(RenderAnswer))]
 [JsonSerializable(typeof(EventListAnswer))]
+[JsonSerializable(typeof(ScheduleAnswer))]
+[JsonSerializable(typeof(ScheduleListAnswer))]
+[JsonSerializable(typeof(OccurrenceListAnswer))]
+[JsonSerializable(typeof(ScheduleRunAnswer))]
+[JsonSerializable(typeof(ScheduleRunListAnswer))]
+[JsonSerializable(typeof(ScheduleReportAnswer))]
 [JsonSerializable(typeof(InboxAnswer))]
 [JsonSerializable(typeof(ClearedAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]

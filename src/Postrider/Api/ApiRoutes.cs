@@ -15,6 +15,7 @@ static class ApiRoutes
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
         services.AddSingleton<EventSeats>();
+        services.AddSingleton<SchedulePages>();
         services.AddCallbacks();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
@@ -51,6 +52,7 @@ static class ApiRoutes
         app.MapDomains();
         app.MapTemplates();
         app.MapEvents();
+        app.MapSchedules();
         app.MapInbox();
         app.MapFeedback();
         app.MapCallbacks();

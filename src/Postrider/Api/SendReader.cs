@@ -52,7 +52,7 @@ static class SendReader
         if (IsMessage(body, faults))
             foreach (var member in body.EnumerateObject())
                 if (member.NameEquals("destinations"u8))
-                    destinations = Destinations(member.Value, faults);
+                    destinations = Destinations(member.Value, "/destinations", faults);
                 else if (member.NameEquals("plainContent"u8))
                     draft.TakePlainContent(member.Value);
                 else if (!draft.TryTake(member) && !draft.TryTakeData(member))
@@ -90,14 +90,15 @@ static class SendReader
         return false;
     }
 
-    static List<Destination> Destinations(JsonElement value, ShapeFaults faults)
+    /// <summary>A list of addresses, each with a name and data of its own where it has them.</summary>
+    public static List<Destination> Destinations(JsonElement value, string list, ShapeFaults faults)
     {
-        if (!faults.IsArray(value, "/destinations"))
+        if (!faults.IsArray(value, list))
             return [];
         var destinations = new List<Destination>(value.GetArrayLength());
         foreach (var item in value.EnumerateArray())
         {
-            var pointer = ShapeFaults.Below("/destinations", destinations.Count);
+            var pointer = ShapeFaults.Below(list, destinations.Count);
             var address = OneDestination(item, pointer, faults, out var data);
             destinations.Add(new Destination(address, data.ValueKind == JsonValueKind.Undefined ? null : data));
         }

@@ -67,6 +67,7 @@ static class CommandLine
             ListCommand.Make(connection, screen),
             KeysCommand.Make(connection, screen),
             TransportsCommand.Make(connection, screen),
+            SchedulesCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

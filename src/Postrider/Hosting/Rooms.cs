@@ -10,6 +10,7 @@ using Postrider.Providers.Ses;
 using Postrider.Providers.Simulated;
 using Postrider.Providers.Smtp;
 using Postrider.Routing;
+using Postrider.Schedules;
 using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Submission;
@@ -29,6 +30,7 @@ static class Rooms
         new("Delivery", typeof(DeliveryOptions)),
         new("Templates", typeof(TemplateOptions)),
         new("Batches", typeof(BatchOptions)),
+        new("Schedules", typeof(ScheduleOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

@@ -10,6 +10,7 @@ using Postrider.Messages;
 using Postrider.Providers.Smtp;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Schedules;
 using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Storage.Tables;
@@ -48,6 +49,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<SenderOptions>());
         services.AddSingleton(configuration.Get<TemplateOptions>());
         services.AddSingleton(configuration.Get<BatchOptions>());
+        services.AddSingleton(configuration.Get<ScheduleOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -145,6 +147,7 @@ static class ServerBuilder
             services.AddSingleton<Expander>();
             services.AddHostedService<ExpanderHost>();
         }
+        services.AddSchedules(runs: roles.HasFlag(Role.Scheduler));
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();

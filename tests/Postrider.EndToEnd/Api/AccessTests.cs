@@ -123,6 +123,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         await _server.GetEmailAsync(email, e => (string?)e["status"] == "complete");
         var inbox = (string)(await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email}"))!["data"]![0]!["id"]!;
         var key = (await _server.NewKeyAsync(TenantId.First, Scopes.Read)).Key.Id;
+        var (schedule, run) = await ScheduleAsync();
         (HttpMethod Method, string Path, string Mine, string Absent)[] calls =
         [
             (HttpMethod.Get, "/emails/{0}", email, new MessageId(12345).ToString()),
@@ -135,11 +136,13 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             (HttpMethod.Get, "/inbox/{0}", inbox, "987654"),
             (HttpMethod.Get, "/inbox/{0}.eml", inbox, "987654"),
             (HttpMethod.Delete, "/keys/{0}", key, "nosuchkey"),
+            .. CallsAboutSchedules.Select(call => (call.Method, call.Path, schedule, new MessageId(12345).ToString())),
         ];
         foreach (var (method, path, mine, absent) in calls)
         {
-            var theirs = await CallAsync(other, method, path.Replace("{0}", mine, StringComparison.Ordinal));
-            var nothing = await CallAsync(other, method, path.Replace("{0}", absent, StringComparison.Ordinal));
+            string Of(string id) => path.Replace("{0}", id, StringComparison.Ordinal).Replace("{run}", run, StringComparison.Ordinal);
+            var theirs = await CallAsync(other, method, Of(mine));
+            var nothing = await CallAsync(other, method, Of(absent));
             Assert.StartsWith("404", theirs);
             Assert.Equal(nothing, theirs);
         }
@@ -152,6 +155,25 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
                 .Select(e => e.RoutePattern.RawText!.Replace("{id:long}", "{id}", StringComparison.Ordinal)).Where(p => p.Contains("{id}"))
                     .Distinct().Order());
+    }
+
+    static readonly (HttpMethod Method, string Path)[] CallsAboutSchedules =
+    [
+        (HttpMethod.Get, "/schedules/{0}"), (HttpMethod.Patch, "/schedules/{0}"), (HttpMethod.Delete, "/schedules/{0}"),
+        (HttpMethod.Post, "/schedules/{0}/pause"), (HttpMethod.Post, "/schedules/{0}/resume"), (HttpMethod.Post, "/schedules/{0}/run"),
+        (HttpMethod.Get, "/schedules/{0}/next"), (HttpMethod.Get, "/schedules/{0}/runs"), (HttpMethod.Get, "/schedules/{0}/runs/{run}"),
+        (HttpMethod.Get, "/schedules/{0}/report"),
+    ];
+
+    /// <summary>A schedule that ran once.</summary>
+    async Task<(string Schedule, string Run)> ScheduleAsync()
+    {
+        using var made = await _server.Client.PostAsync("/schedules", TestServer.Json("""
+            {"name":"s","cron":"0 0 1 1 *","recipients":["b@example.com"],"email":{"from":"a@example.com","subject":"S"}}
+            """));
+        var schedule = (string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["id"]!;
+        using var run = await _server.Client.PostAsync($"/schedules/{schedule}/run", null);
+        return (schedule, (string)JsonNode.Parse(await run.Content.ReadAsStringAsync())!["id"]!);
     }
 
     [Fact]

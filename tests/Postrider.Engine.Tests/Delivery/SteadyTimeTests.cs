@@ -1,4 +1,4 @@
-using Postrider.Delivery;
+using Postrider.Messages;
 using Postrider.Testing;
 using Xunit;
 

@@ -16,6 +16,7 @@ static class PostgresMigrations
         new(7, "events in the order of commits", FeedOfEvents),
         new(8, "large batches, lists of recipients", Batches),
         new(9, "rates that nodes share", LimitTables.Rates),
+        new(10, "schedules", Schedules),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -204,5 +205,23 @@ static class PostgresMigrations
         CREATE UNIQUE INDEX lists_name ON lists (tenant, name) WHERE name IS NOT NULL AND removed IS NULL;
         CREATE INDEX lists_gone ON lists (id) WHERE gone > 0;
         CREATE INDEX batches_tenant ON batches (tenant, id);
+        """;
+
+    const string Schedules = """
+        CREATE TABLE schedules (
+            id bigint PRIMARY KEY, tenant integer NOT NULL, name text NOT NULL, state smallint NOT NULL, revision integer NOT NULL,
+            change bigint NOT NULL, due bigint, next_at bigint, next_local bigint, next_fold smallint, last_local bigint, last_fold smallint,
+            retry_at bigint, edition text NOT NULL, source bigint NOT NULL, is_list smallint NOT NULL, updated bigint NOT NULL,
+            times text NOT NULL, email text NOT NULL);
+        CREATE INDEX schedules_due ON schedules (due) WHERE due IS NOT NULL;
+        CREATE INDEX schedules_tenant ON schedules (tenant, id);
+
+        CREATE TABLE schedule_runs (
+            schedule bigint NOT NULL, local bigint NOT NULL, id bigint NOT NULL, due_at bigint NOT NULL, ran_at bigint NOT NULL,
+            revision integer NOT NULL, tenant integer NOT NULL, count integer NOT NULL, fold smallint NOT NULL, state smallint NOT NULL,
+            told smallint NOT NULL, reason text, PRIMARY KEY (schedule, revision, local, fold));
+        CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
+        CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
+        CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
         """;
 }

@@ -13,6 +13,7 @@ static class SqliteMigrations
         new(6, "templates", Templates),
         new(7, "tenants", Tenants),
         new(8, "large batches, lists of recipients", Batches),
+        new(9, "schedules", Schedules),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -205,5 +206,26 @@ static class SqliteMigrations
         CREATE UNIQUE INDEX lists_name ON lists (tenant, name) WHERE name IS NOT NULL AND removed IS NULL;
         CREATE INDEX lists_gone ON lists (id) WHERE gone > 0;
         CREATE INDEX batches_tenant ON batches (tenant, id);
+        """;
+
+    // due: when it is to be looked at, NULL unless it is active. next_local, last_local, local: what the clock of its zone shows, as if it
+    // were UTC's, with 1 as the fold for the second time that it shows it, 2 for a run by hand. change: +1 at each write. source: the list.
+    // A run's key is what its time is known by, so that no time has two. told: 0 until an event says that nothing was sent.
+    const string Schedules = """
+        CREATE TABLE schedules (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT NULL,
+            change INTEGER NOT NULL, due INTEGER, next_at INTEGER, next_local INTEGER, next_fold INTEGER, last_local INTEGER,
+            last_fold INTEGER, retry_at INTEGER, edition TEXT NOT NULL, source INTEGER NOT NULL, is_list INTEGER NOT NULL,
+            updated INTEGER NOT NULL, times TEXT NOT NULL, email TEXT NOT NULL) STRICT;
+        CREATE INDEX schedules_due ON schedules (due) WHERE due IS NOT NULL;
+        CREATE INDEX schedules_tenant ON schedules (tenant, id);
+
+        CREATE TABLE schedule_runs (
+            schedule INTEGER NOT NULL, revision INTEGER NOT NULL, local INTEGER NOT NULL, fold INTEGER NOT NULL, id INTEGER NOT NULL,
+            tenant INTEGER NOT NULL, due_at INTEGER NOT NULL, ran_at INTEGER NOT NULL, state INTEGER NOT NULL, told INTEGER NOT NULL,
+            count INTEGER NOT NULL, reason TEXT, PRIMARY KEY (schedule, revision, local, fold)) WITHOUT ROWID, STRICT;
+        CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
+        CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
+        CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
         """;
 }

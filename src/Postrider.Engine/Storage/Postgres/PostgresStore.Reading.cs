@@ -50,6 +50,14 @@ public sealed partial class PostgresStore
         }
     }
 
+    /// <summary>The time by the server's clock, which all nodes see alike.</summary>
+    public Task<DateTimeOffset> ServerTimeAsync(CancellationToken ct) => ReadAsync(connection =>
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT clock_timestamp()";
+        return new DateTimeOffset((DateTime)command.ExecuteScalar()!);
+    }, ct);
+
     long Now => _clock.GetUtcNow().Ms;
 
     public async Task<T> ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct)

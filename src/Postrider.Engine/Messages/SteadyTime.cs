@@ -1,4 +1,4 @@
-namespace Postrider.Delivery;
+namespace Postrider.Messages;
 
 /// <summary>The wall clock without its jumps: where it moved more than 5 minutes against the monotonic one, it is believed only when two
 /// ticks in a row agree with it.</summary>

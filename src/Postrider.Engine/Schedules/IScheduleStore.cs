@@ -1,0 +1,80 @@
+using Postrider.Batches;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Schedules;
+
+/// <summary>Schedules and what became of their times. Every write is one short transaction, on disk when its task completes.</summary>
+public interface IScheduleStore
+{
+    /// <summary>False: the tenant has so many that are not archived.</summary>
+    Task<bool> AddAsync(Schedule schedule, int limit);
+
+    /// <summary>Null: absent, or another tenant's.</summary>
+    Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct);
+
+    /// <summary>Newest first, before an id.</summary>
+    /// <param name="state">Null: all.</param>
+    Task<IReadOnlyList<Schedule>> ListAsync(TenantId tenant, ScheduleState? state, MessageId? before, int limit, CancellationToken ct);
+
+    /// <summary>Writes it where it is as it was read (<see cref="Schedule.Change"/>). False: somebody wrote it meanwhile, or it is
+    /// gone.</summary>
+    Task<bool> ReplaceAsync(Schedule schedule);
+
+    /// <summary>Active ones that come at or before <paramref name="now"/>, the latest due first of all.</summary>
+    Task<IReadOnlyList<Schedule>> DueAsync(DateTimeOffset now, int limit, CancellationToken ct);
+
+    /// <summary>Active ones that were reckoned with another edition of the zones.</summary>
+    Task<IReadOnlyList<Schedule>> OfOtherEditionAsync(string edition, int limit, CancellationToken ct);
+
+    /// <summary>What became of times, the batch of the one that comes, and when it comes next: all or nothing.</summary>
+    Task<StepResult> StepAsync(ScheduleStep step);
+
+    /// <summary>Newest first, before an id.</summary>
+    Task<IReadOnlyList<ScheduleRun>> RunsAsync(MessageId schedule, MessageId? before, int limit, CancellationToken ct);
+
+    Task<ScheduleRun?> FindRunAsync(MessageId schedule, MessageId run, CancellationToken ct);
+
+    /// <summary>Whether the newest run's mail is still being sent.</summary>
+    Task<bool> IsSendingAsync(MessageId schedule, CancellationToken ct);
+
+    /// <summary>What became of the mail of one run that sent.</summary>
+    Task<MailReport> CountAsync(TenantId tenant, MessageId run, CancellationToken ct);
+
+    /// <summary>Its mail is that of the newest runs, at most so many.</summary>
+    Task<ScheduleReport> ReportAsync(MessageId schedule, int mostRuns, CancellationToken ct);
+
+    /// <summary>Runs that were not sent and that nobody was told of yet.</summary>
+    Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(int limit, CancellationToken ct);
+
+    Task TellAsync(MessageId run);
+}
+
+/// <summary>One change of a schedule by the calendar, or by hand.</summary>
+/// <param name="Schedule">As it is to be; <see cref="Schedule.Change"/> as it was read.</param>
+/// <param name="Runs">What is written down, each under its time: what is there already stays.</param>
+/// <param name="Batch">Of the last of them; null: none of them sends.</param>
+public sealed record ScheduleStep(Schedule Schedule, IReadOnlyList<ScheduleRun> Runs, NewLargeBatch? Batch);
+
+/// <summary>What came of a step.</summary>
+public enum StepResult : byte
+{
+    Done,
+    /// <summary>Somebody wrote the schedule meanwhile: nothing was written.</summary>
+    Stale,
+    /// <summary>Done, but the time had its run already: no batch.</summary>
+    Repeated,
+    /// <summary>Done, but the list is gone: the run failed.</summary>
+    NoList,
+}
+
+/// <summary>What became of the mail of runs.</summary>
+/// <param name="Waiting">Recipients whose messages are not made yet.</param>
+/// <param name="Opened">Messages that were opened; null: there are too many to look at.</param>
+/// <param name="Clicked">Messages in which a link was followed; null as before.</param>
+public sealed record MailReport(long Waiting, StateCounts Counts, long? Opened, long? Clicked);
+
+/// <summary>What became of a schedule's runs.</summary>
+/// <param name="Runs">Runs by state; missed ones by how many times they stand for.</param>
+/// <param name="Counted">Runs whose mail is counted.</param>
+public sealed record ScheduleReport(IReadOnlyDictionary<RunState, long> Runs, long Counted, MailReport Mail);

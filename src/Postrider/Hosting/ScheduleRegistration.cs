@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Postrider.Api;
+using Postrider.Messages;
+using Postrider.Schedules;
+using Postrider.Storage.Postgres;
+using Postrider.Storage.Tables;
+using Postrider.Submission;
+
+namespace Postrider.Hosting;
+
+/// <summary>Puts schedules into the process: where they are kept, what their mail is made of, and by whose clock they come.</summary>
+static class ScheduleRegistration
+{
+    /// <param name="runs">The node has the role <c>scheduler</c>.</param>
+    public static void AddSchedules(this IServiceCollection services, bool runs)
+    {
+        services.AddSingleton<IScheduleStore, ScheduleTables>();
+        services.AddSingleton<MailMaker>(sp =>
+        {
+            var submitter = sp.GetRequiredService<Submitter>();
+            return (tenant, email) => MakeAsync(submitter, tenant, email);
+        });
+        services.AddSingleton<ScheduleBook>();
+        if (!runs)
+            return;
+        services.AddSingleton(sp =>
+        {
+            var clock = sp.GetRequiredService<TimeProvider>();
+            var postgres = sp.GetService<PostgresStore>();
+            return new ScheduleTime(
+                postgres is null ? _ => Task.FromResult(clock.GetUtcNow()) : postgres.ServerTimeAsync, clock);
+        });
+        services.AddSingleton<ScheduleRunner>();
+        services.AddSingleton<ScheduleTeller>();
+        services.AddHostedService<ScheduleHost>();
+    }
+
+    /// <summary>The mail as the calls of the API read it.</summary>
+    static async Task<(SharedSubmission?, Problem?)> MakeAsync(Submitter submitter, TenantId tenant, string email)
+    {
+        using var document = JsonDocument.Parse(email);
+        return ScheduleReader.Mail(document.RootElement, out var problem) is { } request
+            ? await submitter.CheckSharedAsync(request, new SubmissionContext(tenant, null, default) { IsInHand = true })
+            : (null, problem);
+    }
+}

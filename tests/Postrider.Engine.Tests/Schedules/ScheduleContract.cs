@@ -1,0 +1,302 @@
+using Postrider.Engine.Tests.Batches;
+using Postrider.Engine.Tests.Storage;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Schedules;
+using Postrider.Submission;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Schedules;
+
+public sealed class SqliteScheduleTests() : ScheduleContract(StoreEngine.Sqlite);
+
+public sealed class PostgresScheduleTests() : ScheduleContract(StoreEngine.Postgres);
+
+/// <summary>What schedules do, on every store. The clock stands at the beginning of 2026, a Thursday, until a test moves it.</summary>
+public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
+{
+    static readonly TenantId Other = new(2);
+
+    ScheduleHouse _house = null!;
+
+    public async ValueTask InitializeAsync() => _house = await ScheduleHouse.OpenAsync(engine);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _house.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task What_is_kept_outlives_a_restart()
+    {
+        var request = ScheduleHouse.Daily with
+        {
+            Name = "näme",
+            Cron = null,
+            At = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2030-01-01T09:00"],
+            TimeZone = "W. Europe Standard Time",
+            StartsAt = "2026-02-01T00:00:00+01:00",
+            EndsAt = "2031-01-01T00:00:00Z",
+            Missed = "all",
+            Overlap = "skip",
+            Email = """{"text":"ü"}""",
+        };
+        var schedule = await _house.AddAsync(request);
+        Assert.Equal([new WallClock(new DateTime(2026, 10, 25, 2, 30, 0), 0), new WallClock(new DateTime(2026, 10, 25, 2, 30, 0), 1),
+            new WallClock(new DateTime(2030, 1, 1, 9, 0, 0), 0)], schedule.Times.At);
+        await _house.Batches.ReopenAsync();
+        var kept = await _house.FindAsync(schedule.Id);
+        Assert.Equal(schedule.Times.At, kept.Times.At);
+        Assert.Equal(schedule with { Times = kept.Times }, kept);
+        Assert.Equal(("Europe/Berlin", MissedPolicy.All, OverlapPolicy.Skip), (kept.Times.TimeZone, kept.Times.Missed, kept.Times.Overlap));
+        Assert.Equal(new DateTimeOffset(2026, 10, 25, 0, 30, 0, TimeSpan.Zero), kept.Next!.Value.At);
+    }
+
+    [Fact]
+    public async Task At_its_time_each_recipient_gets_a_message_and_it_moves_on()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        await _house.RunAtAsync(_house.Now.AddHours(8).AddMinutes(59));
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        await _house.RunAtAsync(_house.Now.AddMinutes(1));
+        var run = Assert.Single(await _house.RunsAsync(schedule.Id));
+        Assert.Equal((RunState.Enqueued, _house.Now, 0), (run.State, run.DueAt, run.Time.Fold));
+        await BatchHouse.RunAsync(_house.Batches.NewExpander());
+        Assert.Equal(["ann@example.com", "bob@example.com"], (await _house.Batches.AddressesAsync(run.Id)).Order());
+        Assert.Equal(_house.Now.AddDays(1), (await _house.FindAsync(schedule.Id)).Next!.Value.At);
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        Assert.Equal(2, (await _house.RunsAsync(schedule.Id)).Count);
+    }
+
+    [Fact]
+    public async Task Once_means_once_and_then_it_archives_itself_and_stays_readable()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Cron = null, At = ["2031-06-01T09:00"] });
+        await _house.RunAtAsync(new DateTimeOffset(2031, 6, 1, 9, 0, 0, TimeSpan.Zero));
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        var run = Assert.Single(await _house.RunsAsync(schedule.Id));
+        Assert.Equal(RunState.Enqueued, run.State);
+        var kept = await _house.FindAsync(schedule.Id);
+        Assert.Equal((ScheduleState.Archived, null), (kept.State, kept.Next));
+        Assert.Equal("schedule-archived", ScheduleProblemSlug(await _house.Book.ResumeAsync(TenantId.First, schedule.Id, default)));
+    }
+
+    [Fact]
+    public async Task A_step_that_another_node_was_faster_with_writes_nothing()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        var stale = schedule with { Name = "stale" };
+        Assert.True(await _house.Store.ReplaceAsync(schedule with { Name = "first" }));
+        Assert.False(await _house.Store.ReplaceAsync(stale));
+        var batch = (await _house.Batches.DraftAsync()) with { List = schedule.Recipients.Source };
+        var run = RunOf(schedule, batch.Id);
+        Assert.Equal(StepResult.Stale, await _house.Store.StepAsync(new ScheduleStep(stale, [run], batch)));
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        Assert.Null(await _house.Batches.Batches.FindAsync(TenantId.First, batch.Id, default));
+        Assert.Equal("first", (await _house.FindAsync(schedule.Id)).Name);
+    }
+
+    [Fact]
+    public async Task A_time_has_one_run_whoever_writes_it()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        for (var i = 0; i < 2; i++)
+        {
+            var now = await _house.FindAsync(schedule.Id);
+            var batch = (await _house.Batches.DraftAsync()) with { List = schedule.Recipients.Source };
+            var result = await _house.Store.StepAsync(new ScheduleStep(now, [RunOf(schedule, batch.Id)], batch));
+            Assert.Equal(i == 0 ? StepResult.Done : StepResult.Repeated, result);
+            Assert.Equal(i == 0, await _house.Batches.Batches.FindAsync(TenantId.First, batch.Id, default) is not null);
+        }
+        Assert.Single(await _house.RunsAsync(schedule.Id));
+    }
+
+    [Fact]
+    public async Task What_was_missed_is_written_down_and_told()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Cron = "0 * * * *" });
+        await _house.RunAtAsync(_house.Now.AddHours(5).AddMinutes(1));
+        var runs = await _house.RunsAsync(schedule.Id);
+        Assert.Equal([(RunState.Missed, 4, 1), (RunState.Enqueued, 1, 5)], runs.Select(r => (r.State, r.Count, r.Time.Local.Hour)));
+        var teller = new ScheduleTeller(_house.Store, _house.Feed);
+        await teller.TellAsync(default);
+        await teller.TellAsync(default);
+        var told = Assert.Single((await _house.Feed.ReadEventsAsync(TenantId.First, default, EventFilter.All, 10, default)).Events,
+            e => e.Type == "schedule.missed");
+        Assert.Equal((schedule.Id.ToString(), 4), (told.Data.Other!["schedule_id"].GetString(), told.Data.Other["count"].GetInt32()));
+    }
+
+    [Fact]
+    public async Task With_all_every_time_is_made_up_for_in_order()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Cron = "0 * * * *", Missed = "all" });
+        var start = _house.Now;
+        await _house.RunAtAsync(start.AddHours(30));
+        Assert.Equal(Enumerable.Range(1, 30).Select(hour => (RunState.Enqueued, start.AddHours(hour))),
+            (await _house.RunsAsync(schedule.Id)).Select(r => (r.State, r.DueAt)));
+    }
+
+    [Fact]
+    public async Task With_skip_a_run_waits_for_the_one_before()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Overlap = "skip" });
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        await BatchHouse.RunAsync(_house.Batches.NewExpander());
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        var first = (await _house.RunsAsync(schedule.Id))[0].Id;
+        foreach (var message in await _house.Batches.MessagesAsync(first))
+            await _house.Batches.Store.CancelAsync(TenantId.First, message.Id, _house.Now, default);
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        Assert.Equal([RunState.Enqueued, RunState.Skipped, RunState.Skipped, RunState.Enqueued],
+            (await _house.RunsAsync(schedule.Id)).Select(r => r.State));
+    }
+
+    [Fact]
+    public async Task Mail_that_cannot_be_made_is_a_failed_run_and_a_server_that_cannot_make_it_now_waits()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Refusal = Faults.One("/template", "no-such-template", "There is no template 'x'.");
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        _house.Refusal = SubmissionProblems.NoTransport("default");
+        await _house.RunAtAsync(_house.Now.AddDays(1));
+        var failed = Assert.Single(await _house.RunsAsync(schedule.Id));
+        Assert.Equal((RunState.Failed, "There is no template 'x'."), (failed.State, failed.Reason));
+        _house.Refusal = null;
+        await _house.RunAtAsync(_house.Now.AddMinutes(2));
+        Assert.Equal([RunState.Failed, RunState.Enqueued], (await _house.RunsAsync(schedule.Id)).Select(r => r.State));
+    }
+
+    [Fact]
+    public async Task A_run_without_its_list_fails_and_says_so()
+    {
+        var list = _house.Batches.Ids.Next();
+        await _house.Batches.Lists.AddAsync(list, TenantId.First, "readers", _house.Now);
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Recipients = null, List = list });
+        await _house.Batches.Lists.DeleteAsync(TenantId.First, list, _house.Now);
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        var run = Assert.Single(await _house.RunsAsync(schedule.Id));
+        Assert.Equal((RunState.Failed, "its list is gone"), (run.State, run.Reason));
+        Assert.Equal(_house.Now.AddDays(1), (await _house.FindAsync(schedule.Id)).Next!.Value.At);
+    }
+
+    [Fact]
+    public async Task An_edit_fires_nothing_of_the_past_again()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        // The clock of the node that edits is behind that of the node that ran it.
+        _house.Clock.WallOffset = TimeSpan.FromMinutes(-2);
+        var edited = await _house.Book.EditAsync(TenantId.First, schedule.Id, new ScheduleRequest { Cron = "*/30 9 * * *" }, default);
+        Assert.Equal(2, edited.Schedule!.Revision);
+        Assert.Equal(new TimeSpan(9, 30, 0), edited.Schedule.Next!.Value.Local.TimeOfDay);
+        _house.Clock.WallOffset = TimeSpan.Zero;
+        await _house.RunAtAsync(_house.Now.AddMinutes(40));
+        Assert.Equal([9 * 60, 9 * 60 + 30], (await _house.RunsAsync(schedule.Id)).Select(r => (int)r.Time.Local.TimeOfDay.TotalMinutes));
+    }
+
+    [Fact]
+    public async Task A_time_that_an_edit_or_a_pause_takes_away_is_not_lost_in_silence()
+    {
+        var edited = await _house.AddAsync(ScheduleHouse.Daily);
+        var paused = await _house.AddAsync(ScheduleHouse.Daily);
+        var renamed = await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        await _house.Book.EditAsync(TenantId.First, edited.Id, new ScheduleRequest { Cron = "0 10 * * *" }, default);
+        await _house.Book.PauseAsync(TenantId.First, paused.Id, default);
+        await _house.Book.EditAsync(TenantId.First, renamed.Id, new ScheduleRequest { Name = "other", Email = "{}" }, default);
+        await _house.RunAtAsync(_house.Now.AddMinutes(1));
+        Assert.Equal(RunState.Missed, Assert.Single(await _house.RunsAsync(edited.Id)).State);
+        Assert.Equal(RunState.Missed, Assert.Single(await _house.RunsAsync(paused.Id)).State);
+        Assert.Equal(RunState.Enqueued, Assert.Single(await _house.RunsAsync(renamed.Id)).State);
+    }
+
+    [Fact]
+    public async Task Paused_nothing_comes_and_resumed_it_goes_on_from_then()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        await _house.Book.PauseAsync(TenantId.First, schedule.Id, default);
+        await _house.RunAtAsync(_house.Now.AddDays(3));
+        var resumed = await _house.Book.ResumeAsync(TenantId.First, schedule.Id, default);
+        Assert.Equal(_house.Now.AddHours(9), resumed.Schedule!.Next!.Value.At);
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        Assert.Single(await _house.RunsAsync(schedule.Id));
+    }
+
+    [Fact]
+    public async Task A_run_by_hand_changes_nothing_of_the_calendar()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Clock.Advance(TimeSpan.FromHours(8));
+        var (run, problem) = await _house.Book.RunAsync(TenantId.First, schedule.Id, default);
+        Assert.Null(problem);
+        Assert.True(run!.IsByHand);
+        await BatchHouse.RunAsync(_house.Batches.NewExpander());
+        Assert.Equal(2, (await _house.Store.CountAsync(TenantId.First, run.Id, default)).Counts.Queued);
+        await _house.RunAtAsync(_house.Now.AddHours(1));
+        Assert.Equal([true, false], (await _house.RunsAsync(schedule.Id)).Select(r => r.IsByHand));
+        var report = await _house.Store.ReportAsync(schedule.Id, 1_000, default);
+        Assert.Equal((2, 2, 2, 0), (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Opened));
+    }
+
+    [Fact]
+    public async Task What_was_reckoned_with_other_zones_is_reckoned_again()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { TimeZone = "Europe/Berlin" });
+        var next = schedule.Next!.Value;
+        await _house.Store.ReplaceAsync(schedule with { Next = next with { At = next.At.AddHours(1) }, Edition = "1999a" });
+        Assert.Equal(1, await _house.NewRunner().ReckonAsync(default));
+        Assert.Equal(0, await _house.NewRunner().ReckonAsync(default));
+        Assert.Equal(next, (await _house.FindAsync(schedule.Id)).Next);
+    }
+
+    [Fact]
+    public async Task Another_tenants_schedules_are_not_there()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        Assert.Null(await _house.Store.FindAsync(Other, schedule.Id, default));
+        Assert.Empty(await _house.Store.ListAsync(Other, null, null, 10, default));
+        Assert.False(await _house.Store.ReplaceAsync(schedule with { Tenant = Other }));
+        Assert.Equal(404, (await _house.Book.PauseAsync(Other, schedule.Id, default)).Problem?.Status);
+        Assert.Equal(404, (await _house.Book.RunAsync(Other, schedule.Id, default)).Problem?.Status);
+        Assert.Equal(404, (await _house.Book.ArchiveAsync(Other, schedule.Id, default))?.Status);
+    }
+
+    [Fact]
+    public async Task They_are_listed_newest_first_page_by_page()
+    {
+        var ids = new List<MessageId>();
+        for (var i = 0; i < 5; i++)
+            ids.Add((await _house.AddAsync(ScheduleHouse.Daily)).Id);
+        await _house.Book.ArchiveAsync(TenantId.First, ids[1], default);
+        ids.Reverse();
+        Assert.Equal(ids[..2], (await _house.Store.ListAsync(TenantId.First, null, null, 2, default)).Select(s => s.Id));
+        Assert.Equal(ids[2..], (await _house.Store.ListAsync(TenantId.First, null, ids[1], 10, default)).Select(s => s.Id));
+        Assert.Equal([ids[3]], (await _house.Store.ListAsync(TenantId.First, ScheduleState.Archived, null, 10, default)).Select(s => s.Id));
+    }
+
+    [Fact]
+    public async Task A_tenant_has_so_many_and_no_more()
+    {
+        _house.Options.MaxSchedules = 1;
+        var first = await _house.AddAsync(ScheduleHouse.Daily);
+        Assert.Equal("too-many-schedules", ScheduleProblemSlug(await _house.Book.AddAsync(TenantId.First, ScheduleHouse.Daily, default)));
+        await _house.Book.ArchiveAsync(TenantId.First, first.Id, default);
+        await _house.AddAsync(ScheduleHouse.Daily);
+    }
+
+    static string? ScheduleProblemSlug(ScheduleResult result) => result.Problem?.Slug;
+
+    ScheduleRun RunOf(Schedule schedule, MessageId id) => new()
+    {
+        Id = id,
+        Schedule = schedule.Id,
+        Revision = schedule.Revision,
+        Time = schedule.Next!.Value.Wall,
+        DueAt = schedule.Next.Value.At,
+        RanAt = _house.Now,
+        State = RunState.Enqueued,
+    };
+}

@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Engine.Tests.Batches;
+using Postrider.Engine.Tests.Storage;
+using Postrider.Engine.Tests.Submission;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Schedules;
+using Postrider.Storage.Tables;
+using Postrider.Submission;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Schedules;
+
+/// <summary>Schedules over a real store, which the test has to itself.</summary>
+sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
+{
+    public static async Task<ScheduleHouse> OpenAsync(StoreEngine engine) => new(await BatchHouse.OpenAsync(engine));
+
+    public BatchHouse Batches => batches;
+    public Testing.ManualClock Clock => batches.Clock;
+    public DateTimeOffset Now => Clock.GetUtcNow();
+    public IScheduleStore Store => new ScheduleTables(batches.Tables);
+    public IEventFeed Feed => (IEventFeed)batches.Store;
+    public ScheduleOptions Options { get; } = new();
+
+    /// <summary>What the mail of schedules is refused with; null: it is made.</summary>
+    public Problem? Refusal { get; set; }
+
+    public ScheduleBook Book => new(Store, batches.Lists, batches.Submitter, MakeAsync, batches.Ids, Clock, Options);
+
+    public ScheduleRunner NewRunner(IScheduleStore? store = null) => new(
+        store ?? Store, MakeAsync, new ScheduleTime(_ => Task.FromResult(Now), Clock), batches.Ids, Entropy.System, Options,
+        NullLogger<ScheduleRunner>.Instance);
+
+    public static ScheduleRequest Daily { get; } = new()
+    {
+        Name = "daily",
+        Cron = "0 9 * * *",
+        TimeZone = "UTC",
+        Email = "{}",
+        Recipients = [new Destination(new AddressText("ann@example.com")), new Destination(new AddressText("bob@example.com"))],
+    };
+
+    public async Task<Schedule> AddAsync(ScheduleRequest request)
+    {
+        var result = await Book.AddAsync(TenantId.First, request, default);
+        Assert.Null(result.Problem);
+        return result.Schedule!;
+    }
+
+    public async Task<Schedule> FindAsync(MessageId id) => (await Store.FindAsync(TenantId.First, id, default))!;
+
+    /// <summary>Moves on to that instant and lets a runner look until nothing is due.</summary>
+    public async Task RunAtAsync(DateTimeOffset instant, ScheduleRunner? runner = null)
+    {
+        Clock.Advance(instant - Now);
+        runner ??= NewRunner();
+        var due = 0;
+        do
+        {
+            await runner.TickAsync(default);
+            due = (await Store.DueAsync(Now, 1, default)).Count;
+        }
+        while (due > 0);
+    }
+
+    /// <summary>What became of its times, oldest first.</summary>
+    public async Task<List<ScheduleRun>> RunsAsync(MessageId schedule)
+    {
+        var all = new List<ScheduleRun>();
+        MessageId? before = null;
+        IReadOnlyList<ScheduleRun> page;
+        while ((page = await Store.RunsAsync(schedule, before, 1_000, default)).Count > 0)
+        {
+            all.AddRange(page);
+            before = page[^1].Id;
+        }
+        all.Reverse();
+        return all;
+    }
+
+    async Task<(SharedSubmission?, Problem?)> MakeAsync(TenantId tenant, string email) => Refusal is { } problem
+        ? (null, problem) : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
+
+    public ValueTask DisposeAsync() => batches.DisposeAsync();
+}
