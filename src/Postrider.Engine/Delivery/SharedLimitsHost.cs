@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
+using Postrider.Nodes;
 using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
-/// <summary>Fetches what this node's transports need of the limits that all nodes share, and gives back what they do not use.</summary>
+/// <summary>Fetches what this node's transports need of the limits that all nodes share, gives back what they do not use, and
+/// tells and hears of their circuits.</summary>
 /// <remarks>Never a statement per message: transports ask for slices ahead, and what several of them ask goes in one statement.</remarks>
 public sealed partial class SharedLimitsHost : BackgroundService
 {
@@ -22,7 +24,7 @@ public sealed partial class SharedLimitsHost : BackgroundService
     int _awake;
     bool _isAway;
 
-    public SharedLimitsHost(Router router, ISharedLimits limits, TimeProvider clock, ILogger<SharedLimitsHost> log)
+    public SharedLimitsHost(Router router, ISharedLimits limits, Notices notices, TimeProvider clock, ILogger<SharedLimitsHost> log)
     {
         (_router, _limits, _clock, _log) = (router, limits, clock, log);
         foreach (var transport in router.Table.Transports)
@@ -30,6 +32,14 @@ public sealed partial class SharedLimitsHost : BackgroundService
             transport.Share();
             transport.AskedForMore += Wake;
         }
+        notices.Subscribe(Topic.Transports, AdoptAsync);
+    }
+
+    /// <summary>What an operator paused, or what is known to fail, is known before anything is sent.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Guarded(() => AdoptAsync(cancellationToken));
+        await base.StartAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -42,7 +52,35 @@ public sealed partial class SharedLimitsHost : BackgroundService
             if (!await RoundAsync(stoppingToken))
                 await Task.Delay(Rest, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        await TellAsync();
         await GiveBackAsync(all: true, CancellationToken.None);
+    }
+
+    async Task AdoptAsync(CancellationToken ct)
+    {
+        foreach (var state in await _limits.LoadAsync(ct))
+            _router.Table.FindTransport(state.Name)?.Adopt(state);
+    }
+
+    async Task<bool> TellAsync()
+    {
+        var told = false;
+        foreach (var transport in _router.Table.Transports)
+        {
+            if (transport.TakeToTell() is not { Count: > 0 } changes)
+                continue;
+            told = true;
+            var (done, mayProbe) = (0, false);
+            var isThere = await Guarded(async () =>
+            {
+                for (; done < changes.Count; done++)
+                    mayProbe |= await _limits.TellAsync(changes[done]) && changes[done].Kind == SharedChangeKind.TakeProbe;
+            });
+            transport.Told([.. changes.Skip(done)], mayProbe);
+            if (!isThere)
+                return false;
+        }
+        return !told || await Guarded(() => AdoptAsync(CancellationToken.None));
     }
 
     void Wake()
@@ -52,7 +90,8 @@ public sealed partial class SharedLimitsHost : BackgroundService
     }
 
     /// <summary>False: the store is away.</summary>
-    internal async Task<bool> RoundAsync(CancellationToken ct) => await TakeAsync(ct) && await GiveBackAsync(all: false, ct);
+    internal async Task<bool> RoundAsync(CancellationToken ct) =>
+        await TakeAsync(ct) && await TellAsync() && await GiveBackAsync(all: false, ct);
 
     async Task<bool> TakeAsync(CancellationToken ct)
     {
@@ -62,19 +101,15 @@ public sealed partial class SharedLimitsHost : BackgroundService
                 asking.Add((transport, ask));
         if (asking.Count == 0)
             return true;
-        try
+        var isThere = await Guarded(async () =>
         {
             var grants = await _limits.TakeAsync([.. asking.Select(one => one.Ask)], ct);
             foreach (var (index, (transport, _)) in asking.Index())
                 transport.Take(grants[index]);
-            _isAway = false;
-            return true;
-        }
-        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
-        {
+        });
+        if (!isThere)
             asking.ForEach(static one => one.Transport.AskFailed());
-            return Away(e);
-        }
+        return isThere;
     }
 
     async Task<bool> GiveBackAsync(bool all, CancellationToken ct)
@@ -83,25 +118,25 @@ public sealed partial class SharedLimitsHost : BackgroundService
         foreach (var transport in _router.Table.Transports)
             if (transport.TakeUnused(all) is { } own)
                 unused.Add(own);
-        if (unused.Count == 0)
-            return true;
-        try
-        {
-            await _limits.GiveBackAsync(unused, ct);
-            return true;
-        }
-        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
-        {
-            return Away(e);
-        }
+        return unused.Count == 0 || await Guarded(() => _limits.GiveBackAsync(unused, ct));
     }
 
-    bool Away(Exception e)
+    /// <summary>False: the store is away.</summary>
+    async Task<bool> Guarded(Func<Task> work)
     {
-        if (!_isAway && e is StoreUnavailableException)
-            LogAway(e.Message);
-        _isAway = true;
-        return false;
+        try
+        {
+            await work();
+            _isAway = false;
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException or OperationCanceledException)
+        {
+            if (!_isAway && e is not OperationCanceledException)
+                LogAway(e.Message);
+            _isAway = true;
+            return false;
+        }
     }
 
     public override void Dispose()

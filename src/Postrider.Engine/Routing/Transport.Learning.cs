@@ -58,7 +58,12 @@ public sealed partial class Transport
                 _domains?.Accepted(recipientDomain);
         }
         else if (outcome.Kind == OutcomeKind.Throttled && !ofDomain)
+        {
+            var known = _limiter.NotBefore;
             _limiter = Gcra.Throttle(_limiter, now, outcome.RetryAfter);
+            if (_limiter.NotBefore > known + WorthTelling)
+                Share_NeedsLock(SharedChangeKind.Throttle, _limiter.NotBefore - now);
+        }
         if (outcome is { Kind: OutcomeKind.Refused, Scope: OutcomeScope.SenderDomain } && senderDomain is not null)
             RefuseDomain_NeedsLock(senderDomain, outcome.Reply, now);
         if (outcome.Kind is OutcomeKind.Refused or OutcomeKind.Throttled or OutcomeKind.Unreachable or OutcomeKind.Unknown)
@@ -87,6 +92,7 @@ public sealed partial class Transport
         if (_refusedDomains.Count >= MostRefusedDomains)
             return;
         _refusedDomains[domain] = now + SenderDomainRefusedFor;
+        Share_NeedsLock(SharedChangeKind.RefuseDomain, SenderDomainRefusedFor, text: domain);
         Note_NeedsLock(new TransportChange(Name, TransportChangeKind.SenderDomainRefused, _clock.GetUtcNow(), $"{domain}: {reply.Text}",
             Wall(now + SenderDomainRefusedFor, now)));
     }

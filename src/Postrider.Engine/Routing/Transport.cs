@@ -100,6 +100,8 @@ public sealed partial class Transport
                     _bulkTaken++;
             }
             Want_NeedsLock(stream, isRefused: wait.Cause == WaitCause.RateLimited, now);
+            if (wait.Cause == WaitCause.Probing)
+                WantProbe_NeedsLock(now);
         }
         Tell(capacity: false);
         return permit;
@@ -129,6 +131,7 @@ public sealed partial class Transport
         lock (_lock)
         {
             Apply_NeedsLock(Circuit.Close(_circuit, Now, "closed by an operator"));
+            Share_NeedsLock(SharedChangeKind.Reset);
             _probe = null;
             _limiter = _limiter with { NotBefore = default, Backoff = default };
             _refusedDomains.Clear();
@@ -217,6 +220,9 @@ public sealed partial class Transport
                 _probe = null;
                 if (_circuit.Position == CircuitPosition.HalfOpen)
                     _circuit = Circuit.ReturnProbe(_circuit);
+                if (_mayProbe)
+                    Share_NeedsLock(SharedChangeKind.ReturnProbe);
+                _mayProbe = false;
             }
             _taken--;
             if (permit.Stream == MailStream.Bulk)
@@ -262,20 +268,27 @@ public sealed partial class Transport
     void SetPaused(bool paused)
     {
         lock (_lock)
-        {
-            if (_paused == paused)
+            if (!SetPaused_NeedsLock(paused))
                 return;
-            _paused = paused;
-            var kind = paused ? TransportChangeKind.Paused : TransportChangeKind.Resumed;
-            Note_NeedsLock(new TransportChange(Name, kind, _clock.GetUtcNow(), "by an operator"));
-        }
         Tell(capacity: !paused);
+    }
+
+    bool SetPaused_NeedsLock(bool paused)
+    {
+        if (_paused == paused)
+            return false;
+        _paused = paused;
+        Note_NeedsLock(new TransportChange(
+            Name, paused ? TransportChangeKind.Paused : TransportChangeKind.Resumed, _clock.GetUtcNow(), "by an operator"));
+        Share_NeedsLock(paused ? SharedChangeKind.Pause : SharedChangeKind.Resume);
+        return true;
     }
 
     WaitInfo WhyNot_NeedsLock(MailStream stream, in EnvelopeNeeds needs, TimeSpan now)
     {
         if (UnhealthyCause_NeedsLock(now) is not WaitCause.None and var cause)
-            return Wait(cause, cause == WaitCause.CircuitOpen ? _circuit.Until : null, now);
+            return Wait(cause, cause == WaitCause.CircuitOpen ? _circuit.Until
+                : cause == WaitCause.Probing && NeedsLeaveToProbe_NeedsLock(now) ? (_probeAskedAt ?? now) + BetweenProbes : null, now);
         if (needs.SenderDomain is { } senderDomain && IsRefused_NeedsLock(senderDomain, now, out var until))
             return Wait(WaitCause.SenderDomainRefused, until, now);
         if (_limiter.NotBefore > now)
@@ -299,6 +312,8 @@ public sealed partial class Transport
             return WaitCause.Paused;
         if (IsStalled_NeedsLock(now))
             return WaitCause.Stalled;
+        if (NeedsLeaveToProbe_NeedsLock(now))
+            return WaitCause.Probing;
         return _circuit.Position switch
         {
             CircuitPosition.Closed => WaitCause.None,
@@ -339,6 +354,7 @@ public sealed partial class Transport
             return;
         if (change.To != CircuitPosition.HalfOpen)
             _probe = null;
+        ShareCircuit_NeedsLock(change);
         var at = _clock.GetUtcNow();
         Note_NeedsLock(change.To switch
         {

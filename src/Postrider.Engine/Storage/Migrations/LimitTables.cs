@@ -8,4 +8,17 @@ static class LimitTables
     public const string Rates = """
         CREATE TABLE rate_budgets (key text COLLATE "C" PRIMARY KEY, arrival bigint NOT NULL) WITH (fillfactor = 20);
         """;
+
+    // version: +1 with each change. position: of the circuit, 0 closed, 1 open, 2 half-open, probed by one start of one node. until,
+    // probe_until, not_before: microseconds of the server's clock.
+    public const string Circuits = """
+        CREATE TABLE transport_states (
+            name text COLLATE "C" PRIMARY KEY, version bigint NOT NULL DEFAULT 1, position smallint NOT NULL DEFAULT 0,
+            until bigint NOT NULL DEFAULT 0, openings integer NOT NULL DEFAULT 0, reason text NOT NULL DEFAULT '', prober integer,
+            prober_incarnation bigint, probe_until bigint NOT NULL DEFAULT 0, not_before bigint NOT NULL DEFAULT 0,
+            paused boolean NOT NULL DEFAULT false) WITH (fillfactor = 50);
+
+        CREATE TABLE refused_senders (
+            name text COLLATE "C" NOT NULL, domain text COLLATE "C" NOT NULL, until bigint NOT NULL, PRIMARY KEY (name, domain));
+        """;
 }

@@ -17,6 +17,7 @@ static class PostgresMigrations
         new(8, "large batches, lists of recipients", Batches),
         new(9, "rates that nodes share", LimitTables.Rates),
         new(10, "schedules", Schedules),
+        new(11, "circuits that nodes share", LimitTables.Circuits),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

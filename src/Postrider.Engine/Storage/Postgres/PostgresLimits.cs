@@ -4,8 +4,8 @@ using Postrider.Routing;
 
 namespace Postrider.Storage.Postgres;
 
-/// <summary>The rates of transports as one row each, on the database's clock: GCRA as in <see cref="Gcra"/>, taken many at a
-/// time.</summary>
+/// <summary>What nodes share of transports. Their rates are one row each, on the database's clock: GCRA as in <see cref="Gcra"/>, taken
+/// many at a time.</summary>
 public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
 {
     /// <summary>No instants are handed out further ahead, in microseconds: who asks then waits until some are nearer.</summary>
@@ -35,6 +35,12 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
     const string GiveBackSql = """
         UPDATE rate_budgets b SET arrival = b.arrival - a.count * a.gap FROM unnest($1, $2, $3) AS a (key, count, gap) WHERE b.key = a.key
         """;
+
+    readonly PostgresCircuits _circuits = new(store);
+
+    public Task<IReadOnlyList<SharedState>> LoadAsync(CancellationToken ct) => _circuits.LoadAsync(ct);
+
+    public Task<bool> TellAsync(SharedChange change) => _circuits.TellAsync(change);
 
     public async Task<IReadOnlyList<RateGrant>> TakeAsync(IReadOnlyList<RateAsk> asks, CancellationToken ct)
     {
