@@ -25,6 +25,7 @@ public sealed class ArchitectureTests
         ["Nodes"] = ["Events"],
         ["Templates"] = ["Events"],
         ["Tenants"] = ["Events"],
+        ["DeadLetters"] = ["Queue", "Events"],
         // Seals its private keys.
         ["Senders"] = ["Tenants", "Events"],
         ["Events"] = [],
@@ -36,7 +37,7 @@ public sealed class ArchitectureTests
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
-            "Routing", "Providers", "Delivery", "Feedback", "Senders",
+            "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters",
         ],
     };
 

@@ -43,6 +43,7 @@ public static class EventNames
         [MailEventType.Confirmed] = "email.confirmed",
         [MailEventType.Rejected] = "email.rejected",
         [MailEventType.Reported] = "email.reported",
+        [MailEventType.Discarded] = "email.discarded",
         [MailEventType.WebhookDisabled] = WebhookDisabled,
         [MailEventType.ScheduleMissed] = "schedule.missed",
         [MailEventType.ScheduleSkipped] = "schedule.skipped",

@@ -51,6 +51,8 @@ public enum MailEventType : byte
     ScheduleSkipped = 26,
     /// <summary>A time of a schedule at which its mail could not be made.</summary>
     ScheduleFailed = 27,
+    /// <summary>A dead letter that nobody will send again.</summary>
+    Discarded = 28,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>

@@ -72,6 +72,18 @@ public readonly record struct MessageId(long Value)
 /// <summary>One address of a message: the message's key and its place among the recipients, from 0. Shown as <c>uuid-n</c>.</summary>
 public readonly record struct RecipientId(MessageId Message, int N)
 {
+    /// <summary>Reads the public form; false for anything else.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out RecipientId id)
+    {
+        const int uuid = 36;
+        id = default;
+        if (text.Length <= uuid + 1 || text[uuid] != '-' || !MessageId.TryParse(text[..uuid], out var message)
+            || !int.TryParse(text[(uuid + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var n))
+            return false;
+        id = new RecipientId(message, n);
+        return true;
+    }
+
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Message}-{N}");
 }
 

@@ -56,11 +56,20 @@ public sealed record TenantSettings
     /// <summary>Recipients that may be sent to in a month (UTC); 0: no limit.</summary>
     public long? MonthlyQuota { get; init; }
 
+    /// <summary>How long a dead letter rests before it is sent again by itself, where what it died of may be over by now. Null:
+    /// never.</summary>
+    public TimeSpan? RedriveEvery { get; init; }
+
+    /// <summary>For how long after it first died it is sent again by itself.</summary>
+    public TimeSpan? RedriveFor { get; init; }
+
     /// <summary>What a newer program has written.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement>? Others { get; set; }
 
     public const int MaxWeight = 1_000;
+
+    public static readonly TimeSpan DefaultRedriveFor = TimeSpan.FromHours(24);
 }
 
 /// <summary>Keeps tenants. Each write is on disk when its task completes.</summary>

@@ -119,6 +119,10 @@ public sealed class TenantDirectory(ITenantStore store, TimeProvider clock) : ID
             return TenantProblems.InvalidField("/name", $"A name has 1 to {MaxNameLength} characters, without control characters.");
         if (settings.Weight is < 1 or > TenantSettings.MaxWeight)
             return TenantProblems.InvalidField("/settings/weight", $"Must be a whole number from 1 to {TenantSettings.MaxWeight}.");
+        if (settings.RedriveEvery is { } every && (every < TimeSpan.FromMinutes(1) || every > TimeSpan.FromDays(7)))
+            return TenantProblems.InvalidField("/settings/redrive/every", "Must be 1m to 7d.");
+        if (settings.RedriveFor is { } span && (span < settings.RedriveEvery || span > TimeSpan.FromDays(30)))
+            return TenantProblems.InvalidField("/settings/redrive/for", "Must be at least as long as every, and 30d at most.");
         (string Name, long? Value)[] counts =
         [
             ("max_queued", settings.MaxQueued), ("api_calls_per_minute", settings.ApiCallsPerMinute),

@@ -20,6 +20,9 @@ sealed record Access(Scopes Scopes, bool IsOpen)
     /// <summary>Only for the first tenant.</summary>
     public bool IsForInstallation { get; init; }
 
+    /// <summary>Changes by it are recorded in the audit.</summary>
+    public bool IsManagement => (Scopes & (Scopes.Manage | Scopes.Admin)) != 0;
+
     /// <summary>Any valid credential.</summary>
     public static readonly Access Known = new(Scopes.None, IsOpen: false);
 }

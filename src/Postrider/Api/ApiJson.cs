@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.DeadLetters;
 using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Schedules;
@@ -21,6 +22,7 @@ namespace Postrider.Api;
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
         typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
+        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -37,6 +39,11 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TenantAnswer))]
 [JsonSerializable(typeof(NewTenantAnswer))]
 [JsonSerializable(typeof(TenantListAnswer))]
+[JsonSerializable(typeof(AuditListAnswer))]
+[JsonSerializable(typeof(DeadLetterListAnswer))]
+[JsonSerializable(typeof(DeadLetterGroupsAnswer))]
+[JsonSerializable(typeof(DeadLetterJobAnswer))]
+[JsonSerializable(typeof(DeadLetterJobListAnswer))]
 [JsonSerializable(typeof(TransportListAnswer))]
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]

@@ -45,6 +45,8 @@ static class ApiRoutes
         app.MapEmails();
         app.MapKeys();
         app.MapTenants();
+        app.MapAudit();
+        app.MapDeadLetters();
         app.MapTransports();
         app.MapTransportTest();
         app.MapNodes();

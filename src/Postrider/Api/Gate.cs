@@ -5,8 +5,13 @@ using Postrider.Tenants;
 namespace Postrider.Api;
 
 /// <summary>Stands before every endpoint: finds out who calls and whether they may. Denies what says nothing about itself.</summary>
-sealed class Gate(RequestDelegate next, Authenticator authenticator, TenantCalls calls, IHostApplicationLifetime lifetime)
+sealed partial class Gate(
+    RequestDelegate next, Authenticator authenticator, TenantCalls calls, IAuditStore audit, TimeProvider clock,
+    IHostApplicationLifetime lifetime, ILogger<Gate> log)
 {
+    /// <summary>Characters kept of a path.</summary>
+    const int MaxTarget = 500;
+
     // Routing's own endpoint where a call has the address but takes another type of body: whose body it is comes first.
     const string WrongMediaType = "415 HTTP Unsupported Media Type";
 
@@ -39,13 +44,50 @@ sealed class Gate(RequestDelegate next, Authenticator authenticator, TenantCalls
     {
         if (authentication.Principal is not { } principal)
             return ProblemWriter.WriteAsync(context, authentication.Problem!);
-        if ((calls.Refuse(principal.Tenant) ?? principal.Missing(access.Scopes)) is { } problem)
-            return ProblemWriter.WriteAsync(context, problem);
-        if (access.IsForInstallation && principal.Tenant != TenantId.First)
-            return ProblemWriter.WriteAsync(context, TenantProblems.InstallationOnly);
+        if (calls.Refuse(principal.Tenant) is { } tooMany)
+            return ProblemWriter.WriteAsync(context, tooMany);
+        var denied = principal.Missing(access.Scopes)
+            ?? (access.IsForInstallation && principal.Tenant != TenantId.First ? TenantProblems.InstallationOnly : null);
+        if (access.IsManagement && !HttpMethods.IsGet(context.Request.Method))
+            return RecordAsync(context, principal, denied);
+        return denied is null ? CallAsync(context, principal) : ProblemWriter.WriteAsync(context, denied);
+    }
+
+    Task CallAsync(HttpContext context, Principal principal)
+    {
         context.Features.Set(principal);
         return next(context);
     }
+
+    /// <summary>Every management call that changes something, or would have, has its row in the audit: made when its answer is known, on
+    /// disk before the connection takes the next call.</summary>
+    async Task RecordAsync(HttpContext context, Principal principal, Problem? denied)
+    {
+        var status = StatusCodes.Status500InternalServerError;
+        try
+        {
+            await (denied is null ? CallAsync(context, principal) : ProblemWriter.WriteAsync(context, denied));
+            status = context.Response.StatusCode;
+        }
+        finally
+        {
+            var entry = new AuditEntry(0, clock.GetUtcNow(), principal.Tenant, principal.KeyId,
+                $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText}",
+                context.Request.Path.ToString() is var path && path.Length > MaxTarget ? path[..MaxTarget] : path,
+                status, context.Connection.RemoteIpAddress?.ToString());
+            try
+            {
+                await audit.AddAsync(entry);
+            }
+            catch (Exception fault) when (fault is StoreUnavailableException or StorageLowException)
+            {
+                LogNotRecorded(fault.Message, entry);
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "A management call could not be recorded ({Reason}): {Entry}")]
+    partial void LogNotRecorded(string reason, AuditEntry entry);
 
     static Task RefuseDraining(HttpContext context)
     {

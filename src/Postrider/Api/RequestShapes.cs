@@ -162,7 +162,28 @@ sealed record TenantSettingsShape
     public long? DailyQuota { get; init; }
     [Description("Recipients in a month (UTC). 0: no limit.")]
     public long? MonthlyQuota { get; init; }
+    [Description("Sends dead letters again by itself where what they died of may be over by now. Null: none.")]
+    public RedriveShape? Redrive { get; init; }
 }
+
+/// <summary>When dead letters are sent again by themselves.</summary>
+sealed record RedriveShape(
+    [property: Description("How long a letter rests before: 1m to 7d.")] string Every,
+    [property: Description("For how long after it first died, at most 30d. Default 24h.")] string? For);
+
+/// <summary>Body of <c>POST /dead-letters/redrive</c> and <c>/discard</c>: exactly one of ids, filter and all.</summary>
+sealed record DeadLetterOrderShape(
+    [property: Description("At most 1,000 ids of GET /dead-letters.")] IReadOnlyList<string>? Ids,
+    [property: Description("Those of this kind, as in GET /dead-letters.")] DeadLetterFilterShape? Filter,
+    [property: Description("true: every one there is.")] bool? All,
+    [property: Description("Letters in a second, 1 to 10,000. Default 100.")] int? PerSecond);
+
+/// <summary>Which dead letters; what is left out does not filter.</summary>
+sealed record DeadLetterFilterShape(
+    [property: Description("failed, expired or held.")] string? Status, string? Reason, string? Transport,
+    [property: Description("true: what they died of may be over by now.")] bool? Transient,
+    [property: Description("On the list since this instant or later.")] DateTimeOffset? From,
+    [property: Description("On the list since before this instant.")] DateTimeOffset? Until);
 
 /// <summary>Body of <c>POST /pause</c>; without stream and route everything of the tenant is paused.</summary>
 sealed record PauseShape(

@@ -117,6 +117,8 @@ static class TenantEndpoints
         RequireVerifiedSenders = settings.RequireVerifiedSenders,
         DailyQuota = settings.DailyQuota,
         MonthlyQuota = settings.MonthlyQuota,
+        Redrive = settings.RedriveEvery is { } every
+            ? new RedriveAnswer(Durations.Format(every), Durations.Format(settings.RedriveFor ?? TenantSettings.DefaultRedriveFor)) : null,
     };
 
     static NewKeyAnswer Answer(NewApiKey made) => new(
@@ -202,10 +204,42 @@ static class TenantReader
             case "monthly_quota":
                 var monthly = Number(value, pointer, faults);
                 return now => now with { MonthlyQuota = monthly };
+            case "redrive":
+                return Redrive(value, pointer, faults);
             default:
                 faults.Unknown(pointer);
                 return null;
         }
+    }
+
+    /// <summary><c>{"every", "for"}</c>, or null for none.</summary>
+    static Func<TenantSettings, TenantSettings> Redrive(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        TimeSpan? every = null;
+        TimeSpan? span = null;
+        if (faults.IsObject(value, pointer))
+        {
+            foreach (var member in value.EnumerateObject())
+                switch (member.Name)
+                {
+                    case "every": every = Span(member.Value, $"{pointer}/every", faults); break;
+                    case "for": span = Span(member.Value, $"{pointer}/for", faults); break;
+                    default: faults.Unknown(ShapeFaults.Below(pointer, member.Name)); break;
+                }
+            if (every is null && !faults.Any)
+                faults.Invalid($"{pointer}/every", "Say how long a letter rests before it is sent again, such as \"15m\".");
+        }
+        return now => now with { RedriveEvery = every, RedriveFor = every is null ? null : span ?? TenantSettings.DefaultRedriveFor };
+    }
+
+    static TimeSpan? Span(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (faults.Text(value, pointer) is not { } text)
+            return null;
+        if (Durations.TryParse(text, out var span))
+            return span;
+        faults.Invalid(pointer, $"Must be {Durations.Form}.");
+        return null;
     }
 
     static long? Number(JsonElement value, string pointer, ShapeFaults faults, long most = long.MaxValue)
@@ -265,4 +299,10 @@ sealed record TenantSettingsAnswer
     public required bool? RequireVerifiedSenders { get; init; }
     public required long? DailyQuota { get; init; }
     public required long? MonthlyQuota { get; init; }
+
+    /// <summary>Null: dead letters wait for somebody.</summary>
+    public required RedriveAnswer? Redrive { get; init; }
 }
+
+/// <summary>What sends dead letters again by itself.</summary>
+sealed record RedriveAnswer(string Every, string For);

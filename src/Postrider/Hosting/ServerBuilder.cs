@@ -116,6 +116,8 @@ static class ServerBuilder
         services.AddSingleton<ITenantStore, TenantTable>();
         services.AddSingleton<TenantDirectory>();
         services.AddSingleton<TenantCalls>();
+        services.AddSingleton<IAuditStore, AuditTable>();
+        services.AddDeadLetters(works: roles.HasFlag(Role.Scheduler));
         services.AddSingleton<TenantWeight>(sp =>
         {
             var tenants = sp.GetRequiredService<TenantDirectory>();

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Postrider.Batches;
+using Postrider.DeadLetters;
 using Postrider.Delivery;
 using Postrider.Events;
 using Postrider.Feedback;
@@ -132,7 +133,8 @@ static class Stores
     }
 
     static void AddInterfaces<TStore>(IServiceCollection services)
-        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, IEventFeed, ITableStore, IBatchExpansion
+        where TStore : class, IQueueStore, IMessageReader, IFeedbackStore, IEventFeed, ITableStore, IBatchExpansion,
+            IDeadLetterCommands
     {
         services.AddSingleton<IEventFeed>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IQueueStore>(sp => sp.GetRequiredService<TStore>());
@@ -140,6 +142,7 @@ static class Stores
         services.AddSingleton<IFeedbackStore>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<ITableStore>(sp => sp.GetRequiredService<TStore>());
         services.AddSingleton<IBatchExpansion>(sp => sp.GetRequiredService<TStore>());
+        services.AddSingleton<IDeadLetterCommands>(sp => sp.GetRequiredService<TStore>());
     }
 
     static string SqlitePath(PostriderOptions options) =>

@@ -22,6 +22,7 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
     public ISearchEntries Search { get; } = new NoSearch();
     public IFeedbackTables Feedback { get; } = new ModelFeedback(tables);
     public IExpansionTable Expansions { get; } = new NoBatches();
+    public IDeadLetterTable DeadLetters { get; } = new NoDeadLetters();
     public AcceptedMessages Accepted { get; } = new();
 
     IQueueTable IWriteSession.Queue => Queue;
@@ -39,6 +40,14 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
     sealed class NoSearch : ISearchEntries
     {
         public void Add(PreparedMessage message) { }
+    }
+
+    /// <summary>A list beside the recipients' states, which are what is simulated.</summary>
+    sealed class NoDeadLetters : IDeadLetterTable
+    {
+        public void Put(DeadLetterRow row) { }
+        public void Hide(long message, int n) { }
+        public void Remove(long message, int n) { }
     }
 
     /// <summary>No large batches are simulated.</summary>

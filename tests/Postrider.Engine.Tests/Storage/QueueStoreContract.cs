@@ -43,6 +43,13 @@ static class StoreOrphans
             WHERE q.recipients <> (SELECT count(*) FROM recipients r WHERE r.message = q.message AND r.envelope = q.n AND r.state = 1)
         UNION ALL SELECT 'open recipient without queue row ' || r.message || '-' || r.n FROM recipients r
             WHERE r.state = 1 AND NOT EXISTS (SELECT 1 FROM queue q WHERE q.message = r.message AND q.n = r.envelope)
+        UNION ALL SELECT 'dead letter that is not listed ' || r.message || '-' || r.n FROM recipients r
+            WHERE r.state IN (4, 13, 14) AND NOT EXISTS (
+                SELECT 1 FROM dead_letters d WHERE d.message = r.message AND d.n = r.n AND d.state = r.state)
+                AND NOT EXISTS (SELECT 1 FROM events e WHERE e.message = r.message AND e.type = 28)
+        UNION ALL SELECT 'listed, and no dead letter ' || d.message || '-' || d.n FROM dead_letters d
+            WHERE d.state <> 0 AND NOT EXISTS (
+                SELECT 1 FROM recipients r WHERE r.message = d.message AND r.n = d.n AND r.state = d.state)
         UNION ALL SELECT 'gauge of tenant ' || t.tenant || ' state ' || t.state FROM
             (SELECT tenant, state, sum(recipients) AS rows FROM queue GROUP BY tenant, state) t
             WHERE t.rows <> (SELECT coalesce(sum(c.delta), 0) FROM counters c WHERE c.scope = t.tenant AND c.state = t.state)

@@ -18,6 +18,7 @@ static class PostgresMigrations
         new(9, "rates that nodes share", LimitTables.Rates),
         new(10, "schedules", Schedules),
         new(11, "circuits that nodes share", LimitTables.Circuits),
+        new(12, "dead letters, audit", DeadLetterSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

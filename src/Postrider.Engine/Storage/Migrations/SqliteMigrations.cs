@@ -14,6 +14,7 @@ static class SqliteMigrations
         new(7, "tenants", Tenants),
         new(8, "large batches, lists of recipients", Batches),
         new(9, "schedules", Schedules),
+        new(10, "dead letters, audit", DeadLetterSchema.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

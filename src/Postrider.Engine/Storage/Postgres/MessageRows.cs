@@ -11,7 +11,7 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
     public const string HeadColumns = "m.id, m.tenant, m.stream, m.batch, m.route, m.expires, m.on_ambiguous, m.ordering_key";
     const string SelectHeads = $"SELECT {HeadColumns} FROM messages m WHERE m.id = ANY($1)";
     const string SelectRecipients =
-        "SELECT message, n, envelope, address, state, tries, generation, held FROM recipients WHERE message = ANY($1)";
+        "SELECT message, n, envelope, address, state, tries, generation, held, updated FROM recipients WHERE message = ANY($1)";
 
     public const string UpdateRecipients = """
         UPDATE recipients r SET envelope = c.envelope, tries = c.tries, generation = c.generation, state = c.state, held = c.held,
@@ -132,7 +132,7 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
             return;
         all.Add(new RecipientRow(
             n, row.GetInt32(from + 2), row.GetString(from + 3), (RecipientState)row.GetInt16(from + 4),
-            row.GetInt32(from + 5), row.GetInt32(from + 6), (HeldReason)row.GetInt16(from + 7)));
+            row.GetInt32(from + 5), row.GetInt32(from + 6), (HeldReason)row.GetInt16(from + 7), row.GetInt64(from + 8)));
     }
 
     public bool Knows(long message) => _recipients.ContainsKey(message);

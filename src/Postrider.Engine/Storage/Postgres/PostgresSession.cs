@@ -35,6 +35,7 @@ sealed class PostgresSession : IWriteSession
         FeedbackRows = new FeedbackRows(this);
         ExpansionRows = new ExpansionRows(this);
         Tags = new TagRows();
+        DeadLetters = new DeadLetterRows();
     }
 
     public long Now => _clock.GetUtcNow().Ms;
@@ -46,6 +47,7 @@ sealed class PostgresSession : IWriteSession
     public FeedbackRows FeedbackRows { get; }
     public ExpansionRows ExpansionRows { get; }
     public TagRows Tags { get; }
+    public DeadLetterRows DeadLetters { get; }
     public CounterDeltas Counters { get; } = new();
     public AcceptedMessages Accepted { get; } = new();
 
@@ -57,6 +59,7 @@ sealed class PostgresSession : IWriteSession
     ISearchEntries IWriteSession.Search => Tags;
     IFeedbackTables IWriteSession.Feedback => FeedbackRows;
     IExpansionTable IWriteSession.Expansions => ExpansionRows;
+    IDeadLetterTable IWriteSession.DeadLetters => DeadLetters;
 
     /// <summary>The commit left, and no answer has come: who was told of an error does not know.</summary>
     public bool CommitIsOut { get; private set; }
@@ -161,6 +164,7 @@ sealed class PostgresSession : IWriteSession
         FeedbackRows.Forget();
         ExpansionRows.Forget();
         Tags.Forget();
+        DeadLetters.Forget();
     }
 
     /// <summary>Adds what was collected to what is sent next.</summary>
@@ -169,6 +173,7 @@ sealed class PostgresSession : IWriteSession
         MessageRows.Write(_next);
         QueueRows.Write(_next);
         Tags.Write(_next);
+        DeadLetters.Write(_next);
         EventRows.Write(_next);
         SuppressionRows.Write(_next);
         IdempotencyRows.Write(_next);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Postrider.Batches;
+using Postrider.DeadLetters;
 using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Queue;
@@ -15,7 +16,8 @@ namespace Postrider.Storage.Postgres;
 /// Two writers with group commit: what comes in, and what leaves. They and the writers of other nodes meet in row locks only; every rule is
 /// the one that SQLite has. What is read for people goes over connections that cannot write.
 /// </remarks>
-public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IBatchExpansion, IAsyncDisposable
+public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeList, ITableStore, IBatchExpansion, IDeadLetterCommands,
+    IAsyncDisposable
 {
     const int WritersPerNode = 2;
     static readonly TimeSpan RestWhenFull = TimeSpan.FromSeconds(5);
@@ -104,8 +106,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         await NumberAsync(ct);
     }
 
-    /// <summary>Ids are this node's from now on, and continue after those that are stored: clocks may have been set back, and the number may
-    /// have been another node's.</summary>
+    /// <summary>Ids are this node's from now on, and continue after those that are stored: clocks may have been set back, and the number
+    /// may have been another node's.</summary>
     async Task NumberAsync(CancellationToken ct)
     {
         var node = (byte)Member.Incarnation.Node;
@@ -338,6 +340,15 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
 
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
         CommandAsync(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms), message);
+
+    public Task<int?> RedriveAsync(
+        TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now, DateTimeOffset expiresAt) =>
+        CommandAsync(
+            session => Commanding.Redrive(session, tenant.Value, message.Value, recipients, remark, now.Ms, expiresAt.Ms), message);
+
+    public Task<int?> DiscardAsync(
+        TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now) =>
+        CommandAsync(session => Commanding.Discard(session, tenant.Value, message.Value, recipients, remark, now.Ms), message);
 
     public Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>

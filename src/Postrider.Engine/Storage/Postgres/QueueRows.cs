@@ -64,7 +64,7 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
             WHERE q.message = c.message AND q.n = c.n AND q.state + 0 = 2 AND q.claim = c.claim AND q.node = c.node
                 AND q.incarnation = c.incarnation
             RETURNING q.message, q.n, q.claim)
-        SELECT g.message, g.n, g.claim, r.message, r.n, r.envelope, r.address, r.state, r.tries, r.generation, r.held
+        SELECT g.message, g.n, g.claim, r.message, r.n, r.envelope, r.address, r.state, r.tries, r.generation, r.held, r.updated
         FROM gone g JOIN recipients r ON r.message = g.message ORDER BY r.message, r.n
         """;
 

@@ -53,8 +53,10 @@ static class Accepting
             else if (recipient.Stopped is null)
                 (suppressedHere ??= []).Add(recipient.N);
             session.Messages.InsertRecipient(message.Id, recipient, Math.Max(envelope, 0), state, held, acceptance.Fields, now);
-            if (state != RecipientState.Queued)
-                session.Counters.Add(acceptance.Tenant, batch, state, 1);
+            if (state == RecipientState.Queued)
+                continue;
+            session.Counters.Add(acceptance.Tenant, batch, state, 1);
+            DeadLettering.NotQueued(session, acceptance.Tenant, message, recipient.N, state, held, now);
         }
         if (filled > 0)
             InsertEnvelope(session, acceptance, message, envelope, filled, now);

@@ -24,6 +24,8 @@ static class Commanding
         foreach (var row in rows.Where(r => r.State == RecipientState.Queued))
             cancelled += Ending.End(session, row, RecipientState.Cancelled, now, null);
         var held = session.Messages.CancelHeld(message, now);
+        foreach (var n in held)
+            session.DeadLetters.Remove(message, n);
         if (held.Count > 0)
         {
             session.Counters.Move(tenant, found.Batch, RecipientState.Held, RecipientState.Cancelled, held.Count);
@@ -37,15 +39,55 @@ static class Commanding
         if (Find(session, tenant, message) is not { } found)
             return null;
         var again = session.Messages.Recipients(message).FindAll(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced);
+        SendAgain(session, found, again, now, expires, remark: null);
+        return again.Count;
+    }
+
+    /// <summary>Sends some dead letters of a message again, and takes those off the list that are none any more.</summary>
+    public static int? Redrive(
+        IWriteSession session, int tenant, long message, IReadOnlyList<int> numbers, string? remark, long now, long expires)
+    {
+        if (FindOrForget(session, tenant, message, numbers) is not { } found)
+            return null;
+        var named = session.Messages.Recipients(message).FindAll(r => numbers.Contains(r.N));
+        foreach (var n in numbers.Where(n => !named.Exists(r => r.N == n && (r.State.IsDeadLetter || r.State == RecipientState.Queued))))
+            session.DeadLetters.Remove(message, n);
+        var again = named.FindAll(r => r.State.IsDeadLetter);
+        SendAgain(session, found, again, now, expires, remark);
+        return again.Count;
+    }
+
+    /// <summary>Takes dead letters of a message off the list for good: what is held is cancelled, what failed or expired has ended
+    /// already.</summary>
+    public static int? Discard(IWriteSession session, int tenant, long message, IReadOnlyList<int> numbers, string? remark, long now)
+    {
+        if (FindOrForget(session, tenant, message, numbers) is not { } found)
+            return null;
+        var discarded = session.Messages.Recipients(message).FindAll(r => numbers.Contains(r.N) && r.State.IsDeadLetter);
+        foreach (var n in numbers)
+            session.DeadLetters.Remove(message, n);
+        foreach (var held in discarded.Where(r => r.State == RecipientState.Held))
+        {
+            session.Messages.Report(message, held.N, RecipientState.Held, RecipientState.Cancelled, held.Tries, now);
+            session.Counters.Move(tenant, found.Batch, RecipientState.Held, RecipientState.Cancelled, 1);
+        }
+        if (discarded.Count > 0)
+            session.Events.Append(message, tenant, MailEventType.Discarded, now, null, discarded.ConvertAll(r => r.N), remark);
+        return discarded.Count;
+    }
+
+    static void SendAgain(
+        IWriteSession session, MessageRow found, List<RecipientRow> again, long now, long expires, string? remark)
+    {
+        var (tenant, message) = (found.Tenant, found.Id);
         var perEnvelope = NewMessage.MostTogether(found.OnAmbiguous);
         var taken = session.Queue.OfMessage(message).ConvertAll(r => r.N);
         // Recipients of one generation travel together: it is part of the key that vendors recognise repetitions by.
         foreach (var chunk in again.GroupBy(r => r.Generation).SelectMany(g => g.Chunk(perEnvelope)))
             Reopen(session, found, chunk, taken, now, expires);
         if (again.Count > 0)
-            session.Events.Append(message, tenant, MailEventType.SentAgain, now, null, again.ConvertAll(r => r.N), null);
+            session.Events.Append(message, tenant, MailEventType.SentAgain, now, null, again.ConvertAll(r => r.N), remark);
         session.Queue.Arrange(tenant, found.OrderingKey);
-        return again.Count;
     }
 
     static void Reopen(IWriteSession session, MessageRow message, RecipientRow[] recipients, List<int> taken, long now, long expires)
@@ -56,6 +98,7 @@ static class Commanding
         foreach (var recipient in recipients)
         {
             session.Messages.Reopen(message.Id, recipient.N, n, generation, now);
+            session.DeadLetters.Hide(message.Id, recipient.N);
             session.Counters.Move(message.Tenant, message.Batch, recipient.State, RecipientState.Queued, 1);
         }
         session.Queue.Insert(new QueueRow
@@ -95,6 +138,15 @@ static class Commanding
         session.Events.Append(
             message, tenant, MailEventType.Rescheduled, now, null, [], $"To {Instant.From(sendAt):yyyy-MM-dd'T'HH:mm:ss'Z'}.");
         return true;
+    }
+
+    /// <summary>Of a message that was removed nothing stays on the list.</summary>
+    static MessageRow? FindOrForget(IWriteSession session, int tenant, long message, IReadOnlyList<int> numbers)
+    {
+        if (session.Messages.Find(message) is null)
+            foreach (var n in numbers)
+                session.DeadLetters.Remove(message, n);
+        return Find(session, tenant, message);
     }
 
     /// <summary>Another tenant's is as good as absent.</summary>

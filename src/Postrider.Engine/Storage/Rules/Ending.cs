@@ -31,6 +31,7 @@ static class Ending
         {
             session.Messages.End(row.Message, recipient.N, state, held, row.Tries, now);
             numbers.Add(recipient.N);
+            DeadLettering.Ended(session, row, recipient, state, held, now);
         }
         session.Queue.Remove(row);
         session.Events.Append(row.Message, row.Tenant, type ?? EventOf(state), now, row.Owner?.Node, numbers, remark);

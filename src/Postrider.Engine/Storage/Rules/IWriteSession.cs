@@ -23,6 +23,7 @@ interface IWriteSession
     ISearchEntries Search { get; }
     IFeedbackTables Feedback { get; }
     IExpansionTable Expansions { get; }
+    IDeadLetterTable DeadLetters { get; }
 }
 
 /// <summary><c>messages</c>, <c>batches</c> and <c>recipients</c>.</summary>

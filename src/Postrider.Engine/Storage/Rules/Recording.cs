@@ -101,6 +101,7 @@ static class Recording
             if (!session.Messages.End(message, end.N, end.State, end.Held, tries, now))
                 continue;
             session.Counters.Move(tenant, lease.Message.Batch?.Value, RecipientState.Leased, end.State, 1);
+            DeadLettering.Ended(session, record, end, tries, now);
             if (end.Suppress)
                 Suppress(session, lease, end, now);
         }

@@ -109,6 +109,7 @@ static class Reporting
         if (recipient is null || next is not { } to)
             return FeedbackResult.Noted;
         Move(session, message, recipient, row, row?.State ?? recipient.State, to, now);
+        DeadLettering.Reported(session, message, recipient, to, report.Transport, now);
         return FeedbackResult.Moved;
     }
 

@@ -29,7 +29,7 @@ sealed class MessageTables(Statements statements) : IMessageTables
     readonly Statement _reschedule = statements.Prepare("UPDATE messages SET send_at = ?2, expires = ?3 WHERE id = ?1");
 
     readonly Statement _recipients = statements.Prepare(
-        "SELECT n, envelope, address, state, tries, generation, held FROM recipients WHERE message = ?1 ORDER BY n");
+        "SELECT n, envelope, address, state, tries, generation, held, updated FROM recipients WHERE message = ?1 ORDER BY n");
 
     readonly Statement _end = statements.Prepare("""
         UPDATE recipients SET state = ?3, held = ?4, tries = ?5, updated = ?6 WHERE message = ?1 AND n = ?2 AND state = 1
@@ -117,7 +117,7 @@ sealed class MessageTables(Statements statements) : IMessageTables
         var rows = new List<RecipientRow>();
         while (_recipients.Step())
             rows.Add(new RecipientRow(_recipients.Int(0), _recipients.Int(1), _recipients.Text(2), (RecipientState)_recipients.Int(3),
-                _recipients.Int(4), _recipients.Int(5), (HeldReason)_recipients.Int(6)));
+                _recipients.Int(4), _recipients.Int(5), (HeldReason)_recipients.Int(6), _recipients.Long(7)));
         return rows;
     }
 

@@ -2,6 +2,7 @@ using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Postrider.Batches;
+using Postrider.DeadLetters;
 using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Queue;
@@ -17,7 +18,7 @@ namespace Postrider.Storage.Sqlite;
 /// is
 /// read for people goes through query-only connections (<see cref="ReadAsync"/>). Other rooms add partial files beside this one.
 /// </remarks>
-public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IBatchExpansion, IAsyncDisposable
+public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IBatchExpansion, IDeadLetterCommands, IAsyncDisposable
 {
     const string NearlyFull = "The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).";
 
@@ -191,6 +192,16 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
 
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
         _writer.RunAsync(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms));
+
+    public Task<int?> RedriveAsync(
+        TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now, DateTimeOffset expiresAt) =>
+        _writer.RunAsync(
+            session => Commanding.Redrive(session, tenant.Value, message.Value, recipients, remark, now.Ms, expiresAt.Ms), isBulk: true);
+
+    public Task<int?> DiscardAsync(
+        TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now) =>
+        _writer.RunAsync(
+            session => Commanding.Discard(session, tenant.Value, message.Value, recipients, remark, now.Ms), isBulk: true);
 
     public Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>

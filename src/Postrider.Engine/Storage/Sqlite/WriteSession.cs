@@ -30,6 +30,7 @@ sealed class WriteSession : IWriteSession, IDisposable
         Search = new SearchIndex(Statements);
         Feedback = new FeedbackTables(Statements);
         Expansions = new ExpansionTable(Statements);
+        DeadLetters = new DeadLetterTable(Statements);
     }
 
     /// <summary>For cold writes: the same connection, inside the same transaction.</summary>
@@ -46,6 +47,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     public SearchIndex Search { get; }
     public FeedbackTables Feedback { get; }
     public ExpansionTable Expansions { get; }
+    public DeadLetterTable DeadLetters { get; }
 
     public long Now => _clock.GetUtcNow().Ms;
 
@@ -57,6 +59,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     ISearchEntries IWriteSession.Search => Search;
     IFeedbackTables IWriteSession.Feedback => Feedback;
     IExpansionTable IWriteSession.Expansions => Expansions;
+    IDeadLetterTable IWriteSession.DeadLetters => DeadLetters;
 
     public void Begin() => _begin.With().Run();
 

@@ -1,0 +1,267 @@
+using System.Data.Common;
+using System.Text.Json;
+using Dapper;
+using Postrider.DeadLetters;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Storage.Tables;
+
+/// <summary>The list of dead letters, and the jobs on it, in the store's database. What puts letters there is in
+/// <see cref="Rules.DeadLettering"/>.</summary>
+public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
+{
+    const string JobColumns =
+        "id, tenant, action, filter, per_second AS PerSecond, created, created_by AS CreatedBy, state, done, ended, revision";
+
+    // Uses dead_letters_tenant.
+    const string OfTenant = "d.tenant = @tenant AND d.state <> 0";
+
+    public Task<IReadOnlyList<DeadLetter>> ListAsync(
+        TenantId tenant, DeadLetterFilter filter, RecipientId? before, int limit, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<DeadLetter>>(connection =>
+        {
+            var (where, values) = Where(tenant, filter);
+            if (before is { } cursor)
+            {
+                where += " AND (d.message, d.n) < (@message, @n)";
+                values.AddDynamicParams(new { message = cursor.Message.Value, n = cursor.N });
+            }
+            values.Add("limit", limit);
+            return
+            [
+                .. connection.Query<LetterRow>($"""
+                    SELECT d.message, d.n, d.stream, d.route, d.state, d.reason, d.code, d.enhanced, d.transport, d.transient, d.tries,
+                        d.redrives, d.first_at AS FirstAt, d.at, d.last_attempt AS LastAttempt, r.address,
+                        coalesce(m.sender, b.sender) AS Sender, coalesce(m.subject, b.subject) AS Subject
+                    FROM dead_letters d JOIN recipients r ON r.message = d.message AND r.n = d.n JOIN messages m ON m.id = d.message
+                        LEFT JOIN batches b ON b.id = m.batch
+                    WHERE {where} ORDER BY d.message DESC, d.n DESC LIMIT @limit
+                    """, values).Select(row => row.ToLetter()),
+            ];
+        }, ct);
+
+    public Task<IReadOnlyList<DeadLetterGroup>> GroupsAsync(TenantId tenant, DeadLetterFilter filter, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<DeadLetterGroup>>(connection =>
+        {
+            var (where, values) = Where(tenant, filter);
+            return
+            [
+                .. connection.Query<GroupRow>($"""
+                    SELECT d.state, d.reason, d.code, d.enhanced, d.transport, d.transient, count(*) AS Count, min(d.first_at) AS FirstAt,
+                        max(d.at) AS LastAt, max(d.last_attempt) AS LastAttempt
+                    FROM dead_letters d WHERE {where}
+                    GROUP BY d.state, d.reason, d.code, d.enhanced, d.transport, d.transient
+                    ORDER BY count(*) DESC, d.state, d.reason LIMIT {IDeadLetterStore.MostGroups}
+                    """, values).Select(row => row.ToGroup()),
+            ];
+        }, ct);
+
+    public Task<IReadOnlyList<DeadLetterPlace>> PlacesAsync(TenantId tenant, DeadLetterFilter filter, int limit, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<DeadLetterPlace>>(connection =>
+        {
+            var (where, values) = Where(tenant, filter);
+            values.Add("limit", limit);
+            return
+            [
+                .. connection.Query<(long Message, int N, string Route, int Stream)>($"""
+                    SELECT d.message, d.n, d.route, d.stream FROM dead_letters d WHERE {where} ORDER BY d.message, d.n LIMIT @limit
+                    """, values).Select(row => new DeadLetterPlace(
+                    new RecipientId(new MessageId(row.Message), row.N), new QueueKey(row.Route, (MailStream)row.Stream, tenant))),
+            ];
+        }, ct);
+
+    public Task<RedriveJob> AddJobAsync(RedriveJob job) => store.WriteAsync(connection => Insert(connection, job));
+
+    public Task<bool> AddPolicyJobAsync(RedriveJob job) => store.WriteAsync(connection =>
+    {
+        var (where, values) = Where(job.Tenant, job.Scope);
+        values.Add("policy", RedriveJob.Policy);
+        var isWanted = connection.ExecuteScalar<long>($"""
+            SELECT count(*) FROM (SELECT 1 FROM dead_letters d WHERE {where} AND NOT EXISTS (
+                SELECT 1 FROM dead_letter_jobs WHERE tenant = @tenant AND created_by = @policy AND state = 0) LIMIT 1) AS wanted
+            """, values) > 0;
+        if (isWanted)
+            Insert(connection, job);
+        return isWanted;
+    });
+
+    public Task<IReadOnlyList<RedriveJob>> ListJobsAsync(TenantId tenant, long? before, int limit, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<RedriveJob>>(connection =>
+        [
+            .. connection.Query<JobRow>(
+                $"SELECT {JobColumns} FROM dead_letter_jobs WHERE tenant = @tenant AND id < @before ORDER BY id DESC LIMIT @limit",
+                new { tenant = tenant.Value, before = before ?? long.MaxValue, limit }).Select(row => row.ToJob()),
+        ], ct);
+
+    public Task<RedriveJob?> FindJobAsync(TenantId tenant, long id, CancellationToken ct) => store.ReadAsync(connection =>
+        connection.QuerySingleOrDefault<JobRow>(
+            $"SELECT {JobColumns} FROM dead_letter_jobs WHERE tenant = @tenant AND id = @id", new { tenant = tenant.Value, id })?.ToJob(), ct);
+
+    public Task<bool> CancelJobAsync(TenantId tenant, long id, DateTimeOffset at) => store.WriteAsync(connection => connection.Execute("""
+        UPDATE dead_letter_jobs SET state = 2, ended = @at, revision = revision + 1 WHERE tenant = @tenant AND id = @id AND state = 0
+        """, new { tenant = tenant.Value, id, at = at.ToUnixTimeMilliseconds() }) > 0);
+
+    // The outer test is made again where another node was faster: one of the two gets the job.
+    public Task<RedriveJob?> TakeJobAsync(DateTimeOffset now, DateTimeOffset until) => store.WriteAsync(connection =>
+        connection.QuerySingleOrDefault<JobRow>($"""
+            UPDATE dead_letter_jobs SET not_before = @until, revision = revision + 1
+            WHERE id = (SELECT id FROM dead_letter_jobs WHERE state = 0 AND not_before <= @now ORDER BY not_before, id LIMIT 1)
+                AND state = 0 AND not_before <= @now
+            RETURNING {JobColumns}
+            """, new { now = now.ToUnixTimeMilliseconds(), until = until.ToUnixTimeMilliseconds() })?.ToJob());
+
+    public Task EndTurnAsync(RedriveJob job, long done, DateTimeOffset now, DateTimeOffset? next) => store.WriteAsync(connection =>
+        connection.Execute("""
+            UPDATE dead_letter_jobs SET done = done + @done, state = @state, ended = @ended, not_before = @next, revision = revision + 1
+            WHERE id = @Id AND revision = @Revision
+            """, new
+        {
+            done,
+            state = (int)(next is null ? RedriveState.Done : RedriveState.Running),
+            ended = next is null ? now.ToUnixTimeMilliseconds() : (long?)null,
+            next = (next ?? now).ToUnixTimeMilliseconds(),
+            job.Id,
+            job.Revision,
+        }));
+
+    static RedriveJob Insert(DbConnection connection, RedriveJob job) => connection.QuerySingle<JobRow>($"""
+        INSERT INTO dead_letter_jobs (tenant, action, filter, per_second, created, created_by, state, done, not_before, revision)
+        VALUES (@tenant, @action, @filter, @PerSecond, @created, @CreatedBy, 0, 0, 0, 0) RETURNING {JobColumns}
+        """, new
+    {
+        tenant = job.Tenant.Value,
+        action = (int)job.Action,
+        filter = JsonSerializer.Serialize(job.Filter, DeadLetterJson.Default.DeadLetterFilter),
+        job.PerSecond,
+        created = job.CreatedAt.ToUnixTimeMilliseconds(),
+        job.CreatedBy,
+    }).ToJob();
+
+    static (string Where, DynamicParameters Values) Where(TenantId tenant, DeadLetterFilter filter)
+    {
+        var values = new DynamicParameters(new { tenant = tenant.Value });
+        var where = OfTenant;
+        void Test(string sql, string name, object? value)
+        {
+            if (value is null)
+                return;
+            where += $" AND {sql}";
+            values.Add(name, value);
+        }
+
+        Test("d.state = @state", "state", (int?)filter.State);
+        Test("d.reason = @reason", "reason", filter.Reason);
+        Test("d.transport = @transport", "transport", filter.Transport);
+        Test("d.transient = @transient", "transient", filter.Transient is { } transient ? transient ? 1 : 0 : null);
+        Test("d.at >= @since", "since", filter.From?.ToUnixTimeMilliseconds());
+        Test("d.at < @until", "until", filter.Until?.ToUnixTimeMilliseconds());
+        Test("d.first_at >= @first", "first", filter.FirstFrom?.ToUnixTimeMilliseconds());
+        if (filter.Ids is { } ids)
+            where += $" AND {Named(ids)}";
+        return (where, values);
+    }
+
+    /// <summary>Numbers that we read ourselves: no text of a caller's gets into the statement.</summary>
+    static string Named(IReadOnlyList<string> ids)
+    {
+        var places = new List<string>(ids.Count);
+        foreach (var text in ids)
+            if (RecipientId.TryParse(text, out var id))
+                places.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"({id.Message.Value}, {id.N})"));
+        return places.Count == 0 ? "1 = 0" : $"(d.message, d.n) IN (VALUES {string.Join(", ", places)})";
+    }
+
+    static DateTimeOffset? At(long? milliseconds) => milliseconds is { } ms ? DateTimeOffset.FromUnixTimeMilliseconds(ms) : null;
+
+    /// <summary>Instants in Unix milliseconds, as in the two below.</summary>
+    sealed class LetterRow
+    {
+        public long Message { get; init; }
+        public int N { get; init; }
+        public int Stream { get; init; }
+        public string Route { get; init; } = "";
+        public int State { get; init; }
+        public string Reason { get; init; } = "";
+        public int? Code { get; init; }
+        public string? Enhanced { get; init; }
+        public string? Transport { get; init; }
+        public int Transient { get; init; }
+        public int Tries { get; init; }
+        public int Redrives { get; init; }
+        public long FirstAt { get; init; }
+        public long At { get; init; }
+        public long? LastAttempt { get; init; }
+        public string Address { get; init; } = "";
+        public string? Sender { get; init; }
+        public string? Subject { get; init; }
+
+        public DeadLetter ToLetter() => new()
+        {
+            Id = new RecipientId(new MessageId(Message), N),
+            Address = Address,
+            From = Sender ?? "",
+            Subject = Subject ?? "",
+            Stream = (MailStream)Stream,
+            Route = Route,
+            State = (RecipientState)State,
+            Reason = Reason,
+            Code = Code,
+            EnhancedCode = Enhanced,
+            Transport = Transport,
+            IsTransient = Transient != 0,
+            Tries = Tries,
+            Redrives = Redrives,
+            FirstAt = DateTimeOffset.FromUnixTimeMilliseconds(FirstAt),
+            At = DateTimeOffset.FromUnixTimeMilliseconds(At),
+            LastAttemptAt = DeadLetterTables.At(LastAttempt),
+        };
+    }
+
+    sealed class GroupRow
+    {
+        public int State { get; init; }
+        public string Reason { get; init; } = "";
+        public int? Code { get; init; }
+        public string? Enhanced { get; init; }
+        public string? Transport { get; init; }
+        public int Transient { get; init; }
+        public long Count { get; init; }
+        public long FirstAt { get; init; }
+        public long LastAt { get; init; }
+        public long? LastAttempt { get; init; }
+
+        public DeadLetterGroup ToGroup() => new((RecipientState)State, Reason, Code, Enhanced, Transport, Transient != 0, Count,
+            DateTimeOffset.FromUnixTimeMilliseconds(FirstAt), DateTimeOffset.FromUnixTimeMilliseconds(LastAt), At(LastAttempt));
+    }
+
+    sealed class JobRow
+    {
+        public long Id { get; init; }
+        public int Tenant { get; init; }
+        public int Action { get; init; }
+        public string Filter { get; init; } = "";
+        public int PerSecond { get; init; }
+        public long Created { get; init; }
+        public string CreatedBy { get; init; } = "";
+        public int State { get; init; }
+        public long Done { get; init; }
+        public long? Ended { get; init; }
+        public long Revision { get; init; }
+
+        public RedriveJob ToJob() => new()
+        {
+            Id = Id,
+            Tenant = new TenantId(Tenant),
+            Action = (RedriveAction)Action,
+            Filter = JsonSerializer.Deserialize(Filter, DeadLetterJson.Default.DeadLetterFilter)!,
+            PerSecond = PerSecond,
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Created),
+            CreatedBy = CreatedBy,
+            State = (RedriveState)State,
+            Done = Done,
+            EndedAt = At(Ended),
+            Revision = Revision,
+        };
+    }
+}

@@ -1,0 +1,363 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.DeadLetters;
+using Postrider.Messages;
+using Postrider.Submission;
+
+namespace Postrider.Api;
+
+/// <summary><c>/dead-letters</c>: what failed, expired or is held, by cause and one by one, and sending it again or letting it
+/// be.</summary>
+static class DeadLetterEndpoints
+{
+    const int DefaultLimit = 20;
+    const int MaxLimit = 100;
+
+    static readonly string[] BodyRefusals = ["malformed-json", "unsupported-media-type", "unknown-field", "invalid-field"];
+
+    static readonly ParameterDoc[] FilterParameters =
+    [
+        new("status", "failed, expired or held."),
+        new("reason", "As the groups name it."),
+        new("transport", "Where it was tried last."),
+        new("transient", "true: what it died of may be over by now."),
+        new("from", "On the list since this instant or later."),
+        new("until", "On the list since before this instant."),
+    ];
+
+    static readonly DocumentedParameters JobParameters = new(
+        [new("limit", "1 to 100. Default 20."), new("after", "The id of the last job of the page before.")]);
+
+    public static void MapDeadLetters(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("/dead-letters", ListAsync).For(Access.Read)
+            .WithMetadata(new DocumentedParameters(
+                [new("limit", "1 to 100. Default 20."), new("after", "An id from the page before."), .. FilterParameters]))
+            .Answers<DeadLetterListAnswer>(200)
+            .Says("listDeadLetters", "Recipients that failed, expired or are held, the newest mail first.", null,
+                "invalid-field", "unknown-field", "invalid-cursor");
+        app.MapGet("/dead-letters/groups", GroupsAsync).For(Access.Read).WithMetadata(new DocumentedParameters(FilterParameters))
+            .Answers<DeadLetterGroupsAnswer>(200)
+            .Says("groupDeadLetters", "How many died of what at which transport, the most first.", null, "invalid-field", "unknown-field");
+        app.MapPost("/dead-letters/redrive", (HttpContext context, JsonBody bodies, Redriver redriver, IDeadLetterStore letters,
+                TimeProvider clock) => OrderAsync(RedriveAction.Redrive, context, bodies, redriver, letters, clock)).For(Access.Manage)
+            .Takes<DeadLetterOrderShape>().Answers<DeadLetterJobAnswer>(202)
+            .Says("redriveDeadLetters", "Sends letters again, so many in a second: a job that outlives a restart.",
+                """{"filter":{"status":"failed","reason":"unreachable"},"per_second":50}""", BodyRefusals);
+        app.MapPost("/dead-letters/discard", (HttpContext context, JsonBody bodies, Redriver redriver, IDeadLetterStore letters,
+                TimeProvider clock) => OrderAsync(RedriveAction.Discard, context, bodies, redriver, letters, clock)).For(Access.Manage)
+            .Takes<DeadLetterOrderShape>().Answers<DeadLetterJobAnswer>(202)
+            .Says("discardDeadLetters", "Takes letters off the list for good: what is held is cancelled, what failed or expired stays so.",
+                """{"filter":{"reason":"rejected"}}""", BodyRefusals);
+        app.MapGet("/dead-letters/jobs", ListJobsAsync).For(Access.Read).WithMetadata(JobParameters)
+            .Answers<DeadLetterJobListAnswer>(200).Says("listDeadLetterJobs", "The jobs, newest first.", null, "invalid-field");
+        app.MapGet("/dead-letters/jobs/{job}", FindJobAsync).For(Access.Read)
+            .Answers<DeadLetterJobAnswer>(200).Says("getDeadLetterJob", "How far a job is.", null, "not-found");
+        app.MapPost("/dead-letters/jobs/{job}/cancel", CancelJobAsync).For(Access.Manage)
+            .Answers<DeadLetterJobAnswer>(200)
+            .Says("cancelDeadLetterJob", "Ends a job; what it has done stays done. One that has ended stays as it is.", null, "not-found");
+    }
+
+    static async Task<Results<JsonHttpResult<DeadLetterListAnswer>, ProblemResult>> ListAsync(
+        HttpContext context, IDeadLetterStore letters)
+    {
+        var faults = new ShapeFaults();
+        var (filter, limit, after) = DeadLetterReader.Query(context.Request.Query, isPage: true, faults);
+        RecipientId? before = null;
+        if (after is not null)
+        {
+            if (!RecipientId.TryParse(after, out var id))
+                return new ProblemResult(ProblemCatalog.Make("invalid-cursor", "after is not an id from an earlier page."));
+            before = id;
+        }
+        if (faults.Any)
+            return new ProblemResult(faults.ToProblem());
+        var found = await letters.ListAsync(context.Caller.Tenant, filter, before, limit + 1, context.RequestAborted);
+        var page = found.Take(limit).ToList();
+        return ApiJson.Answer(new DeadLetterListAnswer(
+            [.. page.Select(Answer)], found.Count > limit, found.Count > limit ? page[^1].Id.ToString() : null));
+    }
+
+    static async Task<Results<JsonHttpResult<DeadLetterGroupsAnswer>, ProblemResult>> GroupsAsync(
+        HttpContext context, IDeadLetterStore letters)
+    {
+        var faults = new ShapeFaults();
+        var (filter, _, _) = DeadLetterReader.Query(context.Request.Query, isPage: false, faults);
+        if (faults.Any)
+            return new ProblemResult(faults.ToProblem());
+        var groups = await letters.GroupsAsync(context.Caller.Tenant, filter, context.RequestAborted);
+        return ApiJson.Answer(new DeadLetterGroupsAnswer([.. groups.Select(group => new DeadLetterGroupAnswer(
+            group.State, group.Reason, group.Code, group.EnhancedCode, group.Transport, group.IsTransient, group.Count, group.FirstAt,
+            group.LastAt, group.LastAttemptAt))]));
+    }
+
+    static async Task<Results<JsonHttpResult<DeadLetterJobAnswer>, ProblemResult>> OrderAsync(
+        RedriveAction action, HttpContext context, JsonBody bodies, Redriver redriver, IDeadLetterStore letters, TimeProvider clock)
+    {
+        var body = await bodies.ReadAsync<DeadLetterOrder>(context, DeadLetterReader.Order);
+        if (body.Value is not { } order)
+            return new ProblemResult(body.Problem!);
+        var job = await letters.AddJobAsync(new RedriveJob
+        {
+            Tenant = context.Caller.Tenant,
+            Action = action,
+            Filter = order.Filter,
+            PerSecond = order.PerSecond,
+            CreatedAt = clock.GetUtcNow(),
+            CreatedBy = context.Caller.KeyId,
+        });
+        redriver.Wake();
+        return ApiJson.Answer(Answer(job), StatusCodes.Status202Accepted);
+    }
+
+    static async Task<Results<JsonHttpResult<DeadLetterJobListAnswer>, ProblemResult>> ListJobsAsync(
+        HttpContext context, IDeadLetterStore letters)
+    {
+        var query = new PageQuery(context.Request.Query);
+        if (!query.TryNumber("limit", 1, MaxLimit, DefaultLimit, out var limit)
+            || !query.TryNumber("after", 1, int.MaxValue, int.MaxValue, out var after))
+            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100, after the id of a job."));
+        var jobs = await letters.ListJobsAsync(context.Caller.Tenant, after, limit + 1, context.RequestAborted);
+        return ApiJson.Answer(new DeadLetterJobListAnswer([.. jobs.Take(limit).Select(Answer)], jobs.Count > limit));
+    }
+
+    static async Task<Results<JsonHttpResult<DeadLetterJobAnswer>, ProblemResult>> FindJobAsync(
+        string job, HttpContext context, IDeadLetterStore letters) =>
+        TryId(job, out var id) && await letters.FindJobAsync(context.Caller.Tenant, id, context.RequestAborted) is { } found
+            ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent;
+
+    static async Task<Results<JsonHttpResult<DeadLetterJobAnswer>, ProblemResult>> CancelJobAsync(
+        string job, HttpContext context, IDeadLetterStore letters, TimeProvider clock)
+    {
+        if (TryId(job, out var id))
+            await letters.CancelJobAsync(context.Caller.Tenant, id, clock.GetUtcNow());
+        return await FindJobAsync(job, context, letters);
+    }
+
+    static bool TryId(string text, out long id) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out id);
+
+    static DeadLetterAnswer Answer(DeadLetter letter) => new()
+    {
+        Id = letter.Id.ToString(),
+        EmailId = letter.Id.Message.ToString(),
+        Email = letter.Address,
+        From = letter.From,
+        Subject = letter.Subject,
+        Stream = letter.Stream,
+        Route = letter.Route,
+        Status = letter.State,
+        Reason = letter.Reason,
+        StatusCode = letter.Code,
+        EnhancedCode = letter.EnhancedCode,
+        Transport = letter.Transport,
+        Transient = letter.IsTransient,
+        Tries = letter.Tries,
+        Redrives = letter.Redrives,
+        FirstAt = letter.FirstAt,
+        At = letter.At,
+        LastAttemptAt = letter.LastAttemptAt,
+    };
+
+    static DeadLetterJobAnswer Answer(RedriveJob job) => new(
+        job.Id.ToString(CultureInfo.InvariantCulture), job.Action, job.State, job.Done, job.PerSecond, job.CreatedBy, job.CreatedAt,
+        job.EndedAt);
+}
+
+/// <summary>What <c>POST /dead-letters/redrive</c> and <c>/discard</c> ask for.</summary>
+sealed record DeadLetterOrder(DeadLetterFilter Filter, int PerSecond);
+
+/// <summary>Reads filters of dead letters, from a query or a body.</summary>
+static class DeadLetterReader
+{
+    const int MaxIds = 1_000;
+    const int MaxPerSecond = 10_000;
+    const int MaxWord = 200;
+    const int MaxLimit = 100;
+
+    public static (DeadLetterFilter Filter, int Limit, string? After) Query(IQueryCollection query, bool isPage, ShapeFaults faults)
+    {
+        var filter = new DeadLetterFilter();
+        var limit = 20;
+        string? after = null;
+        foreach (var (name, values) in query)
+            switch (name)
+            {
+                case "limit" when isPage:
+                    if (!int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                        || limit is < 1 or > MaxLimit)
+                        faults.Invalid("", $"limit must be 1 to {MaxLimit}.");
+                    break;
+                case "after" when isPage: after = values.ToString(); break;
+                default: filter = Take(filter, name, values.ToString(), "", faults); break;
+            }
+        return (filter, limit, after);
+    }
+
+    public static DeadLetterOrder? Order(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        DeadLetterFilter? filter = null;
+        IReadOnlyList<string>? ids = null;
+        var all = false;
+        var perSecond = Redriver.PolicyPerSecond;
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                switch (member.Name)
+                {
+                    case "ids": ids = Ids(member.Value, faults); break;
+                    case "filter": filter = Filter(member.Value, faults); break;
+                    case "all": all = member.Value.ValueKind == JsonValueKind.True; break;
+                    case "per_second": perSecond = PerSecond(member.Value, perSecond, faults); break;
+                    default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
+                }
+        if (!faults.Any && (ids is null ? 0 : 1) + (filter is null ? 0 : 1) + (all ? 1 : 0) != 1)
+            faults.Invalid("", "Say exactly one of ids, filter, and \"all\": true.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? new DeadLetterOrder(filter ?? new DeadLetterFilter { Ids = ids }, perSecond) : null;
+    }
+
+    static DeadLetterFilter? Filter(JsonElement value, ShapeFaults faults)
+    {
+        if (!faults.IsObject(value, "/filter"))
+            return null;
+        var filter = new DeadLetterFilter();
+        foreach (var member in value.EnumerateObject())
+        {
+            var pointer = ShapeFaults.Below("/filter", member.Name);
+            var text = member.Value.ValueKind switch
+            {
+                JsonValueKind.True => "true",
+                JsonValueKind.False => "false",
+                _ => faults.Text(member.Value, pointer),
+            };
+            if (text is not null)
+                filter = Take(filter, member.Name, text, pointer, faults);
+        }
+        // Else it would mean everything, which is said by "all".
+        if (!faults.Any && filter == new DeadLetterFilter())
+            faults.Invalid("/filter", "Name at least one property; for every letter say \"all\": true.");
+        return filter;
+    }
+
+    static DeadLetterFilter Take(DeadLetterFilter filter, string name, string text, string pointer, ShapeFaults faults)
+    {
+        if (text.Length > MaxWord)
+        {
+            faults.Invalid(pointer, $"{name} must have at most {MaxWord} characters.");
+            return filter;
+        }
+        switch (name)
+        {
+            case "status" when State(text) is { } state: return filter with { State = state };
+            case "status": faults.Invalid(pointer, "status must be failed, expired or held."); break;
+            case "reason": return filter with { Reason = text };
+            case "transport": return filter with { Transport = text };
+            case "transient" when text is "true" or "false": return filter with { Transient = text == "true" };
+            case "transient": faults.Invalid(pointer, "transient must be true or false."); break;
+            case "from" when TimeText.TryParseInstant(text, out var from): return filter with { From = from };
+            case "until" when TimeText.TryParseInstant(text, out var until): return filter with { Until = until };
+            case "from" or "until":
+                faults.Invalid(pointer, $"{name} must be an instant with a zone, such as 2026-01-31T09:30:00Z.");
+                break;
+            default:
+                faults.Add(pointer, "unknown-field",
+                    $"There is no {name} here; there are status, reason, transport, transient, from and until.");
+                break;
+        }
+        return filter;
+    }
+
+    static RecipientState? State(string text) => text switch
+    {
+        "failed" => RecipientState.Failed,
+        "expired" => RecipientState.Expired,
+        "held" => RecipientState.Held,
+        _ => null,
+    };
+
+    static List<string>? Ids(JsonElement value, ShapeFaults faults)
+    {
+        if (!faults.IsArray(value, "/ids"))
+            return null;
+        if (value.GetArrayLength() is 0 or > MaxIds)
+        {
+            faults.Invalid("/ids", $"Name 1 to {MaxIds:N0} ids; for more, say a filter.");
+            return [];
+        }
+        var ids = new List<string>();
+        foreach (var item in value.EnumerateArray())
+        {
+            var text = item.ValueKind == JsonValueKind.String ? item.GetString() : null;
+            if (text is null || !RecipientId.TryParse(text, out _))
+                faults.Invalid(ShapeFaults.Below("/ids", ids.Count), "Must be the id of a dead letter.");
+            ids.Add(text ?? "");
+        }
+        return ids;
+    }
+
+    static int PerSecond(JsonElement value, int otherwise, ShapeFaults faults)
+    {
+        if (value.ValueKind == JsonValueKind.Null)
+            return otherwise;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number is >= 1 and <= MaxPerSecond)
+            return number;
+        faults.Invalid("/per_second", $"Must be a whole number from 1 to {MaxPerSecond:N0}.");
+        return otherwise;
+    }
+}
+
+/// <summary>Answer to <c>GET /dead-letters</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record DeadLetterListAnswer(IReadOnlyList<DeadLetterAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>A recipient that failed, expired or is held. Its whole story is in <c>GET /emails/{email_id}</c>.</summary>
+sealed record DeadLetterAnswer
+{
+    public required string Id { get; init; }
+    public required string EmailId { get; init; }
+    public required string Email { get; init; }
+    public required string From { get; init; }
+    public required string Subject { get; init; }
+    public required MailStream Stream { get; init; }
+    public required string Route { get; init; }
+    public required RecipientState Status { get; init; }
+
+    /// <summary>For failed letters how the last attempt went, for expired ones what they waited for, for held ones why.</summary>
+    public required string Reason { get; init; }
+    public required int? StatusCode { get; init; }
+    public required string? EnhancedCode { get; init; }
+
+    /// <summary>Where it was tried last; null before the first attempt.</summary>
+    public required string? Transport { get; init; }
+
+    /// <summary>What it died of may be over by now.</summary>
+    public required bool Transient { get; init; }
+    public required int Tries { get; init; }
+
+    /// <summary>How often it was sent again.</summary>
+    public required int Redrives { get; init; }
+
+    /// <summary>When it first came on the list.</summary>
+    public required DateTimeOffset FirstAt { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required DateTimeOffset? LastAttemptAt { get; init; }
+}
+
+/// <summary>Answer to <c>GET /dead-letters/groups</c>.</summary>
+sealed record DeadLetterGroupsAnswer(IReadOnlyList<DeadLetterGroupAnswer> Data);
+
+/// <summary>Letters that died of the same at the same transport.</summary>
+sealed record DeadLetterGroupAnswer(
+    RecipientState Status, string Reason, int? StatusCode, string? EnhancedCode, string? Transport, bool Transient, long Count,
+    DateTimeOffset FirstAt, DateTimeOffset LastAt, DateTimeOffset? LastAttemptAt);
+
+/// <summary>Answer to <c>GET /dead-letters/jobs</c>.</summary>
+sealed record DeadLetterJobListAnswer(IReadOnlyList<DeadLetterJobAnswer> Data, bool HasMore);
+
+/// <summary>A job on dead letters.</summary>
+/// <param name="Count">Letters sent again or discarded so far.</param>
+/// <param name="CreatedBy">The id of a key, or <c>policy</c>.</param>
+sealed record DeadLetterJobAnswer(
+    string Id, RedriveAction Action, RedriveState Status, long Count, int PerSecond, string CreatedBy, DateTimeOffset CreatedAt,
+    DateTimeOffset? EndedAt);
