@@ -21,7 +21,8 @@ public sealed class ArchitectureTests
         ["Queue"] = ["Events"],
         ["Suppression"] = ["Events"],
         ["Tracking"] = ["Events"],
-        ["Webhooks"] = ["Events"],
+        // Seals its secrets.
+        ["Webhooks"] = ["Tenants", "Events"],
         ["Nodes"] = ["Events"],
         ["Templates"] = ["Events"],
         ["Tenants"] = ["Events"],

@@ -55,6 +55,7 @@ static class ApiRoutes
         app.MapTemplates();
         app.MapEvents();
         app.MapSchedules();
+        app.MapWebhooks();
         app.MapInbox();
         app.MapFeedback();
         app.MapCallbacks();

@@ -79,7 +79,8 @@ static class ProblemCatalog
         new("too-many-headers", 422, "Too many headers", "validation_error",
             "There are too many header fields of your own, or one is too long."),
         new("url-not-allowed", 422, "URL not allowed", "invalid_attachment",
-            "Attachments are not fetched from URLs. Send the content in base64."),
+            "A webhook leads to a private or special address, another port than the web's, or is written oddly. "
+            + "Attachments are not fetched from URLs at all: send the content in base64."),
         new("invalid-time", 422, "Invalid time", "validation_error",
             "An instant is RFC 3339 with a zone, such as 2027-01-31T09:30:00Z, and at most a year ahead."),
         new("invalid-schedule", 422, "Invalid schedule", "validation_error",
@@ -99,7 +100,7 @@ static class ProblemCatalog
             "An attachment lacks its file name or content, or its type or content id is none."),
         new("headers-too-large", 431, "Headers too large", "validation_error",
             "The request has more than 100 header fields, or more than 32 KB of them."),
-        new("rate-limited", 429, "Rate limited", "rate_limit_exceeded", 
+        new("rate-limited", 429, "Rate limited", "rate_limit_exceeded",
             "The tenant hands over more than it may (Submission:Rate), or calls more often (api_calls_per_minute). Retry-After says when to go on."),
         new("queue-full", 429, "Queue full", "rate_limit_exceeded",
             "The tenant has as many recipients waiting as it may (max_queued, Submission:MaxWaiting). Retry-After says when to try again."),

@@ -209,3 +209,33 @@ sealed record ProblemShape(
 /// <summary>One fault.</summary>
 sealed record ProblemErrorShape(
     [property: Description("RFC 6901 JSON pointer; empty for the whole.")] string Pointer, string Slug, string Detail);
+
+/// <summary>Body of <c>PATCH /webhooks/{id}</c>.</summary>
+record WebhookShape
+{
+    [Description("https, on port 443 (or http, 80). Private addresses are refused.")]
+    public string? Url { get; init; }
+    public string? Description { get; init; }
+    [Description("Names of events, or email.*. Empty: all.")]
+    public IReadOnlyList<string>? Events { get; init; }
+    [Description("Header fields of your own, such as Authorization; they are never shown again. Replaces all that were there.")]
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
+    public bool? Enabled { get; init; }
+    [Description("Go on from now, and leave out what happened while it was disabled. Not when it is made.")]
+    public bool? SkipMissed { get; init; }
+}
+
+/// <summary>Body of <c>POST /webhooks</c>; url is needed.</summary>
+sealed record NewWebhookShape : WebhookShape
+{
+    [Description("whsec_ and 24 to 64 bytes in base64. Left out, one is made.")]
+    public string? Secret { get; init; }
+}
+
+/// <summary>Body of <c>POST /webhooks/{id}/rotate</c>; may be left out.</summary>
+sealed record WebhookSecretShape([property: Description("whsec_ and 24 to 64 bytes in base64. Left out, one is made.")] string? Secret);
+
+/// <summary>Body of <c>POST /webhooks/{id}/redeliver</c>.</summary>
+sealed record RedeliverShape(
+    DateTimeOffset From, [property: Description("Default: now.")] DateTimeOffset? Until,
+    [property: Description("failed (the default), delivered or all.")] string? State);

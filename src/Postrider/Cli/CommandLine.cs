@@ -65,6 +65,8 @@ static class CommandLine
             SendCommand.Make(connection, screen, input),
             StatusCommand.Make(connection, screen),
             ListCommand.Make(connection, screen),
+            TailCommand.Make(connection, screen),
+            WebhooksCommand.Make(connection, screen),
             KeysCommand.Make(connection, screen),
             TransportsCommand.Make(connection, screen),
             SchedulesCommand.Make(connection, screen),

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -36,9 +37,66 @@ sealed class ServerClient : IDisposable
     public Task<Answer> PostAsync(string path, string json, CancellationToken ct, string? idempotencyKey = null) =>
         CallAsync(HttpMethod.Post, path, json, idempotencyKey, ct);
 
+    public Task<Answer> PatchAsync(string path, string json, CancellationToken ct) => CallAsync(HttpMethod.Patch, path, json, null, ct);
+
     public Task<Answer> DeleteAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Delete, path, null, null, ct);
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>Server-sent events until the stream ends: the place of each, and what it says (null: nothing, the stream is
+    /// alive).</summary>
+    /// <param name="after">The place after which it begins; null: now.</param>
+    public async IAsyncEnumerable<(string Id, string? Data)> StreamAsync(
+        string path, string? after, [EnumeratorCancellation] CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        if (after is not null)
+            request.Headers.Add("Last-Event-ID", after);
+        using var response = await OpenStreamAsync(request, ct);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(ct));
+        var (id, data) = ("", (string?)null);
+        while (await ReadLineAsync(reader, ct) is { } line)
+        {
+            if (line.StartsWith("id: ", StringComparison.Ordinal))
+                id = line[4..];
+            else if (line.StartsWith("data: ", StringComparison.Ordinal))
+                data = line[6..];
+            else if (line.Length == 0)
+            {
+                yield return (id, data);
+                data = null;
+            }
+        }
+    }
+
+    async Task<HttpResponseMessage> OpenStreamAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        try
+        {
+            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+            if (response.IsSuccessStatusCode)
+                return response;
+            var text = await response.Content.ReadAsStringAsync(ct);
+            throw Refusal(response.StatusCode, text);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandFailure(ExitCodes.Unavailable, NoAnswer(e));
+        }
+    }
+
+    /// <summary>Null at the end, however it comes.</summary>
+    static async Task<string?> ReadLineAsync(StreamReader reader, CancellationToken ct)
+    {
+        try
+        {
+            return await reader.ReadLineAsync(ct);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            return null;
+        }
+    }
 
     async Task<Answer> CallAsync(HttpMethod method, string path, string? json, string? idempotencyKey, CancellationToken ct)
     {

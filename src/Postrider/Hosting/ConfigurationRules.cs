@@ -5,6 +5,7 @@ using Postrider.Mail.Smtp;
 using Postrider.Senders;
 using Postrider.Submission;
 using Postrider.Tenants;
+using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
 
@@ -38,6 +39,9 @@ static class ConfigurationRules
         DnsServers.Parse(configuration.Get<SenderOptions>().Dns, out var addresses);
         foreach (var fault in addresses)
             configuration.Fault(nameof(SenderOptions.Dns), fault);
+        WebhookTargets.Parse(configuration.Get<WebhookOptions>().Allow, out var targets);
+        foreach (var fault in targets)
+            configuration.Fault("Webhooks:Allow", fault);
         JudgeSecrets(configuration, options);
         if (!configuration.IsDevelopment && string.IsNullOrWhiteSpace(configuration.Routing.Transports))
             configuration.Warn("Transports", "there are none, so mail is refused: name one in POSTRIDER_TRANSPORTS");

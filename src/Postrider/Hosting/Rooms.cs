@@ -15,6 +15,7 @@ using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Submission;
 using Postrider.Templates;
+using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
 
@@ -31,6 +32,7 @@ static class Rooms
         new("Templates", typeof(TemplateOptions)),
         new("Batches", typeof(BatchOptions)),
         new("Schedules", typeof(ScheduleOptions)),
+        new("Webhooks", typeof(WebhookOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

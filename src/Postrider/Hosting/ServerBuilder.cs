@@ -17,6 +17,7 @@ using Postrider.Storage.Tables;
 using Postrider.Submission;
 using Postrider.Templates;
 using Postrider.Tenants;
+using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
 
@@ -50,6 +51,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<TemplateOptions>());
         services.AddSingleton(configuration.Get<BatchOptions>());
         services.AddSingleton(configuration.Get<ScheduleOptions>());
+        services.AddSingleton(configuration.Get<WebhookOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -141,6 +143,7 @@ static class ServerBuilder
         services.AddSenders();
         services.AddSingleton<ITemplateStore, TemplateTables>();
         services.AddSingleton<TemplateLibrary>();
+        services.AddWebhooks(sends: roles.HasFlag(Role.Scheduler));
         services.AddSingleton<MessageChanges>();
         services.AddSingleton<IBatchStore, BatchTables>();
         services.AddSingleton<IListStore, ListTables>();

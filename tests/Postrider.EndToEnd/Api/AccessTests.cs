@@ -124,6 +124,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         var inbox = (string)(await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email}"))!["data"]![0]!["id"]!;
         var key = (await _server.NewKeyAsync(TenantId.First, Scopes.Read)).Key.Id;
         var (schedule, run) = await ScheduleAsync();
+        using var hook = await _server.Client.PostAsync("/webhooks", TestServer.Json("""{"url":"https://example.com/"}"""));
+        var webhook = (string)JsonNode.Parse(await hook.Content.ReadAsStringAsync())!["id"]!;
         (HttpMethod Method, string Path, string Mine, string Absent)[] calls =
         [
             (HttpMethod.Get, "/emails/{0}", email, new MessageId(12345).ToString()),
@@ -137,6 +139,15 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             (HttpMethod.Get, "/inbox/{0}.eml", inbox, "987654"),
             (HttpMethod.Delete, "/keys/{0}", key, "nosuchkey"),
             .. CallsAboutSchedules.Select(call => (call.Method, call.Path, schedule, new MessageId(12345).ToString())),
+            (HttpMethod.Get, "/webhooks/{0}", webhook, "wh_none"),
+            (HttpMethod.Patch, "/webhooks/{0}", webhook, "wh_none"),
+            (HttpMethod.Post, "/webhooks/{0}/rotate", webhook, "wh_none"),
+            (HttpMethod.Post, "/webhooks/{0}/test", webhook, "wh_none"),
+            (HttpMethod.Post, "/webhooks/{0}/redeliver", webhook, "wh_none"),
+            (HttpMethod.Get, "/webhooks/{0}/deliveries", webhook, "wh_none"),
+            (HttpMethod.Get, "/webhooks/{0}/deliveries/{delivery}", webhook, "wh_none"),
+            (HttpMethod.Post, "/webhooks/{0}/deliveries/{delivery}/redeliver", webhook, "wh_none"),
+            (HttpMethod.Delete, "/webhooks/{0}", webhook, "wh_none"),
         ];
         foreach (var (method, path, mine, absent) in calls)
         {
@@ -288,7 +299,12 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
     static async Task<string> CallAsync(HttpClient client, HttpMethod method, string path)
     {
         using var request = new HttpRequestMessage(method, path);
-        if (method == HttpMethod.Patch)
+        if (path.StartsWith("/webhooks/", StringComparison.Ordinal) && method != HttpMethod.Get)
+            request.Content = TestServer.Json(
+                method == HttpMethod.Patch ? """{"enabled":true}"""
+                : path.Contains("deliveries", StringComparison.Ordinal) || !path.EndsWith("redeliver", StringComparison.Ordinal)
+                    ? "{}" : """{"from":"2020-01-01T00:00:00Z"}""");
+        else if (method == HttpMethod.Patch)
             request.Content = TestServer.Json($$"""{"send_at":"{{TimeProvider.System.GetUtcNow().AddDays(1):yyyy-MM-ddTHH:mm:ssZ}}"}""");
         using var response = await client.SendAsync(request);
         return $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}";

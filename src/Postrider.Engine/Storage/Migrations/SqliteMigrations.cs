@@ -15,6 +15,7 @@ static class SqliteMigrations
         new(8, "large batches, lists of recipients", Batches),
         new(9, "schedules", Schedules),
         new(10, "dead letters, audit", DeadLetterSchema.Sqlite),
+        new(11, "webhooks", Webhooks),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -228,5 +229,22 @@ static class SqliteMigrations
         CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
+        """;
+
+    // place: up to where the log was looked at. state: 0 waits, 1 delivered, 2 failed. attempts: JSON. claim: +1 at each lease.
+    const string Webhooks = """
+        CREATE TABLE webhooks (
+            tenant INTEGER NOT NULL, id TEXT NOT NULL, url TEXT NOT NULL, description TEXT NOT NULL, events TEXT NOT NULL,
+            enabled INTEGER NOT NULL, created INTEGER NOT NULL, disabled INTEGER, disabled_reason TEXT, failing_since INTEGER,
+            place TEXT NOT NULL, revision INTEGER NOT NULL, secret BLOB NOT NULL, previous_secret BLOB, previous_until INTEGER,
+            headers BLOB, PRIMARY KEY (tenant, id)) WITHOUT ROWID, STRICT;
+
+        CREATE TABLE webhook_deliveries (
+            tenant INTEGER NOT NULL, webhook TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL,
+            state INTEGER NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL, claim INTEGER NOT NULL, payload BLOB NOT NULL,
+            attempts TEXT NOT NULL, PRIMARY KEY (tenant, webhook, event)) STRICT;
+        CREATE INDEX webhook_deliveries_due ON webhook_deliveries (tenant, webhook, due) WHERE state = 0;
+        CREATE INDEX webhook_deliveries_created ON webhook_deliveries (tenant, webhook, created, event);
+        CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created) WHERE state <> 0;
         """;
 }

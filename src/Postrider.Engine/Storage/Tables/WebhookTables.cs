@@ -1,0 +1,326 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Dapper;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Webhooks;
+
+namespace Postrider.Storage.Tables;
+
+/// <summary>Endpoints of customers and what is on its way to them, in the store's database.</summary>
+public sealed class WebhookTables(ITableStore store) : IWebhookStore
+{
+    const string Columns = """
+        w.tenant, w.id, w.url, w.description, w.events, w.enabled, w.created, w.disabled, w.disabled_reason AS DisabledReason,
+        w.failing_since AS FailingSince, w.place, w.revision, w.secret, w.previous_secret AS PreviousSecret,
+        w.previous_until AS PreviousUntil, w.headers
+        """;
+
+    const string DeliveryColumns = "event, type, created, state, due, tries, claim, payload, attempts";
+
+    public Task<bool> AddAsync(Webhook webhook, int most) => store.WriteAsync(connection =>
+    {
+        var row = Row.Of(webhook);
+        return connection.Execute("""
+            INSERT INTO webhooks (tenant, id, url, description, events, enabled, created, place, revision, secret, headers)
+            SELECT @Tenant, @Id, @Url, @Description, @Events, @Enabled, @Created, @Place, 0, @Secret, @Headers
+            WHERE (SELECT count(*) FROM webhooks WHERE tenant = @Tenant) < @most
+            """, row.With(("most", most))) > 0;
+    });
+
+    public Task<Webhook?> FindAsync(TenantId tenant, string id, CancellationToken ct) => store.ReadAsync(connection =>
+        connection.QuerySingleOrDefault<Row>(
+            $"SELECT {Columns} FROM webhooks w WHERE w.tenant = @tenant AND w.id = @id", new { tenant = tenant.Value, id })?.ToWebhook(), ct);
+
+    public Task<IReadOnlyList<Webhook>> ListAsync(TenantId tenant, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<Webhook>>(connection =>
+        [
+            .. connection.Query<Row>($"SELECT {Columns} FROM webhooks w WHERE w.tenant = @tenant ORDER BY w.created, w.id",
+                new { tenant = tenant.Value }).Select(row => row.ToWebhook()),
+        ], ct);
+
+    public Task<bool> ReplaceAsync(Webhook webhook) => store.WriteAsync(connection => connection.Execute("""
+        UPDATE webhooks SET url = @Url, description = @Description, events = @Events, enabled = @Enabled, disabled = @Disabled,
+            disabled_reason = @DisabledReason, failing_since = @FailingSince, place = @Place, revision = revision + 1, secret = @Secret,
+            previous_secret = @PreviousSecret, previous_until = @PreviousUntil, headers = @Headers
+        WHERE tenant = @Tenant AND id = @Id AND revision = @Revision
+        """, Row.Of(webhook).With()) > 0);
+
+    public Task<bool> RemoveAsync(TenantId tenant, string id) => store.WriteAsync(connection =>
+    {
+        var place = new { tenant = tenant.Value, id };
+        var removed = connection.Execute("DELETE FROM webhooks WHERE tenant = @tenant AND id = @id", place) > 0;
+        if (removed)
+            connection.Execute("DELETE FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id", place);
+        return removed;
+    });
+
+    public Task<IReadOnlyList<(Webhook Webhook, bool IsDue)>> EnabledAsync(DateTimeOffset now, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<(Webhook, bool)>>(connection =>
+        [
+            .. connection.Query<Row>($"""
+                SELECT {Columns}, CASE WHEN EXISTS (SELECT 1 FROM webhook_deliveries d
+                    WHERE d.tenant = w.tenant AND d.webhook = w.id AND d.state = 0 AND d.due <= @now) THEN 1 ELSE 0 END AS IsDue
+                FROM webhooks w WHERE w.enabled = 1
+                """, new { now = now.ToUnixTimeMilliseconds() }).Select(row => (row.ToWebhook(), row.IsDue == 1)),
+        ], ct);
+
+    public Task<bool> SpoolAsync(
+        Webhook webhook, EventCursor next, IReadOnlyList<WebhookDelivery> deliveries) => store.WriteAsync(connection =>
+    {
+        // The compare-and-set first: of two nodes one waits for the row, and then finds it moved.
+        var moved = connection.Execute(
+            "UPDATE webhooks SET place = @next WHERE tenant = @tenant AND id = @id AND place = @place AND enabled = 1",
+            new { tenant = webhook.Tenant.Value, id = webhook.Id, place = webhook.Cursor.ToString(), next = next.ToString() }) > 0;
+        if (!moved)
+            return false;
+        foreach (var delivery in deliveries)
+            connection.Execute("""
+                INSERT INTO webhook_deliveries (tenant, webhook, event, type, created, state, due, tries, claim, payload, attempts)
+                VALUES (@tenant, @webhook, @Event, @Type, @created, 0, @created, 0, 0, @payload, '[]')
+                ON CONFLICT (tenant, webhook, event) DO NOTHING
+                """, new
+            {
+                tenant = webhook.Tenant.Value,
+                webhook = webhook.Id,
+                delivery.Event,
+                delivery.Type,
+                created = delivery.CreatedAt.ToUnixTimeMilliseconds(),
+                payload = delivery.Payload.ToArray(),
+            });
+        return true;
+    });
+
+    public Task<int> CountWaitingAsync(Webhook webhook, int limit, CancellationToken ct) => store.ReadAsync(connection =>
+        connection.ExecuteScalar<int>("""
+            SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries
+                WHERE tenant = @tenant AND webhook = @id AND state = 0 LIMIT @limit) AS waiting
+            """, new { tenant = webhook.Tenant.Value, id = webhook.Id, limit }), ct);
+
+    public Task<IReadOnlyList<WebhookDelivery>> LeaseAsync(Webhook webhook, int count, DateTimeOffset now, DateTimeOffset until) =>
+        store.WriteAsync<IReadOnlyList<WebhookDelivery>>(connection =>
+        {
+            var of = new { tenant = webhook.Tenant.Value, id = webhook.Id, now = now.ToUnixTimeMilliseconds(), count };
+            var due = connection.Query<DeliveryRow>($"""
+                SELECT {DeliveryColumns} FROM webhook_deliveries
+                WHERE tenant = @tenant AND webhook = @id AND state = 0 AND due <= @now ORDER BY due, event LIMIT @count
+                """, of).AsList();
+            // In the order of the key: two nodes that want the same wait for each other once.
+            return
+            [
+                .. due.OrderBy(row => row.Event, StringComparer.Ordinal).Where(row => connection.Execute("""
+                    UPDATE webhook_deliveries SET due = @until, claim = claim + 1
+                    WHERE tenant = @tenant AND webhook = @id AND event = @Event AND claim = @Claim AND state = 0
+                    """, new { of.tenant, of.id, row.Event, row.Claim, until = until.ToUnixTimeMilliseconds() }) > 0)
+                    .Select(row => row.ToDelivery() with { Claim = row.Claim + 1 }),
+            ];
+        });
+
+    public Task<bool> RecordAsync(Webhook webhook, WebhookDelivery delivery, DeliveryResult result) => store.WriteAsync(connection =>
+    {
+        var place = new { tenant = webhook.Tenant.Value, id = webhook.Id };
+        var recorded = connection.Execute("""
+            UPDATE webhook_deliveries SET state = @state, due = @due, tries = @tries, attempts = @attempts
+            WHERE tenant = @tenant AND webhook = @id AND event = @Event AND claim = @Claim
+            """, new
+        {
+            place.tenant,
+            place.id,
+            delivery.Event,
+            delivery.Claim,
+            state = (int)result.State,
+            due = result.DueAt.ToUnixTimeMilliseconds(),
+            tries = delivery.Tries + 1,
+            attempts = WebhookAttempts.Write([.. delivery.Attempts, result.Attempt]),
+        }) > 0;
+        if (!recorded)
+            return false;
+        var at = new { place.tenant, place.id, at = result.Attempt.At.ToUnixTimeMilliseconds(), reason = result.Disable };
+        if (result.Attempt.Succeeded)
+            connection.Execute("""
+                UPDATE webhooks SET failing_since = NULL WHERE tenant = @tenant AND id = @id AND failing_since IS NOT NULL
+                """, place);
+        else
+            connection.Execute("""
+                UPDATE webhooks SET failing_since = @at WHERE tenant = @tenant AND id = @id AND failing_since IS NULL
+                """, at);
+        return result.Disable is not null && connection.Execute("""
+            UPDATE webhooks SET enabled = 0, disabled = @at, disabled_reason = @reason, revision = revision + 1
+            WHERE tenant = @tenant AND id = @id AND enabled = 1
+            """, at) > 0;
+    });
+
+    public Task<IReadOnlyList<WebhookDelivery>> DeliveriesAsync(
+        TenantId tenant, string id, DeliveryState? state, (DateTimeOffset CreatedAt, string Event)? before, int limit,
+        CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<WebhookDelivery>>(connection =>
+        [
+            .. connection.Query<DeliveryRow>($"""
+                SELECT {DeliveryColumns} FROM webhook_deliveries
+                WHERE tenant = @tenant AND webhook = @id {(state is null ? "" : "AND state = @state")}
+                    {(before is null ? "" : "AND (created, event) < (@created, @event)")}
+                ORDER BY created DESC, event DESC LIMIT @limit
+                """, new
+            {
+                tenant = tenant.Value,
+                id,
+                state = (int?)state,
+                created = before?.CreatedAt.ToUnixTimeMilliseconds(),
+                @event = before?.Event,
+                limit,
+            }).Select(row => row.ToDelivery()),
+        ], ct);
+
+    public Task<WebhookDelivery?> FindDeliveryAsync(TenantId tenant, string id, string delivery, CancellationToken ct) =>
+        store.ReadAsync(connection => connection.QuerySingleOrDefault<DeliveryRow>(
+            $"SELECT {DeliveryColumns} FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id AND event = @delivery",
+            new { tenant = tenant.Value, id, delivery })?.ToDelivery(), ct);
+
+    public Task<int> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until,
+        DeliveryState? state, DateTimeOffset now, int limit) => store.WriteAsync(connection => connection.Execute($"""
+            UPDATE webhook_deliveries SET state = 0, due = @now, tries = 0, claim = claim + 1
+            WHERE tenant = @tenant AND webhook = @id AND event IN (SELECT event FROM webhook_deliveries
+                WHERE tenant = @tenant AND webhook = @id AND created BETWEEN @from AND @until
+                    AND {(state is null ? "state <> 0" : "state = @state")} {(delivery is null ? "" : "AND event = @delivery")}
+                ORDER BY created, event LIMIT @limit)
+            """, new
+        {
+            tenant = tenant.Value,
+            id,
+            delivery,
+            from = from.ToUnixTimeMilliseconds(),
+            until = until.ToUnixTimeMilliseconds(),
+            state = (int?)state,
+            now = now.ToUnixTimeMilliseconds(),
+            limit,
+        }));
+
+    public Task<int> PurgeAsync(DateTimeOffset before, int limit) => store.WriteAsync(connection => connection.Execute("""
+        DELETE FROM webhook_deliveries WHERE (tenant, webhook, event) IN (
+            SELECT tenant, webhook, event FROM webhook_deliveries WHERE state <> 0 AND created < @before ORDER BY created LIMIT @limit)
+        """, new { before = before.ToUnixTimeMilliseconds(), limit }));
+
+    sealed class Row
+    {
+        public int Tenant { get; init; }
+        public string Id { get; init; } = "";
+        public string Url { get; init; } = "";
+        public string Description { get; init; } = "";
+        public string Events { get; init; } = "";
+        public int Enabled { get; init; }
+        public long Created { get; init; }
+        public long? Disabled { get; init; }
+        public string? DisabledReason { get; init; }
+        public long? FailingSince { get; init; }
+        public string Place { get; init; } = "";
+        public long Revision { get; init; }
+        public byte[] Secret { get; init; } = [];
+        public byte[]? PreviousSecret { get; init; }
+        public long? PreviousUntil { get; init; }
+        public byte[]? Headers { get; init; }
+        public int IsDue { get; init; }
+
+        public static Row Of(Webhook webhook) => new()
+        {
+            Tenant = webhook.Tenant.Value,
+            Id = webhook.Id,
+            Url = webhook.Url,
+            Description = webhook.Description,
+            Events = string.Join(' ', webhook.Events),
+            Enabled = webhook.IsEnabled ? 1 : 0,
+            Created = webhook.CreatedAt.ToUnixTimeMilliseconds(),
+            Disabled = webhook.DisabledAt?.ToUnixTimeMilliseconds(),
+            DisabledReason = webhook.DisabledReason,
+            FailingSince = webhook.FailingSince?.ToUnixTimeMilliseconds(),
+            Place = webhook.Cursor.ToString(),
+            Revision = webhook.Revision,
+            Secret = webhook.Secret.ToArray(),
+            PreviousSecret = webhook.PreviousSecret?.ToArray(),
+            PreviousUntil = webhook.PreviousUntil?.ToUnixTimeMilliseconds(),
+            Headers = webhook.Headers?.ToArray(),
+        };
+
+        public DynamicParameters With(params ReadOnlySpan<(string Name, object Value)> more)
+        {
+            var all = new DynamicParameters(this);
+            foreach (var (name, value) in more)
+                all.Add(name, value);
+            return all;
+        }
+
+        public Webhook ToWebhook() => new()
+        {
+            Tenant = new TenantId(Tenant),
+            Id = Id,
+            Url = Url,
+            Description = Description,
+            Events = Events.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            IsEnabled = Enabled == 1,
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Created),
+            DisabledAt = At(Disabled),
+            DisabledReason = DisabledReason,
+            FailingSince = At(FailingSince),
+            Cursor = EventCursor.TryParse(Place, out var cursor) ? cursor
+                : throw new InvalidDataException($"The webhook {Id} has no place in the log: the database is damaged."),
+            Revision = Revision,
+            Secret = Secret,
+            PreviousSecret = PreviousSecret is { } previous ? previous : (ReadOnlyMemory<byte>?)null,
+            PreviousUntil = At(PreviousUntil),
+            Headers = Headers is { } headers ? headers : (ReadOnlyMemory<byte>?)null,
+        };
+
+        static DateTimeOffset? At(long? ms) => ms is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null;
+    }
+
+    sealed class DeliveryRow
+    {
+        public string Event { get; init; } = "";
+        public string Type { get; init; } = "";
+        public long Created { get; init; }
+        public DeliveryState State { get; init; }
+        public long Due { get; init; }
+        public int Tries { get; init; }
+        public int Claim { get; init; }
+        public byte[] Payload { get; init; } = [];
+        public string Attempts { get; init; } = "[]";
+
+        public WebhookDelivery ToDelivery() => new()
+        {
+            Event = Event,
+            Type = Type,
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Created),
+            State = State,
+            DueAt = DateTimeOffset.FromUnixTimeMilliseconds(Due),
+            Tries = Tries,
+            Claim = Claim,
+            Payload = Payload,
+            Attempts = WebhookAttempts.Read(Attempts),
+        };
+    }
+}
+
+/// <summary>The tries of a delivery as they are kept: a list in JSON, the newest last.</summary>
+static class WebhookAttempts
+{
+    /// <summary>Enough for two rounds of tries; the oldest go.</summary>
+    const int Most = 20;
+
+    /// <summary>Of all but the newest only so much of the answer is kept.</summary>
+    const int OldResponseLength = 200;
+
+    public static string Write(IReadOnlyList<WebhookAttempt> attempts)
+    {
+        var kept = attempts.TakeLast(Most).ToList();
+        for (var i = 0; i < kept.Count - 1; i++)
+            if (kept[i].Response is { Length: > OldResponseLength } response)
+                kept[i] = kept[i] with { Response = response[..OldResponseLength] };
+        return JsonSerializer.Serialize(kept, WebhookAttemptsJson.Default.ListWebhookAttempt);
+    }
+
+    public static IReadOnlyList<WebhookAttempt> Read(string text) =>
+        JsonSerializer.Deserialize(text, WebhookAttemptsJson.Default.ListWebhookAttempt) ?? [];
+}
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(List<WebhookAttempt>))]
+sealed partial class WebhookAttemptsJson : JsonSerializerContext;

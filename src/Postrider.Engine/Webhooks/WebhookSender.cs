@@ -1,0 +1,228 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Postrider.Events;
+using Postrider.Messages;
+using Postrider.Tenants;
+
+namespace Postrider.Webhooks;
+
+/// <summary>Sends events to customers' endpoints: makes deliveries of what the log tells, and tries each until it is taken.</summary>
+/// <remarks>
+/// Any number of nodes do the same. The place of an endpoint in the log moves by compare-and-set together with the deliveries that it
+/// passes, and a delivery is leased by moving its due time: what a dead node had in hand is tried again by another one within a minute,
+/// under the same id. Each endpoint has a lane of its own, so that one that is slow or dead holds up nobody else.
+/// </remarks>
+public sealed partial class WebhookSender(
+    IWebhookStore store, IEventFeed feed, WebhookBook book, WebhookOptions options, TimeProvider clock, Entropy entropy,
+    ILogger<WebhookSender> log) : BackgroundService
+{
+    static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500);
+    static readonly TimeSpan PurgeEvery = TimeSpan.FromMinutes(5);
+
+    /// <summary>A place that only passed over what an endpoint did not ask for is written so often.</summary>
+    static readonly TimeSpan WritePlaceEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>Beyond the longest try: no other node takes what is still under way here.</summary>
+    static readonly TimeSpan LeaseBeyond = TimeSpan.FromSeconds(15);
+
+    const int EventsAtOnce = 200;
+    const int PagesAtOnce = 10;
+    const int PurgeAtOnce = 500;
+
+    /// <summary>What waits for one endpoint as rows. More stays in the log, and the place before it.</summary>
+    const int MostWaiting = 10_000;
+
+    /// <summary>How far the log was looked at for an endpoint, which may be further than its place on disk.</summary>
+    sealed record Looked(EventCursor Stored, EventCursor Place, EventCursor Latest, long WrittenAt);
+
+    readonly Dictionary<(TenantId, string), Looked> _looked = []; // loop only
+    readonly ConcurrentDictionary<(TenantId, string), Task> _lanes = [];
+    long _purgedAt = clock.GetTimestamp();                         // loop only
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Every, clock);
+        try
+        {
+            do
+                await TickAsync(stoppingToken);
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The node stops; what is under way is cut, and tried again.
+        }
+        await Task.WhenAll(_lanes.Values);
+    }
+
+    async Task TickAsync(CancellationToken ct)
+    {
+        try
+        {
+            var enabled = await store.EnabledAsync(clock.GetUtcNow(), ct);
+            // Where nothing has happened since, there is nothing to read.
+            var latest = enabled.Count == 0 ? default : await feed.LatestAsync(ct);
+            foreach (var (webhook, isDue) in enabled)
+            {
+                if (await SpoolAsync(webhook, latest, ct) || isDue)
+                    StartLane(webhook, ct);
+            }
+            if (clock.GetElapsedTime(_purgedAt) >= PurgeEvery)
+                await PurgeAsync();
+        }
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
+        {
+            LogStoreAway(e.Message);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // One endpoint's fault must not end it for all: nothing was lost, the place has not moved.
+            LogFault(e);
+        }
+    }
+
+    /// <summary>Makes deliveries of what happened since. True: there are new ones.</summary>
+    async Task<bool> SpoolAsync(Webhook webhook, EventCursor latest, CancellationToken ct)
+    {
+        var key = (webhook.Tenant, webhook.Id);
+        // Another place on disk than ours: another node moved it, or people did.
+        if (!_looked.TryGetValue(key, out var looked) || looked.Stored != webhook.Cursor)
+            looked = new Looked(webhook.Cursor, webhook.Cursor, default, clock.GetTimestamp());
+        var any = false;
+        for (var i = 0; i < PagesAtOnce && looked.Latest != latest; i++)
+        {
+            var page = await feed.ReadEventsAsync(webhook.Tenant, looked.Place, webhook.Filter, EventsAtOnce, ct);
+            if (page.Events.Count > 0 && await store.CountWaitingAsync(webhook, MostWaiting, ct) >= MostWaiting)
+                break;
+            var writes = page.Events.Count > 0
+                || (page.Next != looked.Stored && clock.GetElapsedTime(looked.WrittenAt) >= WritePlaceEvery);
+            if (writes)
+            {
+                if (!await store.SpoolAsync(webhook with { Cursor = looked.Stored }, page.Next, [.. page.Events.Select(Delivery)]))
+                {
+                    _looked.Remove(key);
+                    return any;
+                }
+                looked = looked with { Stored = page.Next, WrittenAt = clock.GetTimestamp() };
+            }
+            any |= page.Events.Count > 0;
+            looked = looked with { Place = page.Next, Latest = page.HasMore ? default : latest };
+            if (!page.HasMore)
+                break;
+        }
+        _looked[key] = looked;
+        return any;
+    }
+
+    WebhookDelivery Delivery(PublicEvent happened)
+    {
+        var now = clock.GetUtcNow();
+        return new WebhookDelivery
+        {
+            Event = happened.Id,
+            Type = happened.Type,
+            CreatedAt = now,
+            DueAt = now,
+            Payload = happened.ToJson(),
+        };
+    }
+
+    void StartLane(Webhook webhook, CancellationToken ct)
+    {
+        var key = (webhook.Tenant, webhook.Id);
+        // The loop alone adds; a lane that has ended is replaced.
+        if (!_lanes.TryGetValue(key, out var running) || running.IsCompleted)
+            _lanes[key] = RunLaneAsync(webhook.Tenant, webhook.Id, ct);
+    }
+
+    /// <summary>Until nothing is due, or the endpoint is no more. Must not throw: nobody looks.</summary>
+    async Task RunLaneAsync(TenantId tenant, string id, CancellationToken ct)
+    {
+        await Task.Yield();
+        try
+        {
+            while (!ct.IsCancellationRequested && await store.FindAsync(tenant, id, ct) is { IsEnabled: true } webhook)
+            {
+                var now = clock.GetUtcNow();
+                var atOnce = webhook.FailingSince is null ? options.Concurrency : 1;
+                var leased = await store.LeaseAsync(webhook, atOnce, now, now + options.Timeout + LeaseBeyond);
+                if (leased.Count == 0)
+                    return;
+                await Task.WhenAll(leased.Select(delivery => TryAsync(webhook, delivery, ct)));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The node stops.
+        }
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
+        {
+            LogStoreAway(e.Message);
+        }
+        catch (MasterKeyException e)
+        {
+            LogSecret(e.Message);
+        }
+        catch (Exception e)
+        {
+            LogFault(e);
+        }
+    }
+
+    async Task TryAsync(Webhook webhook, WebhookDelivery delivery, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        var answer = await book.PostAsync(webhook, delivery.Event, delivery.Payload, ct);
+        var attempt = new WebhookAttempt(now, answer.Status, (long)answer.Took.TotalMilliseconds, answer.Error, answer.Response);
+        var result = Decide(webhook, delivery, attempt, answer.RetryAfter);
+        if (await store.RecordAsync(webhook, delivery, result))
+            await TellAsync(webhook, result.Disable!, ct);
+    }
+
+    DeliveryResult Decide(Webhook webhook, WebhookDelivery delivery, WebhookAttempt attempt, TimeSpan? retryAfter)
+    {
+        var ended = clock.GetUtcNow();
+        if (attempt.Succeeded)
+            return new DeliveryResult(attempt, DeliveryState.Delivered, ended);
+        var next = WebhookSchedule.Next(delivery.Tries + 1, retryAfter, entropy.NextDouble());
+        var result = new DeliveryResult(
+            attempt, next is null ? DeliveryState.Failed : DeliveryState.Waiting, ended + (next ?? TimeSpan.Zero));
+        if (attempt.Status == 410)
+            return result with { Disable = "The endpoint answered 410: it is gone for good." };
+        return webhook.FailingSince is { } since && ended - since >= options.DisableAfter
+            ? result with { Disable = $"Every try has failed since {PublicEvent.Instant(since)}. The last: {attempt.Error}" } : result;
+    }
+
+    Task TellAsync(Webhook webhook, string reason, CancellationToken ct)
+    {
+        LogDisabled(webhook.Id, webhook.Tenant, reason);
+        var data = JsonSerializer.Serialize(
+            new Dictionary<string, string> { ["webhook_id"] = webhook.Id, ["url"] = webhook.Url, ["reason"] = reason },
+            WebhookEventJson.Default.DictionaryStringString);
+        return feed.AppendAsync(webhook.Tenant, MailEventType.WebhookDisabled, data, ct);
+    }
+
+    async Task PurgeAsync()
+    {
+        _purgedAt = clock.GetTimestamp();
+        while (await store.PurgeAsync(clock.GetUtcNow() - options.KeepDeliveries, PurgeAtOnce) == PurgeAtOnce)
+            ; // in pieces, so that no mail waits for it
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Webhooks wait for the store: {Reason}")]
+    partial void LogStoreAway(string reason);
+
+    [LoggerMessage(LogLevel.Error, "A fault in sending webhooks")]
+    partial void LogFault(Exception fault);
+
+    [LoggerMessage(LogLevel.Error, "{Reason}")]
+    partial void LogSecret(string reason);
+
+    [LoggerMessage(LogLevel.Warning, "Webhook {Id} of tenant {Tenant} is disabled: {Reason}")]
+    partial void LogDisabled(string id, TenantId tenant, string reason);
+}
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(Dictionary<string, string>))]
+sealed partial class WebhookEventJson : System.Text.Json.Serialization.JsonSerializerContext;

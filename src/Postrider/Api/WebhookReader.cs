@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text.Json;
+using Postrider.Messages;
+using Postrider.Submission;
+using Postrider.Webhooks;
+
+namespace Postrider.Api;
+
+/// <param name="Until">Null: now.</param>
+/// <param name="State">Null: all that ended.</param>
+sealed record RedeliverRequest(DateTimeOffset From, DateTimeOffset? Until, DeliveryState? State);
+
+/// <summary>What of the deliveries is asked for.</summary>
+sealed record DeliveryQuery(DeliveryState? State, (DateTimeOffset CreatedAt, string Event)? Before, int Limit);
+
+/// <summary>A place in a list of deliveries, as text.</summary>
+static class DeliveryPlace
+{
+    public static string Of(WebhookDelivery delivery) =>
+        string.Create(CultureInfo.InvariantCulture, $"{delivery.CreatedAt.ToUnixTimeMilliseconds()}-{delivery.Event}");
+
+    public static (DateTimeOffset, string)? Parse(string text)
+    {
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        return dash > 0 && text.Length < 100
+            && long.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms < 1L << 43
+            ? (DateTimeOffset.FromUnixTimeMilliseconds(ms), text[(dash + 1)..]) : null;
+    }
+}
+
+/// <summary>Reads the bodies and parameters of the calls about webhooks.</summary>
+static class WebhookReader
+{
+    public static WebhookRequest? New(JsonElement body, out Problem? problem) => Read(body, isNew: true, out problem);
+    public static WebhookRequest? Change(JsonElement body, out Problem? problem) => Read(body, isNew: false, out problem);
+
+    public static WebhookRequest? Secret(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var request = new WebhookRequest();
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                if (member.Name == "secret")
+                    request = request with { Secret = faults.Text(member.Value, "/secret") };
+                else
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? request : null;
+    }
+
+    public static RedeliverRequest? Again(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        DateTimeOffset? from = null, until = null;
+        DeliveryState? state = DeliveryState.Failed;
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                switch (member.Name)
+                {
+                    case "from": from = Instant(member.Value, "/from", faults); break;
+                    case "until": until = Instant(member.Value, "/until", faults); break;
+                    case "state": state = State(faults.Text(member.Value, "/state"), "/state", faults); break;
+                    default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
+                }
+        if (from is null && !faults.Any)
+            faults.Invalid("/from", "Say from when: an instant with a zone, such as 2026-01-31T00:00:00Z.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? new RedeliverRequest(from!.Value, until, state) : null;
+    }
+
+    /// <summary>Null: <paramref name="problem"/> says why.</summary>
+    public static DeliveryQuery? Query(IQueryCollection query, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var asked = new DeliveryQuery(null, null, 20);
+        problem = null;
+        foreach (var (name, values) in query)
+            switch (name)
+            {
+                case "limit" when int.TryParse(values, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+                    && limit is >= 1 and <= 100:
+                    asked = asked with { Limit = limit };
+                    break;
+                case "limit": faults.Invalid("", "limit must be 1 to 100."); break;
+                case "state" when Enum.TryParse<DeliveryState>(values, ignoreCase: true, out var state) && Enum.IsDefined(state)
+                    && char.IsAsciiLetter(values.ToString()[0]):
+                    asked = asked with { State = state };
+                    break;
+                case "state": faults.Invalid("", "state must be waiting, delivered or failed."); break;
+                case "after" when DeliveryPlace.Parse(values.ToString()) is { } place: asked = asked with { Before = place }; break;
+                case "after": problem = ProblemCatalog.Make("invalid-cursor", "after is not next from an earlier page."); break;
+                default: faults.Add("", "unknown-field", $"There is no parameter {name}; there are limit, after, state."); break;
+            }
+        problem ??= faults.Any ? faults.ToProblem() : null;
+        return problem is null ? asked : null;
+    }
+
+    static WebhookRequest? Read(JsonElement body, bool isNew, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var request = new WebhookRequest();
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+            {
+                var (value, pointer) = (member.Value, ShapeFaults.Below("", member.Name));
+                request = member.Name switch
+                {
+                    "url" => request with { Url = faults.Text(value, pointer) },
+                    "description" => request with { Description = faults.Text(value, pointer) },
+                    "events" => request with { Events = Events(value, pointer, faults) },
+                    "headers" => request with { Headers = Headers(value, pointer, faults) },
+                    "enabled" => request with { Enabled = Flag(value, pointer, faults) },
+                    "secret" when isNew => request with { Secret = faults.Text(value, pointer) },
+                    "skip_missed" when !isNew => request with { SkipMissed = Flag(value, pointer, faults) == true },
+                    _ => Unknown(request, pointer, faults),
+                };
+            }
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? request : null;
+    }
+
+    static WebhookRequest Unknown(WebhookRequest request, string pointer, ShapeFaults faults)
+    {
+        faults.Unknown(pointer);
+        return request;
+    }
+
+    static List<string>? Events(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (!faults.IsArray(value, pointer))
+            return null;
+        var names = value.EnumerateArray().Index().Select(e => faults.Text(e.Item, ShapeFaults.Below(pointer, e.Index)) ?? "").ToList();
+        return EventQuery.ReadTypes(names, pointer, faults);
+    }
+
+    static Dictionary<string, string>? Headers(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (!faults.IsObject(value, pointer))
+            return null;
+        var headers = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var header in value.EnumerateObject())
+            headers[header.Name] = faults.Text(header.Value, ShapeFaults.Below(pointer, header.Name)) ?? "";
+        return headers;
+    }
+
+    static DateTimeOffset? Instant(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (faults.Text(value, pointer) is not { } text)
+            return null;
+        if (TimeText.TryParseInstant(text, out var instant))
+            return instant;
+        faults.Invalid(pointer, "Must be an instant with a zone, such as 2026-01-31T00:00:00Z.");
+        return null;
+    }
+
+    static DeliveryState? State(string? text, string pointer, ShapeFaults faults)
+    {
+        switch (text)
+        {
+            case null or "failed": return DeliveryState.Failed;
+            case "delivered": return DeliveryState.Delivered;
+            case "all": return null;
+            default:
+                faults.Invalid(pointer, "Must be failed (the default), delivered or all.");
+                return null;
+        }
+    }
+
+    static bool? Flag(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null))
+            faults.Invalid(pointer, "Must be true or false.");
+        return value.ValueKind == JsonValueKind.Null ? null : value.ValueKind == JsonValueKind.True;
+    }
+}
