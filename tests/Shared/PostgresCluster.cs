@@ -81,6 +81,15 @@ public sealed class PostgresCluster
         return (int)(long)command.ExecuteScalar()!;
     }
 
+    /// <summary>One number.</summary>
+    public long Ask(string sql)
+    {
+        using var connection = new NpgsqlConnection(ConnectionString);
+        connection.Open();
+        using var command = new NpgsqlCommand(sql, connection);
+        return (long)command.ExecuteScalar()!;
+    }
+
     /// <summary>Starts the server and waits until it answers.</summary>
     public void Start()
     {

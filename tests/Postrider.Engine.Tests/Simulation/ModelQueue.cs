@@ -5,13 +5,10 @@ using Postrider.Storage.Rules;
 namespace Postrider.Engine.Tests.Simulation;
 
 /// <summary>The model's queue: the statements of the engines, written as loops over all rows.</summary>
-sealed class ModelQueue(ModelTables tables, Mutation mutation) : IQueueTable
+sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astray) : IQueueTable
 {
     /// <summary>The lease that a record is believed to hold although it does not; null: as it is.</summary>
     public Lease? Pretended { get; set; }
-
-    /// <summary>What this transaction took.</summary>
-    public List<Claimed> Taken { get; } = [];
 
     public void Insert(QueueRow row)
     {
@@ -64,7 +61,7 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation) : IQueueTable
         (kept.State, kept.PastCommitPoint, kept.Wait, kept.Owner) = (row.State, false, row.Wait, owner);
         (kept.Claim, kept.Tries) = (row.Claim, row.Tries);
         tables.Changed.Add(row.Message);
-        Taken.Add(Claimed.Of(row));
+        astray.Took(row);
     }
 
     public bool DeleteClaimed(Lease lease)

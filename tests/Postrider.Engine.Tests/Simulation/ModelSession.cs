@@ -10,11 +10,11 @@ using Postrider.Storage.Rules;
 namespace Postrider.Engine.Tests.Simulation;
 
 /// <summary>A transaction over the model's tables. They serve one at a time, so it needs no locks, and nothing is rolled back.</summary>
-sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutation) : IWriteSession
+sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutation, AstrayLeases astray) : IWriteSession
 {
     public long Now => clock.GetUtcNow().Ms;
     public IMessageTables Messages { get; } = new ModelMessages(tables);
-    public ModelQueue Queue { get; } = new(tables, mutation);
+    public ModelQueue Queue { get; } = new(tables, mutation, astray);
     public IEventTable Events { get; } = new ModelEvents(tables);
     public CounterDeltas Counters { get; } = new();
     public ISuppressionTable Suppressions { get; } = new ModelSuppressions(tables, mutation);

@@ -11,7 +11,8 @@ namespace Postrider.Engine.Tests.Simulation;
 /// rules.</summary>
 sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutation) : ISimulatedStore
 {
-    readonly List<Claimed> _unconfirmed = [];   // taken by a commit whose reply was lost
+    readonly AstrayLeases _astray = new();
+    bool _isLastInDoubt;
 
     public bool IsAway { get; set; }
     public int RepliesToLose { get; set; }
@@ -35,7 +36,7 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
         {
             (taken, hasMore) = Commit<(IReadOnlyList<Taken>, bool)>(session =>
             {
-                GiveBack(session, now);
+                GiveBackAstray(session);
                 return IsMember(owner) ? Leasing.Take(session, key, permits, owner, now.Ms, alone) : ([], false);
             }).Result;
         }
@@ -48,14 +49,6 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
         var message = tables.Messages[taken.Row.Message];
         return taken.ToLease(message.Row.Batch, ContentCodec.Read(message.Content), [.. message.Recipients.Values.Select(r =>
             new LeasedRecipient(r.N, r.Envelope, r.Kind, r.Address, r.Name, r.State))]);
-    }
-
-    /// <summary>Leases that this node does not know of, because their commit was not answered, are attempted by nobody.</summary>
-    void GiveBack(ModelSession session, DateTimeOffset now)
-    {
-        if (mutation != Mutation.ForgetLostLease)
-            Leasing.Release(session, _unconfirmed, now.Ms, WaitReason.Released);
-        _unconfirmed.Clear();
     }
 
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
@@ -82,7 +75,7 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
     public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
         Commit(session =>
         {
-            GiveBack(session, now);
+            GiveBackAstray(session);
             return Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms);
         });
 
@@ -96,7 +89,7 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
         Commit(session => session.Idempotency.Purge(now.Ms, limit));
 
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<DueKey>>(Read(() => new ModelQueue(tables, mutation).DueKeys()));
+        Task.FromResult<IReadOnlyList<DueKey>>(Read(() => new ModelQueue(tables, mutation, _astray).DueKeys()));
 
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
         Commit(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
@@ -154,13 +147,23 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
     {
         if (IsAway)
             throw new StoreUnavailableException("The database is away.");
-        var session = new ModelSession(tables, clock, mutation);
+        var session = new ModelSession(tables, clock, mutation, _astray);
+        _astray.Begin(_isLastInDoubt);
         var result = work(session);
         session.Commit();
-        if (RepliesToLose == 0)
-            return Task.FromResult(result);
-        RepliesToLose--;
-        _unconfirmed.AddRange(session.Queue.Taken);
-        throw new StoreUnavailableException("The reply to a commit was lost.", mayHaveCommitted: true);
+        _isLastInDoubt = RepliesToLose > 0;
+        if (_isLastInDoubt)
+        {
+            RepliesToLose--;
+            throw new StoreUnavailableException("The reply to a commit was lost.", mayHaveCommitted: true);
+        }
+        _astray.Committed();
+        return Task.FromResult(result);
+    }
+
+    void GiveBackAstray(ModelSession session)
+    {
+        if (mutation != Mutation.ForgetLostLease)
+            _astray.GiveBack(session);
     }
 }

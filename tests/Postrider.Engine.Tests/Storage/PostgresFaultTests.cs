@@ -71,6 +71,57 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         await AcceptAsync("b@example.org");
     }
 
+    /// <summary>A server that waits for a standby has committed, and says so to nobody when the connection is cut.</summary>
+    [Fact]
+    public async Task Leases_whose_commit_was_not_answered_are_given_back()
+    {
+        var cluster = new PostgresCluster(durable: true);
+        var dsn = PostgresDsn.TryParse(cluster.Dsn(cluster.Create()), out _)!;
+        await using var store = await PostgresUnderTest.OpenStoreAsync(dsn, _clock);
+        await store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org")), default);
+        Configure("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+        var leasing = LeaseAsync(store, 1);
+        await _under.UntilAsync(() => Task.FromResult(leasing.IsCompleted || cluster.Ask("""
+            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'
+            """) > 0));
+        var lost = await Assert.ThrowsAsync<StoreUnavailableException>(() => leasing);
+        Assert.True(lost.MayHaveCommitted);
+        Configure("ALTER SYSTEM RESET synchronous_standby_names");
+
+        await store.SweepAsync(store.Member.Incarnation, _clock.GetUtcNow(), _clock.GetUtcNow(), default);
+
+        var lease = Assert.Single(await LeaseAsync(store, 1));
+        Assert.Equal((2, 1), (lease.Envelope.Claim, lease.Envelope.Tries));
+        await store.SweepAsync(store.Member.Incarnation, _clock.GetUtcNow(), _clock.GetUtcNow(), default);
+        Assert.Equal(RecordResult.Applied, await store.RecordAsync(_mails.Sent(lease)));
+        cluster.Crash();
+
+        void Configure(string sql)
+        {
+            cluster.Execute(sql);
+            cluster.Execute("SELECT pg_reload_conf()");
+        }
+    }
+
+    [Fact]
+    public async Task A_lease_after_one_that_was_lost_before_its_commit_is_not_given_back()
+    {
+        await AcceptAsync("a@example.org");
+        await Store.WriteAsync(c => c.Execute("""
+            CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON queue DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut();
+            """));
+        Assert.True((await Assert.ThrowsAsync<StoreUnavailableException>(() => LeaseAsync())).MayHaveCommitted);
+        await Store.WriteAsync(c => c.Execute("DROP TRIGGER cut ON queue"));
+
+        var lease = Assert.Single(await LeaseAsync());
+        await LeaseAsync();
+        await Store.SweepAsync(Own, _clock.GetUtcNow(), _clock.GetUtcNow(), default);
+
+        Assert.Equal(1, lease.Envelope.Claim);
+        Assert.Equal(RecordResult.Applied, await Store.RecordAsync(_mails.Sent(lease)));
+    }
+
     [Fact]
     public async Task A_crash_of_the_server_is_waited_out_and_loses_nothing()
     {

@@ -44,6 +44,15 @@ sealed class Needs
             OrderingKeys.Add((tenant, orderingKey));
     }
 
+    public void Astray(AstrayLeases leases)
+    {
+        foreach (var astray in leases.Waiting)
+        {
+            Rows.Add(astray.Lease.Id);
+            Ordering(astray.Tenant, astray.OrderingKey);
+        }
+    }
+
     public void Stranger(long message)
     {
         Messages.Add(message);

@@ -50,6 +50,7 @@ sealed class PostgresSession : IWriteSession
     public DeadLetterRows DeadLetters { get; }
     public CounterDeltas Counters { get; } = new();
     public AcceptedMessages Accepted { get; } = new();
+    public AstrayLeases Astray { get; } = new();
 
     IMessageTables IWriteSession.Messages => MessageRows;
     IQueueTable IWriteSession.Queue => QueueRows;
@@ -64,11 +65,18 @@ sealed class PostgresSession : IWriteSession
     /// <summary>The commit left, and no answer has come: who was told of an error does not know.</summary>
     public bool CommitIsOut { get; private set; }
 
+    /// <summary>Before it is asked what a transaction needs.</summary>
+    public void Prepare()
+    {
+        Astray.Begin(isLastInDoubt: CommitIsOut);
+        CommitIsOut = false;
+        Forget();
+    }
+
     /// <summary>Begins a transaction on an open connection and finds what is needed.</summary>
     public void Begin(NpgsqlConnection connection, Needs needs)
     {
         _connection = connection;
-        CommitIsOut = false;
         if (needs.Strangers.Count > 0)
             Ask("SELECT tenant, ordering_key FROM messages WHERE id = ANY($1) AND ordering_key IS NOT NULL",
                 row => needs.Ordering(row.GetInt32(0), row.GetString(1)), Sql.Longs([.. needs.Strangers]));
@@ -145,6 +153,7 @@ sealed class PostgresSession : IWriteSession
         CommitIsOut = true;
         Send();
         CommitIsOut = false;
+        Astray.Committed();
         Forget();
     }
 

@@ -25,6 +25,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     readonly PostgresDatabase _database;
     readonly PostgresWriter _incoming;
     readonly PostgresWriter _outgoing;
+    readonly AstrayLeases _astray;   // of the outgoing writer
     readonly LeaseReader _leases;
     readonly PostgresReadDialect _dialect;
     readonly NodeNames _names;
@@ -46,11 +47,13 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         _names = new NodeNames(clock);
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
-        PostgresWriter Writer(int number, string name) => new(database.Writers,
-            new PostgresSession(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number), name, clock, _health,
+        PostgresSession Session(int number) => new(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number);
+        PostgresWriter Writer(PostgresSession session, string name) => new(database.Writers, session, name, clock, _health,
             () => Volatile.Write(ref _fullAt, clock.GetTimestamp()), log);
-        _incoming = Writer(0, "incoming");
-        _outgoing = Writer(1, "outgoing");
+        _incoming = Writer(Session(0), "incoming");
+        var outgoing = Session(1);
+        _outgoing = Writer(outgoing, "outgoing");
+        _astray = outgoing.Astray;
     }
 
     /// <summary>This node's place among the nodes.</summary>
@@ -217,31 +220,23 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         if (IsLow)
             throw new StorageLowException("The disk of the database server was full: an outcome could not be recorded, so nothing is leased.");
         var request = new DueRequest(key, alone ? Gate.Alone : Gate.Open, now.Ms, alone ? 1 : permits);
-        List<Taken> taken = [];
-        var hasMore = false;
-        try
+        List<Taken> taken;
+        bool hasMore;
+        do
         {
-            do
+            (taken, hasMore) = await _outgoing.RunAsync(session =>
             {
-                await _outgoing.RunAsync(session =>
-                {
-                    (taken, hasMore) = session.IsMember(owner) ? Leasing.Take(session, key, permits, owner, now.Ms, alone) : ([], false);
-                    return true;
-                }, needs =>
-                {
-                    needs.Owners.Add(owner);
-                    needs.Tenants.Add(key.Tenant.Value);
-                    needs.Due.Add(request);
-                }, key.Stream == MailStream.Bulk, permits);
-            }
-            while (taken.Count == 0 && hasMore);
+                _astray.GiveBack(session);
+                return session.IsMember(owner) ? Leasing.Take(session, key, permits, owner, now.Ms, alone) : ([], false);
+            }, needs =>
+            {
+                needs.Astray(_astray);
+                needs.Owners.Add(owner);
+                needs.Tenants.Add(key.Tenant.Value);
+                needs.Due.Add(request);
+            }, key.Stream == MailStream.Bulk, permits);
         }
-        catch (StoreUnavailableException fault) when (fault.MayHaveCommitted && taken.Count > 0)
-        {
-            // They may be this node's, and nobody here has them: no other node may sweep what a live one holds.
-            _ = GiveBackAsync(taken, mayStillCome: true);
-            throw;
-        }
+        while (taken.Count == 0 && hasMore);
         if (taken.Count == 0)
             return [];
         try
@@ -263,8 +258,23 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         catch (Exception)
         {
             // Leased for nobody, they would wait for the next start.
-            _ = GiveBackAsync(taken, mayStillCome: false);
+            await ReleaseForSureAsync(taken, now.AddMinutes(1));
             throw;
+        }
+    }
+
+    /// <summary>At once, or as soon as the database is back.</summary>
+    async Task ReleaseForSureAsync(List<Taken> taken, DateTimeOffset dueAt)
+    {
+        var leases = taken.ConvertAll(t => AstrayLease.Of(t.Row));
+        try
+        {
+            await ReleaseAsync(leases.ConvertAll(l => l.Lease), leases.ConvertAll(l => (l.Tenant, l.OrderingKey)), dueAt,
+                WaitReason.Released);
+        }
+        catch (StoreUnavailableException)
+        {
+            _astray.Add(leases);
         }
     }
 
@@ -317,7 +327,11 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         int some;
         do
         {
-            some = await _outgoing.RunAsync(session => Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms));
+            some = await _outgoing.RunAsync(session =>
+            {
+                _astray.GiveBack(session);
+                return Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms);
+            }, needs => needs.Astray(_astray));
             swept += some;
         }
         while (some == QueueRows.SweepLimit);
@@ -363,7 +377,6 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         // Registered under each of its interfaces, it is disposed once for each.
         if (Interlocked.Exchange(ref _disposed, 1) == 1)
             return;
-        await _closing.CancelAsync();
         await Task.Run(() =>
         {
             _incoming.Dispose();
@@ -375,6 +388,5 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         _readers.Dispose();
         _health.Dispose();
         Notices.Dispose();
-        _closing.Dispose();
     }
 }

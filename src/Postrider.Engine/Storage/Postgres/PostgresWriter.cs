@@ -90,11 +90,11 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
 
     void RunAll()
     {
+        _session.Prepare();
         _connection ??= _source.OpenConnection();
         var needs = new Needs();
         foreach (var work in _works)
             ((INeedingWork)work).Need(needs);
-        _session.Forget();
         _session.Begin(_connection, needs);
         foreach (var work in _works)
             work.Execute(_session);

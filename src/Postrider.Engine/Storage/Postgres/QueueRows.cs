@@ -241,6 +241,7 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         row.Claim++;
         row.Tries++;
         Update(row);
+        session.Astray.Took(row);
     }
 
     public bool DeleteClaimed(Lease lease)
