@@ -18,7 +18,7 @@ sealed partial class Cluster
 
     async Task AcceptAsync(SimulatedNode node, Dice dice)
     {
-        var tenant = new TenantId(1 + dice.Next(2));
+        var tenant = new TenantId(FirstTenant + dice.Next(2));
         var message = Draw(node, dice);
         await AcceptAsync(node, tenant, message, dice.OneIn(3) ? $"key {message.Id}" : null, dice);
     }

@@ -26,7 +26,6 @@ sealed partial class Cluster
     readonly Oracle _oracle;
     readonly List<SimulatedNode> _nodes;
     readonly Func<NodeClock, ISimulatedStore> _open;
-    readonly bool _withLostLeases;
 
     /// <param name="open">A node's way to the database; null: the model.</param>
     public Cluster(Setting setting, Mutation mutation, ModelTables? tables = null, ManualClock? clock = null,
@@ -35,7 +34,6 @@ sealed partial class Cluster
         (_setting, _mutation) = (setting, mutation);
         Clock = clock ?? new ManualClock();
         Tables = tables ?? new ModelTables { IsShared = setting.IsShared };
-        _withLostLeases = open is null && setting.IsShared;
         _open = open ?? (own => new ModelStore(Tables, own, mutation));
         _sink = new SimulatedSink(setting);
         _oracle = new Oracle(Tables, _sink, setting);
@@ -47,6 +45,12 @@ sealed partial class Cluster
     public ModelTables Tables { get; }
     public Oracle Oracle => _oracle;
     public SimulatedSink Sink => _sink;
+
+    /// <summary>Of two.</summary>
+    public int FirstTenant { get; init; } = 1;
+
+    /// <summary>Looks at what an act came to, by its number.</summary>
+    public Func<int, Task> AfterAct { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>What happened, for people; null: not written.</summary>
     public StringBuilder? Log { get; init; }
@@ -64,6 +68,7 @@ sealed partial class Cluster
             _oracle.Check();
             if (i % 8 == 0)
                 _oracle.CheckCounters();
+            await AfterAct(i);
         }
         await FinishAsync(acts.Count);
         _oracle.CheckEnd();
@@ -143,7 +148,7 @@ sealed partial class Cluster
             case ActKind.FindDatabase:
                 node.Store.IsAway = false;
                 break;
-            case ActKind.LoseReply when _withLostLeases:
+            case ActKind.LoseReply when _setting.IsShared:
                 node.Store.RepliesToLose = 1;
                 break;
             case ActKind.Outage:

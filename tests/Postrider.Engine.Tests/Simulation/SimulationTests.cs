@@ -10,7 +10,7 @@ public sealed class SimulationTests
     /// <summary>Seeds that are shown before the run ends: what they have in common is told by a few.</summary>
     const int MostTold = 4;
 
-    static ulong Variable(string name, ulong otherwise) =>
+    internal static ulong Variable(string name, ulong otherwise) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? ulong.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     [Fact]

@@ -31,6 +31,7 @@ sealed class PostgresUnderTest : IStoreUnderTest
     readonly ManualClock _clock;
     readonly string _database;
     readonly ConcurrentDictionary<Incarnation, bool> _joined = [];
+    readonly Dictionary<int, (long Incarnation, bool Alive)> _placed = [];
 
     PostgresUnderTest(ManualClock clock, string database) => (_clock, _database) = (clock, database);
 
@@ -92,6 +93,19 @@ sealed class PostgresUnderTest : IStoreUnderTest
             VALUES (@Node, @Number, 0, true, 'here', '', '', '', '', 0, 0, 0)
             ON CONFLICT (id) DO UPDATE SET incarnation = greatest(n.incarnation, excluded.incarnation)
             """, new { node.Node, node.Number }));
+    }
+
+    public async Task PlaceAsync(IReadOnlyDictionary<int, (long Incarnation, bool Alive)> nodes)
+    {
+        foreach (var (node, place) in nodes.Where(n => _placed.GetValueOrDefault(n.Key) != n.Value))
+        {
+            await Postgres.WriteAsync(c => c.Execute("""
+                INSERT INTO nodes AS n (id, incarnation, beat, alive, name, host, address, roles, version, started, last_beat, in_flight)
+                VALUES (@node, @Incarnation, 0, @Alive, 'here', '', '', '', '', 0, 0, 0)
+                ON CONFLICT (id) DO UPDATE SET incarnation = excluded.incarnation, alive = excluded.alive
+                """, new { node, place.Incarnation, place.Alive }));
+            _placed[node] = place;
+        }
     }
 
     public Task<IReadOnlyList<string>> OrphansAsync() => Postgres.ReadAsync<IReadOnlyList<string>>(c =>

@@ -21,6 +21,9 @@ public interface IStoreUnderTest : IAsyncDisposable
     /// <summary>Makes an incarnation of a node a member, where nodes must be.</summary>
     Task JoinAsync(Incarnation node);
 
+    /// <summary>Makes the nodes what they are to be, by number: start and whether they are members, where nodes must be.</summary>
+    Task PlaceAsync(IReadOnlyDictionary<int, (long Incarnation, bool Alive)> nodes);
+
     /// <summary>Rows without their parent: recipients, queue rows and events of messages that are not there, queue rows without open
     /// recipients.</summary>
     Task<IReadOnlyList<string>> OrphansAsync();

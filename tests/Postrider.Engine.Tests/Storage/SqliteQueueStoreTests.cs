@@ -49,6 +49,8 @@ sealed class SqliteUnderTest : IStoreUnderTest
     public Task JoinAsync(Incarnation node) => Task.CompletedTask;
     public Task SettleAsync() => Task.CompletedTask;
 
+    public Task PlaceAsync(IReadOnlyDictionary<int, (long Incarnation, bool Alive)> nodes) => Task.CompletedTask;
+
     public Task<IReadOnlyList<string>> OrphansAsync() =>
         Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);
 
