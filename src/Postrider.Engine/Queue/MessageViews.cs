@@ -31,6 +31,9 @@ public sealed record MessageView
     public required MessageId Id { get; init; }
     public required TenantId Tenant { get; init; }
     public MessageId? Batch { get; init; }
+
+    /// <summary>The schedule whose run it is of; null: none.</summary>
+    public MessageId? Schedule { get; init; }
     public required MailStream Stream { get; init; }
     public required string Route { get; init; }
     public required Mailbox From { get; init; }

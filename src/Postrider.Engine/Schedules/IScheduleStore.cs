@@ -7,8 +7,10 @@ namespace Postrider.Schedules;
 /// <summary>Schedules and what became of their times. Every write is one short transaction, on disk when its task completes.</summary>
 public interface IScheduleStore
 {
-    /// <summary>False: the tenant has so many that are not archived.</summary>
-    Task<bool> AddAsync(Schedule schedule, int limit);
+    /// <summary>The schedule that is there: this one, or an earlier one of the same key. Null: the tenant has so many that are not
+    /// archived.</summary>
+    /// <param name="key">Null: there is none.</param>
+    Task<AddedSchedule?> AddAsync(Schedule schedule, int limit, ScheduleKey? key);
 
     /// <summary>Null: absent, or another tenant's.</summary>
     Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct);
@@ -49,6 +51,15 @@ public interface IScheduleStore
 
     Task TellAsync(MessageId run);
 }
+
+/// <summary>A caller's key of the call that makes a schedule, with the hash of its request; it holds as long as the schedule is
+/// kept.</summary>
+public sealed record ScheduleKey(string Key, ReadOnlyMemory<byte> RequestHash);
+
+/// <summary>A schedule that was added, or was there.</summary>
+/// <param name="IsNew">False: an earlier call with the same key made it.</param>
+/// <param name="IsOther">The same key came with another request: nothing was stored.</param>
+public readonly record struct AddedSchedule(Schedule Schedule, bool IsNew, bool IsOther);
 
 /// <summary>One change of a schedule by the calendar, or by hand.</summary>
 /// <param name="Schedule">As it is to be; <see cref="Schedule.Change"/> as it was read.</param>

@@ -25,7 +25,8 @@ public sealed class ScheduleBook(
     /// <summary>What one short transaction writes.</summary>
     const int RecipientsAtOnce = 250;
 
-    public async Task<ScheduleResult> AddAsync(TenantId tenant, ScheduleRequest request, CancellationToken ct)
+    /// <param name="key">The same key and request again: the schedule that it made.</param>
+    public async Task<ScheduleResult> AddAsync(TenantId tenant, ScheduleRequest request, ScheduleKey? key, CancellationToken ct)
     {
         var (faults, now) = (new Faults(), clock.GetUtcNow());
         var name = ScheduleCheck.Name(request.Name, faults);
@@ -57,10 +58,16 @@ public sealed class ScheduleBook(
             CreatedAt = now,
             UpdatedAt = now,
         };
-        if (await store.AddAsync(schedule, options.MaxSchedules))
+        var added = await store.AddAsync(schedule, options.MaxSchedules, key);
+        if (added is { IsNew: true })
             return new ScheduleResult(schedule);
         await ForgetAsync(schedule);
-        return new ScheduleResult(ScheduleProblems.TooMany(options.MaxSchedules));
+        return added switch
+        {
+            null => new ScheduleResult(ScheduleProblems.TooMany(options.MaxSchedules)),
+            { IsOther: true } => new ScheduleResult(SubmissionProblems.IdempotencyMismatch),
+            { Schedule: var earlier } => new ScheduleResult(earlier),
+        };
     }
 
     /// <summary>Changes what is given. What comes next comes as before unless the times are changed; a time that is past does not come

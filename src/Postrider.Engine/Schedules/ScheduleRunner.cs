@@ -15,7 +15,11 @@ public sealed partial class ScheduleRunner(
     IScheduleStore store, MailMaker mail, ScheduleTime time, MessageIds ids, Entropy entropy, ScheduleOptions options,
     ILogger<ScheduleRunner> logger)
 {
+    /// <summary>Steps under way: their transactions are committed together.</summary>
+    const int AtOnce = 8;
+
     static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
+
     bool _doubtful;   // the loop's
 
     /// <summary>One look. True: there is more to do now.</summary>
@@ -29,11 +33,9 @@ public sealed partial class ScheduleRunner(
         var due = await store.DueAsync(now, options.BatchPerNode, ct);
         // Nodes begin at different places, so that they seldom meet.
         var start = due.Count == 0 ? 0 : (int)(Number() % (uint)due.Count);
-        for (var i = 0; i < due.Count; i++)
-        {
-            ct.ThrowIfCancellationRequested();
-            await RunAsync(due[(start + i) % due.Count], now, ct);
-        }
+        var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct };
+        await Parallel.ForEachAsync(Enumerable.Range(0, due.Count), some,
+            async (i, stopping) => await RunAsync(due[(start + i) % due.Count], now, stopping));
         return due.Count == options.BatchPerNode;
     }
 

@@ -14,7 +14,8 @@ static class MessageQueries
 {
     const string HeadColumns = """
         m.id, m.tenant, m.stream, m.batch, m.route, m.send_at AS SendAt, m.expires, m.tags, m.metadata,
-        coalesce(m.sender, b.sender) AS Sender, coalesce(m.subject, b.subject) AS Subject
+        coalesce(m.sender, b.sender) AS Sender, coalesce(m.subject, b.subject) AS Subject,
+        (SELECT schedule FROM schedule_runs WHERE schedule_runs.id = m.batch) AS Schedule
         """;
 
     const string Heads = $"SELECT {HeadColumns} FROM messages m LEFT JOIN batches b ON b.id = m.batch";
@@ -86,6 +87,7 @@ static class MessageQueries
             Id = new MessageId(head.Id),
             Tenant = new TenantId(head.Tenant),
             Batch = head.Batch is { } batch ? new MessageId(batch) : null,
+            Schedule = head.Schedule is { } schedule ? new MessageId(schedule) : null,
             Stream = head.Stream,
             Route = head.Route,
             From = head.From,
@@ -142,6 +144,7 @@ sealed class MessageHead
     public int Tenant { get; init; }
     public MailStream Stream { get; init; }
     public long? Batch { get; init; }
+    public long? Schedule { get; init; }
     public string Route { get; init; } = "";
     public long? SendAt { get; init; }
     public long Expires { get; init; }

@@ -34,7 +34,7 @@ sealed record EmailAnswer
     [JsonPropertyOrder(-1)]
     public string Object { get; } = "email";
     public required string? BatchId { get; init; }
-    public string? ScheduleId { get; }
+    public required string? ScheduleId { get; init; }
     public required string From { get; init; }
     public required IReadOnlyList<string> To { get; init; }
     public required IReadOnlyList<string> Cc { get; init; }

@@ -29,6 +29,7 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
         {
             Id = view.Id.ToString(),
             BatchId = view.Batch?.ToString(),
+            ScheduleId = view.Schedule?.ToString(),
             From = view.From.ToString(),
             To = Addresses(view, RecipientKind.To),
             Cc = Addresses(view, RecipientKind.Cc),

@@ -28,10 +28,10 @@ static class ScheduleEndpoints
 
     public static void MapSchedules(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/schedules", AddAsync).For(Access.Send)
+        app.MapPost("/schedules", AddAsync).For(Access.Send).TakingMail()
             .Takes<ScheduleShape>().Answers<ScheduleAnswer>(201)
             .Says("addSchedule", "Keeps a schedule: a crontab line, or times one by one. Its mail is checked now, and made anew at each run.",
-                Example, [.. BodyRefusals, "too-many-schedules"]);
+                Example, [.. BodyRefusals, "too-many-schedules", "invalid-idempotency-key", "idempotency-mismatch", "draining"]);
         app.MapPost("/schedules/preview", PreviewAsync).For(Access.Read).WithMetadata(Count)
             .Takes<ScheduleShape>().Answers<OccurrenceListAnswer>(200)
             .Says("previewSchedule", "When a schedule would come, without keeping it. Only what says when is looked at.",
@@ -79,9 +79,14 @@ static class ScheduleEndpoints
     static async Task<Results<JsonHttpResult<ScheduleAnswer>, ProblemResult>> AddAsync(
         HttpContext context, JsonBody bodies, ScheduleBook book, SchedulePages pages, CancellationToken ct)
     {
-        var body = await bodies.ReadSendAsync<ScheduleRequest>(context, ScheduleReader.Read, null);
+        var key = IdempotencyKey.Read(context.Request, out var problem);
+        if (problem is not null)
+            return new ProblemResult(problem);
+        var body = await bodies.ReadSendAsync<ScheduleRequest>(context, ScheduleReader.Read, key is null ? null : "POST /schedules");
         return body.Value is { } request
-            ? await AnswerAsync(await book.AddAsync(context.Caller.Tenant, request, ct), pages, StatusCodes.Status201Created, ct)
+            ? await AnswerAsync(
+                await book.AddAsync(context.Caller.Tenant, request, key is null ? null : new ScheduleKey(key, body.Hash), ct), pages,
+                StatusCodes.Status201Created, ct)
             : new ProblemResult(body.Problem!);
     }
 

@@ -5,6 +5,7 @@ using Postrider.Schedules;
 using Postrider.Storage.Postgres;
 using Postrider.Storage.Tables;
 using Postrider.Submission;
+using Postrider.Tenants;
 
 namespace Postrider.Hosting;
 
@@ -18,7 +19,10 @@ static class ScheduleRegistration
         services.AddSingleton<MailMaker>(sp =>
         {
             var submitter = sp.GetRequiredService<Submitter>();
-            return (tenant, email) => MakeAsync(submitter, tenant, email);
+            var tenants = sp.GetRequiredService<TenantDirectory>();
+            return (tenant, email) => tenants.IsArchived(tenant)
+                ? Task.FromResult<(SharedSubmission?, Problem?)>((null, ProblemCatalog.Make("tenant-archived", "The tenant is archived.")))
+                : MakeAsync(submitter, tenant, email);
         });
         services.AddSingleton<ScheduleBook>();
         if (!runs)

@@ -36,6 +36,7 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
         var run = await _server.GetAsync($"/schedules/{id}/runs/{runs["data"]![0]!["id"]}", r => (int)r["counts"]!["sent"]! == 2);
         Assert.Equal((0, 0), ((int)run["counts"]!["waiting"]!, (int)run["counts"]!["opened"]!));
         var batch = await GetAsync($"/batches/{run["batch_id"]}?emails=true");
+        Assert.All(batch["emails"]!.AsArray(), e => Assert.Equal(id, (string?)e!["schedule_id"]));
         Assert.Equal(["once1@example.com", "once2@example.com"],
             batch["emails"]!.AsArray().Select(e => (string?)e!["recipients"]![0]!["email"]).Order());
         var ended = await GetAsync($"/schedules/{id}");
@@ -43,6 +44,21 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
         var report = await GetAsync($"/schedules/{id}/report");
         Assert.Equal((1, 2), ((int)report["runs"]!["enqueued"]!, (int)report["counts"]!["sent"]!));
         await RefusedAsync(HttpMethod.Post, $"/schedules/{id}/pause", "{}", 409, "schedule-archived", null);
+    }
+
+    [Fact]
+    public async Task A_call_that_is_repeated_with_its_key_makes_one_schedule()
+    {
+        async Task<JsonNode> AddAsync(string name)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/schedules") { Content = TestServer.Json(Daily(name)) };
+            request.Headers.Add("Idempotency-Key", "schedule-key");
+            using var answer = await _server.Client.SendAsync(request);
+            return JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+        }
+        var first = await AddAsync("keyed");
+        Assert.Equal((string?)first["id"], (string?)(await AddAsync("keyed"))["id"]);
+        Assert.Equal("/problems/idempotency-mismatch", (string?)(await AddAsync("other"))["type"]);
     }
 
     [Fact]

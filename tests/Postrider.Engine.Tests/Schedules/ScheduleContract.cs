@@ -282,9 +282,22 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
     {
         _house.Options.MaxSchedules = 1;
         var first = await _house.AddAsync(ScheduleHouse.Daily);
-        Assert.Equal("too-many-schedules", ScheduleProblemSlug(await _house.Book.AddAsync(TenantId.First, ScheduleHouse.Daily, default)));
+        Assert.Equal("too-many-schedules", ScheduleProblemSlug(await _house.Book.AddAsync(TenantId.First, ScheduleHouse.Daily, null, default)));
         await _house.Book.ArchiveAsync(TenantId.First, first.Id, default);
         await _house.AddAsync(ScheduleHouse.Daily);
+    }
+
+    [Fact]
+    public async Task The_same_key_makes_one_schedule()
+    {
+        Task<ScheduleResult> AddAsync(TenantId tenant, byte hash) =>
+            _house.Book.AddAsync(tenant, ScheduleHouse.Daily, new ScheduleKey("k", new byte[] { hash }), default);
+        var first = (await AddAsync(TenantId.First, 1)).Schedule!;
+        await _house.Book.ArchiveAsync(TenantId.First, first.Id, default);
+        Assert.Equal(first.Id, (await AddAsync(TenantId.First, 1)).Schedule!.Id);
+        Assert.Equal("idempotency-mismatch", ScheduleProblemSlug(await AddAsync(TenantId.First, 2)));
+        Assert.NotEqual(first.Id, (await AddAsync(Other, 1)).Schedule!.Id);
+        Assert.Single(await _house.Store.ListAsync(TenantId.First, null, null, 10, default));
     }
 
     static string? ScheduleProblemSlug(ScheduleResult result) => result.Problem?.Slug;

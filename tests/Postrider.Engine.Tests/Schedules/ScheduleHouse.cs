@@ -43,7 +43,7 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
 
     public async Task<Schedule> AddAsync(ScheduleRequest request)
     {
-        var result = await Book.AddAsync(TenantId.First, request, default);
+        var result = await Book.AddAsync(TenantId.First, request, null, default);
         Assert.Null(result.Problem);
         return result.Schedule!;
     }

@@ -10,7 +10,7 @@ public sealed class SqliteScheduleSimulation() : ScheduleSimulation(StoreEngine.
 
 public sealed class PostgresScheduleSimulation() : ScheduleSimulation(StoreEngine.Postgres);
 
-/// <summary>Two years of schedules in four zones, with three nodes that die before, in and after any write: each time has one batch, and
+/// <summary>Two years of schedules in four zones, with eight nodes that die before, in and after any write: each time has one batch, and
 /// the times are those that a look at every minute of the years finds.</summary>
 public abstract class ScheduleSimulation(StoreEngine engine)
 {
@@ -82,7 +82,7 @@ public abstract class ScheduleSimulation(StoreEngine engine)
 
         public async Task GoAsync()
         {
-            var nodes = Enumerable.Range(0, 3).Select(_ => NewNode()).ToArray();
+            var nodes = Enumerable.Range(0, 8).Select(_ => NewNode()).ToArray();
             while (_house.Now < _start + _span)
             {
                 // Now and then nobody is there for days.
@@ -184,7 +184,7 @@ public abstract class ScheduleSimulation(StoreEngine engine)
             store.OfOtherEditionAsync(edition, limit, ct);
 
         public Task<bool> IsSendingAsync(MessageId schedule, CancellationToken ct) => store.IsSendingAsync(schedule, ct);
-        public Task<bool> AddAsync(Schedule schedule, int limit) => throw new NotSupportedException();
+        public Task<AddedSchedule?> AddAsync(Schedule schedule, int limit, ScheduleKey? key) => throw new NotSupportedException();
         public Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct) => throw new NotSupportedException();
 
         public Task<IReadOnlyList<Schedule>> ListAsync(

@@ -231,7 +231,8 @@ static class PostgresMigrations
             id bigint PRIMARY KEY, tenant integer NOT NULL, name text NOT NULL, state smallint NOT NULL, revision integer NOT NULL,
             change bigint NOT NULL, due bigint, next_at bigint, next_local bigint, next_fold smallint, last_local bigint, last_fold smallint,
             retry_at bigint, edition text NOT NULL, source bigint NOT NULL, is_list smallint NOT NULL, updated bigint NOT NULL,
-            times text NOT NULL, email text NOT NULL);
+            key text COLLATE "C", request_hash bytea, times text NOT NULL, email text NOT NULL);
+        CREATE UNIQUE INDEX schedules_key ON schedules (tenant, key) WHERE key IS NOT NULL;
         CREATE INDEX schedules_due ON schedules (due) WHERE due IS NOT NULL;
         CREATE INDEX schedules_tenant ON schedules (tenant, id);
 

@@ -218,7 +218,8 @@ static class SqliteMigrations
             id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT NULL,
             change INTEGER NOT NULL, due INTEGER, next_at INTEGER, next_local INTEGER, next_fold INTEGER, last_local INTEGER,
             last_fold INTEGER, retry_at INTEGER, edition TEXT NOT NULL, source INTEGER NOT NULL, is_list INTEGER NOT NULL,
-            updated INTEGER NOT NULL, times TEXT NOT NULL, email TEXT NOT NULL) STRICT;
+            updated INTEGER NOT NULL, key TEXT, request_hash BLOB, times TEXT NOT NULL, email TEXT NOT NULL) STRICT;
+        CREATE UNIQUE INDEX schedules_key ON schedules (tenant, key) WHERE key IS NOT NULL;
         CREATE INDEX schedules_due ON schedules (due) WHERE due IS NOT NULL;
         CREATE INDEX schedules_tenant ON schedules (tenant, id);
 

@@ -15,7 +15,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 {
     const string Select = """
         SELECT id, tenant, name, state, revision, change, next_at AS NextAt, next_local AS NextLocal, next_fold AS NextFold,
-            last_local AS LastLocal, last_fold AS LastFold, retry_at AS RetryAt, edition, times, email, source, is_list AS IsList, updated
+            last_local AS LastLocal, last_fold AS LastFold, retry_at AS RetryAt, edition, times, email, source, is_list AS IsList, updated,
+            request_hash AS RequestHash
         FROM schedules
         """;
 
@@ -23,13 +24,24 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         SELECT id, schedule, revision, local, fold, tenant, due_at AS DueAt, ran_at AS RanAt, state, count, reason FROM schedule_runs
         """;
 
-    public Task<bool> AddAsync(Schedule schedule, int limit) => store.WriteAsync(connection => connection.Execute("""
+    public Task<AddedSchedule?> AddAsync(Schedule schedule, int limit, ScheduleKey? key) => store.WriteAsync<AddedSchedule?>(connection =>
+    {
+        if (Insert(connection, schedule, limit, key))
+            return new AddedSchedule(schedule, IsNew: true, IsOther: false);
+        var earlier = key is null ? null : connection.QuerySingleOrDefault<Row>(
+            $"{Select} WHERE tenant = @tenant AND key = @Key AND key IS NOT NULL", new { tenant = schedule.Tenant.Value, key.Key });
+        return earlier is null ? null
+            : new AddedSchedule(earlier.ToSchedule(), IsNew: false, !earlier.RequestHash.AsSpan().SequenceEqual(key!.RequestHash.Span));
+    });
+
+    static bool Insert(DbConnection connection, Schedule schedule, int limit, ScheduleKey? key) => connection.Execute("""
         INSERT INTO schedules (id, tenant, name, state, revision, change, due, next_at, next_local, next_fold, last_local, last_fold, retry_at,
-            edition, times, email, source, is_list, updated)
+            edition, times, email, source, is_list, updated, key, request_hash)
         SELECT @id, @tenant, @name, @state, @revision, @change, @due, @nextAt, @nextLocal, @nextFold, @lastLocal, @lastFold, @retryAt,
-            @edition, @times, @email, @source, @isList, @updated
+            @edition, @times, @email, @source, @isList, @updated, @key, @hash
         WHERE (SELECT count(*) FROM schedules WHERE tenant = @tenant AND state <> 2) < @limit
-        """, Parameters(schedule, limit)) == 1);
+        ON CONFLICT DO NOTHING
+        """, Parameters(schedule, limit, key)) == 1;
 
     public Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct) => store.ReadAsync(connection =>
         connection.QuerySingleOrDefault<Row>($"{Select} WHERE id = @id AND tenant = @tenant", new { id = id.Value, tenant = tenant.Value })
@@ -75,7 +87,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
             next_local = @nextLocal, next_fold = @nextFold, last_local = @lastLocal, last_fold = @lastFold, retry_at = @retryAt,
             edition = @edition, times = @times, email = @email, source = @source, is_list = @isList, updated = @updated
         WHERE id = @id AND tenant = @tenant AND change = @change
-        """, Parameters(schedule, 0)) == 1;
+        """, Parameters(schedule, 0, null)) == 1;
 
     /// <summary>False: the time has its run.</summary>
     static bool Insert(DbConnection connection, ScheduleRun run, TenantId tenant) => connection.Execute("""
@@ -147,7 +159,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
     public Task TellAsync(MessageId run) => store.WriteAsync(connection =>
         connection.Execute("UPDATE schedule_runs SET told = 1 WHERE id = @id AND told = 0", new { id = run.Value }));
 
-    static object Parameters(Schedule schedule, int limit) => new
+    static object Parameters(Schedule schedule, int limit, ScheduleKey? key) => new
     {
         id = schedule.Id.Value,
         tenant = schedule.Tenant.Value,
@@ -170,6 +182,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         isList = schedule.Recipients.IsList ? 1 : 0,
         updated = schedule.UpdatedAt.Ms,
         limit,
+        key = key?.Key,
+        hash = key?.RequestHash.ToArray(),
     };
 
     /// <summary>A wall clock's time as if it were UTC's.</summary>
@@ -198,6 +212,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         public long Source { get; init; }
         public int IsList { get; init; }
         public long Updated { get; init; }
+        public byte[]? RequestHash { get; init; }
 
         public Schedule ToSchedule() => new()
         {
