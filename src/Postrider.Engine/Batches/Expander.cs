@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Submission;
@@ -6,8 +7,8 @@ namespace Postrider.Batches;
 
 /// <summary>Turns the destinations of large batches into messages, piece by piece, and ends what was cancelled. Any number of nodes do so
 /// at once: a piece is written where the cursor stands as it was read, or not at all.</summary>
-public sealed class Expander(IBatchStore batches, IBatchExpansion expansion, Submitter submitter, IHandOver handOver, MessageIds ids,
-    TimeProvider clock, BatchOptions options)
+public sealed partial class Expander(
+    IBatchStore batches, IBatchExpansion expansion, Submitter submitter, IHandOver handOver, MessageIds ids, TimeProvider clock, BatchOptions options, ILogger<Expander> logger)
 {
     /// <summary>Destinations read at once, and of one batch before the next one's turn.</summary>
     const int Page = 2_000;
@@ -35,12 +36,31 @@ public sealed class Expander(IBatchStore batches, IBatchExpansion expansion, Sub
         foreach (var batch in work)
         {
             ct.ThrowIfCancellationRequested();
-            more |= batch.State == BatchState.Cancelling
-                ? await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), EndAtOnce) == EndAtOnce
-                : await ExpandAsync(batch, ct);
+            more |= await WorkAsync(batch, ct);
         }
         return await batches.TidyAsync(clock.GetUtcNow(), TidyAtOnce) | more;
     }
+
+    /// <summary>One batch that nobody can expand must not keep the others: it is paused, and the reason is with its errors.</summary>
+    async Task<bool> WorkAsync(LargeBatch batch, CancellationToken ct)
+    {
+        try
+        {
+            return batch.State == BatchState.Cancelling
+                ? await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), EndAtOnce) == EndAtOnce
+                : await ExpandAsync(batch, ct);
+        }
+        catch (Exception e) when (e is not (StoreUnavailableException or StorageLowException or TimeoutException
+            or OperationCanceledException))
+        {
+            LogBroken(e, batch.Id);
+            await batches.BreakAsync(batch.Id, $"The server cannot make messages of this batch: {e.Message}", clock.GetUtcNow());
+            return true;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "Batch {Batch} is paused: no messages can be made of it")]
+    partial void LogBroken(Exception error, MessageId batch);
 
     /// <summary>True: something became of it, so there may be more.</summary>
     async Task<bool> ExpandAsync(LargeBatch batch, CancellationToken ct)

@@ -21,8 +21,14 @@ public interface IBatchStore
     /// <summary>Null: absent, or another tenant's.</summary>
     Task<LargeBatch?> FindAsync(TenantId tenant, MessageId batch, CancellationToken ct);
 
+    /// <summary>All batches of a tenant, small ones too, newest first, before an id.</summary>
+    Task<IReadOnlyList<BatchSummary>> ListAsync(TenantId tenant, MessageId? before, int limit, CancellationToken ct);
+
     /// <summary>Stops or goes on. Works on every batch, small ones too. False: there is no such batch of this tenant.</summary>
     Task<bool> PauseAsync(TenantId tenant, MessageId batch, bool paused, DateTimeOffset at);
+
+    /// <summary>Pauses a batch of which no messages can be made, with the reason among its errors as number 0.</summary>
+    Task BreakAsync(MessageId batch, string why, DateTimeOffset at);
 
     /// <summary>From now on nothing more becomes a message, and nothing leaves. False: there is no such large batch, or it is done
     /// with.</summary>
@@ -62,6 +68,10 @@ public interface IBatchExpansion
     /// <summary>Makes due what waited because of a pause. Returns how many rows it looked at: call again while it is the limit.</summary>
     Task<int> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit);
 }
+
+/// <summary>A batch among others.</summary>
+/// <param name="Large">Null for one that was small when it came.</param>
+public sealed record BatchSummary(MessageId Id, int Count, string From, string Subject, LargeBatch? Large);
 
 /// <summary>A batch that was added, or was there.</summary>
 /// <param name="IsNew">False: an earlier call with the same key made it.</param>

@@ -63,28 +63,42 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
     }
 
     /// <summary>Null where there is no such batch of this tenant.</summary>
-    public Task<BatchChange?> CancelBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
-        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsOpen), CancelOpenAsync, ct);
+    public async Task<BatchChange?> CancelBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
+        await reader.GetBatchAsync(tenant, batch, ct) is null
+            ? null
+            : await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, Limit = AtOnce },
+                view => view.Recipients.Any(r => r.State.IsOpen), CancelOpenAsync, ct);
 
-    /// <summary>Sends what failed, expired, bounced or is held again. Null where there is no such batch of this tenant.</summary>
-    public Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
-        ChangeBatchAsync(tenant, batch, view => view.Recipients.Any(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced),
-            RetryAsync, ct);
-
-    Task<int?> CancelOpenAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
-        store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
-
-    async Task<BatchChange?> ChangeBatchAsync(
-        TenantId tenant, MessageId batch, Func<MessageView, bool> concerns, Func<TenantId, MessageId, CancellationToken, Task<int?>> change,
-            CancellationToken ct)
+    /// <summary>Sends what failed, expired or is held again. Null where there is no such batch of this tenant.</summary>
+    /// <param name="bounced">What bounced too.</param>
+    public async Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, bool bounced, CancellationToken ct)
     {
         if (await reader.GetBatchAsync(tenant, batch, ct) is null)
             return null;
         var total = default(BatchChange);
+        RecipientState[] again = [RecipientState.Failed, RecipientState.Expired, RecipientState.Held];
+        // By state: the few that ended so are found without looking at all of a large batch.
+        foreach (var state in bounced ? [.. again, RecipientState.Bounced] : again)
+        {
+            var change = await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, State = state, Limit = AtOnce },
+                _ => true, RetryAsync, ct);
+            total = new BatchChange(total.Messages + change.Messages, total.Recipients + change.Recipients);
+        }
+        return total;
+    }
+
+    Task<int?> CancelOpenAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
+        store.CancelAsync(tenant, message, clock.GetUtcNow(), ct);
+
+    async Task<BatchChange> ChangeBatchAsync(
+        TenantId tenant, MessageFilter filter, Func<MessageView, bool> concerns,
+        Func<TenantId, MessageId, CancellationToken, Task<int?>> change, CancellationToken ct)
+    {
+        var total = default(BatchChange);
         MessageId? before = null;
         do
         {
-            var page = await reader.ListAsync(tenant, new MessageFilter { Batch = batch, Before = before, Limit = AtOnce }, ct);
+            var page = await reader.ListAsync(tenant, filter with { Before = before }, ct);
             var counts = await Task.WhenAll(page.Messages.Where(concerns).Select(m => change(tenant, m.Id, ct)));
             total = new BatchChange(total.Messages + counts.Count(c => c > 0), total.Recipients + counts.Sum(c => c ?? 0));
             before = page.ContinueBefore;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Templates;
@@ -16,6 +17,13 @@ public sealed record SharedTerms(
 /// <summary>A request for many destinations that has no fault: its content, with the data that all share where it is a template.</summary>
 /// <param name="SendAt">Null: now.</param>
 public sealed record SharedSubmission(MessageContent Content, SharedTerms Terms, DateTimeOffset? SendAt);
+
+/// <summary>A destination that was checked.</summary>
+public readonly record struct LargeDestination(Mailbox Mailbox, JsonElement? Data);
+
+/// <summary>Stores what all destinations share and the destinations, to become messages later; all or none.</summary>
+public delegate Task<SubmissionResult> LargeSend(
+    SharedSubmission shared, IReadOnlyList<LargeDestination> destinations, SubmissionContext context);
 
 /// <summary>Makes the messages of one batch, one for each destination, and says why where it cannot.</summary>
 public sealed class DestinationMessages

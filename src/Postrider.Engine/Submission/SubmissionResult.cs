@@ -50,7 +50,11 @@ public abstract record SubmissionResult
 /// <summary>What was accepted.</summary>
 /// <param name="Batch">Null for a single message.</param>
 /// <param name="Items">For each message asked for, in order: the message, or why it was refused.</param>
-public sealed record SubmissionReceipt(MessageId? Batch, IReadOnlyList<SubmissionItem> Items);
+public sealed record SubmissionReceipt(MessageId? Batch, IReadOnlyList<SubmissionItem> Items)
+{
+    /// <summary>Messages asked for; of a large batch they are not listed.</summary>
+    public int Count { get; init; } = Items.Count;
+}
 
 /// <summary>One message of a call: <see cref="Message"/> or <see cref="Problem"/> is set, never both.</summary>
 public sealed record SubmissionItem(AcceptedMessage? Message, Problem? Problem);

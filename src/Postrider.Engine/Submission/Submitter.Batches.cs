@@ -19,18 +19,20 @@ public sealed partial class Submitter
         if (unfit is not null)
             return (null, unfit);
         var faults = new Faults();
-        var now = clock.GetUtcNow();
-        if (_check.Shared(merge?.Request ?? request, now, faults) is not { } entry)
+        if (_check.Shared(merge?.Request ?? request, clock.GetUtcNow(), faults) is not { } entry)
             return (null, faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
             return (null, problem);
         if (Choose(entry, [], out var nowhere) is null)
             return (null, nowhere);
-        var content = entry.Content with { Merge = merge?.Form, MergeData = merge?.SharedData ?? default };
-        var terms = new SharedTerms(entry.Stream, entry.Route, entry.ExpiresAt - (entry.SendAt ?? now), entry.OnAmbiguous,
-            entry.OrderingKey, entry.Tags, entry.Metadata);
-        return (new SharedSubmission(content, terms, entry.SendAt), null);
+        return (Share(entry, merge), null);
     }
+
+    SharedSubmission Share(CheckedSubmission entry, DestinationMerge? merge) => new(
+        entry.Content with { Merge = merge?.Form, MergeData = merge?.SharedData ?? default },
+        new SharedTerms(entry.Stream, entry.Route, entry.ExpiresAt - (entry.SendAt ?? clock.GetUtcNow()), entry.OnAmbiguous,
+            entry.OrderingKey, entry.Tags, entry.Metadata),
+        entry.SendAt);
 
     /// <summary>Makes the messages of one batch.</summary>
     public DestinationMessages ForDestinations(TenantId tenant, MessageContent content, SharedTerms terms) =>

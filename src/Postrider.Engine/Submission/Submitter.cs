@@ -38,6 +38,12 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         init => _limits.Tenants = field = value;
     }
 
+    /// <summary>Takes calls with more than <see cref="MostAtOnce"/> destinations; null: they are taken in one transaction too.</summary>
+    public LargeSend? SendLarge { get; init; }
+
+    /// <summary>Destinations that are messages when the call is answered.</summary>
+    public const int MostAtOnce = 1_000;
+
     /// <summary>Null: every tenant may send from any address.</summary>
     public SenderCheck? MaySendFrom { get; init; }
 
@@ -156,6 +162,9 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         if (await _limits.RefuseAsync(context.Tenant, destinations.Count, bytes) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 
+        if (destinations.Count > MostAtOnce && SendLarge is not null)
+            return await SendLarge(Share(entry, merge),
+                [.. recipients.Select((r, i) => new LargeDestination(r[0].Mailbox, destinations[i].Data))], context);
         var batch = new NewBatch
         {
             Id = ids.Reserve(destinations.Count + 1),

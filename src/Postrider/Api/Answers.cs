@@ -165,10 +165,60 @@ sealed record EmailRefAnswer(
 }
 
 /// <summary>Answer to <c>GET /batches/{id}</c>.</summary>
+/// <param name="State">How far it has come: <c>filling</c>, <c>expanding</c>, <c>expanded</c>, <c>cancelling</c> or
+/// <c>cancelled</c>.</param>
 sealed record BatchStatusAnswer(
-    string Id, string Status, int Count, CountsAnswer Counts, DateTimeOffset CreatedAt,
+    string Id, string Status, string State, bool Paused, int Count, CountsAnswer Counts, BatchProgressAnswer Progress,
+    DateTimeOffset CreatedAt, DateTimeOffset? StartAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<EmailAnswer>? Emails,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next);
+
+/// <summary>How many of a batch's destinations are messages.</summary>
+/// <param name="Total">Destinations.</param>
+/// <param name="Expanded">Those that are messages.</param>
+/// <param name="Failed">Those of which no message could be made; <c>/errors</c> says why.</param>
+/// <param name="Refused">Lines that were no destinations; not in <paramref name="Total"/>.</param>
+sealed record BatchProgressAnswer(int Total, int Expanded, int Failed, int Refused);
+
+/// <summary>Answer to <c>GET /batches</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record BatchListAnswer(IReadOnlyList<BatchSummaryAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>A batch in a list.</summary>
+sealed record BatchSummaryAnswer(
+    string Id, string State, bool Paused, int Count, BatchProgressAnswer Progress, string From, string Subject, DateTimeOffset CreatedAt);
+
+/// <summary>Answer to <c>POST /batches</c>, and to calls that begin, pause or resume one.</summary>
+sealed record BatchRefAnswer(string Id, string State, bool Paused, int Count);
+
+/// <summary>Answer to calls that add destinations or recipients.</summary>
+/// <param name="Lines">Read so far, header and blank ones included.</param>
+/// <param name="Count">In the batch or list now.</param>
+/// <param name="Errors">The first 100.</param>
+sealed record UploadAnswer(
+    string Id, long Lines, int Accepted, int Refused, int Count, IReadOnlyList<DestinationErrorAnswer> Errors);
+
+/// <summary>Why a destination was refused or failed.</summary>
+/// <param name="Line">Of the body it came with, or its number.</param>
+sealed record DestinationErrorAnswer(long Line, string? Email, string Slug, string Detail);
+
+/// <summary>Answer to <c>GET /batches/{id}/errors</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record DestinationErrorListAnswer(IReadOnlyList<DestinationErrorAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>Answer to calls about one list.</summary>
+sealed record ListAnswer(string Id, string Name, int Count, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
+
+/// <summary>Answer to <c>GET /lists</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record ListListAnswer(IReadOnlyList<ListAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>Answer to <c>GET /lists/{id}/recipients</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record ListRecipientsAnswer(IReadOnlyList<ListRecipientAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>A recipient of a list.</summary>
+sealed record ListRecipientAnswer(string Email, string? Name, System.Text.Json.JsonElement? Data);
 
 /// <summary>Answer to calls that change a batch.</summary>
 /// <param name="Emails">Messages that something changed in.</param>

@@ -12,6 +12,7 @@ static class ApiRoutes
     {
         services.AddSingleton<JsonBody>();
         services.AddSingleton<NdjsonSubmission>();
+        services.AddSingleton<DestinationUpload>();
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
         services.AddSingleton<EventSeats>();
@@ -43,6 +44,8 @@ static class ApiRoutes
             return;
         app.MapSending();
         app.MapEmails();
+        app.MapBatches();
+        app.MapLists();
         app.MapKeys();
         app.MapTenants();
         app.MapAudit();

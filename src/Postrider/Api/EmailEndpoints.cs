@@ -35,15 +35,6 @@ static class EmailEndpoints
                     "not-found", "too-late");
         app.MapPost("/emails/{id}/retry", RetryAsync).For(Access.Manage)
             .Answers<EmailRefAnswer>(200).Says("retryEmail", "Sends what failed, expired, bounced or is held again.", null, "not-found");
-        app.MapGet("/batches/{id}", GetBatchAsync).For(Access.Read)
-            .WithMetadata(QueryReader.BatchParameters).Answers<BatchStatusAnswer>(200)
-            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor",
-                "invalid-field", "unknown-field");
-        app.MapPost("/batches/{id}/cancel", CancelBatchAsync).For(Access.Manage)
-            .Answers<BatchChangeAnswer>(200).Says("cancelBatch", "Cancels every open recipient of a batch.", null, "not-found");
-        app.MapPost("/batches/{id}/retry-failed", RetryBatchAsync).For(Access.Manage)
-            .Answers<BatchChangeAnswer>(200)
-                .Says("retryBatch", "Sends everything of a batch that failed, expired, bounced or is held again.", null, "not-found");
         app.MapGet("/stats", async (HttpContext context, IMessageReader messages, CancellationToken ct) =>
             ApiJson.Answer(EmailShapes.Stats(await messages.CountAsync(context.Caller.Tenant, ct)))).For(Access.Read)
             .Answers<StatsAnswer>(200)
@@ -62,7 +53,6 @@ static class EmailEndpoints
     }
 
     static readonly ProblemResult NoMessage = Missing("There is no message with this id, or it is another tenant's.");
-    static readonly ProblemResult NoBatch = Missing("There is no batch with this id, or it is another tenant's.");
 
     static ProblemResult Missing(string detail) => new(ProblemCatalog.Make("not-found", detail));
 
@@ -104,44 +94,4 @@ static class EmailEndpoints
         MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
             ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
             : NoMessage;
-
-    static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetBatchAsync(
-        string id, HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
-    {
-        var tenant = context.Caller.Tenant;
-        if (ReadListing(context.Request.Query, out var problem) is not { } listing)
-            return new ProblemResult(problem!);
-        if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
-            return NoBatch;
-        var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
-        return ApiJson.Answer(shapes.Batch(view, page));
-    }
-
-    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelBatchAsync(
-        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
-        MessageId.TryParse(id, out var batch) && await changes.CancelBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
-            : NoBatch;
-
-    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryBatchAsync(
-        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
-        MessageId.TryParse(id, out var batch) && await changes.RetryBatchAsync(context.Caller.Tenant, batch, ct) is { } change
-            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
-            : NoBatch;
-
-    /// <summary><c>emails=true</c> with the parameters of a page.</summary>
-    static BatchListing? ReadListing(IQueryCollection query, out Problem? problem)
-    {
-        var rest = query.Where(p => p.Key is not "emails").ToDictionary(p => p.Key, p => p.Value);
-        var wanted = query["emails"];
-        if (wanted.Count > 0 && wanted != "true" && wanted != "false")
-        {
-            problem = ProblemCatalog.Make("invalid-field", "emails must be true or false.");
-            return null;
-        }
-        return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
-    }
-
-    /// <summary>Whether the messages of a batch are asked for, and which.</summary>
-    sealed record BatchListing(bool Wanted, MessageFilter Filter);
 }

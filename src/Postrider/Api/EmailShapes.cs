@@ -1,3 +1,4 @@
+using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Events;
 using Postrider.Messages;
@@ -51,9 +52,33 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
         };
     }
 
-    public BatchStatusAnswer Batch(BatchView batch, MessagePage? page) => new(
-        batch.Id.ToString(), MessageStatus.Of(batch.Counts), batch.Count, Counts(batch.Counts), batch.CreatedAt,
-        page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
+    /// <param name="large">Null for one that was small when it came.</param>
+    public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page)
+    {
+        var counts = batch.Counts;
+        // What never became a message is counted where it ended.
+        if (large is not null)
+            counts = counts with { Failed = counts.Failed + large.Failed };
+        if (large is { State: BatchState.Cancelling or BatchState.Cancelled })
+            counts = counts with { Cancelled = counts.Cancelled + large.Total - large.Taken };
+        var isOver = large is null or { IsFinal: true };
+        return new BatchStatusAnswer(
+            batch.Id.ToString(), isOver ? MessageStatus.Of(counts) : "incomplete", State(large), large?.IsPaused == true,
+            large?.Total ?? batch.Count, Counts(counts), Progress(batch.Count, large), batch.CreatedAt, large?.StartAt,
+            page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
+    }
+
+    public static BatchSummaryAnswer Batch(BatchSummary batch) => new(
+        batch.Id.ToString(), State(batch.Large), batch.Large?.IsPaused == true, batch.Large?.Total ?? batch.Count,
+        Progress(batch.Count, batch.Large), batch.From, batch.Subject, batch.Id.At);
+
+    public static BatchRefAnswer Batch(LargeBatch batch) => new(batch.Id.ToString(), State(batch), batch.IsPaused, batch.Total);
+
+    static string State(LargeBatch? large) => ApiJson.Word(large?.State ?? BatchState.Expanded);
+
+    static BatchProgressAnswer Progress(int count, LargeBatch? large) => large is null
+        ? new BatchProgressAnswer(count, count, 0, 0)
+        : new BatchProgressAnswer(large.Total, large.Taken - large.Failed, large.Failed, large.Refused);
 
     public static StatsAnswer Stats(StateCounts c) => new(
         c.Accepted, c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed,

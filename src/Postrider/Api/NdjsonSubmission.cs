@@ -51,7 +51,7 @@ sealed class NdjsonSubmission(Submitter submitter, ServerOptions options, IHostA
     }
 
     // A producer may be slow, and the whole may be larger than any single body.
-    static void LiftLimits(HttpContext context)
+    public static void LiftLimits(HttpContext context)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = null;

@@ -84,7 +84,8 @@ static class OpenApiDocumentation
                 foreach (var content in operation.RequestBody?.Content?.Where(c => c.Key == "application/json") ?? [])
                     content.Value.Example = JsonNode.Parse(example);
         }
-        DescribeLines(operation);
+        if (operation.OperationId == "sendBatch")
+            DescribeLines(operation);
         if (access is { IsOpen: false })
         {
             operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];

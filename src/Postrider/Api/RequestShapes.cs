@@ -82,8 +82,11 @@ sealed record EmailShape : MessageShape
 /// <summary>Body of <c>POST /emails/send</c>.</summary>
 sealed record DestinationsShape : MessageShape
 {
-    [Description("Each gets a message of its own.")]
-    public required IReadOnlyList<DestinationShape> Destinations { get; init; }
+    [Description("Each gets a message of its own; at most 10,000.")]
+    public IReadOnlyList<DestinationShape>? Destinations { get; init; }
+
+    [Description("In place of destinations: the id of a stored list.")]
+    public string? List { get; init; }
 
     [Description("Another name for text.")]
     [System.Text.Json.Serialization.JsonPropertyName("plainContent")]
@@ -94,6 +97,16 @@ sealed record DestinationsShape : MessageShape
 sealed record DestinationShape(
     string Email, string? Name,
     [property: Description("Filled into the template, over the data of the call.")] System.Text.Json.Nodes.JsonObject? Data);
+
+/// <summary>Body of <c>POST /batches</c>.</summary>
+sealed record BatchShape : MessageShape
+{
+    [Description("A stored list: sent to its recipients as they are now. Left out, destinations follow by POST /batches/{id}/destinations.")]
+    public string? List { get; init; }
+}
+
+/// <summary>Body of <c>POST /lists</c> and <c>PATCH /lists/{id}</c>.</summary>
+sealed record ListShape([property: Description("1 to 100 characters, once for each tenant.")] string Name);
 
 /// <summary>Body of <c>POST /templates/{template}/versions</c>; at least one of subject, text and html.</summary>
 record TemplateShape

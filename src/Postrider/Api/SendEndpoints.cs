@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Submission;
 
@@ -41,7 +42,7 @@ static class SendEndpoints
             .Takes<DestinationsShape>().Answers<DestinationsAnswer>(202)
             .Says("sendToDestinations", "One content for many: a message for each destination, in one batch.",
                 """{"from":"news@example.com","destinations":[{"email":"ann@example.com"}],"subject":"News","text":"It works."}""",
-                [.. Refusals, "too-many-messages"]);
+                [.. Refusals, "too-many-messages", "no-such-list"]);
     }
 
     /// <summary>The hot path: one message.</summary>
@@ -59,9 +60,20 @@ static class SendEndpoints
             (entries, terms) => submitter.SubmitManyAsync(entries, terms, allOrNothing: validation == "strict", CancellationToken.None));
     }
 
-    static Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter) =>
-        TakeAsync(context, bodies, ToDestinations, (request, terms) =>
-            submitter.SubmitToDestinationsAsync(request.Content, request.Destinations, terms, CancellationToken.None));
+    static Task SendToDestinationsAsync(HttpContext context, JsonBody bodies, Submitter submitter, LargeBatches batches) =>
+        TakeAsync(context, bodies, ToDestinations, (request, terms) => request.List is { } list
+            ? SendToListAsync(request.Content, list, terms, batches)
+            : submitter.SubmitToDestinationsAsync(request.Content, request.Destinations, terms, CancellationToken.None));
+
+    static async Task<SubmissionResult> SendToListAsync(
+        SubmissionRequest content, MessageId list, SubmissionContext terms, LargeBatches batches)
+    {
+        var (added, problem) = await batches.AddAsync(content, terms, list);
+        if (added is not { } there)
+            return new SubmissionResult.Refused(problem!);
+        var receipt = new SubmissionReceipt(there.Batch.Id, []) { Count = there.Batch.Total };
+        return there.IsNew ? new SubmissionResult.Accepted(receipt) : new SubmissionResult.Replayed(WriteDestinations(receipt));
+    }
 
     /// <summary>What the three calls have in common. A caller that leaves does not undo what is being stored.</summary>
     static async Task TakeAsync<T>(
@@ -135,11 +147,11 @@ static class SendEndpoints
 
     static ReadOnlyMemory<byte> WriteDestinations(SubmissionReceipt receipt)
     {
-        List<DestinationAnswer>? emails = receipt.Items.Count > MaxListed ? null :
+        List<DestinationAnswer>? emails = receipt.Count > MaxListed || receipt.Items.Count == 0 ? null :
             [.. receipt.Items.Select(
                 i => new DestinationAnswer(i.Message!.Id.ToString(), i.Message.Recipients[0].Recipient.Mailbox.Address.ToString()))];
         return JsonSerializer.SerializeToUtf8Bytes(
-            new DestinationsAnswer(receipt.Batch!.Value.ToString(), receipt.Items.Count, emails), ApiJson.Written.DestinationsAnswer);
+            new DestinationsAnswer(receipt.Batch!.Value.ToString(), receipt.Count, emails), ApiJson.Written.DestinationsAnswer);
     }
 
     /// <summary><c>{"id"}</c> or <c>{"error"}</c>.</summary>

@@ -48,18 +48,50 @@ static class SendReader
     {
         var faults = new ShapeFaults();
         var draft = new MessageDraft(faults);
-        var destinations = new List<Destination>();
+        List<Destination>? destinations = null;
+        MessageId? list = null;
         if (IsMessage(body, faults))
             foreach (var member in body.EnumerateObject())
-                if (member.NameEquals("destinations"u8))
+                if (member.NameEquals("list"u8))
+                    list = List(member.Value, faults);
+                else if (member.NameEquals("destinations"u8))
                     destinations = Destinations(member.Value, "/destinations", faults);
                 else if (member.NameEquals("plainContent"u8))
                     draft.TakePlainContent(member.Value);
                 else if (!draft.TryTake(member) && !draft.TryTakeData(member))
                     faults.Unknown(ShapeFaults.Below("", member.Name));
+        if (list is not null && destinations is not null)
+            faults.Invalid("/list", "Give either destinations or a list.");
         var request = draft.ToRequest();
         problem = faults.Any ? faults.ToProblem() : null;
-        return problem is null ? new DestinationsRequest(request, destinations) : null;
+        return problem is null ? new DestinationsRequest(request, destinations ?? [], list) : null;
+    }
+
+    /// <summary>The body of <c>POST /batches</c>: as of <c>/emails/send</c>, without destinations.</summary>
+    public static DestinationsRequest? Large(JsonElement body, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var draft = new MessageDraft(faults);
+        MessageId? list = null;
+        if (IsMessage(body, faults))
+            foreach (var member in body.EnumerateObject())
+                if (member.NameEquals("list"u8))
+                    list = List(member.Value, faults);
+                else if (!draft.TryTake(member) && !draft.TryTakeData(member))
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+        var request = draft.ToRequest();
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? new DestinationsRequest(request, [], list) : null;
+    }
+
+    static MessageId? List(JsonElement value, ShapeFaults faults)
+    {
+        if (faults.Text(value, "/list") is not { } text)
+            return null;
+        if (MessageId.TryParse(text, out var list))
+            return list;
+        faults.Invalid("/list", "Must be the id of a list: GET /lists tells it.");
+        return null;
     }
 
     /// <summary>The body of <c>PATCH /emails/{id}</c>: the new time. Null: <paramref name="problem"/> says why.</summary>
@@ -126,4 +158,5 @@ static class SendReader
 }
 
 /// <summary>One content for many destinations.</summary>
-sealed record DestinationsRequest(SubmissionRequest Content, IReadOnlyList<Destination> Destinations);
+/// <param name="List">Null: the destinations are those given.</param>
+sealed record DestinationsRequest(SubmissionRequest Content, IReadOnlyList<Destination> Destinations, MessageId? List);

@@ -138,6 +138,8 @@ static class ServerBuilder
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
             Templates = sp.GetRequiredService<TemplateLibrary>(),
             Tenants = sp.GetRequiredService<TenantDirectory>(),
+            SendLarge = (shared, destinations, context) =>
+                sp.GetRequiredService<LargeBatches>().SendAsync(shared, destinations, context),
             MaySendFrom = sp.GetRequiredService<SenderDomains>().MaySend,
         });
         services.AddSenders();
@@ -147,6 +149,9 @@ static class ServerBuilder
         services.AddSingleton<MessageChanges>();
         services.AddSingleton<IBatchStore, BatchTables>();
         services.AddSingleton<IListStore, ListTables>();
+        services.AddSingleton<LargeBatches>();
+        services.AddSingleton<RecipientLists>();
+        services.AddSingleton<ReadDestinations>();
         if (roles.HasFlag(Role.Scheduler))
         {
             services.AddSingleton<Expander>();

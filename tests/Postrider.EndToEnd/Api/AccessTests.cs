@@ -120,6 +120,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         var email = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
         using var batch = await _server.Client.PostAsync("/emails/batch", TestServer.Json($"[{Mail}]"));
         var batchId = (string)JsonNode.Parse(await batch.Content.ReadAsStringAsync())!["batch_id"]!;
+        using var made = await _server.Client.PostAsync("/lists", TestServer.Json("""{"name":"theirs"}"""));
+        var list = (string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["id"]!;
         await _server.GetEmailAsync(email, e => (string?)e["status"] == "complete");
         var inbox = (string)(await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email}"))!["data"]![0]!["id"]!;
         var key = (await _server.NewKeyAsync(TenantId.First, Scopes.Read)).Key.Id;
@@ -135,6 +137,14 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             (HttpMethod.Get, "/batches/{0}", batchId, new MessageId(12345).ToString()),
             (HttpMethod.Post, "/batches/{0}/cancel", batchId, new MessageId(12345).ToString()),
             (HttpMethod.Post, "/batches/{0}/retry-failed", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Get, "/batches/{0}/errors", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Post, "/batches/{0}/destinations", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Post, "/batches/{0}/start", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Post, "/batches/{0}/pause", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Post, "/batches/{0}/resume", batchId, new MessageId(12345).ToString()),
+            (HttpMethod.Get, "/lists/{0}", list, new MessageId(12345).ToString()),
+            (HttpMethod.Get, "/lists/{0}/recipients", list, new MessageId(12345).ToString()),
+            (HttpMethod.Delete, "/lists/{0}/recipients/{email}", list, new MessageId(12345).ToString()),
             (HttpMethod.Get, "/inbox/{0}", inbox, "987654"),
             (HttpMethod.Get, "/inbox/{0}.eml", inbox, "987654"),
             (HttpMethod.Delete, "/keys/{0}", key, "nosuchkey"),

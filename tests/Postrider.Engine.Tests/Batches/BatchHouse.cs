@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Batches;
 using Postrider.Engine.Tests.Routing;
 using Postrider.Engine.Tests.Storage;
@@ -56,7 +57,8 @@ sealed class BatchHouse : IAsyncDisposable
     public IQueueStore Store => _under.Store;
 
     public Expander NewExpander(int maxAhead = 100_000) =>
-        new(Batches, Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead });
+        new(Batches, Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead },
+            NullLogger<Expander>.Instance);
 
     public static SubmissionRequest News { get; } = new()
     {

@@ -194,6 +194,19 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_batch_that_nobody_can_expand_is_paused_with_the_reason_and_keeps_no_other()
+    {
+        var broken = await _house.StartedAsync(5);
+        await _house.Tables.WriteAsync(c => Dapper.SqlMapper.Execute(
+            c, "UPDATE batches SET content = @content WHERE id = @id", new { content = new byte[] { 77 }, id = broken.Id.Value }));
+        var good = await _house.StartedAsync(5);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal((0, true), ((await _house.FindAsync(broken.Id)).Taken, (await _house.FindAsync(broken.Id)).IsPaused));
+        Assert.Equal("server-error", Assert.Single(await _house.Batches.FaultsAsync(broken.Id, 0, 10, default)).Slug);
+        Assert.Equal(5, (await _house.AddressesAsync(good.Id)).Count);
+    }
+
+    [Fact]
     public async Task Nothing_happens_before_its_time()
     {
         var batch = await _house.StartedAsync(5, BatchHouse.News with

@@ -141,6 +141,20 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
     public Task<LargeBatch?> FindAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
         store.ReadAsync(connection => Find(connection, tenant, batch)?.ToBatch(), ct);
 
+    // Uses batches_tenant.
+    public Task<IReadOnlyList<BatchSummary>> ListAsync(TenantId tenant, MessageId? before, int limit, CancellationToken ct) =>
+        store.ReadAsync<IReadOnlyList<BatchSummary>>(connection =>
+        {
+            var heads = connection.Query<HeadRow>("""
+                SELECT id, count, sender, subject FROM batches WHERE tenant = @tenant AND id < @before ORDER BY id DESC LIMIT @limit
+                """, new { tenant = tenant.Value, before = before?.Value ?? long.MaxValue, limit }).AsList();
+            return
+            [
+                .. heads.Select(h => new BatchSummary(new MessageId(h.Id), h.Count, h.Sender ?? "", h.Subject ?? "",
+                    Find(connection, tenant, new MessageId(h.Id))?.ToBatch())),
+            ];
+        }, ct);
+
     static Row? Find(DbConnection connection, TenantId tenant, MessageId batch) => connection.QuerySingleOrDefault<Row>(
         $"SELECT {Columns} FROM expansions WHERE batch = @batch AND tenant = @tenant", new { batch = batch.Value, tenant = tenant.Value });
 
@@ -160,6 +174,14 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         return connection.Execute("""
             UPDATE expansions SET stop = @stop, updated = @at WHERE batch = @batch AND tenant = @tenant AND state IN (0, 1, 2)
             """, new { batch = batch.Value, tenant = tenant.Value, stop = paused ? 1 : 0, at = at.Ms }) == 1;
+    });
+
+    public Task BreakAsync(MessageId batch, string why, DateTimeOffset at) => store.WriteAsync(connection =>
+    {
+        connection.Execute("DELETE FROM expansion_faults WHERE batch = @batch AND n = 0", new { batch = batch.Value });
+        AddFaults(connection, batch, [new DestinationFault(0, null, "server-error", why)]);
+        return connection.Execute(
+            "UPDATE expansions SET stop = 1, updated = @at WHERE batch = @batch AND state = 1", new { batch = batch.Value, at = at.Ms });
     });
 
     public Task<bool> CancelAsync(TenantId tenant, MessageId batch, DateTimeOffset at) => store.WriteAsync(connection =>
@@ -229,7 +251,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         store.ReadAsync<IReadOnlyList<DestinationFault>>(connection =>
         [
             .. connection.Query<FaultRow>("""
-                SELECT n, email, slug, detail FROM expansion_faults WHERE batch = @batch AND n > @after ORDER BY n LIMIT @limit
+                SELECT n, email, slug, detail FROM expansion_faults WHERE batch = @batch AND (n > @after OR (n = 0 AND @after = 0)) ORDER BY n LIMIT @limit
                 """, new { batch = batch.Value, after, limit }).Select(f => new DestinationFault(f.N, f.Email, f.Slug, f.Detail)),
         ], ct);
 
@@ -270,6 +292,14 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         };
 
         static readonly SharedTerms NoTerms = new(MailStream.Bulk, null, TimeSpan.Zero, null, null, [], []);
+    }
+
+    sealed class HeadRow
+    {
+        public long Id { get; init; }
+        public int Count { get; init; }
+        public string? Sender { get; init; }
+        public string? Subject { get; init; }
     }
 
     sealed class PartRow

@@ -1,0 +1,215 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Batches;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Submission;
+
+namespace Postrider.Api;
+
+/// <summary><c>/batches</c>: one content for many, filled by streams of any length, watched, paused, cancelled and sent again.</summary>
+static class BatchEndpoints
+{
+    const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
+    const string NothingEnded = "No recipient failed, expired or is held, so nothing is sent again.";
+
+    static readonly ProblemResult NoBatch = Missing("There is no batch with this id, or it is another tenant's.");
+
+    static readonly DocumentedParameters ErrorParameters = new(
+        [new("limit", "1 to 1,000. Default 100."), new("after", "next of the page before.")]);
+
+    public static void MapBatches(this IEndpointRouteBuilder app)
+    {
+        app.MapPost("/batches", AddAsync).For(Access.Send).TakingMail()
+            .Takes<BatchShape>().Answers<BatchRefAnswer>(201)
+            .Says("addBatch", "Keeps one content for many destinations, which follow; or those of a list, to whom it is sent.",
+                """{"from":"news@example.com","subject":"News","text":"It works."}""",
+                "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
+                "invalid-field", "invalid-address", "header-injection", "forbidden-header", "invalid-attachment", "invalid-time",
+                "no-content", "no-such-template", "no-such-list", "unverified-sender", "no-transport", "storage-low", "draining");
+        app.MapPost("/batches/{id}/destinations", (Delegate)AppendAsync).For(Access.Send).TakingMail()
+            .TakesDestinations().WithMetadata(DestinationUpload.Parameters("start", "true: begins when all of them are there."))
+            .Answers<UploadAnswer>(200)
+            .Says("addDestinations", "Adds destinations, any number: CSV with a header, or one JSON value a line. Faulty lines are left out.",
+                null, [.. DestinationUpload.Refusals, "batch-begun"]);
+        app.MapPost("/batches/{id}/start", StartAsync).For(Access.Send).Answers<BatchRefAnswer>(200)
+            .Says("startBatch", "Begins to send.", null, "not-found", "no-recipients", "batch-ended");
+        app.MapGet("/batches", ListAsync).For(Access.Read).WithMetadata(Pages.Parameters).Answers<BatchListAnswer>(200)
+            .Says("listBatches", "Batches, newest first.", null, "invalid-cursor", "invalid-field");
+        app.MapGet("/batches/{id}", GetAsync).For(Access.Read)
+            .WithMetadata(QueryReader.BatchParameters).Answers<BatchStatusAnswer>(200)
+            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor",
+                "invalid-field", "unknown-field");
+        app.MapGet("/batches/{id}/errors", ErrorsAsync).For(Access.Read)
+            .WithMetadata(ErrorParameters).Answers<DestinationErrorListAnswer>(200)
+            .Says("listBatchErrors", "Lines that were refused and destinations of which no message could be made.", null, "not-found",
+                "invalid-cursor", "invalid-field");
+        app.MapPost("/batches/{id}/pause", PauseAsync).For(Access.Manage).Answers<BatchRefAnswer>(200)
+            .Says("pauseBatch", "Nothing of it leaves until it is resumed; what is under way ends.", null, "not-found", "batch-ended");
+        app.MapPost("/batches/{id}/resume", ResumeAsync).For(Access.Manage).Answers<BatchRefAnswer>(200)
+            .Says("resumeBatch", "Goes on with a paused batch.", null, "not-found", "batch-ended");
+        app.MapPost("/batches/{id}/cancel", CancelAsync).For(Access.Manage)
+            .Answers<BatchChangeAnswer>(200)
+            .Says("cancelBatch", "Nothing more of it is made or sent; what is under way ends with its attempt.", null, "not-found");
+        app.MapPost("/batches/{id}/retry-failed", RetryAsync).For(Access.Manage)
+            .WithMetadata(new DocumentedParameters([new("bounced", "true: what bounced, too.")])).Answers<BatchChangeAnswer>(200)
+            .Says("retryBatch", "Sends everything of a batch that failed, expired or is held again.", null, "not-found", "invalid-field");
+    }
+
+    static ProblemResult Missing(string detail) => new(ProblemCatalog.Make("not-found", detail));
+
+    static async Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> AddAsync(
+        HttpContext context, JsonBody bodies, LargeBatches large)
+    {
+        var key = IdempotencyKey.Read(context.Request, out var problem);
+        if (problem is not null)
+            return new ProblemResult(problem);
+        var body = await bodies.ReadSendAsync<DestinationsRequest>(context, SendReader.Large, key is null ? null : "POST /batches");
+        if (body.Value is not { } request)
+            return new ProblemResult(body.Problem!);
+        var (added, refusal) = await large.AddAsync(
+            request.Content, new SubmissionContext(context.Caller.Tenant, key, body.Hash), request.List);
+        if (added is not { } there)
+            return new ProblemResult(refusal!);
+        if (!there.IsNew)
+            context.Response.Headers["Idempotent-Replayed"] = "true";
+        return ApiJson.Answer(EmailShapes.Batch(there.Batch), StatusCodes.Status201Created);
+    }
+
+    static async Task AppendAsync(string id, HttpContext context, DestinationUpload upload, LargeBatches large, IBatchStore batches)
+    {
+        var tenant = context.Caller.Tenant;
+        if (!MessageId.TryParse(id, out var batch)
+            || await batches.FindAsync(tenant, batch, context.RequestAborted) is not { } found || found.Source != found.Id)
+        {
+            await NoBatch.ExecuteAsync(context);
+            return;
+        }
+        if (found.State != BatchState.Filling)
+        {
+            await new ProblemResult(Begun).ExecuteAsync(context);
+            return;
+        }
+        if (await upload.RunAsync(context, new BatchSink(batches, tenant, batch)) is not { } done)
+            return;
+        if (context.Request.Query["start"] == "true" && await large.StartAsync(tenant, batch, default) is { } refusal)
+        {
+            await new ProblemResult(refusal).ExecuteAsync(context);
+            return;
+        }
+        var total = (await batches.FindAsync(tenant, batch, default))?.Total ?? 0;
+        await ApiJson.Answer(done.Answer(id, total)).ExecuteAsync(context);
+    }
+
+    static readonly Problem Begun = ProblemCatalog.Make("batch-begun", "The batch was begun or cancelled, so nothing can be added to it.");
+
+    /// <summary>Puts what is read into a batch.</summary>
+    sealed class BatchSink(IBatchStore batches, TenantId tenant, MessageId batch) : IDestinationSink
+    {
+        public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => batches.FindPartAsync(batch, key, ct);
+
+        public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part) =>
+            await batches.AppendAsync(tenant, batch, part) is { } appended ? (appended, null) : (default, Begun);
+    }
+
+    static Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> StartAsync(
+        string id, HttpContext context, LargeBatches large, IBatchStore batches, CancellationToken ct) =>
+        ChangeAsync(id, context, batches, large.StartAsync, ct);
+
+    static Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> PauseAsync(
+        string id, HttpContext context, LargeBatches large, IBatchStore batches, CancellationToken ct) =>
+        ChangeAsync(id, context, batches, large.PauseAsync, ct);
+
+    static Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> ResumeAsync(
+        string id, HttpContext context, LargeBatches large, IBatchStore batches, CancellationToken ct) =>
+        ChangeAsync(id, context, batches, large.ResumeAsync, ct);
+
+    static async Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> ChangeAsync(
+        string id, HttpContext context, IBatchStore batches, Func<TenantId, MessageId, CancellationToken, Task<Problem?>> change,
+        CancellationToken ct)
+    {
+        var tenant = context.Caller.Tenant;
+        if (!MessageId.TryParse(id, out var batch))
+            return NoBatch;
+        if (await change(tenant, batch, ct) is { } problem)
+            return new ProblemResult(problem);
+        return await batches.FindAsync(tenant, batch, ct) is { } found ? ApiJson.Answer(EmailShapes.Batch(found)) : NoBatch;
+    }
+
+    static async Task<Results<JsonHttpResult<BatchListAnswer>, ProblemResult>> ListAsync(
+        HttpContext context, IBatchStore batches, CancellationToken ct)
+    {
+        if (!Pages.TryRead(context.Request.Query, out var page, out var problem))
+            return new ProblemResult(problem!);
+        var found = await batches.ListAsync(context.Caller.Tenant, page.Before, page.Limit + 1, ct);
+        var hasMore = found.Count > page.Limit;
+        return ApiJson.Answer(new BatchListAnswer([.. found.Take(page.Limit).Select(EmailShapes.Batch)], hasMore,
+            hasMore ? found[page.Limit - 1].Id.ToString() : null));
+    }
+
+    static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetAsync(
+        string id, HttpContext context, IMessageReader messages, IBatchStore batches, EmailShapes shapes, CancellationToken ct)
+    {
+        var tenant = context.Caller.Tenant;
+        if (ReadListing(context.Request.Query, out var problem) is not { } listing)
+            return new ProblemResult(problem!);
+        if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
+            return NoBatch;
+        var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
+        return ApiJson.Answer(shapes.Batch(view, await batches.FindAsync(tenant, batch, ct), page));
+    }
+
+    static async Task<Results<JsonHttpResult<DestinationErrorListAnswer>, ProblemResult>> ErrorsAsync(
+        string id, HttpContext context, IMessageReader messages, IBatchStore batches, CancellationToken ct)
+    {
+        if (!Pages.TryReadNumbers(context.Request.Query, 100, 1_000, out var after, out var limit, out var problem))
+            return new ProblemResult(problem!);
+        if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(context.Caller.Tenant, batch, ct) is null)
+            return NoBatch;
+        var found = await batches.FaultsAsync(batch, after, limit + 1, ct);
+        var page = found.Take(limit).Select(DestinationUpload.Error).ToList();
+        var hasMore = found.Count > limit;
+        return ApiJson.Answer(new DestinationErrorListAnswer(page, hasMore,
+            hasMore ? page[^1].Line.ToString(System.Globalization.CultureInfo.InvariantCulture) : null));
+    }
+
+    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> CancelAsync(
+        string id, HttpContext context, LargeBatches large, MessageChanges changes, CancellationToken ct)
+    {
+        var tenant = context.Caller.Tenant;
+        if (!MessageId.TryParse(id, out var batch))
+            return NoBatch;
+        if (await large.CancelAsync(tenant, batch, ct) is { } count)
+            return ApiJson.Answer(new BatchChangeAnswer(id, count, count, count > 0 ? null : NothingOpen));
+        return await changes.CancelBatchAsync(tenant, batch, ct) is { } change
+            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingOpen))
+            : NoBatch;
+    }
+
+    static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryAsync(
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct)
+    {
+        var bounced = context.Request.Query["bounced"];
+        if (bounced.Count > 0 && bounced != "true" && bounced != "false")
+            return new ProblemResult(ProblemCatalog.Make("invalid-field", "bounced must be true or false."));
+        return MessageId.TryParse(id, out var batch)
+            && await changes.RetryBatchAsync(context.Caller.Tenant, batch, bounced == "true", ct) is { } change
+            ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
+            : NoBatch;
+    }
+
+    /// <summary><c>emails=true</c> with the parameters of a page.</summary>
+    static BatchListing? ReadListing(IQueryCollection query, out Problem? problem)
+    {
+        var rest = query.Where(p => p.Key is not "emails").ToDictionary(p => p.Key, p => p.Value);
+        var wanted = query["emails"];
+        if (wanted.Count > 0 && wanted != "true" && wanted != "false")
+        {
+            problem = ProblemCatalog.Make("invalid-field", "emails must be true or false.");
+            return null;
+        }
+        return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
+    }
+
+    /// <summary>Whether the messages of a batch are asked for, and which.</summary>
+    sealed record BatchListing(bool Wanted, MessageFilter Filter);
+}
