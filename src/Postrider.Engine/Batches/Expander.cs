@@ -8,7 +8,8 @@ namespace Postrider.Batches;
 /// <summary>Turns the destinations of large batches into messages, piece by piece, and ends what was cancelled. Any number of nodes do so
 /// at once: a piece is written where the cursor stands as it was read, or not at all.</summary>
 public sealed partial class Expander(
-    IBatchStore batches, IBatchExpansion expansion, Submitter submitter, IHandOver handOver, MessageIds ids, TimeProvider clock, BatchOptions options, ILogger<Expander> logger)
+    IBatchStore batches, IBatchExpansion expansion, Submitter submitter, IHandOver handOver, MessageIds ids, TimeProvider clock,
+    BatchOptions options, ILogger<Expander> logger)
 {
     /// <summary>Destinations read at once, and of one batch before the next one's turn.</summary>
     const int Page = 2_000;
