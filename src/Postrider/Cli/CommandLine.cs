@@ -70,6 +70,8 @@ static class CommandLine
             KeysCommand.Make(connection, screen),
             TransportsCommand.Make(connection, screen),
             SchedulesCommand.Make(connection, screen),
+            DeadLettersCommand.Make(connection, screen),
+            TenantsCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

@@ -1,6 +1,8 @@
+using System.Collections;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Postrider.Cli;
 using Postrider.Messages;
 using Postrider.Tenants;
 using Postrider.Testing;
@@ -131,6 +133,46 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Assert.DoesNotContain("secret words", text, StringComparison.Ordinal);
         var next = (await GetAsync($"/audit?limit=1&after={entries[0]!["id"]}"))["data"]![0]!;
         Assert.Equal((string?)entries[1]!["id"], (string?)next["id"]);
+    }
+
+    // The same from a shell: what is listed is what is sent again, and a choice that is none is refused before anything is asked for.
+    [Fact]
+    public async Task The_command_line_shows_letters_and_sends_them_again()
+    {
+        await FailAsync(2);
+        var groups = await RunAsync("dead-letters", "groups");
+        Assert.Contains("deferred", groups.Output, StringComparison.Ordinal);
+        Assert.Contains("r1@example.com", (await RunAsync("dead-letters", "list", "--status", "failed", "--transient", "true")).Output,
+            StringComparison.Ordinal);
+        Assert.Equal(2, (await RunAsync("dead-letters", "redrive")).ExitCode);
+        Assert.Equal(2, (await RunAsync("dead-letters", "discard", "--all", "--reason", "deferred")).ExitCode);
+        Assert.Equal("2 letters are sent again.\n", (await RunAsync("dead-letters", "redrive", "--transient", "true")).Output);
+        await _server.GetAsync("/dead-letters",
+            l => l["data"]!.AsArray().Count == 2 && l["data"]!.AsArray().All(one => (int)one!["redrives"]! == 1));
+        Assert.Equal("2 letters are discarded.\n", (await RunAsync("dead-letters", "discard", "--all")).Output);
+        Assert.Empty((await GetAsync("/dead-letters"))["data"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task The_command_line_makes_stops_and_restores_tenants()
+    {
+        var made = await RunAsync("tenants", "create", "by hand", "--max-queued", "7", "--weight", "2");
+        Assert.Contains("key  pr_", made.Output, StringComparison.Ordinal);
+        Assert.Equal("Tenant by hand is archived.\n", (await RunAsync("tenants", "archive", "2")).Output);
+        Assert.Contains("by hand", (await RunAsync("tenants", "list")).Output, StringComparison.Ordinal);
+        Assert.Equal("Tenant by hand goes on.\n", (await RunAsync("tenants", "restore", "2")).Output);
+        var refused = await RunAsync("tenants", "archive", "1");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("POST /pause", refused.Error, StringComparison.Ordinal);
+    }
+
+    async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var variables = new Hashtable { ["POSTRIDER_URL"] = _server.Address.ToString(), ["POSTRIDER_API_KEY"] = TestServer.Key };
+        var exitCode = await CommandLine.RunAsync(args, new CommandInput(variables, null), output, error);
+        return (exitCode, output.ToString(), error.ToString());
     }
 
     async Task<List<string>> FailAsync(int count)
