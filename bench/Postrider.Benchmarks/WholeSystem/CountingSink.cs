@@ -4,6 +4,7 @@ using System.Text;
 namespace Postrider.Benchmarks.WholeSystem;
 
 /// <summary>Postfix's <c>smtp-sink</c>: takes mail, throws it away and shows a running counter, which we read.</summary>
+/// <remarks>With room for the connections of several nodes: it takes 256 by default, and those beyond wait unheard.</remarks>
 sealed class CountingSink : IAsyncDisposable
 {
     readonly Child _child;
@@ -25,7 +26,7 @@ sealed class CountingSink : IAsyncDisposable
     {
         var port = Ports.Free();
         string[] user = Environment.IsPrivilegedProcess ? ["-u", "postfix"] : [];
-        var sink = new CountingSink(Child.Start(Programs.SmtpSink, [.. user, "-c", $"127.0.0.1:{port}", "1000"]), port);
+        var sink = new CountingSink(Child.Start(Programs.SmtpSink, [.. user, "-m", "4000", "-c", $"127.0.0.1:{port}", "1000"]), port);
         await Ports.WaitUntilOpenAsync(port, ct);
         return sink;
     }

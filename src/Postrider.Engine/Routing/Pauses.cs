@@ -102,9 +102,11 @@ public sealed class Pauses(IPauseStore? store = null)
     /// <summary>Ends when it is off the disk. False: there was none of exactly this scope.</summary>
     public async Task<bool> RemoveAsync(PauseScope scope, CancellationToken ct)
     {
+        var wasThere = _all.Any(pause => pause.Scope == scope);
         if (store is not null)
             await store.RemoveAsync(scope, ct);
-        return Remove(scope);
+        // What is stored may have been read again meanwhile.
+        return Remove(scope) || wasThere;
     }
 
     /// <summary>As <see cref="AddAsync"/>, for as long as the process lasts.</summary>

@@ -25,9 +25,11 @@ public abstract class BuiltServerTests : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected Process Start(params (string Name, string Value)[] variables)
+    protected Process Start(params (string Name, string Value)[] variables) => Start([], variables);
+
+    protected Process Start(IEnumerable<string> arguments, params (string Name, string Value)[] variables)
     {
-        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "postrider"))
+        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "postrider"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

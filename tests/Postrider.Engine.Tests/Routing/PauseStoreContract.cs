@@ -50,4 +50,28 @@ public abstract class PauseStoreContract(StoreEngine engine) : TableContract(eng
         Assert.Equal([new Pause(all, Since, null), new Pause(all with { Stream = MailStream.Transactional }, Since, "x")],
             (await Store.LoadAsync(default)).OrderBy(pause => pause.Scope.Stream));
     }
+
+    // As a node does that hears of its own change.
+    [Fact]
+    public async Task A_pause_that_is_read_again_between_its_end_and_the_answer_was_there()
+    {
+        Pauses? pauses = null;
+        pauses = new Pauses(new ToldAtOnce(Store, () => pauses!.LoadAsync(default)));
+        var all = new PauseScope(null, null, null);
+        await pauses.AddAsync(new Pause(all, Since, null), default);
+        Assert.True(await pauses.RemoveAsync(all, default));
+        Assert.False(await pauses.RemoveAsync(all, default));
+    }
+
+    sealed class ToldAtOnce(IPauseStore store, Func<Task> tell) : IPauseStore
+    {
+        public Task<IReadOnlyList<Pause>> LoadAsync(CancellationToken ct) => store.LoadAsync(ct);
+        public Task AddAsync(Pause pause, CancellationToken ct) => store.AddAsync(pause, ct);
+
+        public async Task RemoveAsync(PauseScope scope, CancellationToken ct)
+        {
+            await store.RemoveAsync(scope, ct);
+            await tell();
+        }
+    }
 }

@@ -33,7 +33,7 @@ sealed class PostgresDatabase : IAsyncDisposable
         ReadersAtOnce = Math.Max(1, readers / 2);
         Writers = Source(Writing, Held + 1);
         Tables = Source($"{Common} -c statement_timeout=30s", tables);
-        Readers = Source($"{Common} -c statement_timeout=5s -c default_transaction_read_only=on", readers);
+        Readers = Source($"{Common} -c statement_timeout=5s -c default_transaction_read_only=on", readers, keepsNothing: true);
     }
 
     /// <summary>People's reads at a time; the other half of the readers is the dispatcher's.</summary>
@@ -48,7 +48,8 @@ sealed class PostgresDatabase : IAsyncDisposable
     /// <summary>For what people ask; cut after 5 s.</summary>
     public NpgsqlDataSource Readers { get; }
 
-    NpgsqlDataSource Source(string options, int most)
+    /// <param name="keepsNothing">Nobody leaves anything in a session: it need not be reset, by seven statements, each time.</param>
+    NpgsqlDataSource Source(string options, int most, bool keepsNothing = false)
     {
         var settings = new NpgsqlConnectionStringBuilder
         {
@@ -71,6 +72,7 @@ sealed class PostgresDatabase : IAsyncDisposable
             MaxAutoPrepare = 100,
             AutoPrepareMinUsages = 2,
             IncludeErrorDetail = false,
+            NoResetOnClose = keepsNothing,
         };
         var builder = new NpgsqlDataSourceBuilder(settings.ToString());
         return _dsn.Hosts.Contains(',', StringComparison.Ordinal)

@@ -1,0 +1,88 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Runtime.Versioning;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Postrider.EndToEnd.Api;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.EndToEnd.Hosting;
+
+/// <summary>What the README says of more than one machine, done as it is written there.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed partial class SeveralNodesTests : BuiltServerTests
+{
+    const string Key = "several-nodes-several-nodes";
+    const string Mail = """{"from":"shop@example.com","to":"ann@example.org","subject":"Hello","text":"Hi"}""";
+
+    static readonly string Section = Sections().Split(File.ReadAllText(Repository.Path("README.md")))
+        .Single(section => section.StartsWith("More than one machine", StringComparison.Ordinal));
+
+    [Fact]
+    public async Task The_commands_start_nodes_of_one_house_and_each_leaves_it_in_order()
+    {
+        var store = PostgresCluster.Shared.Dsn(PostgresCluster.Shared.Create());
+        var migrated = Start(["migrate"], ("POSTRIDER_STORE", store));
+        await migrated.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, migrated.ExitCode);
+        var commands = Commands().Matches(Section).Select(m => Settings().Matches(m.Groups["settings"].Value)
+            .Select(s => (s.Groups["name"].Value, s.Groups["value"].Value)).ToList()).ToList();
+        Assert.Equal(3, commands.Count);
+
+        var nodes = new List<System.Diagnostics.Process>();
+        var banner = "";
+        foreach (var settings in commands)
+        {
+            nodes.Add(Start([.. settings, ("POSTRIDER_URLS", "http://127.0.0.1:0"), ("POSTRIDER_STORE", store), ("POSTRIDER_API_KEY", Key),
+                ("POSTRIDER_MASTER_KEY", "bm90IGEgc2VjcmV0LCBhIHRlc3QncyBtYXN0ZXIga2U=")]));
+            var said = await BannerAsync(nodes[^1]);
+            banner = banner.Length == 0 ? said : banner;
+        }
+        using var client = new HttpClient { BaseAddress = new Uri(Address().Match(banner).Value) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        for (var i = 0; i < 20; i++)
+        {
+            using var accepted = await client.PostAsync("/emails", TestServer.Json(Mail), TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        }
+        await Eventually.HoldsAsync(async () => (int)(await GetAsync(client, "/stats"))["sent"]! == 20);
+        Assert.Equal([("front", true), ("worker-1", true), ("worker-2", true)], await NodesAsync(client));
+
+        Assert.Equal(0, await StopAsync(nodes[1]));
+        Assert.Equal([("front", true), ("worker-1", false), ("worker-2", true)], await NodesAsync(client));
+        Assert.Equal(0, await StopAsync(nodes[2]));
+        Assert.Equal(0, await StopAsync(nodes[0]));
+    }
+
+    [Fact]
+    public void Every_setting_of_the_compose_file_is_one()
+    {
+        var known = File.ReadAllText(Repository.Path("postrider.env.example"));
+        var named = Names().Matches(File.ReadAllText(Repository.Path("compose.postgres.yaml"))).Select(m => m.Value).Distinct().ToList();
+        Assert.NotEmpty(named);
+        Assert.All(named, name => Assert.Contains($"{name}=", known, StringComparison.Ordinal));
+    }
+
+    static async Task<List<(string, bool)>> NodesAsync(HttpClient client) =>
+        [.. (await GetAsync(client, "/nodes"))["data"]!.AsArray().Select(n => ((string)n!["name"]!, (bool)n["alive"]!))
+            .OrderBy(n => n.Item1, StringComparer.Ordinal)];
+
+    static async Task<JsonNode> GetAsync(HttpClient client, string path) => (await client.GetFromJsonAsync<JsonNode>(path))!;
+
+    [GeneratedRegex("^## ", RegexOptions.Multiline)]
+    private static partial Regex Sections();
+
+    [GeneratedRegex("^(?<settings>(POSTRIDER_\\w+=\\S+ )+)postrider &", RegexOptions.Multiline)]
+    private static partial Regex Commands();
+
+    [GeneratedRegex(@"(?<name>POSTRIDER_\w+)=(?<value>\S+)")]
+    private static partial Regex Settings();
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
+    private static partial Regex Address();
+
+    [GeneratedRegex("POSTRIDER_[A-Z_]+")]
+    private static partial Regex Names();
+}
