@@ -10,7 +10,8 @@ public sealed partial class Dispatcher
     public IHandOverPermit? TryReserve(QueueKey key, NewMessage message, MessageContent content)
     {
         var now = _time.Now;
-        if (!_open || _quiet || !_node.MayAct || Room <= 0 || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
+        if (!_open || _quiet || !_node.MayAct || Room <= 0
+            || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
             || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
             || _router.Table.For(key.Route) is not { } route)
             return null;

@@ -265,7 +265,8 @@ enum AttemptEnd : byte
 /// <param name="Withdrawn">The commit point was refused.</param>
 readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Withdrawn = false);
 
-/// <summary>What is asked before the last byte leaves: whether this node may still believe in its lease, and for at-most-once the store.</summary>
+/// <summary>What is asked before the last byte leaves: whether this node may still believe in its lease, and for at-most-once the
+/// store.</summary>
 sealed class LastLeave(LaneParts parts, Lease lease, string transport)
 {
     /// <summary>It was asked and said no: nothing was sent.</summary>

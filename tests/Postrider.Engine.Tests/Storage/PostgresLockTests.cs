@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Postrider.Engine.Tests.Storage;
 
-/// <summary>What two transactions do to each other that want the same ordering key, the same day of events, or the last free byte.</summary>
+/// <summary>What transactions do to each other that want the same ordering key, the same day of events, or the last free byte.</summary>
 public sealed class PostgresLockTests : IAsyncLifetime
 {
     const string OrderingKey = "order-7";
@@ -28,7 +28,8 @@ public sealed class PostgresLockTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _under.DisposeAsync();
 
-    // Whoever records holds the key first and wants the row then. A sweep that held the row and wanted the key would never end, nor would he.
+    // Whoever records holds the key first and wants the row then. A sweep that held the row and wanted the key would never end, nor would
+    // he.
     [Theory]
     [InlineData("lease")]
     [InlineData("sweep")]

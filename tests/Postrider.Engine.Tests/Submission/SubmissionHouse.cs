@@ -75,7 +75,8 @@ sealed class SubmissionHouse : IAsyncDisposable
 
     public Task<IReadOnlyList<Lease>> LeaseAsync(
         MailStream stream = MailStream.Transactional, string route = "default", int tenant = 1) =>
-        Lossy.LeaseAsync(new QueueKey(route, stream, new TenantId(tenant)), 100, new Incarnation(1, 1), Clock.GetUtcNow(), alone: false, default);
+        Lossy.LeaseAsync(
+            new QueueKey(route, stream, new TenantId(tenant)), 100, new Incarnation(1, 1), Clock.GetUtcNow(), alone: false, default);
 
     /// <summary>By a bounce, as it happens.</summary>
     public async Task SuppressAsync(string address)

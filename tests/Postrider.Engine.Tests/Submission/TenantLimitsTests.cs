@@ -85,11 +85,13 @@ public sealed class TenantLimitsTests
     public async Task What_a_tenant_wants_done_in_doubt_holds_where_neither_message_nor_route_says_it()
     {
         await using var house = new SubmissionHouse();
-        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { OnAmbiguous = AmbiguityPolicy.Hold }, default)).Tenant!.Id.Value;
+        var held = new TenantSettings { OnAmbiguous = AmbiguityPolicy.Hold };
+        var tenant = (await house.Tenants.AddAsync("a", held, default)).Tenant!.Id.Value;
         await house.AcceptedAsync(Good, With(tenant: tenant));
         await house.AcceptedAsync(Good with { OnAmbiguous = "retry" }, With(tenant: tenant));
         await house.AcceptedAsync(Good);
-        Assert.Equal([AmbiguityPolicy.Hold, AmbiguityPolicy.Retry], (await house.LeaseAsync(tenant: tenant)).Select(l => l.Envelope.OnAmbiguous));
+        var leases = await house.LeaseAsync(tenant: tenant);
+        Assert.Equal([AmbiguityPolicy.Hold, AmbiguityPolicy.Retry], leases.Select(l => l.Envelope.OnAmbiguous));
         Assert.Equal([AmbiguityPolicy.Retry], (await house.LeaseAsync()).Select(l => l.Envelope.OnAmbiguous));
     }
 

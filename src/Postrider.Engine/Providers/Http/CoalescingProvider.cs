@@ -177,7 +177,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
             {
                 // All of a call are of one node: where one may not be sent, none may.
                 var results = await CallAsync(some.ConvertAll(waiter => waiter.Entry),
-                    _ => ValueTask.FromResult(some.ConvertAll(waiter => waiter.Entry.Envelope.MaySend?.Invoke() ?? true).TrueForAll(may => may)),
+                    _ => ValueTask.FromResult(
+                        some.ConvertAll(waiter => waiter.Entry.Envelope.MaySend?.Invoke() ?? true).TrueForAll(may => may)),
                     cut.Token);
                 var again = new List<Waiter>();
                 for (var i = 0; i < some.Count; i++)

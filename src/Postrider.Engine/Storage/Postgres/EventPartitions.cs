@@ -58,7 +58,8 @@ static class EventPartitions
     }
 
     /// <summary>Forgets the events of all days before one, whole days only. Dropping a table needs the log for itself for a moment: it is
-    /// asked for briefly and again, so that nobody waits behind a question that waits. One node at a time; the others return at once.</summary>
+    /// asked for briefly and again, so that nobody waits behind a question that waits. One node at a time; the others return at
+    /// once.</summary>
     /// <returns>How many days went; fewer than there are where others did not let go of the log. The next call goes on.</returns>
     public static async Task<int> DropBeforeAsync(NpgsqlDataSource source, DateTimeOffset day, CancellationToken ct)
     {

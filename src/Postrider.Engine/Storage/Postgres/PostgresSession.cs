@@ -10,8 +10,8 @@ namespace Postrider.Storage.Postgres;
 /// <remarks>
 /// Locks are taken in one order, so that transactions of other writers and nodes wait for each other in a row: ordering keys, messages,
 /// queue rows by message and number. Rows that are found by their state (due, orphaned, settled, expired) are taken only where neither they
-/// nor their ordering key must be waited for. Whoever holds a queue row alone may change the recipients in its envelope; whoever adds rows or
-/// reopens recipients holds the message.
+/// nor their ordering key must be waited for. Whoever holds a queue row alone may change the recipients in its envelope; whoever adds rows
+/// or reopens recipients holds the message.
 /// </remarks>
 sealed class PostgresSession : IWriteSession
 {
