@@ -11,8 +11,11 @@ static class RunCommand
 {
     static readonly IReadOnlyList<Scenario> All =
     [
-        new Demonstration(), new Row01Kill(), new Row02KillInEveryWindow(), new Row03PowerLoss(), new Row06Stall(),
-        new Row09DatabaseRestart(),
+        new Demonstration(), new Row01Kill(), new Row02KillInEveryWindow(), new Row03PowerLoss(), new Row04SyncFailure(),
+        new Row05DiskFull(), new Row06Stall(), new Row07Pauses(), new Row08Clock(), new Row09DatabaseRestart(),
+        new Row11LostCommitReply(), new Row12Partition(), new Row13BadNetwork(), new Row14AcceptThenDrop(), new Row15SlowReply(),
+        new Row16OddReplies(), new Row17Flapping(), new Row20Damage(), new Row21SecondProcess(), new Row24Descriptors(),
+        new Row27CancelRace(),
     ];
 
     public static Command Make()

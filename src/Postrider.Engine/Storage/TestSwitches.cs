@@ -11,6 +11,8 @@ public static class TestSwitches
     public static string Synchronous =>
         IsTesting && Environment.GetEnvironmentVariable("POSTRIDER_TESTING_SYNCHRONOUS") == "NORMAL" ? "1" : "2";
 
+    public static bool SyncsRarely => Synchronous != "2";
+
     /// <summary><c>POSTRIDER_TESTING_ACK_EARLY=1</c>: waiters are told before the commit, and the commit is held back for a
     /// while.</summary>
     public static readonly bool AcknowledgesEarly = Is("POSTRIDER_TESTING_ACK_EARLY");

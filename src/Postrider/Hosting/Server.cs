@@ -34,6 +34,7 @@ public static class Server
 
     static async Task<int> ServeAsync(LoadedConfiguration configuration, TextWriter output)
     {
+        LoadedAhead.Load();
         await using var app = await ServerBuilder.BuildAsync(configuration);
         try
         {

@@ -10,7 +10,8 @@ namespace Postrider.Chaos.Books;
 sealed record Strike(string What, long Struck, long Over);
 
 /// <summary>A mail at the sink.</summary>
-readonly record struct Arrival(long At, string Recipient, string MessageId);
+/// <param name="By">The node that brought it, by the name in its EHLO; "" where there is none.</param>
+readonly record struct Arrival(long At, string Recipient, string MessageId, string By);
 
 /// <summary>What the product itself tells of a message.</summary>
 /// <param name="Tries">Attempts started.</param>
@@ -29,12 +30,18 @@ sealed partial class Checker(IReadOnlyList<string> clientJournals, IEnumerable<s
     readonly List<string[]> _client = [.. clientJournals.SelectMany(Journal.Read)];
 
     readonly Dictionary<string, List<Arrival>> _arrivals = sinkJournals.Where(File.Exists).SelectMany(Journal.Read)
-        .Where(line => line.Length == 4 && line[0] != "C")
-        .Select(line => new Arrival(long.Parse(line[0], CultureInfo.InvariantCulture), line[2], line[3]))
+        .Where(IsArrival)
+        .Select(line => new Arrival(long.Parse(line[0], CultureInfo.InvariantCulture), line[2], line[3], line[4]))
         .GroupBy(arrival => arrival.Recipient).ToDictionary(group => group.Key, group => group.OrderBy(arrival => arrival.At).ToList());
 
     public IReadOnlyDictionary<string, string> Acknowledged =>
         field ??= _client.Where(line => line[0] == "A").ToDictionary(line => line[1], line => line[2]);
+
+    /// <summary>Whether a line of the sink's journal is a mail: not a connection, and whole.</summary>
+    public static bool IsArrival(string[] line) => line.Length == 5 && line[0] != "C";
+
+    public IReadOnlyDictionary<string, long> AcknowledgedTimes => _client.Where(line => line[0] == "A")
+        .ToDictionary(line => line[1], line => long.Parse(line[3], CultureInfo.InvariantCulture));
 
     /// <summary>When each 202 came.</summary>
     public IEnumerable<long> AcknowledgedAt => _client.Where(line => line[0] == "A")

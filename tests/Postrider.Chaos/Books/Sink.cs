@@ -17,12 +17,13 @@ sealed record SinkPlan(TimeSpan AnswerAfter, TimeSpan ContentAfter, TimeSpan Fla
 /// <summary>The relay: an SMTP server written here alone, whose journal says what arrived. A mail is on disk in it before its dot is
 /// answered.</summary>
 /// <remarks>
-/// A line: microseconds since 1970, number of the connection, recipient, Message-ID, separated by tabs; one for each recipient.
+/// A line: microseconds since 1970, number of the connection, recipient, Message-ID, first label of the name in EHLO, separated by
+/// tabs; one for each recipient.
 /// <c>C when connection</c> says that one was opened. How it behaves is chosen by a word in the recipient's domain: <c>drop</c> cuts
 /// the first time instead of answering the dot, <c>always-drop</c> each time; <c>mute</c> never answers; <c>drip</c> answers a byte a
 /// second; <c>leave</c> says 421 to RCPT and closes; <c>garbage</c> answers the dot with what is no reply, <c>flood</c> with a line of a
 /// megabyte, both the first time; <c>late5xx</c> says 550 after its 250. A local part that begins with <c>bad</c> is refused with 450 the
-/// first time.
+/// first time, one that begins with <c>gone</c> with 550 5.1.1 each time but the first.
 /// </remarks>
 sealed class Sink(Journal journal, SinkPlan plan)
 {
@@ -66,6 +67,7 @@ sealed class Sink(Journal journal, SinkPlan plan)
     async Task TalkAsync(StreamReader reader, NetworkStream stream, int connection)
     {
         var recipients = new List<string>();
+        var by = "";
         await SayAsync(stream, "220 sink.example ESMTP");
         while (await reader.ReadLineAsync() is { } line)
         {
@@ -77,6 +79,7 @@ sealed class Sink(Journal journal, SinkPlan plan)
             switch (line.Split(' ', ':')[0].ToUpperInvariant())
             {
                 case "EHLO":
+                    by = line[5..].Split('.')[0];
                     await SayAsync(stream,
                         "250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10000000");
                     break;
@@ -96,7 +99,7 @@ sealed class Sink(Journal journal, SinkPlan plan)
                     await SayAsync(stream, "354 go on");
                     if (await ReadContentAsync(reader) is not { } messageId)
                         return; // cut before the dot: it did not arrive
-                    await RecordAsync(connection, recipients, messageId);
+                    await RecordAsync(connection, recipients, messageId, by);
                     if (!await AnswerDotAsync(stream, recipients[0]))
                         return;
                     recipients.Clear();
@@ -119,6 +122,11 @@ sealed class Sink(Journal journal, SinkPlan plan)
         {
             await SayAsync(stream, "421 4.7.0 too much from you");
             return false;
+        }
+        if (address.StartsWith("gone", StringComparison.Ordinal) && !IsFirst(address))
+        {
+            await SayAsync(stream, "550 5.1.1 nobody of that name any more");
+            return true;
         }
         if (address.StartsWith("bad", StringComparison.Ordinal) && IsFirst(address))
         {
@@ -180,11 +188,11 @@ sealed class Sink(Journal journal, SinkPlan plan)
         return null;
     }
 
-    Task RecordAsync(int connection, List<string> recipients, string messageId)
+    Task RecordAsync(int connection, List<string> recipients, string messageId, string by)
     {
         var at = Clock.Now;
         return Task.WhenAll(recipients.Select(recipient =>
-            journal.AddAsync($"{at}\t{connection}\t{recipient}\t{messageId}")));
+            journal.AddAsync($"{at}\t{connection}\t{recipient}\t{messageId}\t{by}")));
     }
 
     static async Task SayAsync(NetworkStream stream, string line) => await stream.WriteAsync(Encoding.Latin1.GetBytes(line + "\r\n"));

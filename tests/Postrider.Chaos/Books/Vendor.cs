@@ -31,7 +31,7 @@ sealed class Vendor(Journal journal)
             var recipient = entry.GetProperty("to")[0].GetProperty("email").GetString()!;
             var id = entry.GetProperty("custom_args").EnumerateObject().First().Value.GetString()!;
             var number = Interlocked.Increment(ref _calls);
-            await journal.AddAsync($"{Clock.Now}\t{number}\t{recipient}\t{id}");
+            await journal.AddAsync($"{Clock.Now}\t{number}\t{recipient}\t{id}\t");
             if (recipient.Contains("always-drop", StringComparison.Ordinal)
                 || (recipient.Contains("drop", StringComparison.Ordinal) && IsFirst(recipient)))
             {

@@ -151,6 +151,14 @@ sealed partial class Node : IAsyncDisposable
             .Select(node => (bool?)node.GetProperty("alive").GetBoolean()).LastOrDefault();
     }
 
+    /// <summary>Attempts under way at a node, as of its last beat.</summary>
+    public async Task<int> InFlightAsync(string name)
+    {
+        using var json = await ReadAsync("/nodes");
+        return json?.RootElement.GetProperty("data").EnumerateArray().Where(node => node.GetProperty("name").GetString() == name)
+            .Select(node => node.GetProperty("in_flight").GetInt32()).LastOrDefault() ?? 0;
+    }
+
     /// <summary>What it tells of a message; null when there is no such message, or no answer.</summary>
     public async Task<Story?> StoryAsync(string id)
     {

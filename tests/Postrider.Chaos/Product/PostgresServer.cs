@@ -62,6 +62,19 @@ sealed class PostgresServer : IAsyncDisposable
         return RunAsync("pg_ctl", "-D", Data, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "-o", _settings, "start");
     }
 
+    /// <summary>Starts it where it has ended by itself.</summary>
+    public async Task EnsureRunningAsync()
+    {
+        try
+        {
+            await RunAsync("pg_ctl", "-D", Data, "status");
+        }
+        catch (InvalidOperationException)
+        {
+            await StartAsync();
+        }
+    }
+
     /// <summary>At once, as a crash: clients are cut in the middle of what they do.</summary>
     public Task StopAsync() => RunAsync("pg_ctl", "-D", Data, "-m", "immediate", "-w", "stop");
 

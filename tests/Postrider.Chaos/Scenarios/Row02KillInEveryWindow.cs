@@ -139,7 +139,7 @@ sealed class Row02KillInEveryWindow : Scenario
     }
 
     static int ArrivalsOf(Stage stage, string address) =>
-        Journal.Read(stage.SinkJournal).Count(line => line.Length == 4 && line[2] == address);
+        Journal.Read(stage.SinkJournal).Count(line => Checker.IsArrival(line) && line[2] == address);
 
     static Task UntilAsync(Func<bool> holds, string what) => UntilAsync(() => Task.FromResult(holds()), () => $"not within 30 s: {what}");
 

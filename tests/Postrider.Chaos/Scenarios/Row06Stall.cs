@@ -9,7 +9,7 @@ sealed class Row06Stall : Scenario
     public override string Row => "6";
     public override string Name => "a node stands still for longer than its lease";
     public override string Invariant => "No write of a node that was given up is applied; under hold nothing arrives twice, under retry only what was under way";
-    public override string Control => "the commit point is passed without asking whether the lease still stands";
+    public override string Control => "a node believes in its leases for ever, and passes commit points without asking";
 
     // A process that stands still keeps the lock of a SQLite database: nobody can take its leases.
     public override IReadOnlyList<Engine> ControlEngines => [Engine.Postgres];
@@ -19,8 +19,11 @@ sealed class Row06Stall : Scenario
         stage.RelayRate = 60;
         stage.Settings["POSTRIDER_DELIVERY__SETTLE_TRANSACTIONAL"] = "5s";
         if (stage.IsControl)
-            (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_NO_COMMIT_POINT"]) = ("1", "1");
-        stage.StartSink(SinkPlan.Usual with { ContentAfter = TimeSpan.FromMilliseconds(300) });
+        {
+            foreach (var guarantee in new[] { "", "_NO_COMMIT_POINT", "_NO_FENCE" })
+                stage.Settings["POSTRIDER_TESTING" + guarantee] = "1";
+        }
+        stage.StartSink(SinkPlan.Usual with { ContentAfter = TimeSpan.FromMilliseconds(700) });
         await stage.StartNodesAsync();
         stage.TendNodes();
         stage.StartClient(ClientPlan.Usual with { PerSecond = 40, Domains = ["chaos.example", "hold.example"] });
@@ -30,6 +33,7 @@ sealed class Row06Stall : Scenario
             var place = stage.Workers[stage.Random.Next(stage.Workers.Count)];
             using var held = await place.HoldAsync();
             await place.Node.WaitUntilReadyAsync(TimeSpan.FromSeconds(60));
+            await stage.UntilBusyAsync(place);
             if (stage.IsSqlite)
                 await StandStillAsync(stage, place);
             else

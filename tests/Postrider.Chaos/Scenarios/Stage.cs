@@ -92,7 +92,7 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
 
     /// <summary>A place for a node; on SQLite there is one, and it does everything.</summary>
     public Place Add(string name, string roles, IReadOnlyDictionary<string, string>? settings = null, IReadOnlyList<string>? wrapper = null,
-        string host = "127.0.0.1", string relay = "127.0.0.1")
+        string host = "127.0.0.1", string relay = "127.0.0.1", string? store = null)
     {
         var data = IsSqlite ? Data : Path.Combine(Data, name);
         Directory.CreateDirectory(data);
@@ -102,14 +102,14 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["POSTRIDER_DATA"] = data,
-            ["POSTRIDER_STORE"] = Store ?? (IsSqlite ? $"sqlite:{Path.Combine(data, "postrider.db")}" : Postgres!.Dsn()),
+            ["POSTRIDER_STORE"] = store ?? Store ?? (IsSqlite ? $"sqlite:{Path.Combine(data, "postrider.db")}" : Postgres!.Dsn()),
             ["POSTRIDER_URLS"] = url.GetLeftPart(UriPartial.Authority),
             ["POSTRIDER_SMTP"] = "off",
             ["POSTRIDER_API_KEY"] = Node.Key,
             ["POSTRIDER_MASTER_KEY"] = Convert.ToBase64String(new byte[32]),
             ["POSTRIDER_ROLES"] = roles,
             ["POSTRIDER_STORAGE__NODE_NAME"] = name,
-            ["POSTRIDER_TRANSPORTS"] = Transports ?? $"relay=smtp://{relay}:{SinkPort}?tls=none&concurrency=32&rate={RelayRate}/s",
+            ["POSTRIDER_TRANSPORTS"] = Transports ?? $"relay=smtp://{relay}:{SinkPort}?tls=none&concurrency=32&rate={RelayRate}/s&helo={name}.chaos.example",
         };
         foreach (var (key, value) in Settings.Concat(settings ?? new Dictionary<string, string>()))
             all[key] = value;
@@ -200,6 +200,19 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
                 await place.TendAsync();
             await Clock.WaitAsync(200);
         }
+    });
+
+    /// <summary>Waits until a node has attempts under way, for a while.</summary>
+    public async Task UntilBusyAsync(Place place)
+    {
+        for (var tries = 0; tries < 100 && await Apis[0].Node.InFlightAsync(place.Name) < 3; tries++)
+            await Clock.WaitAsync(100);
+    }
+
+    /// <summary>For mail that had to wait: starts the only node again with the sink as its relay.</summary>
+    public async Task MovedToSinkAsync() => await _places[0].StartReadyAsync(new Dictionary<string, string>
+    {
+        ["POSTRIDER_TRANSPORTS"] = $"relay=smtp://127.0.0.1:{SinkPort}?tls=none",
     });
 
     public void Strike(string what, long struck)

@@ -80,6 +80,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
             // SQLite would make it readable by all; its log takes the rights of the database. Closed again before SQLite opens it:
             // closing a file gives up all its POSIX locks, whoever of the process took them.
             new FileStream(path, OwnerOnly.Open(FileMode.OpenOrCreate, FileAccess.Write)).Dispose();
+            if (databaseLock.EndedUncleanly && !TestSwitches.SyncsRarely)
+                WriteAheadLog.RefuseDamaged(path);
             connection = SqliteDatabase.OpenWriter(path);
             if (databaseLock.EndedUncleanly)
             {
