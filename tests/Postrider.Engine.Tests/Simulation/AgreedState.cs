@@ -59,8 +59,8 @@ static class AgreedState
             Of((int)RecipientState.Cancelled));
     }
 
-    static string Sums(StateCounts c) => Line(c.Accepted, c.Queued + c.Scheduled, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced,
-        c.Failed, c.Expired, c.Suppressed, c.Cancelled);
+    static string Sums(StateCounts c) => Line(c.Accepted, c.Queued + c.Scheduled, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered,
+        c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
 
     static string Line(params ReadOnlySpan<long> sums) => string.Join(' ', sums.ToArray());
 }
