@@ -90,7 +90,8 @@ public sealed partial class Dispatcher
     // provider may be asked about would wait for that one until it expires. Under hold it does: no other may have it anyway.
     static bool IsStuck(Lease lease, Route route) => HasOtherWays(lease.Envelope)
         && route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream).Cause
-            is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.SenderDomainRefused;
+            is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.SenderDomainRefused
+                or WaitCause.QuotaSpent;
 
     static bool HasOtherWays(QueuedEnvelope envelope) => envelope.History.PinnedTo is null
         ? envelope.History.FailedThisRound.Count > 0
@@ -183,7 +184,8 @@ public sealed partial class Dispatcher
             // Healthy: a slot comes free soon.
             WaitCause.Busy or WaitCause.Unproven => (ShortestRelease, wait.Reason),
             WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused
-                or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible =>
+                or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible
+                or WaitCause.QuotaSpent =>
                 (wait.Remaining is { } known && known > growing ? known : growing, wait.Reason),
         };
     }

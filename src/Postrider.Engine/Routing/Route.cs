@@ -168,7 +168,7 @@ public sealed class Route
         WaitCause.DomainLimited => Balances || IsLong(wait),
         WaitCause.Busy or WaitCause.Unproven => Balances,
         WaitCause.None or WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
-            or WaitCause.SenderDomainRefused or WaitCause.NotEligible => true,
+            or WaitCause.SenderDomainRefused or WaitCause.NotEligible or WaitCause.QuotaSpent => true,
     };
 
     bool IsLong(WaitInfo wait) => Settings.SpillAfter is { } spill && wait.Remaining > spill;

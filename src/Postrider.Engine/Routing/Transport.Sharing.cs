@@ -4,8 +4,8 @@ namespace Postrider.Routing;
 
 /// <content>What it shares with the same transport on other nodes: rate, circuit, waits, pauses, refused sender domains.</content>
 /// <remarks>
-/// Each node has the whole state and decides by itself; what changes it is told, and what others tell is taken over. One thing must be asked
-/// for first: to make the probe of a half-open circuit, which only one node may.
+/// Each node has the whole state and decides by itself; what changes it is told, and what others tell is taken over. One thing must be
+/// asked for first: to make the probe of a half-open circuit, which only one node may.
 /// </remarks>
 public sealed partial class Transport
 {

@@ -99,6 +99,7 @@ public sealed partial class Transport
                 if (stream == MailStream.Bulk)
                     _bulkTaken++;
             }
+            WantQuota_NeedsLock(_uncharged + (permit is null ? 1 : 0));
             Want_NeedsLock(stream, isRefused: wait.Cause == WaitCause.RateLimited, now);
             if (wait.Cause == WaitCause.Probing)
                 WantProbe_NeedsLock(now);
@@ -186,6 +187,9 @@ public sealed partial class Transport
             }
             if (earliest > now)
                 return earliest - now;
+            if (TakeQuota_NeedsLock(permit, recipients, now) is var quota && quota != TimeSpan.Zero)
+                return quota;
+            _quotas.ForEach(own => own.Use(recipients));
             _domains?.Enter(permit.RecipientDomains = recipientDomains ?? [], now);
             if (!permit.Charged)
                 _uncharged--;
@@ -293,6 +297,8 @@ public sealed partial class Transport
             return Wait(WaitCause.SenderDomainRefused, until, now);
         if (_limiter.NotBefore > now)
             return Wait(WaitCause.Throttled, _limiter.NotBefore, now);
+        if (WhyQuota_NeedsLock(_uncharged + 1, now) is { } spent)
+            return spent;
         if (WhyRateLimited_NeedsLock(stream, now) is { } limited)
             return limited;
         if (!_known && _taken > 0)

@@ -38,13 +38,16 @@ public sealed record TransportOptions
     /// <summary><c>domains=gmail.com:5,20/s,5m;*:20</c>: limits per recipient domain, with <c>smtp</c> only.</summary>
     public IReadOnlyList<DomainLimit> Domains { get; init; } = [];
 
+    /// <summary><c>quota=50000/d,1000000/month</c>: recipients per day and month of UTC.</summary>
+    public IReadOnlyList<Quota> Quotas { get; init; } = [];
+
     /// <summary><c>from=example.com,*.example.com</c>: the sender domains that are set up there. Null: all, until it refuses one.</summary>
     public DeclaredSenders? Senders { get; init; }
 
     /// <summary>The names that <see cref="From(TransportSettings, ICollection{TransportFault}, IReadOnlyCollection{string}?)"/>
     /// reads.</summary>
     public static IReadOnlyCollection<string> Names { get; } =
-        ["rate", "concurrency", "timeout", "retry", "circuit", "stall", "weight", "domains", "from"];
+        ["rate", "concurrency", "timeout", "retry", "circuit", "stall", "weight", "domains", "from", "quota"];
 
     /// <summary>Reads the common options; a faulty one is named and keeps its default.</summary>
     /// <param name="providerOptions">The names that the provider itself understands; every other name is a fault. Null:
@@ -90,6 +93,7 @@ public sealed record TransportOptions
             "weight" => (RoutingSyntax.TryNumber(value, 1, 1_000, out var weight)
                 ? this with { Weight = weight } : null, "is a number from 1 to 1000"),
             "domains" => (DomainLimit.TryParse(value, out var domains) ? this with { Domains = domains } : null, DomainLimit.Expected),
+            "quota" => (Quota.TryParse(value, out var quotas) ? this with { Quotas = quotas } : null, Quota.Expected),
             "from" => (DeclaredSenders.TryParse(value, out var senders) ? this with { Senders = senders } : null, DeclaredSenders.Expected),
             _ => (this, ""),
         };

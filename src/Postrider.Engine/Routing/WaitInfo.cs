@@ -30,6 +30,8 @@ public enum WaitCause : byte
     DomainLimited = 10,
     /// <summary>One attempt is under way, and others wait until it is seen that the transport answers.</summary>
     Unproven = 11,
+    /// <summary>Its quota is used up.</summary>
+    QuotaSpent = 12,
 }
 
 /// <summary>Why there is no permit now, and when that may change.</summary>
@@ -44,7 +46,7 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
     {
         WaitCause.None => WaitReason.None,
         WaitCause.Paused => WaitReason.Paused,
-        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited => WaitReason.TransportThrottled,
+        WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.QuotaSpent => WaitReason.TransportThrottled,
         WaitCause.Busy or WaitCause.Unproven => WaitReason.TransportBusy,
         WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible =>
             WaitReason.TransportsUnavailable,
@@ -67,6 +69,7 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
             WaitCause.Busy => $"a free slot of {transport}",
             WaitCause.Unproven => $"an answer of {transport}: until then it gets one message at a time",
             WaitCause.NotEligible => "a transport that can carry it",
+            WaitCause.QuotaSpent => $"the quota of {transport}, which is used up",
             WaitCause.DomainLimited => $"the limit of {transport} for the recipient's domain",
         };
         return Until is { } until && Cause is not (WaitCause.Busy or WaitCause.Unproven)

@@ -15,6 +15,7 @@ static class ApiRoutes
         services.AddSingleton<DestinationUpload>();
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
+        services.AddSingleton<TransportShapes>();
         services.AddSingleton<EventSeats>();
         services.AddSingleton<SchedulePages>();
         services.AddCallbacks();

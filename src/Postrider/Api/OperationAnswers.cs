@@ -29,6 +29,9 @@ sealed record TransportAnswer
     /// <summary>Null: no limit of our own.</summary>
     public required RateAnswer? Rate { get; init; }
 
+    /// <summary>Of the transport for all nodes; empty: none.</summary>
+    public required IReadOnlyList<QuotaAnswer> Quotas { get; init; }
+
     /// <summary>Tries since the process started.</summary>
     public required long Tries { get; init; }
 
@@ -47,6 +50,10 @@ sealed record TransportAnswer
 
 /// <summary>Recipients in a time.</summary>
 sealed record RateAnswer(int Recipients, double PerSeconds, int Burst);
+
+/// <summary>Recipients in a day or month of UTC.</summary>
+/// <param name="Used">By all nodes, with what they have taken ahead of use.</param>
+sealed record QuotaAnswer(long Recipients, QuotaSpan Span, long Used, DateTimeOffset ResetsAt);
 
 /// <summary>Something that spoke against a transport.</summary>
 sealed record TransportErrorAnswer(DateTimeOffset At, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text);

@@ -66,6 +66,8 @@ static class Stores
             AddSqlite(services, options);
         services.AddSingleton<IInbox, InboxTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
+        services.AddSingleton<IQuotaStore, QuotaTable>();
+        services.AddHostedService<QuotaHost>();
         services.AddHostedService<ChangeHost>();
     }
 

@@ -48,6 +48,19 @@ public sealed partial class SharedLimitsTests(ITestOutputHelper output) : BuiltS
         Assert.InRange(MostWithin(Times(sink), Second).Most, Rate * 2, Rate * 4);
     }
 
+    [Fact]
+    public async Task A_quota_holds_over_three_workers_one_of_which_is_killed()
+    {
+        await using var sink = SmtpSink.Start();
+        var (workers, _) = await SendAsync(sink, messages: 1_000, "quota=600/d");
+        await sink.WaitForAsync(200, TimeSpan.FromSeconds(30));
+        workers[1].Kill();
+        await sink.WaitForAsync(580, TimeSpan.FromSeconds(30)); // what the killed one held and had under way counts as used
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        output.WriteLine($"{sink.Count} of a quota of 600");
+        Assert.InRange(sink.Count, 580, 600);
+    }
+
     async Task<(List<Process> Workers, int Sent)> SendAsync(
         SmtpSink sink, int messages, string options, params (string, string)[] variables)
     {

@@ -38,6 +38,12 @@ public sealed class TransportOptionsTests
     }
 
     [Theory]
+    [InlineData("50000/d", "50000/d")]
+    [InlineData("1000000/month,50000/d", "1000000/month 50000/d")]
+    public void Quotas_are_read(string text, string expected) =>
+        Assert.Equal(expected, string.Join(' ', Read($"quota={text}").Quotas));
+
+    [Theory]
     [InlineData("none", AttemptRetryKind.None, 0, 0)]
     [InlineData("immediate:2", AttemptRetryKind.Immediate, 2, 0)]
     [InlineData("constant:2,1s", AttemptRetryKind.Constant, 2, 1_000)]
@@ -99,6 +105,11 @@ public sealed class TransportOptionsTests
     [InlineData("rate=,14/s")]
     [InlineData("rate=1.5/s")]
     [InlineData("rate=1000001/s")]
+    [InlineData("quota=100")]
+    [InlineData("quota=0/d")]
+    [InlineData("quota=100/h")]
+    [InlineData("quota=100/d,200/d")]
+    [InlineData("quota=100/d,")]
     [InlineData("concurrency=0")]
     [InlineData("concurrency=10001")]
     [InlineData("concurrency=many")]
@@ -140,7 +151,7 @@ public sealed class TransportOptionsTests
         Read("tls=auto&rat=1/s", "tls");
         var fault = Assert.Single(_faults);
         Assert.Equal("rat", fault.Option);
-        Assert.Contains("circuit, concurrency, domains, from, rate, retry, stall, timeout, tls, weight", fault.Words);
+        Assert.Contains("circuit, concurrency, domains, from, quota, rate, retry, stall, timeout, tls, weight", fault.Words);
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 namespace Postrider.Storage.Migrations;
 
-/// <summary>What nodes on PostgreSQL share of the limits of transports. A row that is written many times a second has room beside it for
+/// <summary>What nodes share of the limits of transports. A row that is written many times a second has room beside it for
 /// its next versions.</summary>
 static class LimitTables
 {
@@ -20,5 +20,16 @@ static class LimitTables
 
         CREATE TABLE refused_senders (
             name text COLLATE "C" NOT NULL, domain text COLLATE "C" NOT NULL, until bigint NOT NULL, PRIMARY KEY (name, domain));
+        """;
+
+    // start: of the day or month, Unix milliseconds. used: recipients that nodes took, whether or not they have used them yet.
+    public const string Quotas = """
+        CREATE TABLE quota_use (
+            scope text COLLATE "C" NOT NULL, start bigint NOT NULL, used bigint NOT NULL, PRIMARY KEY (scope, start)) WITH (fillfactor = 50);
+        """;
+
+    public const string SqliteQuotas = """
+        CREATE TABLE quota_use (
+            scope TEXT NOT NULL, start INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (scope, start)) WITHOUT ROWID, STRICT;
         """;
 }

@@ -20,6 +20,7 @@ static class PostgresMigrations
         new(11, "circuits that nodes share", LimitTables.Circuits),
         new(12, "dead letters, audit", DeadLetterSchema.Postgres),
         new(13, "webhooks", Webhooks),
+        new(14, "quotas", LimitTables.Quotas),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

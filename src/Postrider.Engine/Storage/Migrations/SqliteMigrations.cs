@@ -16,6 +16,7 @@ static class SqliteMigrations
         new(9, "schedules", Schedules),
         new(10, "dead letters, audit", DeadLetterSchema.Sqlite),
         new(11, "webhooks", Webhooks),
+        new(12, "quotas", LimitTables.SqliteQuotas),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

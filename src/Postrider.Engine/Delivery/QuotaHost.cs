@@ -1,0 +1,94 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Postrider.Messages;
+using Postrider.Routing;
+
+namespace Postrider.Delivery;
+
+/// <summary>Fetches parts of the transports' quotas from the store, and gives back at the end what is left of them.</summary>
+public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleService
+{
+    /// <summary>After the store could not be had.</summary>
+    static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
+
+    readonly Router _router;
+    readonly IQuotaStore _quotas;
+    readonly TimeProvider _clock;
+    readonly ILogger _log;
+    readonly SemaphoreSlim _signal = new(0);
+    int _awake;
+
+    public QuotaHost(Router router, IQuotaStore quotas, TimeProvider clock, ILogger<QuotaHost> log)
+    {
+        (_router, _quotas, _clock, _log) = (router, quotas, clock, log);
+        foreach (var transport in router.Table.Transports.Where(transport => transport.Options.Quotas.Count > 0))
+        {
+            transport.CountQuotas();
+            transport.AskedForMore += Wake;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _signal.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Volatile.Write(ref _awake, 0);
+            if (await RoundAsync(all: false))
+                continue;
+            await Task.Delay(Rest, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Wake();
+        }
+    }
+
+    /// <summary>Delivery has ended by now: nothing of what is given back can still be used.</summary>
+    public Task StoppedAsync(CancellationToken cancellationToken) => RoundAsync(all: true);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    void Wake()
+    {
+        if (Interlocked.Exchange(ref _awake, 1) == 0)
+            _signal.Release();
+    }
+
+    /// <summary>False: the store is away.</summary>
+    internal async Task<bool> RoundAsync(bool all) => await TakeAsync() && await GiveBackAsync(all);
+
+    async Task<bool> TakeAsync()
+    {
+        var asks = _router.Table.Transports.SelectMany(transport => transport.NextQuotaAsks().Select(ask => (transport, ask))).ToList();
+        if (asks.Count == 0)
+            return true;
+        IReadOnlyList<long>? granted = null;
+        var isThere = await Guarded(async () => granted = await _quotas.TakeAsync([.. asks.Select(one => one.ask)]));
+        foreach (var (index, (transport, ask)) in asks.Index())
+            transport.Take(ask, granted?[index]);
+        return isThere;
+    }
+
+    async Task<bool> GiveBackAsync(bool all)
+    {
+        var unused = _router.Table.Transports.SelectMany(transport => transport.TakeUnusedQuotas(all)).ToList();
+        return unused.Count == 0 || await Guarded(() => _quotas.GiveBackAsync(unused));
+    }
+
+    async Task<bool> Guarded(Func<Task> work)
+    {
+        try
+        {
+            await work();
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StorageLowException)
+        {
+            LogAway(e.Message);
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Transports with quotas wait, for the quotas cannot be counted: {Reason}")]
+    partial void LogAway(string reason);
+}
