@@ -106,6 +106,22 @@ public sealed class ScheduleBook(
         }, ct);
     }
 
+    /// <summary>A list for recipients of a schedule's own, empty, which no schedule has yet.</summary>
+    public async Task<MessageId> NewRecipientsAsync(TenantId tenant)
+    {
+        var id = ids.Next();
+        await lists.AddAsync(id, tenant, null, clock.GetUtcNow());
+        return id;
+    }
+
+    /// <summary>From now on it sends to those.</summary>
+    public Task<ScheduleResult> TakeRecipientsAsync(TenantId tenant, MessageId id, MessageId own, CancellationToken ct) =>
+        ChangeAsync(tenant, id, (schedule, _) => Task.FromResult<(ScheduleStep?, Problem?)>((new ScheduleStep(schedule with
+        {
+            Recipients = new ScheduleRecipients(own, IsList: false),
+            Revision = schedule.Revision + 1,
+        }, [], null), null)), ct);
+
     public Task<ScheduleResult> PauseAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
         ChangeAsync(tenant, id, (schedule, now) => Task.FromResult<(ScheduleStep?, Problem?)>((Pause(schedule, now), null)), ct);
 
@@ -273,8 +289,7 @@ public sealed class ScheduleBook(
     {
         if (own is null)
             return new ScheduleRecipients(list!.Value, IsList: true);
-        var id = ids.Next();
-        await lists.AddAsync(id, tenant, null, clock.GetUtcNow());
+        var id = await NewRecipientsAsync(tenant);
         foreach (var some in own.Chunk(RecipientsAtOnce))
             await lists.PutAsync(tenant, id, some, clock.GetUtcNow());
         return new ScheduleRecipients(id, IsList: false);

@@ -20,8 +20,13 @@ sealed record Access(Scopes Scopes, bool IsOpen)
     /// <summary>Only for the first tenant.</summary>
     public bool IsForInstallation { get; init; }
 
+    /// <summary>What goes on sending by itself: recorded as management is, though it takes no more than the right to send.</summary>
+    public static readonly Access SendLater = Send with { IsRecorded = true };
+
+    bool IsRecorded { get; init; }
+
     /// <summary>Changes by it are recorded in the audit.</summary>
-    public bool IsManagement => (Scopes & (Scopes.Manage | Scopes.Admin)) != 0;
+    public bool IsManagement => IsRecorded || (Scopes & (Scopes.Manage | Scopes.Admin)) != 0;
 
     /// <summary>Any valid credential.</summary>
     public static readonly Access Known = new(Scopes.None, IsOpen: false);

@@ -119,7 +119,7 @@ static class ListEndpoints
     }
 
     /// <summary>Puts what is read into a list; the same twice is the same, so a key is not needed.</summary>
-    sealed class ListSink(RecipientLists lists, TenantId tenant, MessageId list) : IDestinationSink
+    internal sealed class ListSink(RecipientLists lists, TenantId tenant, MessageId list) : IDestinationSink
     {
         AppendedPart _done;
 

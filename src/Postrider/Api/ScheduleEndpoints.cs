@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Schedules;
 
@@ -28,7 +29,7 @@ static class ScheduleEndpoints
 
     public static void MapSchedules(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/schedules", AddAsync).For(Access.Send).TakingMail()
+        app.MapPost("/schedules", AddAsync).For(Access.SendLater).TakingMail()
             .Takes<ScheduleShape>().Answers<ScheduleAnswer>(201)
             .Says("addSchedule", "Keeps a schedule: a crontab line, or times one by one. Its mail is checked now, and made anew at each run.",
                 Example, [.. BodyRefusals, "too-many-schedules", "invalid-idempotency-key", "idempotency-mismatch", "draining"]);
@@ -41,23 +42,28 @@ static class ScheduleEndpoints
             .Says("listSchedules", "The schedules, archived ones too, newest first.", null, "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/schedules/{id}", GetAsync).For(Access.Read).Answers<ScheduleAnswer>(200)
             .Says("getSchedule", "A schedule, and when it comes next.", null, "not-found");
-        app.MapPatch("/schedules/{id}", EditAsync).For(Access.Send)
+        app.MapPatch("/schedules/{id}", EditAsync).For(Access.SendLater)
             .Takes<ScheduleShape>().Answers<ScheduleAnswer>(200)
             .Says("editSchedule", "Changes what is given; a time that is past does not come again. ends_at \"never\" takes an end away.",
                 """{"cron":"0 10 * * 1-5"}""", [.. BodyRefusals, "not-found", "schedule-archived", "changed-meanwhile"]);
-        app.MapDelete("/schedules/{id}", ArchiveAsync).For(Access.Send)
+        app.MapDelete("/schedules/{id}", ArchiveAsync).For(Access.SendLater)
             .Says("archiveSchedule", "It does not come again. It stays readable, and mail of earlier runs goes on.", null,
                 "not-found", "changed-meanwhile");
+        app.MapPut("/schedules/{id}/recipients", (Delegate)UploadAsync).For(Access.SendLater).TakesDestinations()
+            .WithMetadata(UploadParameters)
+            .Answers<UploadAnswer>(200)
+            .Says("putScheduleRecipients", "Replaces whom it sends to by those of the body, once all of it is there: CSV with a header, or JSON.",
+                null, [.. DestinationUpload.Refusals, "no-recipients", "not-found", "schedule-archived", "changed-meanwhile"]);
         app.MapPost("/schedules/{id}/pause", (string id, HttpContext context, ScheduleBook book, SchedulePages pages, CancellationToken ct) =>
-                ChangeAsync(id, context, pages, book.PauseAsync, ct)).For(Access.Send)
+                ChangeAsync(id, context, pages, book.PauseAsync, ct)).For(Access.SendLater)
             .Answers<ScheduleAnswer>(200)
             .Says("pauseSchedule", "Nothing comes until it is resumed.", null, "not-found", "schedule-archived", "changed-meanwhile");
         app.MapPost("/schedules/{id}/resume", (string id, HttpContext context, ScheduleBook book, SchedulePages pages, CancellationToken ct) =>
-                ChangeAsync(id, context, pages, book.ResumeAsync, ct)).For(Access.Send)
+                ChangeAsync(id, context, pages, book.ResumeAsync, ct)).For(Access.SendLater)
             .Answers<ScheduleAnswer>(200)
             .Says("resumeSchedule", "Goes on from now; what would have come meanwhile does not come.", null,
                 "not-found", "schedule-archived", "changed-meanwhile");
-        app.MapPost("/schedules/{id}/run", RunAsync).For(Access.Send).Answers<ScheduleRunAnswer>(202)
+        app.MapPost("/schedules/{id}/run", RunAsync).For(Access.SendLater).Answers<ScheduleRunAnswer>(202)
             .Says("runSchedule", "Sends once now, paused or not. When it comes next stays as it is.", null,
                 [.. BodyRefusals, "not-found", "schedule-archived", "changed-meanwhile", "draining"]);
         app.MapGet("/schedules/{id}/next", NextAsync).For(Access.Read).WithMetadata(Count).Answers<OccurrenceListAnswer>(200)
@@ -100,6 +106,33 @@ static class ScheduleEndpoints
             ? await AnswerAsync(await book.EditAsync(context.Caller.Tenant, schedule, request, ct), pages, StatusCodes.Status200OK, ct)
             : NoSchedule;
     }
+
+    static async Task UploadAsync(string id, HttpContext context, DestinationUpload upload, ScheduleBook book, RecipientLists lists)
+    {
+        var tenant = context.Caller.Tenant;
+        if (!MessageId.TryParse(id, out var schedule) || await book.FindAsync(tenant, schedule, context.RequestAborted) is null)
+        {
+            await NoSchedule.ExecuteAsync(context);
+            return;
+        }
+        var own = await book.NewRecipientsAsync(tenant);
+        var done = await upload.RunAsync(context, new ListEndpoints.ListSink(lists, tenant, own));
+        if (done is not null)
+        {
+            var result = done.Part.Accepted == 0 ? new ScheduleResult(NoRecipients)
+                : await book.TakeRecipientsAsync(tenant, schedule, own, CancellationToken.None);
+            await (result.Problem is { } problem ? new ProblemResult(problem).ExecuteAsync(context)
+                : ApiJson.Answer(done.Answer(id, done.Part.Accepted)).ExecuteAsync(context));
+            if (result.Problem is null)
+                return;
+        }
+        await lists.DeleteAsync(tenant, own);
+    }
+
+    static readonly DocumentedParameters UploadParameters = new([.. DestinationUpload.Parameters("", "").All.Take(2)]);
+
+    static readonly Problem NoRecipients = ProblemCatalog.Make(
+        "no-recipients", "The body names no recipient that can be sent to, so the schedule keeps those it has.");
 
     static async Task<Results<JsonHttpResult<ScheduleAnswer>, ProblemResult>> ChangeAsync(
         string id, HttpContext context, SchedulePages pages,

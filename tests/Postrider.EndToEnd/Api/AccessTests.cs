@@ -181,6 +181,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
     static readonly (HttpMethod Method, string Path)[] CallsAboutSchedules =
     [
         (HttpMethod.Get, "/schedules/{0}"), (HttpMethod.Patch, "/schedules/{0}"), (HttpMethod.Delete, "/schedules/{0}"),
+        (HttpMethod.Put, "/schedules/{0}/recipients"),
         (HttpMethod.Post, "/schedules/{0}/pause"), (HttpMethod.Post, "/schedules/{0}/resume"), (HttpMethod.Post, "/schedules/{0}/run"),
         (HttpMethod.Get, "/schedules/{0}/next"), (HttpMethod.Get, "/schedules/{0}/runs"), (HttpMethod.Get, "/schedules/{0}/runs/{run}"),
         (HttpMethod.Get, "/schedules/{0}/report"),

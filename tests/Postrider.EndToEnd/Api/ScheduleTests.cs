@@ -98,6 +98,26 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
         await _server.GetAsync($"/schedules/{id}/runs/{run["id"]}", r => (int)r["counts"]!["sent"]! == 1);
     }
 
+    [Fact]
+    public async Task Recipients_come_as_a_file()
+    {
+        var id = (string)(await PostAsync("/schedules", Daily("file"), HttpStatusCode.Created))["id"]!;
+        async Task<(HttpStatusCode Status, JsonNode Answer)> PutAsync(string csv)
+        {
+            using var answer = await _server.Client.PutAsync($"/schedules/{id}/recipients", new StringContent(csv, null, "text/csv"));
+            return (answer.StatusCode, JsonNode.Parse(await answer.Content.ReadAsStringAsync())!);
+        }
+        var (status, put) = await PutAsync("email;name\nfile1@example.com;One\nnobody;None\nfile2@example.com;Two\n");
+        Assert.True(status == HttpStatusCode.OK, put.ToJsonString());
+        Assert.Equal(["file1@example.com", "file2@example.com"],
+            (await GetAsync($"/schedules/{id}"))["recipients"]!.AsArray().Select(r => (string?)r!["email"]));
+        Assert.Equal("/problems/no-recipients", (string?)(await PutAsync("email\nnobody\n")).Answer["type"]);
+        var run = await PostAsync($"/schedules/{id}/run", "", HttpStatusCode.Accepted);
+        await _server.GetAsync($"/schedules/{id}/runs/{run["id"]}", r => (int)r["counts"]!["sent"]! == 2);
+        var audited = (await GetAsync("/audit"))["data"]!.AsArray().Select(a => (string?)a!["action"]);
+        Assert.Contains("PUT /schedules/{id}/recipients", audited);
+    }
+
     [Theory]
     [InlineData("""{"cron":"* * * * * *"}""", "/cron", "6 fields")]
     [InlineData("""{"cron":"60 * * * *"}""", "/cron", "0 to 59")]
