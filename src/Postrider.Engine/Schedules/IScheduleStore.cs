@@ -46,8 +46,8 @@ public interface IScheduleStore
     /// <summary>Its mail is that of the newest runs, at most so many.</summary>
     Task<ScheduleReport> ReportAsync(MessageId schedule, int mostRuns, CancellationToken ct);
 
-    /// <summary>Runs that were not sent and that nobody was told of yet.</summary>
-    Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(int limit, CancellationToken ct);
+    /// <summary>Runs before that instant that were not sent and that nobody was told of.</summary>
+    Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(DateTimeOffset before, int limit, CancellationToken ct);
 
     Task TellAsync(MessageId run);
 }

@@ -15,12 +15,20 @@ public sealed partial class ScheduleRunner(
     IScheduleStore store, MailMaker mail, ScheduleTime time, MessageIds ids, Entropy entropy, ScheduleOptions options,
     ILogger<ScheduleRunner> logger)
 {
+    /// <summary>What is said of a run whose list is gone.</summary>
+    public const string NoList = "its list is gone";
+
+    static readonly TimeSpan AfterFault = TimeSpan.FromMinutes(10);
+
     /// <summary>Steps under way: their transactions are committed together.</summary>
     const int AtOnce = 8;
 
     static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
 
     bool _doubtful;   // the loop's
+
+    /// <summary>Null: nobody is told of what was not sent.</summary>
+    public ScheduleTeller? Teller { get; init; }
 
     /// <summary>One look. True: there is more to do now.</summary>
     public async Task<bool> TickAsync(CancellationToken ct)
@@ -35,7 +43,7 @@ public sealed partial class ScheduleRunner(
         var start = due.Count == 0 ? 0 : (int)(Number() % (uint)due.Count);
         var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct };
         await Parallel.ForEachAsync(Enumerable.Range(0, due.Count), some,
-            async (i, stopping) => await RunAsync(due[(start + i) % due.Count], now, stopping));
+            async (i, stopping) => await GuardedAsync(due[(start + i) % due.Count], now, stopping));
         return due.Count == options.BatchPerNode;
     }
 
@@ -51,6 +59,21 @@ public sealed partial class ScheduleRunner(
             await store.ReplaceAsync(schedule with { Next = next, Edition = TimeZoneRules.Edition });
         }
         return others.Count;
+    }
+
+    /// <summary>A fault of ours with one schedule must not stop those of all others.</summary>
+    async Task GuardedAsync(Schedule schedule, DateTimeOffset now, CancellationToken ct)
+    {
+        try
+        {
+            await RunAsync(schedule, now, ct);
+        }
+        catch (Exception fault) when (
+            fault is not (OperationCanceledException or StoreUnavailableException or StorageLowException or TimeoutException))
+        {
+            LogFault(schedule.Id, fault);
+            await store.ReplaceAsync(schedule with { RetryAt = now + AfterFault });
+        }
     }
 
     async Task RunAsync(Schedule schedule, DateTimeOffset now, CancellationToken ct)
@@ -82,6 +105,10 @@ public sealed partial class ScheduleRunner(
             UpdatedAt = now,
         }, runs, batch));
         Log(schedule, runs, result);
+        if (result == StepResult.NoList)
+            runs[^1] = runs[^1] with { State = RunState.Failed, Reason = NoList };
+        foreach (var run in result == StepResult.Stale || Teller is null ? [] : runs)
+            await Teller!.TellAsync(schedule.Tenant, run, ct);
     }
 
     /// <summary>What a plan comes to. Not null at the end: it cannot be done now, and is tried again after that.</summary>
@@ -113,7 +140,8 @@ public sealed partial class ScheduleRunner(
     }
 
     internal static NewLargeBatch Batch(Schedule schedule, ScheduleRun run, SharedSubmission shared) =>
-        new(run.Id, schedule.Tenant, shared with { SendAt = null }, run.RanAt) { List = schedule.Recipients.Source };
+        // By this node's clock, as batches are looked for: the database's may be ahead of it.
+        new(run.Id, schedule.Tenant, shared with { SendAt = null }, run.Id.At) { List = schedule.Recipients.Source };
 
     ScheduleRun Run(Schedule schedule, Occurrence time, DateTimeOffset now) => new()
     {
@@ -150,7 +178,7 @@ public sealed partial class ScheduleRunner(
     void Log(Schedule schedule, List<ScheduleRun> runs, StepResult result)
     {
         if (result == StepResult.NoList)
-            LogRun(schedule.Id, "failed", "its list is gone");
+            LogRun(schedule.Id, "failed", NoList);
         if (result != StepResult.Stale)
             foreach (var run in runs.Where(run => run.State != RunState.Enqueued))
                 LogRun(schedule.Id, run.State == RunState.Missed ? $"missed {run.Count} times" : run.State == RunState.Skipped ? "skipped" : "failed",
@@ -159,6 +187,9 @@ public sealed partial class ScheduleRunner(
 
     [LoggerMessage(LogLevel.Warning, "The database's clock {State}")]
     partial void LogClock(string state);
+
+    [LoggerMessage(LogLevel.Error, "Schedule {Id} could not be run, which is a fault of Postrider's: it is tried again in 10 minutes")]
+    partial void LogFault(MessageId id, Exception fault);
 
     [LoggerMessage(LogLevel.Warning, "Schedule {Id} waits: {Reason}")]
     partial void LogPostponed(MessageId id, string reason);

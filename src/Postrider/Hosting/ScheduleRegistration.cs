@@ -34,8 +34,14 @@ static class ScheduleRegistration
             return new ScheduleTime(
                 postgres is null ? _ => Task.FromResult(clock.GetUtcNow()) : postgres.ServerTimeAsync, clock);
         });
-        services.AddSingleton<ScheduleRunner>();
         services.AddSingleton<ScheduleTeller>();
+        services.AddSingleton(sp => new ScheduleRunner(
+            sp.GetRequiredService<IScheduleStore>(), sp.GetRequiredService<MailMaker>(), sp.GetRequiredService<ScheduleTime>(),
+            sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<Entropy>(), sp.GetRequiredService<ScheduleOptions>(),
+            sp.GetRequiredService<ILogger<ScheduleRunner>>())
+        {
+            Teller = sp.GetRequiredService<ScheduleTeller>(),
+        });
         services.AddHostedService<ScheduleHost>();
     }
 

@@ -119,12 +119,39 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         await _house.RunAtAsync(_house.Now.AddHours(5).AddMinutes(1));
         var runs = await _house.RunsAsync(schedule.Id);
         Assert.Equal([(RunState.Missed, 4, 1), (RunState.Enqueued, 1, 5)], runs.Select(r => (r.State, r.Count, r.Time.Local.Hour)));
-        var teller = new ScheduleTeller(_house.Store, _house.Feed);
-        await teller.TellAsync(default);
-        await teller.TellAsync(default);
         var told = Assert.Single((await _house.Feed.ReadEventsAsync(TenantId.First, default, EventFilter.All, 10, default)).Events,
             e => e.Type == "schedule.missed");
         Assert.Equal((schedule.Id.ToString(), 4), (told.Data.Other!["schedule_id"].GetString(), told.Data.Other["count"].GetInt32()));
+    }
+
+    [Fact]
+    public async Task What_a_node_that_died_did_not_tell_is_told_by_another_after_a_minute()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        await _house.Book.PauseAsync(TenantId.First, schedule.Id, default);
+        var teller = new ScheduleTeller(_house.Store, _house.Feed, _house.Clock);
+        async Task<int> ToldAsync()
+        {
+            await teller.TellAsync(default);
+            return (await _house.Feed.ReadEventsAsync(TenantId.First, default, EventFilter.All, 10, default)).Events.Count;
+        }
+        Assert.Equal(0, await ToldAsync());
+        _house.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(1, await ToldAsync());
+        Assert.Equal(1, await ToldAsync());
+    }
+
+    [Fact]
+    public async Task A_bug_in_one_schedule_stops_no_other()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        _house.IsBroken = true;
+        await _house.RunAtAsync(_house.Now.AddHours(9));
+        _house.IsBroken = false;
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        await _house.RunAtAsync(_house.Now.AddMinutes(10));
+        Assert.Equal(RunState.Enqueued, Assert.Single(await _house.RunsAsync(schedule.Id)).State);
     }
 
     [Fact]

@@ -26,11 +26,17 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     /// <summary>What the mail of schedules is refused with; null: it is made.</summary>
     public Problem? Refusal { get; set; }
 
+    /// <summary>Making mail throws, as only a bug does.</summary>
+    public bool IsBroken { get; set; }
+
     public ScheduleBook Book => new(Store, batches.Lists, batches.Submitter, MakeAsync, batches.Ids, Clock, Options);
 
     public ScheduleRunner NewRunner(IScheduleStore? store = null) => new(
         store ?? Store, MakeAsync, new ScheduleTime(_ => Task.FromResult(Now), Clock), batches.Ids, Entropy.System, Options,
-        NullLogger<ScheduleRunner>.Instance);
+        NullLogger<ScheduleRunner>.Instance)
+    {
+        Teller = store is null ? new ScheduleTeller(Store, Feed, Clock) : null,
+    };
 
     public static ScheduleRequest Daily { get; } = new()
     {
@@ -80,7 +86,7 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     }
 
     async Task<(SharedSubmission?, Problem?)> MakeAsync(TenantId tenant, string email) => Refusal is { } problem
-        ? (null, problem) : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
+        ? (null, problem) : IsBroken ? throw new InvalidOperationException("a bug") : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
 
     public ValueTask DisposeAsync() => batches.DisposeAsync();
 }

@@ -158,7 +158,8 @@ public abstract class ScheduleSimulation(StoreEngine engine)
         public ValueTask DisposeAsync() => _house.DisposeAsync();
     }
 
-    sealed class NodeDiedException : Exception;
+    // As a store that is away: the node does not take it for a fault of its own.
+    sealed class NodeDiedException : TimeoutException;
 
     /// <summary>A node's way to the store, at any point of which it may die: what it asked for was done or was not.</summary>
     sealed class MortalStore(IScheduleStore store, Func<bool> dies, bool advancesApart) : IScheduleStore
@@ -201,7 +202,8 @@ public abstract class ScheduleSimulation(StoreEngine engine)
         public Task<ScheduleReport> ReportAsync(MessageId schedule, int mostRuns, CancellationToken ct) =>
             throw new NotSupportedException();
 
-        public Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(int limit, CancellationToken ct) =>
+        public Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(
+            DateTimeOffset before, int limit, CancellationToken ct) =>
             throw new NotSupportedException();
 
         public Task TellAsync(MessageId run) => throw new NotSupportedException();

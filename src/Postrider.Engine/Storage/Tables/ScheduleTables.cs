@@ -77,8 +77,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
             return StepResult.Repeated;
         if (step.Batch is null || BatchTables.Add(connection, step.Batch))
             return StepResult.Done;
-        connection.Execute("UPDATE schedule_runs SET state = 3, told = 0, reason = 'its list is gone' WHERE id = @id",
-            new { id = step.Batch.Id.Value });
+        connection.Execute("UPDATE schedule_runs SET state = 3, told = 0, reason = @reason WHERE id = @id",
+            new { id = step.Batch.Id.Value, reason = ScheduleRunner.NoList });
         return StepResult.NoList;
     });
 
@@ -149,10 +149,11 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
     }, ct);
 
     // Uses schedule_runs_untold.
-    public Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(int limit, CancellationToken ct) =>
+    public Task<IReadOnlyList<(TenantId Tenant, ScheduleRun Run)>> UntoldAsync(
+        DateTimeOffset before, int limit, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<(TenantId, ScheduleRun)>>(connection =>
         [
-            .. connection.Query<RunRow>($"{SelectRun} WHERE told = 0 ORDER BY id LIMIT @limit", new { limit })
+            .. connection.Query<RunRow>($"{SelectRun} WHERE told = 0 AND ran_at <= @before ORDER BY id LIMIT @limit", new { before = before.Ms, limit })
                 .Select(row => (new TenantId(row.Tenant), row.ToRun())),
         ], ct);
 
