@@ -96,6 +96,7 @@ public interface ISenderStore
 
     /// <summary>Replaces the domain and its keys, and counts its revision up. False when somebody else has changed or removed it
     /// since.</summary>
+    /// <remarks>Nor is a domain verified for a tenant while it is for another.</remarks>
     Task<bool> ReplaceAsync(StoredSenderDomain domain, CancellationToken ct);
 
     /// <summary>With its keys. False when it is not there.</summary>

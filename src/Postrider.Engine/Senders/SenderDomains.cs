@@ -12,8 +12,8 @@ namespace Postrider.Senders;
 /// </summary>
 /// <remarks>
 /// A domain is verified when the DNS shows a key that we made for this tenant, so two tenants may both write down a name and only who rules
-/// its DNS gets to use it. A key signs from the moment its record was seen (or an operator says so): a signature that cannot be looked up
-/// helps nobody, and while a new key is not published yet the old one goes on.
+/// its DNS gets to use it; for one of them at a time. A key signs from the moment its record was seen (or an operator says so): a
+/// signature that cannot be looked up helps nobody, and while a new key is not published yet the old one goes on.
 /// </remarks>
 public sealed partial class SenderDomains(
     ISenderStore store, SenderKeys keys, DomainChecker checker, TimeProvider clock, SenderOptions options,
@@ -125,8 +125,13 @@ public sealed partial class SenderDomains(
         if (Find(tenant, name) is not { } domain)
             return new DomainResult(SenderProblems.Absent);
         var checks = await checker.CheckAsync(domain, ct);
-        return await ChangeAsync(tenant, domain.Name, now => new DomainResult(Learned(now, checks)), ct);
+        return await ChangeAsync(tenant, domain.Name, now => Learned(now, checks) is var learned && learned.VerifiedAt is not null
+            && IsVerifiedElsewhere(learned) ? new DomainResult(SenderProblems.Taken(now.Name)) : new DomainResult(learned), ct);
     }
+
+    /// <summary>As far as this node knows; the store makes sure.</summary>
+    bool IsVerifiedElsewhere(SenderDomain domain) => _entries.Values.Any(entry =>
+        entry.Stored.Domain is { VerifiedAt: not null } other && other.Name == domain.Name && other.Tenant != domain.Tenant);
 
     /// <summary>False when it is absent. Its mail is neither signed nor verified from now on.</summary>
     public async Task<bool> RemoveAsync(TenantId tenant, string name, CancellationToken ct)

@@ -9,6 +9,10 @@ static class SenderProblems
 
     public static Problem Exists(string name) => new("domain-exists", 409, "Domain exists", $"The domain {name} is there already.");
 
+    public static Problem Taken(string name) => new(
+        "domain-taken", 409, "Domain is another's",
+        $"The domain {name} is verified for another tenant. It can be verified here when that tenant has removed it, or lost its record.");
+
     public static Problem ChangedMeanwhile { get; } = new(
         "changed-meanwhile", 409, "Changed meanwhile", "Somebody else changed the domain at the same time. Look at it, and try again.");
 

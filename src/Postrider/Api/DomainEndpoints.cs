@@ -28,7 +28,7 @@ static class DomainEndpoints
                 Result(await domains.CheckAsync(context.Caller.Tenant, name, context.RequestAborted))).For(Access.Manage)
             .Answers<DomainAnswer>(200)
             .Says("checkDomain", "Asks the DNS now. A key whose record is there signs from then on, and verifies the domain.", null,
-                "not-found", "changed-meanwhile");
+                "not-found", "domain-taken", "changed-meanwhile");
         app.MapPost("/domains/{name}/keys", AddKeyAsync).For(Access.Manage)
             .Takes<DomainKeyShape>().Answers<DomainAnswer>(201)
             .Says("addDomainKey", "Makes another DKIM key. The one before it signs until a check has seen the new one's record.",

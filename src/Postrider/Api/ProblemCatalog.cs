@@ -43,6 +43,8 @@ static class ProblemCatalog
             "The same Idempotency-Key came with another body before. Repeat that request unchanged, or use a new key."),
         new("too-late", 409, "Too late", "validation_error",
             "The message is already under way or has ended, so this can no longer be done to it. GET /emails/{id} tells its state."),
+        new("domain-taken", 409, "Domain is another's", "validation_error",
+            "The sender domain is verified for another tenant: it belongs to one at a time."),
         new("domain-exists", 409, "Domain exists", "validation_error",
             "The tenant has this sender domain already. POST /domains/{name}/keys makes another key for it."),
         new("template-exists", 409, "Template exists", "validation_error",

@@ -52,6 +52,23 @@ public sealed class SenderDomainsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_domain_that_is_verified_for_another_tenant_is_not_verified_for_this_one()
+    {
+        var domains = await OpenAsync();
+        var mine = await AddAsync(domains, "example.com", "mine");
+        var theirs = (await domains.AddAsync(Other, "EXAMPLE.com", "theirs", subdomains: false, default)).Domain!;
+        Publish(mine, 0);
+        Publish(theirs, 0);
+        await CheckAsync(domains, "example.com");
+        var refused = await domains.CheckAsync(Other, "example.com", default);
+        Assert.Equal(("domain-taken", 409), (refused.Problem?.Slug, refused.Problem?.Status));
+        Assert.Null(domains.Find(Other, "example.com")!.VerifiedAt);
+        Assert.Null(domains.SignerFor(Other, "example.com"));
+        await domains.RemoveAsync(Ours, "example.com", default);
+        Assert.NotNull((await domains.CheckAsync(Other, "example.com", default)).Domain?.VerifiedAt);
+    }
+
+    [Fact]
     public async Task While_a_new_key_is_not_published_the_old_one_goes_on()
     {
         var domains = await OpenAsync();

@@ -77,6 +77,28 @@ public abstract class SenderStoreContract(StoreEngine engine) : TableContract(en
         Assert.Empty((await Store.FindAsync(TenantId.First, "example.com", default))!.Domain.Keys);
     }
 
+    // By two nodes at the same moment, too: each asks for its own tenant.
+    [Fact]
+    public async Task One_name_is_verified_for_one_tenant_at_a_time()
+    {
+        TenantId[] tenants = [TenantId.First, Other];
+        foreach (var tenant in tenants)
+            await Store.AddAsync(Domain("example.com", "s1") with { Tenant = tenant }, default);
+        var verified = await Task.WhenAll(tenants.Select(tenant => Task.Run(() => VerifyAsync(tenant))));
+        Assert.Single(verified, done => done);
+        var (winner, loser) = verified[0] ? (TenantId.First, Other) : (Other, TenantId.First);
+        Assert.False(await VerifyAsync(loser));
+        Assert.True(await VerifyAsync(winner));
+        await Store.RemoveAsync(winner, "example.com", default);
+        Assert.True(await VerifyAsync(loser));
+    }
+
+    async Task<bool> VerifyAsync(TenantId tenant)
+    {
+        var read = (await Store.FindAsync(tenant, "example.com", default))!;
+        return await Store.ReplaceAsync(read with { Domain = read.Domain with { VerifiedAt = At } }, default);
+    }
+
     static SenderDomain Domain(string name, params string[] selectors) => new()
     {
         Tenant = TenantId.First,

@@ -52,9 +52,13 @@ public sealed class SenderTables(ITableStore store) : ISenderStore
     {
         var row = DomainRow.Of(domain.Domain);
         row.Revision = domain.Revision;
-        var replaced = connection.Execute("""
+        // Tenants that verify one name at the same moment do so one after the other, and the second finds the first.
+        if (domain.Domain.VerifiedAt is not null)
+            connection.Execute("UPDATE tenant_changes SET revision = revision");
+        var replaced = connection.Execute($"""
             UPDATE sender_domains SET subdomains = @Subdomains, verified = @Verified, checks = @Checks, revision = revision + 1
-            WHERE (tenant, name) = (@Tenant, @Name) AND revision = @Revision AND created = @Created
+            WHERE (tenant, name) = (@Tenant, @Name) AND revision = @Revision AND created = @Created {(domain.Domain.VerifiedAt is null ? ""
+                : "AND NOT EXISTS (SELECT 1 FROM sender_domains o WHERE o.name = @Name AND o.tenant <> @Tenant AND o.verified IS NOT NULL)")}
             """, row) > 0;
         if (replaced)
         {
