@@ -36,6 +36,7 @@ sealed partial class Scenarios(string root, Scale scale, Measurements measured)
         [new("postfix accept 32", ct => PostfixAcceptAsync(32, ct)), new("postrider accept 32", ct => PostriderAcceptAsync(32, ct))],
         [new("postfix latency", PostfixLatencyAsync), new("postrider latency", PostriderLatencyAsync)],
         [new("postrider batch", PostriderBatchAsync)],
+        [new("postrider large batch", PostriderLargeBatchAsync)],
         [new("postrider vendor 128", PostriderVendorAsync)],
         [new("postfix end-to-end 128 beside postgres", ct => PostfixEndToEndAsync(128, ct, ".beside-postgres")),
             new("postrider postgres end-to-end 1", ct => PostgresEndToEndAsync(1, ct)),

@@ -12,7 +12,9 @@ sealed class TimestampingSink : IAsyncDisposable
 {
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly ConcurrentDictionary<int, long> _arrivals = new();
+    readonly ConcurrentDictionary<int, bool> _others = new();
     readonly CancellationTokenSource _stop = new();
+    int _othersCount, _repeated;
 
     public TimestampingSink()
     {
@@ -24,6 +26,23 @@ sealed class TimestampingSink : IAsyncDisposable
 
     /// <summary>Timestamp (<see cref="TimeProvider.GetTimestamp"/>) by number.</summary>
     public IReadOnlyDictionary<int, long> Arrivals => _arrivals;
+
+    /// <summary>Numbers from here on are only counted.</summary>
+    public const int FirstOther = 10_000_000;
+
+    /// <summary>Of those, how many came, and how often one came again.</summary>
+    public int Others => Volatile.Read(ref _othersCount);
+    public int Repeated => Volatile.Read(ref _repeated);
+
+    void Note(int number)
+    {
+        if (number < FirstOther)
+            _arrivals.TryAdd(number, TimeProvider.System.GetTimestamp());
+        else if (_others.TryAdd(number, true))
+            Interlocked.Increment(ref _othersCount);
+        else
+            Interlocked.Increment(ref _repeated);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -74,7 +93,7 @@ sealed class TimestampingSink : IAsyncDisposable
                     while (await reader.ReadLineAsync() is { } text && text != ".")
                     {
                     }
-                    _arrivals.TryAdd(recipient, TimeProvider.System.GetTimestamp());
+                    Note(recipient);
                     await ReplyAsync(writer, "250 2.0.0 taken");
                     break;
                 case "QUIT":

@@ -72,6 +72,7 @@ static class CommandLine
             SchedulesCommand.Make(connection, screen),
             DeadLettersCommand.Make(connection, screen),
             TenantsCommand.Make(connection, screen),
+            BatchesCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

@@ -21,6 +21,28 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task Batches_are_sent_from_a_file_watched_and_listed()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "E-Mail\nann@cli.example\nnowhere\nbo@cli.example\n");
+        string[] send = ["batches", "send", "--from", "a@b.example", "--subject", "News", "--text", "Hi", "--csv", file,
+            "--map", "email:E-Mail", "--idempotency-key", "cli", "--watch"];
+        var run = await RunAsync(send);
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Contains("complete (expanded)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 destinations are messages: sent 2", run.Output, StringComparison.Ordinal);
+        Assert.Contains("'nowhere' is not an email address", run.Output, StringComparison.Ordinal);
+        var id = run.Output.Split('\n').First(l => l.Contains("complete", StringComparison.Ordinal)).Split(' ')[0];
+        Assert.Contains(id, (await RunAsync(send)).Output, StringComparison.Ordinal);
+        Assert.Contains(id, (await RunAsync("batches", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("paused", (await RunAsync("batches", "pause", id)).Output, StringComparison.Ordinal);
+        Assert.Equal("The batch is expanded.\n", (await RunAsync("batches", "resume", id)).Output);
+        Assert.StartsWith("No recipient failed", (await RunAsync("batches", "retry-failed", id)).Output);
+        Assert.Equal(1, (await RunAsync("batches", "cancel", new Postrider.Messages.MessageId(12345).ToString())).ExitCode);
+        File.Delete(file);
+    }
+
+    [Fact]
     public async Task Wait_says_when_the_message_is_still_open()
     {
         var run = await RunAsync(
