@@ -89,9 +89,11 @@ public sealed class StandingTests
         await using var node = await DeliveringNode.StartAsync("a=script://x", thisNode: Beating);
         node.Manual.Advance(TooLong);
         var id = await node.SubmitAsync("ann@example.com");
+        Assert.Equal([RecipientState.Queued], await node.StatesAsync(id)); // not born leased
         for (var i = 0; i < 50; i++)
             node.Manual.Advance(TimeSpan.FromMilliseconds(100));
         Assert.Empty(node["a"].Asked);
+        Assert.Empty(node.Queue.Leases);
 
         node.Node.Beaten(node.Node.Begin());
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent);
