@@ -55,6 +55,9 @@ static class StoredAddress
         hash[..SuppressionHashBytes].CopyTo(key);
     }
 
+    /// <param name="address">As a row holds it.</param>
+    public static void SuppressionHash(TenantId tenant, string address, Span<byte> key) => SuppressionHash(tenant, Parse(address), key);
+
     public const int SuppressionHashBytes = 16;
 
     static void Hash(char kind, TenantId tenant, string text, Span<byte> hash)

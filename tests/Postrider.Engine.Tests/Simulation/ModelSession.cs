@@ -160,21 +160,25 @@ sealed class ModelEvents(ModelTables tables) : IEventTable
 /// <summary>The model's suppression list.</summary>
 sealed class ModelSuppressions(ModelTables tables, Mutation mutation) : ISuppressionTable
 {
-    const int AllStreams = -1;
-
     public bool AnyFor(int tenant) => mutation != Mutation.LeaseSuppressed && tables.Suppressions.Any(s => s.Tenant == tenant);
 
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
         var number = BinaryPrimitives.ReadInt128BigEndian(hash);
-        return tables.Suppressions.Contains((tenant, number, AllStreams)) || tables.Suppressions.Contains((tenant, number, (int)stream));
+        return tables.Suppressions.Contains((tenant, number, SuppressionSql.AllStreams)) || tables.Suppressions.Contains((tenant, number, (int)stream));
     }
 
-    public void Add(int tenant, string address, string reason, long message, long at)
+    public void Add(int tenant, in NewSuppression added) => tables.Suppressions.Add((tenant, HashOf(tenant, added.Address),
+        SuppressionSql.NumberOf(added.Stream)));
+
+    public void Resubscribe(int tenant, string address, MailStream stream) =>
+        tables.Suppressions.Remove((tenant, HashOf(tenant, address), (int)stream));
+
+    static Int128 HashOf(int tenant, string address)
     {
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
-        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
-        tables.Suppressions.Add((tenant, BinaryPrimitives.ReadInt128BigEndian(hash), AllStreams));
+        StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
+        return BinaryPrimitives.ReadInt128BigEndian(hash);
     }
 }
 

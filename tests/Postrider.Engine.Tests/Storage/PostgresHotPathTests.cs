@@ -99,8 +99,8 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
             "queue_pkey"
         },
         { MessageRows.UpdateRecipients, "bigint[], int[], int[], int[], int[], smallint[], smallint[], bigint[]", "recipients_pkey" },
-        { SuppressionRows.SelectHits, "int[], bytea[]", "suppressions_pkey" },
-        { SuppressionRows.SelectAny, "int[]", "suppressions_pkey" },
+        { SuppressionRows.SelectHits, "int[], bytea[], bigint", "suppressions_pkey" },
+        { SuppressionRows.SelectAny, "int[]", "suppressions_(at|pkey)" },
         { IdempotencyRows.Select, "int[], text[]", "idempotency_pkey" },
         { PostgresSession.Member, "int, bigint", "nodes_pkey" },
         { LeaseReader.SelectMessages, "bigint[]", "messages_pkey" },

@@ -21,6 +21,7 @@ static class PostgresMigrations
         new(12, "dead letters, audit", DeadLetterSchema.Postgres),
         new(13, "webhooks", Webhooks),
         new(14, "quotas", LimitTables.Quotas),
+        new(15, "suppressions with address, cause and end", Suppressions),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -244,5 +245,15 @@ static class PostgresMigrations
         CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
+        """;
+
+    // address: NULL where it was erased, or was never stored. until: NULL for good.
+    const string Suppressions = """
+        ALTER TABLE suppressions ADD COLUMN cause smallint NOT NULL DEFAULT 0;
+        ALTER TABLE suppressions ADD COLUMN until bigint;
+        ALTER TABLE suppressions ADD COLUMN address text;
+        UPDATE suppressions SET cause = 1 WHERE reason = 'complained';
+        CREATE INDEX suppressions_at ON suppressions (tenant, at, address_hash, stream);
+        CREATE INDEX suppressions_until ON suppressions (until) WHERE until IS NOT NULL;
         """;
 }

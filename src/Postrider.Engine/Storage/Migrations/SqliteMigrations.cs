@@ -17,6 +17,7 @@ static class SqliteMigrations
         new(10, "dead letters, audit", DeadLetterSchema.Sqlite),
         new(11, "webhooks", Webhooks),
         new(12, "quotas", LimitTables.SqliteQuotas),
+        new(13, "suppressions with address, cause and end", Suppressions),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -248,5 +249,15 @@ static class SqliteMigrations
         CREATE INDEX webhook_deliveries_due ON webhook_deliveries (tenant, webhook, due) WHERE state = 0;
         CREATE INDEX webhook_deliveries_created ON webhook_deliveries (tenant, webhook, created, event);
         CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created) WHERE state <> 0;
+        """;
+
+    // address: NULL where it was erased, or was never stored. until: NULL for good.
+    const string Suppressions = """
+        ALTER TABLE suppressions ADD COLUMN cause INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE suppressions ADD COLUMN until INTEGER;
+        ALTER TABLE suppressions ADD COLUMN address TEXT;
+        UPDATE suppressions SET cause = 1 WHERE reason = 'complained';
+        CREATE INDEX suppressions_at ON suppressions (tenant, at, address_hash, stream);
+        CREATE INDEX suppressions_until ON suppressions (until) WHERE until IS NOT NULL;
         """;
 }

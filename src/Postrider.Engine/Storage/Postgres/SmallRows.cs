@@ -2,6 +2,7 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Rules;
+using Postrider.Suppression;
 
 namespace Postrider.Storage.Postgres;
 
@@ -86,9 +87,6 @@ sealed class EventRows(PostgresSession session, MessageIds ids) : IEventTable
 /// <summary>What a running transaction knows of the suppression list.</summary>
 sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
 {
-    /// <summary>In place of a stream: all of them.</summary>
-    const int AllStreams = -1;
-
     // A loose look: one probe a tenant.
     public const string SelectAny = """
         SELECT t FROM unnest($1) AS t WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.tenant = t)
@@ -97,12 +95,14 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
     public const string SelectHits = """
         SELECT s.tenant, s.address_hash, s.stream FROM unnest($1, $2) AS c (tenant, address_hash)
         JOIN suppressions s ON s.tenant = c.tenant AND s.address_hash = c.address_hash
+        WHERE s.until IS NULL OR s.until > $3
         """;
 
     readonly Dictionary<int, bool> _any = [];
     readonly HashSet<(int Tenant, UInt128 Hash)> _asked = [];
     readonly HashSet<(int Tenant, UInt128 Hash, int Stream)> _hits = [];
-    readonly List<(int Tenant, byte[] Hash, string Reason, long Message, long At)> _new = [];
+    readonly List<(int Tenant, byte[] Hash, NewSuppression Row)> _new = [];
+    readonly List<(int Tenant, byte[] Hash, MailStream Stream)> _resubscribed = [];
 
     public void Prefetch(Trip trip, Needs needs)
     {
@@ -123,7 +123,7 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
         var unknown = addresses.Where(a => _asked.Add((a.Tenant, Number(a.Hash)))).ToList();
         if (unknown.Count > 0)
             trip.Read(SelectHits, row => _hits.Add((row.GetInt32(0), Number(row.GetFieldValue<byte[]>(1)), row.GetInt16(2))),
-                Sql.Ints(unknown.ConvertAll(a => a.Tenant)), Sql.Blobs(unknown.ConvertAll(a => (byte[]?)a.Hash)));
+                Sql.Ints(unknown.ConvertAll(a => a.Tenant)), Sql.Blobs(unknown.ConvertAll(a => (byte[]?)a.Hash)), Sql.Long(session.Now));
     }
 
     /// <summary>Looks all recipients of some rows up at once.</summary>
@@ -162,31 +162,48 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
             AskHits(trip, [(tenant, hash.ToArray())]);
             session.Ask(trip);
         }
-        return _hits.Contains((tenant, number, AllStreams)) || _hits.Contains((tenant, number, (int)stream));
+        return _hits.Contains((tenant, number, SuppressionSql.AllStreams)) || _hits.Contains((tenant, number, (int)stream));
     }
 
-    public void Add(int tenant, string address, string reason, long message, long at)
+    public void Add(int tenant, in NewSuppression added)
+    {
+        var hash = HashOf(tenant, added.Address);
+        _new.Add((tenant, hash, added));
+        _any[tenant] = true;
+        _hits.Add((tenant, Number(hash), SuppressionSql.NumberOf(added.Stream)));
+    }
+
+    public void Resubscribe(int tenant, string address, MailStream stream)
     {
         var hash = HashOf(tenant, address);
-        _new.Add((tenant, hash, StoredText.Storable(reason)!, message, at));
-        _any[tenant] = true;
-        _hits.Add((tenant, Number(hash), AllStreams));
+        _resubscribed.Add((tenant, hash, stream));
+        _new.RemoveAll(s => s.Tenant == tenant && s.Hash.AsSpan().SequenceEqual(hash) && s.Row.Stream == stream
+            && s.Row.Cause == SuppressionCause.Unsubscribed);
+        // Something else may keep it there.
+        _asked.Remove((tenant, Number(hash)));
+        _hits.Remove((tenant, Number(hash), (int)stream));
     }
 
     public void Write(Trip trip)
     {
+        foreach (var (tenant, hash, stream) in _resubscribed)
+            trip.Add("DELETE FROM suppressions WHERE tenant = $1 AND address_hash = $2 AND stream = $3 AND cause = $4",
+                Sql.Int(tenant), Sql.Bytes(hash), Sql.Int((int)stream), Sql.Int((int)SuppressionCause.Unsubscribed));
+        _resubscribed.Clear();
         if (_new.Count == 0)
             return;
-        // In one order, as two transactions may add the same addresses.
-        var rows = _new.OrderBy(s => (s.Tenant, Number(s.Hash))).ToList();
-        trip.Add("""
-            INSERT INTO suppressions (tenant, address_hash, stream, reason, message, at)
-            SELECT tenant, address_hash, -1, reason, message, at
-            FROM unnest($1, $2, $3, $4, $5) AS s (tenant, address_hash, reason, message, at)
-            ON CONFLICT DO NOTHING
+        // In one order, as two transactions may add the same addresses; a row once, as a statement must not change one twice.
+        var rows = _new.OrderBy(s => (s.Tenant, Number(s.Hash), SuppressionSql.NumberOf(s.Row.Stream)))
+            .DistinctBy(s => (s.Tenant, Number(s.Hash), s.Row.Stream)).ToList();
+        trip.Add($"""
+            INSERT INTO suppressions (tenant, address_hash, stream, cause, reason, message, at, address)
+            SELECT tenant, address_hash, stream, cause, reason, message, at, address
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS s (tenant, address_hash, stream, cause, reason, message, at, address)
+            {SuppressionSql.KeepTheLonger}
             """, Sql.Ints(rows.ConvertAll(s => s.Tenant)), Sql.Blobs(rows.ConvertAll(s => (byte[]?)s.Hash)),
-            Sql.Texts(rows.ConvertAll(s => (string?)s.Reason)), Sql.Longs(rows.ConvertAll(s => s.Message)),
-            Sql.Longs(rows.ConvertAll(s => s.At)));
+            Sql.Ints(rows.ConvertAll(s => SuppressionSql.NumberOf(s.Row.Stream))), Sql.Ints(rows.ConvertAll(s => (int)s.Row.Cause)),
+            Sql.Texts(rows.ConvertAll(s => StoredText.Storable(s.Row.Reason))), Sql.Longs(rows.ConvertAll(s => s.Row.Message)),
+            Sql.Longs(rows.ConvertAll(s => s.Row.At)), Sql.Texts(rows.ConvertAll(s => (string?)s.Row.Address)));
         _new.Clear();
     }
 
@@ -196,12 +213,13 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
         _asked.Clear();
         _hits.Clear();
         _new.Clear();
+        _resubscribed.Clear();
     }
 
     static byte[] HashOf(int tenant, string address)
     {
         var hash = new byte[StoredAddress.SuppressionHashBytes];
-        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
+        StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
         return hash;
     }
 

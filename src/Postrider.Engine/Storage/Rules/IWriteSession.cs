@@ -1,6 +1,7 @@
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Suppression;
 
 namespace Postrider.Storage.Rules;
 
@@ -110,9 +111,17 @@ interface ISuppressionTable
     bool AnyFor(int tenant);
     bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash);
 
-    /// <summary>For all streams: an address that is bad for good is bad for all of them.</summary>
-    void Add(int tenant, string address, string reason, long message, long at);
+    /// <summary>One that is there for as long, or longer, stays as it is.</summary>
+    void Add(int tenant, in NewSuppression suppression);
+
+    /// <summary>Its owner wants the stream's mail again: what another reason put there stays.</summary>
+    void Resubscribe(int tenant, string address, MailStream stream);
 }
+
+/// <summary>An address that goes on the suppression list, for good.</summary>
+/// <param name="Stream">Null: all of them.</param>
+readonly record struct NewSuppression(
+    string Address, MailStream? Stream, SuppressionCause Cause, string Reason, long Message, long At);
 
 /// <summary>Callers' keys and the answers they got.</summary>
 interface IIdempotencyTable
@@ -210,7 +219,7 @@ static class WriteSessions
         public bool Contains(int tenant, MailStream stream, string address)
         {
             Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
-            StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
+            StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
             return suppressions.Contains(tenant, stream, hash);
         }
     }

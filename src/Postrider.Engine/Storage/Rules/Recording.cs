@@ -1,6 +1,7 @@
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Suppression;
 
 namespace Postrider.Storage.Rules;
 
@@ -111,7 +112,9 @@ static class Recording
     static void Suppress(IWriteSession session, Lease lease, RecipientEnd end, long now)
     {
         var address = lease.Recipients.First(r => r.N == end.N).Mailbox.Address;
-        session.Suppressions.Add(lease.Envelope.Key.Tenant.Value, address.ToString(), end.Reason, lease.Envelope.Id.Message.Value, now);
+        // An address that is bad for good is bad for all streams.
+        session.Suppressions.Add(lease.Envelope.Key.Tenant.Value, new NewSuppression(
+            address.ToString(), null, SuppressionCause.Bounced, end.Reason, lease.Envelope.Id.Message.Value, now));
     }
 
     /// <summary>Ends that no attempt explains, and all that wait for a person, have an event of their own.</summary>

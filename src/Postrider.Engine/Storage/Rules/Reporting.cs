@@ -5,6 +5,7 @@ using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers;
+using Postrider.Suppression;
 
 namespace Postrider.Storage.Rules;
 
@@ -95,8 +96,8 @@ static class Reporting
         if (next is null && happened.Kind == FeedbackKind.Accepted)
             return FeedbackResult.Ignored;
         // Suppressed in any case: that cannot grow.
-        if (recipient is not null && SuppressionReason(report, message, session) is { } reason)
-            session.Suppressions.Add(message.Tenant, recipient.Address, reason, message.Id, now);
+        if (recipient is not null)
+            Suppress(session, report, message, recipient, now);
         if (next is null && HasEnough(session, message.Id, happened.Kind))
             return FeedbackResult.Ignored;
         session.Feedback.See(message.Id, key);
@@ -243,14 +244,33 @@ static class Reporting
         };
     }
 
-    /// <summary>Null: the address stays off the suppression list.</summary>
-    static string? SuppressionReason(FeedbackReport report, MessageRow message, IWriteSession session) => report.Event.Kind switch
+    /// <summary>An address that is bad, or whose owner complains, is so for all streams; mail of one stream can be unsubscribed
+    /// from.</summary>
+    static void Suppress(IWriteSession session, FeedbackReport report, MessageRow message, RecipientRow recipient, long now)
     {
-        FeedbackKind.BouncedHard => report.Event.Reply is { } reply ? $"bounced: {reply.Words}" : "bounced",
-        // Some providers name all recipients at a domain, because they cannot tell who complained.
-        FeedbackKind.Complained => report.N is not null || session.Messages.Recipients(message.Id).Count == 1 ? "complained" : null,
-        _ => null,
-    };
+        // Some providers name all recipients at a domain, because they cannot tell who it was.
+        var isCertain = report.N is not null || session.Messages.Recipients(message.Id).Count == 1;
+        switch (report.Event.Kind)
+        {
+            case FeedbackKind.BouncedHard:
+                Add(null, SuppressionCause.Bounced, report.Event.Reply is { } reply ? $"bounced: {reply.Words}" : "bounced");
+                break;
+            case FeedbackKind.Complained when isCertain:
+                Add(null, SuppressionCause.Complained, "complained");
+                break;
+            case FeedbackKind.Unsubscribed when isCertain:
+                Add(message.Stream, SuppressionCause.Unsubscribed, "unsubscribed");
+                break;
+            case FeedbackKind.Resubscribed when isCertain:
+                session.Suppressions.Resubscribe(message.Tenant, recipient.Address, message.Stream);
+                break;
+            default:
+                break;
+        }
+
+        void Add(MailStream? stream, SuppressionCause cause, string reason) => session.Suppressions.Add(
+            message.Tenant, new NewSuppression(recipient.Address, stream, cause, reason, message.Id, now));
+    }
 
     static MailEventType TypeOf(FeedbackKind kind) => kind switch
     {

@@ -1,6 +1,7 @@
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Storage.Rules;
+using Postrider.Suppression;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -53,38 +54,60 @@ sealed class CounterTable(Statements statements)
 /// <summary>Addresses we do not mail, by tenant and stream.</summary>
 sealed class SuppressionTable : ISuppressionTable
 {
-    /// <summary>In place of a stream: all of them.</summary>
-    const int AllStreams = -1;
-
     readonly Statement _test;
     readonly Statement _insert;
+    readonly Statement _resubscribe;
+    readonly Statement _nextTenant;
     readonly HashSet<int> _tenants = [];   // those with any: for the others nothing is looked up
 
-    public SuppressionTable(Statements statements)
+    readonly TimeProvider _clock;
+
+    public SuppressionTable(Statements statements, TimeProvider clock)
     {
-        _test = statements.Prepare("SELECT 1 FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3)");
-        _insert = statements.Prepare("""
-            INSERT INTO suppressions (tenant, address_hash, stream, reason, message, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-            ON CONFLICT (tenant, address_hash, stream) DO NOTHING
+        _clock = clock;
+        _test = statements.Prepare("""
+            SELECT 1 FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3) AND (until IS NULL OR until > ?4)
             """);
-        // A loose scan: one seek a tenant, however long the list.
-        var next = statements.Prepare("SELECT tenant FROM suppressions WHERE tenant > ?1 ORDER BY tenant LIMIT 1");
-        for (var tenant = next.With().Add(int.MinValue).Scalar(); tenant is not null; tenant = next.With().Add(tenant).Scalar())
+        _insert = statements.Prepare($"""
+            INSERT INTO suppressions (tenant, address_hash, stream, cause, reason, message, at, address)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            {SuppressionSql.KeepTheLonger}
+            """);
+        _resubscribe = statements.Prepare($"""
+            DELETE FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream = ?3 AND cause = {(int)SuppressionCause.Unsubscribed}
+            """);
+        _nextTenant = statements.Prepare("SELECT tenant FROM suppressions WHERE tenant > ?1 ORDER BY tenant LIMIT 1");
+        LookAgain();
+    }
+
+    /// <summary>After others may have written to the list. A loose scan: one seek a tenant, however long the list.</summary>
+    public void LookAgain()
+    {
+        _tenants.Clear();
+        for (var tenant = _nextTenant.With().Add(int.MinValue).Scalar(); tenant is not null; tenant = _nextTenant.With().Add(tenant).Scalar())
             _tenants.Add((int)tenant.Value);
     }
 
     public bool AnyFor(int tenant) => _tenants.Contains(tenant);
 
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash) =>
-        _test.With().Add(tenant).AddBlob(hash).Add((long)stream).Scalar() is not null;
+        _test.With().Add(tenant).AddBlob(hash).Add((long)stream).Add(_clock.GetUtcNow().Ms).Scalar() is not null;
 
-    public void Add(int tenant, string address, string reason, long message, long at)
+    public void Add(int tenant, in NewSuppression added)
     {
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
-        StoredAddress.SuppressionHash(new TenantId(tenant), StoredAddress.Parse(address), hash);
-        _insert.With().Add(tenant).AddBlob(hash).Add(AllStreams).AddText(reason).Add(message).Add(at).Run();
+        StoredAddress.SuppressionHash(new TenantId(tenant), added.Address, hash);
+        _insert.With().Add(tenant).AddBlob(hash).Add(SuppressionSql.NumberOf(added.Stream)).Add((long)added.Cause).AddText(added.Reason)
+            .Add(added.Message).Add(added.At).AddText(added.Address).Run();
         // Also when the transaction is rolled back: then one look-up finds nothing.
         _tenants.Add(tenant);
+    }
+
+    public void Resubscribe(int tenant, string address, MailStream stream)
+    {
+        Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
+        _resubscribe.With().Add(tenant).AddBlob(hash).Add((long)stream).Run();
     }
 }
 

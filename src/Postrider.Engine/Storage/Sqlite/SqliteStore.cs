@@ -214,9 +214,14 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     /// <remarks>Keep it short (a few rows): the mail waits meanwhile. It may run twice when the first transaction is rolled back, so it
     /// must not change anything but the database.</remarks>
     internal Task<T> WriteAsync<T>(Func<SqliteConnection, T> write, bool isBulk = false) =>
-        _writer.RunAsync(session => write(session.Connection), isBulk);
+        _writer.RunAsync(session =>
+        {
+            var result = write(session.Connection);
+            session.Suppressions.LookAgain();
+            return result;
+        }, isBulk);
 
-    internal Task WriteAsync(Action<SqliteConnection> write) => _writer.RunAsync(session => Done(() => write(session.Connection)));
+    internal Task WriteAsync(Action<SqliteConnection> write) => WriteAsync(connection => Done(() => write(connection)));
 
     /// <summary>A read for people: on a query-only connection, on the thread pool, of one moment, cut after 5 s with
     /// <see cref="TimeoutException"/>.</summary>

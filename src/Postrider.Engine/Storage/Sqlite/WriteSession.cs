@@ -25,7 +25,7 @@ sealed class WriteSession : IWriteSession, IDisposable
         Queue = new QueueTable(Statements);
         Events = new EventTable(Statements);
         _counters = new CounterTable(Statements);
-        Suppressions = new SuppressionTable(Statements);
+        Suppressions = new SuppressionTable(Statements, clock);
         Idempotency = new IdempotencyTable(Statements);
         Search = new SearchIndex(Statements);
         Feedback = new FeedbackTables(Statements);

@@ -1,0 +1,138 @@
+using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Queue;
+using Postrider.Storage.Tables;
+using Postrider.Suppression;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Storage;
+
+// The suppression list as people keep it, and what it does to mail.
+public abstract partial class QueueStoreContract
+{
+    SuppressionTables Suppressions => new((ITableStore)Store);
+
+    SuppressedAddress Manual(string email, MailStream? stream = null, TimeSpan? lasts = null) =>
+        new(email, stream, SuppressionCause.Manual, "asked by phone", null, Now, Now + lasts);
+
+    async Task<IReadOnlyList<RecipientId>> SuppressedOfAsync(string to, MailStream stream)
+    {
+        var accepted = await Store.AcceptAsync(Accept(Message(to) with { Stream = stream }), default);
+        return Assert.IsType<AcceptResult.Accepted>(accepted).Suppressed;
+    }
+
+    [Fact]
+    public async Task An_address_that_is_put_on_the_list_gets_no_mail_from_then_on()
+    {
+        var waiting = await AcceptAsync("ann@example.org");
+
+        Assert.Equal(1, await Suppressions.AddAsync(Tenant, [Manual("Ann@Example.org")]));
+
+        Assert.Empty(await LeaseAsync());
+        Assert.Equal(RecipientState.Suppressed, await StateAsync(waiting));
+        Assert.Single(await SuppressedOfAsync("ann@EXAMPLE.org", MailStream.Transactional));
+        Assert.Equal([Manual("Ann@Example.org")], await Suppressions.FindAsync(Tenant, "ann@example.org", default));
+    }
+
+    [Fact]
+    public async Task A_stream_has_a_list_of_its_own()
+    {
+        await Suppressions.AddAsync(Tenant, [Manual("ann@example.org", MailStream.Bulk)]);
+
+        Assert.Single(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+        Assert.Empty(await SuppressedOfAsync("ann@example.org", MailStream.Transactional));
+    }
+
+    [Fact]
+    public async Task What_is_over_stops_nobody_and_is_forgotten()
+    {
+        await Suppressions.AddAsync(Tenant,
+            [Manual("ann@example.org", lasts: TimeSpan.FromHours(1)), Manual("bob@example.org", lasts: TimeSpan.FromHours(3))]);
+
+        _clock.Advance(TimeSpan.FromHours(2));
+
+        Assert.Empty(await SuppressedOfAsync("ann@example.org", MailStream.Transactional));
+        Assert.Single(await SuppressedOfAsync("bob@example.org", MailStream.Transactional));
+        Assert.Equal(1, await Suppressions.PurgeAsync(Now, 10));
+        Assert.Empty(await Suppressions.FindAsync(Tenant, "ann@example.org", default));
+    }
+
+    [Fact]
+    public async Task What_lasts_longer_stays()
+    {
+        var short_ = Manual("ann@example.org", lasts: TimeSpan.FromHours(1));
+        var forGood = short_ with { Until = null, Reason = "for good" };
+
+        Assert.Equal(1, await Suppressions.AddAsync(Tenant, [short_]));
+        Assert.Equal(1, await Suppressions.AddAsync(Tenant, [forGood]));
+        Assert.Equal(0, await Suppressions.AddAsync(Tenant, [short_]));
+
+        Assert.Equal([forGood], await Suppressions.FindAsync(Tenant, "ann@example.org", default));
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_off_is_mailed_again()
+    {
+        await Suppressions.AddAsync(Tenant, [Manual("ann@example.org"), Manual("ann@example.org", MailStream.Bulk)]);
+
+        Assert.Equal(1, await Suppressions.RemoveAsync(Tenant, "ann@example.org", MailStream.Bulk));
+        Assert.Single(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+        Assert.Equal(0, await Suppressions.RemoveAsync(OtherTenant, "ann@example.org", null));
+        Assert.Equal(1, await Suppressions.RemoveAsync(Tenant, "ann@example.org", null));
+
+        Assert.Empty(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+    }
+
+    [Fact]
+    public async Task Who_unsubscribes_gets_no_more_of_that_stream_until_he_subscribes_again()
+    {
+        var id = await AcceptAsync(Message("ann@example.org") with { Stream = MailStream.Bulk });
+        await Store.RecordAsync(Sent(Assert.Single(await LeaseAsync(key: Main with { Stream = MailStream.Bulk }))));
+
+        await ApplyAsync(Report(id, FeedbackKind.Unsubscribed));
+
+        Assert.Single(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+        Assert.Empty(await SuppressedOfAsync("ann@example.org", MailStream.Transactional));
+        var entry = Assert.Single(await Suppressions.FindAsync(Tenant, "ann@example.org", default));
+        Assert.Equal((SuppressionCause.Unsubscribed, id, MailStream.Bulk), (entry.Cause, entry.Message, entry.Stream));
+
+        await ApplyAsync(Report(id, FeedbackKind.Resubscribed));
+
+        Assert.Empty(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+    }
+
+    [Fact]
+    public async Task Who_subscribes_again_does_not_undo_what_another_put_on_the_list()
+    {
+        var id = await AcceptAsync(Message("ann@example.org") with { Stream = MailStream.Bulk });
+        await Store.RecordAsync(Sent(Assert.Single(await LeaseAsync(key: Main with { Stream = MailStream.Bulk }))));
+        await Suppressions.AddAsync(Tenant, [Manual("ann@example.org", MailStream.Bulk)]);
+
+        await ApplyAsync(Report(id, FeedbackKind.Resubscribed));
+
+        Assert.Single(await SuppressedOfAsync("ann@example.org", MailStream.Bulk));
+    }
+
+    [Fact]
+    public async Task The_list_is_read_page_by_page_newest_first()
+    {
+        for (var i = 0; i < 5; i++)
+            await Suppressions.AddAsync(Tenant, [Manual($"r{i}@example.org") with { At = Now.AddSeconds(i / 2) }]);
+        await Suppressions.AddAsync(OtherTenant, [Manual("other@example.org")]);
+
+        var seen = new List<string?>();
+        SuppressionPlace? after = null;
+        do
+        {
+            var page = await Suppressions.ListAsync(Tenant, null, after, 2, default);
+            Assert.InRange(page.Items.Count, 1, 2);
+            seen.AddRange(page.Items.Select(item => item.Email));
+            after = page.Next;
+        }
+        while (after is not null);
+
+        Assert.Equal("r4@example.org", seen[0]);
+        Assert.Equal(Enumerable.Range(0, 5).Select(i => $"r{i}@example.org"), seen.Order());
+        Assert.Empty((await Suppressions.ListAsync(Tenant, SuppressionCause.Bounced, null, 10, default)).Items);
+    }
+}
