@@ -134,11 +134,15 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
     /// interfere.</summary>
     protected void Executed()
     {
-        KillPoint.Pass(_batch, "inside");
         if (!TestSwitches.AcknowledgesEarly || _replaying)
+        {
+            KillPoint.Pass(_batch, "inside");
             return;
+        }
+        var executed = _batch.ToList();
         Complete();
         TestSwitches.HoldCommit();
+        KillPoint.Pass(executed, "inside");
     }
 
     /// <summary>Ends a transaction that failed, if one is open.</summary>

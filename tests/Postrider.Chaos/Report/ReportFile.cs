@@ -25,9 +25,10 @@ sealed class ReportFile
     public static ReportFile Open(string path)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var earlier = File.Exists(path + ".json") ? JsonSerializer.Deserialize<List<Verdict>>(File.ReadAllText(path + ".json"), Json) : null;
-        return new ReportFile(path, earlier ?? []);
+        return new ReportFile(path, File.Exists(path + ".json") ? Read(path + ".json") : []);
     }
+
+    public static List<Verdict> Read(string file) => JsonSerializer.Deserialize<List<Verdict>>(File.ReadAllText(file), Json) ?? [];
 
     public void Add(Verdict verdict)
     {
