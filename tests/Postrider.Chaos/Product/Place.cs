@@ -19,6 +19,9 @@ sealed class Place(NodePlan plan, List<Strike> strikes) : IAsyncDisposable
     /// <summary>How often it ended by itself, as one that the others had given up does.</summary>
     public int EndedByItself { get; private set; }
 
+    /// <summary>Somebody has it in hand: it is frozen, or being started.</summary>
+    public bool IsHeld => _one.CurrentCount == 0;
+
     /// <summary>Nobody else may stop or start it until this is disposed.</summary>
     public async Task<Hold> HoldAsync()
     {

@@ -45,7 +45,9 @@ sealed class Demonstration : Scenario
         {
             await Clock.WaitAsync(TimeSpan.FromMilliseconds(stage.Random.Next(3000, 6000)), CancellationToken.None);
             // Where mail is acknowledged early it is the nodes that answer which lose it.
-            var victims = stage.IsControl ? stage.Apis : stage.Workers;
+            var victims = (stage.IsControl ? stage.Apis : stage.Workers).Where(place => !place.IsHeld).ToList();
+            if (victims.Count == 0)
+                continue;
             var place = victims[stage.Random.Next(victims.Count)];
             using var held = await place.HoldAsync();
             await place.KillAsync();
