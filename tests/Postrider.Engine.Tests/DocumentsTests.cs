@@ -27,6 +27,12 @@ public sealed partial class DocumentsTests
             Enum.GetNames<RecipientState>(),
             state => Assert.Contains($"`{state.ToLowerInvariant()}`", Read("states.md"), StringComparison.Ordinal));
 
+    // An attempt is told by what it came to.
+    [Fact]
+    public void Every_type_of_event_has_a_public_name() =>
+        Assert.All(Enum.GetValues<MailEventType>().Except([MailEventType.Attempt, MailEventType.LateEvidence]),
+            type => Assert.Contains(EventNames.Of(type), EventNames.All));
+
     [Fact]
     public void Every_event_is_in_the_table() =>
         Assert.All(EventNames.All, name => Assert.Contains($"`{name}`", Read("events.md"), StringComparison.Ordinal));
