@@ -48,7 +48,7 @@ public sealed partial class Expander(
         try
         {
             return batch.State == BatchState.Cancelling
-                ? await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), EndAtOnce) == EndAtOnce
+                ? (await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), EndAtOnce)).Rows == EndAtOnce
                 : await ExpandAsync(batch, ct);
         }
         catch (Exception e) when (e is not (StoreUnavailableException or StorageLowException or TimeoutException

@@ -61,13 +61,18 @@ public interface IBatchExpansion
     /// <summary>Messages, recipients, queue rows, faults and the cursor: all or nothing.</summary>
     Task<PieceResult> ExpandAsync(BatchPiece piece);
 
-    /// <summary>Ends queued recipients of a cancelled batch; those under way end with their attempt. Returns how many rows it looked at;
-    /// below the limit the batch is done with.</summary>
-    Task<int> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit);
+    /// <summary>Ends queued recipients of a cancelled batch; those under way end with their attempt. Without more the batch is done
+    /// with.</summary>
+    Task<BatchTurn> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit);
 
-    /// <summary>Makes due what waited because of a pause. Returns how many rows it looked at: call again while it is the limit.</summary>
-    Task<int> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit);
+    /// <summary>Makes due what waited because of a pause.</summary>
+    Task<BatchTurn> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit);
 }
+
+/// <summary>What one transaction did to the mail of a batch.</summary>
+/// <param name="Rows">How many it looked at, at most the limit.</param>
+/// <param name="HasMore">Rows are left: beyond the limit, or in others' hands at this moment.</param>
+public readonly record struct BatchTurn(int Rows, bool HasMore);
 
 /// <summary>A batch among others.</summary>
 /// <param name="Large">Null for one that was small when it came.</param>

@@ -14,6 +14,10 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
     /// <summary>Rows of the queue that one transaction changes.</summary>
     const int ChangeAtOnce = 100;
 
+    /// <summary>Rows in others' hands are free again within a transaction; what is not after a second wakes by itself later.</summary>
+    const int Looks = 20;
+    static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(50);
+
     /// <summary>The part of a batch that comes in one call, so that the call can be repeated.</summary>
     const string OnlyPart = "send";
 
@@ -92,8 +96,14 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
             return await WhyNotAsync(tenant, id, ct);
         if (await batches.FindAsync(tenant, id, ct) is not { } batch)
             return null;
-        while (await expansion.WakeAsync(batch, clock.GetUtcNow(), ChangeAtOnce) == ChangeAtOnce)
-            ;
+        var patience = Looks;
+        for (var turn = await WakeAsync(batch); turn.HasMore && patience > 0; turn = await WakeAsync(batch))
+        {
+            if (turn.Rows == ChangeAtOnce)
+                continue;
+            patience--;
+            await Task.Delay(BetweenLooks, clock, ct);
+        }
         handOver.Signal(new QueueKey(batch.Terms.Route ?? "default", batch.Terms.Stream, tenant), clock.GetUtcNow());
         return null;
     }
@@ -104,12 +114,18 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
     {
         if (!await batches.CancelAsync(tenant, id, clock.GetUtcNow()) || await batches.FindAsync(tenant, id, ct) is not { } batch)
             return null;
-        var (cancelled, some) = (batch.Total - batch.Taken, 0);
+        var cancelled = batch.Total - batch.Taken;
+        BatchTurn turn;
         do
-            cancelled += some = await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
-        while (some == ChangeAtOnce);
+        {
+            turn = await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
+            cancelled += turn.Rows;
+        }
+        while (turn.Rows == ChangeAtOnce); // what is in others' hands at this moment is ended by the expander
         return cancelled;
     }
+
+    Task<BatchTurn> WakeAsync(LargeBatch batch) => expansion.WakeAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
 
     async Task<Problem?> WhyNotAsync(TenantId tenant, MessageId id, CancellationToken ct) =>
         await batches.FindAsync(tenant, id, ct) is null ? Absent : Ended;

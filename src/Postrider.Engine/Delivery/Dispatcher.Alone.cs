@@ -72,7 +72,7 @@ public sealed partial class Dispatcher
         List<Permit> hand = [permit];
         try
         {
-            var leases = await _store.LeaseAsync(key, 1, _node.Incarnation, _time.Now, alone: true, CancellationToken.None);
+            var leases = await _store.LeaseAsync(key, 1, _node.Incarnation, _time.Earliest, alone: true, CancellationToken.None);
             foreach (var lease in leases)
                 LogSuspect(lease.Envelope.Id, lease.Envelope.Suspect);
             await StartAsync(leases, hand, route, _due.Get(key));

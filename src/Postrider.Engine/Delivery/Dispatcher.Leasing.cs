@@ -19,7 +19,8 @@ public sealed partial class Dispatcher
         var leased = 0;
         try
         {
-            var leases = await _store.LeaseAsync(state.Key, asked, _node.Incarnation, _time.Now, alone: false, CancellationToken.None);
+            var leases = await _store.LeaseAsync(
+                state.Key, asked, _node.Incarnation, _time.Earliest, alone: false, CancellationToken.None);
             leased = leases.Count;
             _metrics.Leased(leased);
             await StartAsync(leases, hand, route, state);

@@ -90,8 +90,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             _wakeAt = null;
             _due.Ripen(now);
             Poll(now);
-            if (now.UtcTicks < Volatile.Read(ref _restUntil))
-                WakeAt(new DateTimeOffset(Volatile.Read(ref _restUntil), TimeSpan.Zero));
+            // A rest that is longer than any was begun by a clock that has been set back.
+            if (TimeSpan.FromTicks(Volatile.Read(ref _restUntil) - now.UtcTicks) is var rest && rest > TimeSpan.Zero && rest <= StoreRest)
+                WakeAt(now + rest);
             else if (!_node.MayAct)
                 WakeAt(now + StoreRest); // no lease would be given, and nothing may be sent
             else if (_open && !HoldStill(now))

@@ -11,7 +11,12 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
     /// <summary>Keys are kept for days: nobody misses it when one is kept a minute longer.</summary>
     static readonly TimeSpan BetweenPurges = TimeSpan.FromMinutes(1);
 
-    DateTimeOffset _purgedAt; // the loop's
+    /// <summary>Few schedules wait longer between tries; one that does is tried once earlier.</summary>
+    static readonly TimeSpan LongestWait = TimeSpan.FromHours(6);
+
+    // The loop's:
+    DateTimeOffset _purgedAt;
+    bool _wasSetBack;
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -30,10 +35,16 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
     internal async Task TickAsync(CancellationToken ct)
     {
         var doubtful = time.IsDoubtful;
-        time.Tick();
+        _wasSetBack |= time.Tick() < TimeSpan.Zero;
         try
         {
             var now = time.Now;
+            if (_wasSetBack)
+            {
+                LogHastened(await store.HastenAsync(now, now + LongestWait));
+                _wasSetBack = false;
+                dispatcher.PollSoon();
+            }
             int settled, expired;
             do
             {
@@ -63,6 +74,9 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
 
     [LoggerMessage(LogLevel.Information, "{Count} envelopes expired")]
     partial void LogExpired(int count);
+
+    [LoggerMessage(LogLevel.Warning, "The wall clock was set back: {Count} envelopes that would have waited for its old time are due earlier")]
+    partial void LogHastened(int count);
 
     [LoggerMessage(LogLevel.Warning, "Settling and expiry wait for the store: {Reason}")]
     partial void LogStoreAway(string reason);

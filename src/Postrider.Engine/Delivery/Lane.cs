@@ -47,7 +47,7 @@ sealed partial class Lane
         var began = _parts.Clock.GetTimestamp();
         var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream));
 
-        if (FailurePolicy.Stop(lease, facts.Route, startedAt, _parts.Jitter()) is { } stopped)
+        if (FailurePolicy.Stop(lease, facts.Route, _parts.Time.Earliest, _parts.Jitter()) is { } stopped)
             return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
 
         var (outcomes, withdrawn) = await SendAsync(lease, permit, stop);
@@ -56,7 +56,7 @@ sealed partial class Lane
 
         var took = _parts.Clock.GetElapsedTime(began);
         var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = took, Outcomes = outcomes };
-        return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Now, _parts.Jitter()), stop);
+        return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Earliest, _parts.Jitter()), stop);
     }
 
     /// <summary>One try outside of all attempts: no permit, no report to circuit and limiter, nothing recorded.</summary>
@@ -280,7 +280,7 @@ sealed class LastLeave(LaneParts parts, Lease lease, string transport)
         try
         {
             if (MaySend())
-                WasRefused = !await parts.Store.CommitPointAsync(lease, transport, parts.Time.Now, ct);
+                WasRefused = !await parts.Store.CommitPointAsync(lease, transport, parts.Time.Earliest, ct);
         }
         catch (StoreUnavailableException)
         {

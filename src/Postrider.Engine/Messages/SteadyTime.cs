@@ -34,6 +34,16 @@ sealed class SteadyTime
         }
     }
 
+    /// <summary>The earlier of both while they disagree: what has expired by it has expired by either.</summary>
+    public DateTimeOffset Earliest
+    {
+        get
+        {
+            lock (_lock)
+                return Off_NeedsLock(out var wall, out var steady) && steady < wall ? steady : wall;
+        }
+    }
+
     /// <summary>The clocks disagree: what depends on the time of day (expiry, schedules) waits.</summary>
     public bool IsDoubtful
     {
@@ -44,23 +54,25 @@ sealed class SteadyTime
         }
     }
 
-    /// <summary>Called about once a second.</summary>
-    public void Tick()
+    /// <summary>Called about once a second. Returns the jump that it came to believe, mostly none.</summary>
+    public TimeSpan Tick()
     {
         lock (_lock)
         {
+            var jump = TimeSpan.Zero;
             if (Off_NeedsLock(out var wall, out var steady))
             {
-                var jump = wall - steady;
+                jump = wall - steady;
                 _agreeing = (jump - _seen).Duration() < Agreement ? _agreeing + 1 : 0;
                 _seen = jump;
                 if (_agreeing < 2)
-                    return;
+                    return TimeSpan.Zero;
             }
             _wall = wall;
             _stamp = _clock.GetTimestamp();
             _seen = TimeSpan.Zero;
             _agreeing = 0;
+            return jump;
         }
     }
 

@@ -22,6 +22,9 @@ public sealed record TransportHistory
     /// null before the first attempt.</summary>
     public string? Last { get; init; }
 
+    /// <summary>Somebody may have taken it already.</summary>
+    public bool IsInDoubt => PossibleDuplicate || PinnedTo is not null;
+
     public bool Excludes(string transport) =>
         PinnedTo is not null ? PinnedTo != transport : RefusedBy.Contains(transport) || FailedThisRound.Contains(transport);
 }

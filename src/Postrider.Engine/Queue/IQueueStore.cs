@@ -49,6 +49,10 @@ public interface IQueueStore
     /// <summary>Ends queued rows whose time is up. Returns how many.</summary>
     Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
+    /// <summary>After the wall clock was set back: what waits for its turn alone is due now, what waits for another try or for evidence by
+    /// <paramref name="latest"/>; mail for a time of its own keeps it. Looks at all rows, which is rare. Returns how many it changed.</summary>
+    Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest);
+
     /// <summary>For each key with queued rows: how soon the earliest is due; suspects apart. A loose index scan, independent of how many
     /// rows wait.
     /// Rows that wait behind their ordering key do not count: they are due when the one in front has ended.</summary>

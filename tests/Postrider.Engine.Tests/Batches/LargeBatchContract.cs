@@ -144,7 +144,7 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal((100, true), ((await _house.FindAsync(batch.Id)).Taken, (await _house.FindAsync(batch.Id)).IsPaused));
 
         Assert.True(await _house.Batches.PauseAsync(TenantId.First, batch.Id, false, _house.Clock.GetUtcNow()));
-        while (await _house.Expansion.WakeAsync(await _house.FindAsync(batch.Id), _house.Clock.GetUtcNow(), 50) == 50)
+        while ((await _house.Expansion.WakeAsync(await _house.FindAsync(batch.Id), _house.Clock.GetUtcNow(), 50)).HasMore)
             ;
         Assert.Equal(97, (await _house.LeaseAsync(1_000)).Count);
         await BatchHouse.RunAsync(_house.NewExpander());

@@ -97,9 +97,21 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astr
     public List<QueueRow> Expired(long now, int limit) => Copies(tables.Queue.Values
         .Where(r => r.State == RecipientState.Queued && r.Expires <= now).OrderBy(r => r.Expires).Take(limit));
 
-    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) => Copies(tables.Queue.Values
-        .Where(r => r.Message >= first && r.Message <= last && (waitsPaused
+    /// <summary>Rows that wait and whose due time would change, with the new one.</summary>
+    public List<QueueRow> WithDue(Func<QueueRow, long, long> next)
+    {
+        var changed = Copies(tables.Queue.Values.Where(r => r.State is RecipientState.Queued or RecipientState.Unknown
+            && next(r, r.Due) != r.Due));
+        changed.ForEach(row => row.Due = next(row, row.Due));
+        return changed;
+    }
+
+    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    {
+        var rows = Copies(tables.Queue.Values.Where(r => r.Message >= first && r.Message <= last && (waitsPaused
             ? r is { State: RecipientState.Queued, Wait: WaitReason.Paused } : !r.Cancelled)).Take(limit));
+        return (rows, rows.Count == limit);
+    }
 
     public OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind) => tables.Queue.Values
         .Where(r => r.Tenant == tenant && r.OrderingKey == orderingKey && (r.Gate == Gate.Ordering) == behind)

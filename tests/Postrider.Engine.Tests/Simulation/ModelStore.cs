@@ -4,6 +4,7 @@ using Postrider.Queue;
 using Postrider.Storage;
 using Postrider.Storage.Postgres;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Engine.Tests.Simulation;
 
@@ -84,6 +85,13 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
 
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         Commit(session => Sweeping.Expire(session, now.Ms, limit));
+
+    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) => Commit(session =>
+    {
+        var late = session.Queue.WithDue((row, due) => QueueTimes.DueOf(row.Wait, due, now.Ms, latest.Ms));
+        late.ForEach(session.Queue.Update);
+        return late.Count;
+    });
 
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         Commit(session => session.Idempotency.Purge(now.Ms, limit));

@@ -117,8 +117,10 @@ sealed class SimulatedNode
     async Task KeepAsync()
     {
         var doubtful = Time.IsDoubtful;
-        Time.Tick();
+        var jump = Time.Tick();
         var now = Time.Now;
+        if (jump < TimeSpan.Zero)
+            await Store.HastenAsync(now, now + TimeSpan.FromHours(6));
         _oracle.Act.Settles = true;
         await Store.SettleAsync(now, KeepLimit, default);
         if (!doubtful && !Time.IsDoubtful)

@@ -1,7 +1,9 @@
 using Dapper;
+using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Postgres;
+using Postrider.Submission;
 using Postrider.Testing;
 using Xunit;
 
@@ -15,6 +17,7 @@ public sealed class PostgresLockTests : IAsyncLifetime
     readonly ManualClock _clock = new();
     StoredMails _mails = null!;
     PostgresUnderTest _under = null!;
+    MessageId _first;
 
     PostgresStore Store => _under.Postgres;
     Incarnation Own => Store.Member.Incarnation;
@@ -35,9 +38,12 @@ public sealed class PostgresLockTests : IAsyncLifetime
     [InlineData("sweep")]
     [InlineData("settle")]
     [InlineData("expire")]
+    [InlineData("cancel a batch")]
     public async Task Who_finds_rows_passes_over_those_whose_ordering_key_is_held_and_waits_for_none(string how)
     {
-        await Store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org") with { OrderingKey = OrderingKey }), default);
+        var first = _mails.Make("a@example.org") with { OrderingKey = OrderingKey };
+        _first = first.Id;
+        await Store.AcceptAsync(StoredMails.Accept(first), default);
         await Store.AcceptAsync(StoredMails.Accept(_mails.Make("b@example.org") with { OrderingKey = OrderingKey }), default);
         if (how is "sweep" or "settle")
             await LeaseAsync();
@@ -53,7 +59,7 @@ public sealed class PostgresLockTests : IAsyncLifetime
         await recording.ExecuteAsync("SET LOCAL lock_timeout = '1s'; SELECT 1 FROM queue FOR UPDATE");
         await transaction.CommitAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal(how == "expire" ? 2 : 1, await UntilSomeAsync(how));
+        Assert.Equal(how is "expire" or "cancel a batch" ? 2 : 1, await UntilSomeAsync(how));
     }
 
     /// <summary>The second of a key moves up only when the first has gone.</summary>
@@ -70,8 +76,34 @@ public sealed class PostgresLockTests : IAsyncLifetime
         "lease" => await LeaseAsync(),
         "sweep" => await Store.SweepAsync(Own, Now, Now, default),
         "settle" => await Store.SettleAsync(Now, 10, default),
+        "cancel a batch" => await CancelBatchAsync(),
         _ => await Store.ExpireAsync(Now.AddDays(2), 10, default),
     };
+
+    /// <summary>Both messages as the only ones of a batch. It is done with only when none was passed over.</summary>
+    async Task<int> CancelBatchAsync()
+    {
+        var turn = await Store.EndQueuedAsync(new LargeBatch
+        {
+            Id = _mails.Make("batch@example.org").Id,
+            Tenant = TenantId.First,
+            State = BatchState.Cancelling,
+            IsPaused = false,
+            StartAt = Now,
+            Source = _first,
+            Until = 1 << 20,
+            Cursor = 0,
+            First = _first,
+            Total = 1 << 20,
+            Taken = 2,
+            Failed = 0,
+            Refused = 0,
+            Terms = new SharedTerms(MailStream.Bulk, null, TimeSpan.FromDays(1), AmbiguityPolicy.Retry, null, [], []),
+        }, Now, 10);
+        var waiting = await Store.ReadAsync(c => c.ExecuteScalar<int>("SELECT count(*) FROM queue WHERE NOT cancelled"), default);
+        Assert.Equal(waiting > 0, turn.HasMore);
+        return turn.Rows;
+    }
 
     async Task<int> LeaseAsync() => (await Store.LeaseAsync(StoredMails.Key, 10, Own, Now, alone: false, default)).Count;
 

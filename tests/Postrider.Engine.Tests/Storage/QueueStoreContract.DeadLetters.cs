@@ -62,7 +62,8 @@ public abstract partial class QueueStoreContract
         Assert.Equal((RecipientState.Expired, "deferred", "relay", true, (DateTimeOffset?)attempted, Now),
             (letters[0].State, letters[0].Reason, letters[0].Transport, letters[0].IsTransient, letters[0].LastAttemptAt, letters[0].At));
         Assert.Equal((RecipientState.Held, "not_allowed", null, false, null, 0),
-            (letters[1].State, letters[1].Reason, letters[1].Transport, letters[1].IsTransient, letters[1].LastAttemptAt, letters[1].Tries));
+            (letters[1].State, letters[1].Reason, letters[1].Transport, letters[1].IsTransient, letters[1].LastAttemptAt,
+                letters[1].Tries));
         Assert.Equal((RecipientState.Failed, "rejected", 550, "5.1.1", "relay", false, 1),
             (letters[2].State, letters[2].Reason, letters[2].Code, letters[2].EnhancedCode, letters[2].Transport, letters[2].IsTransient,
                 letters[2].Tries));

@@ -130,6 +130,37 @@ public abstract partial class QueueStoreContract
         await SweepAsync(1);
 
         Assert.Equal(RecipientState.Cancelled, await StateAsync(id));
+        Assert.Equal("Cancelled; an earlier attempt may have been accepted.", await WhyCancelledAsync(id));
+    }
+
+    async Task<string?> WhyCancelledAsync(MessageId id) =>
+        (await ViewAsync(id)).Events.Last(e => e.Type == MailEventType.Cancelled).Remark;
+
+    [Fact]
+    public async Task Cancelling_what_may_have_been_accepted_says_so_and_what_was_not_sent_says_nothing()
+    {
+        var unsent = await AcceptAsync("a@example.org");
+        Assert.Equal(1, await Store.CancelAsync(Tenant, unsent, Now, default));
+        var deferred = await AcceptAsync("b@example.org");
+        var lease = await LeaseOneAsync();
+        await Store.RecordAsync(GoesOn(lease, Later(lease, TimeSpan.FromMinutes(5), 0)));
+        Assert.Equal(1, await Store.CancelAsync(Tenant, deferred, Now, default));
+        var pinned = await AcceptAsync("c@example.org");
+        lease = await LeaseOneAsync();
+        var repeated = Later(lease, TimeSpan.FromMinutes(5), 0) with { History = new TransportHistory { Last = "relay", PinnedTo = "relay" } };
+        await Store.RecordAsync(GoesOn(lease, repeated));
+        Assert.Equal(1, await Store.CancelAsync(Tenant, pinned, Now, default));
+        var held = await AcceptAsync(Message("d@example.org") with { OnAmbiguous = AmbiguityPolicy.Hold });
+        await Store.RecordAsync(Doubtful(await LeaseOneAsync(), TimeSpan.FromSeconds(60)));
+        _clock.Advance(TimeSpan.FromSeconds(60));
+        await Store.SettleAsync(Now, 10, default);
+        Assert.Equal(RecipientState.Held, await StateAsync(held));
+        Assert.Equal(1, await Store.CancelAsync(Tenant, held, Now, default));
+
+        Assert.Null(await WhyCancelledAsync(unsent));
+        Assert.Null(await WhyCancelledAsync(deferred));
+        Assert.Equal("Cancelled; an earlier attempt may have been accepted.", await WhyCancelledAsync(pinned));
+        Assert.Equal("Cancelled; an earlier attempt may have been accepted.", await WhyCancelledAsync(held));
     }
 
     [Fact]
@@ -182,6 +213,24 @@ public abstract partial class QueueStoreContract
         _clock.Advance(TimeSpan.FromSeconds(60));
         await Store.SettleAsync(Now, 10, default);
         Assert.Equal(RecipientState.Cancelled, await StateAsync(doubtful));
+    }
+
+    [Fact]
+    public async Task After_the_clock_was_set_back_only_mail_for_a_time_of_its_own_waits_for_that()
+    {
+        var deferred = await AcceptAsync("a@example.org");
+        var lease = await LeaseOneAsync();
+        await Store.RecordAsync(GoesOn(lease, Later(lease, TimeSpan.FromMinutes(5), 0)));
+        await AcceptAsync("b@example.org");
+        var scheduled = await AcceptAsync(Message("c@example.org") with { SendAt = Now + TimeSpan.FromHours(1) });
+        var (past, soon) = (Now - Day, Now - Day + TimeSpan.FromHours(6));
+
+        Assert.Equal(2, await Store.HastenAsync(past, soon));
+
+        Assert.Equal(soon, (await RecipientAsync(deferred)).NextAttemptAt);
+        Assert.Equal(Now + TimeSpan.FromHours(1), (await RecipientAsync(scheduled)).NextAttemptAt);
+        Assert.Equal([new DueKey(Main, past, Alone: false)], await Store.DueKeysAsync(default));
+        Assert.Equal(0, await Store.HastenAsync(past, soon));
     }
 
     [Fact]

@@ -21,9 +21,9 @@ public sealed partial class PostgresStore
         return new PieceResult(done, TimeSpan.Zero);
     }
 
-    public Task<int> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
+    public Task<BatchTurn> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
         _outgoing.RunAsync(session => Expanding.EndQueued(session, batch, now.Ms, limit), isBulk: true, size: limit);
 
-    public Task<int> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
+    public Task<BatchTurn> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
         _outgoing.RunAsync(session => Expanding.Wake(session, batch, now.Ms, limit), isBulk: true, size: limit);
 }

@@ -344,6 +344,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _outgoing.RunAsync(session => Sweeping.Expire(session, now.Ms, limit), isBulk: true);
 
+    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) =>
+        WriteAsync(connection => QueueTimes.Hasten(connection, now.Ms, latest.Ms, passing: "FOR UPDATE SKIP LOCKED"), isBulk: true);
+
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _outgoing.RunAsync(session => session.IdempotencyRows.Purge(now.Ms, limit), isBulk: true);
 

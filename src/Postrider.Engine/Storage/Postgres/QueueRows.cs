@@ -46,7 +46,7 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         ORDER BY q.expires LIMIT $2 FOR UPDATE OF q SKIP LOCKED
         """;
     public const string SelectOfRange = $"{Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled";
-    const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q";
+    const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q SKIP LOCKED";
     public const string SelectOfMessages = $"{Select} WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE OF q";
     public const string SelectRows = $"""
         {Select} JOIN unnest($1, $2) AS c (message, n) ON q.message = c.message AND q.n = c.n
@@ -196,9 +196,17 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
     public List<QueueRow> Settled(long now, int limit) => Take(SelectSettled, Sql.Long(now), Sql.Int(limit));
     public List<QueueRow> Expired(long now, int limit) => Take(SelectExpired, Sql.Long(now), Sql.Int(limit));
 
-    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) => Take(
-        $"{SelectOfRange} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")} {InOrder}",
-        Sql.Long(first), Sql.Long(last), Sql.Int(limit));
+    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    {
+        var which = $"{SelectOfRange} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")}";
+        var rows = Take($"{which} AND {PostgresSession.HoldsKey} {InOrder}", Sql.Long(first), Sql.Long(last), Sql.Int(limit));
+        if (rows.Count == limit)
+            return (rows, true);
+        // Those here are not written yet, so they are found again; one more was passed over.
+        var left = 0;
+        session.Ask($"SELECT 1 FROM ({which} LIMIT $3) q", _ => left++, Sql.Long(first), Sql.Long(last), Sql.Int(rows.Count + 1));
+        return (rows, left > rows.Count);
+    }
 
     /// <summary>Rows that are going to be ended or rewritten, with their recipients.</summary>
     List<QueueRow> Take(string sql, params ReadOnlySpan<NpgsqlParameter> parameters)

@@ -22,14 +22,18 @@ static class Commanding
         // Only now: where one goes that was in front of its ordering key, another of these may come to the front.
         var cancelled = 0;
         foreach (var row in rows.Where(r => r.State == RecipientState.Queued))
-            cancelled += Ending.End(session, row, RecipientState.Cancelled, now, null);
+            cancelled += Ending.Cancel(session, row, now);
+        var doubtful = session.Messages.Recipients(message)
+            .Where(r => r is { State: RecipientState.Held, Held: HeldReason.Ambiguous }).Select(r => r.N).ToHashSet();
         var held = session.Messages.CancelHeld(message, now);
         foreach (var n in held)
             session.DeadLetters.Remove(message, n);
         if (held.Count > 0)
         {
             session.Counters.Move(tenant, found.Batch, RecipientState.Held, RecipientState.Cancelled, held.Count);
-            session.Events.Append(message, tenant, MailEventType.Cancelled, now, null, held, null);
+            foreach (var alike in held.GroupBy(doubtful.Contains))
+                session.Events.Append(message, tenant, MailEventType.Cancelled, now, null, [.. alike],
+                    alike.Key ? Ending.CancelledInDoubtRemark : null);
         }
         return cancelled + held.Count;
     }

@@ -79,7 +79,7 @@ static class Continuing
         foreach (var row in session.Queue.OfMessage(message))
         {
             if (row is { Cancelled: true, State: RecipientState.Queued })
-                Ending.End(session, row, RecipientState.Cancelled, now, null);
+                Ending.Cancel(session, row, now);
         }
     }
 }

@@ -7,6 +7,7 @@ namespace Postrider.Storage.Rules;
 static class Ending
 {
     public const string SuppressedRemark = "The address is on the suppression list.";
+    public const string CancelledInDoubtRemark = "Cancelled; an earlier attempt may have been accepted.";
 
     /// <summary>The event that tells of a state reached without an attempt.</summary>
     public static MailEventType EventOf(RecipientState state) => state switch
@@ -38,6 +39,12 @@ static class Ending
         session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, row.State, state, numbers.Count);
         return numbers.Count;
     }
+
+    /// <summary>Ends a row that was cancelled. Who looks at it later must learn that the mail may have arrived all the same.</summary>
+    /// <param name="mayBeSent">The attempt that was under way may have been accepted.</param>
+    public static int Cancel(IWriteSession session, QueueRow row, long now, bool mayBeSent = false) =>
+        End(session, row, RecipientState.Cancelled, now,
+            mayBeSent || HistoryCodec.Decode(row.History).IsInDoubt ? CancelledInDoubtRemark : null);
 
     /// <summary>Its time is up. Under hold, what may have been accepted before waits for a person: it must not look unsent.</summary>
     public static void Expire(IWriteSession session, QueueRow row, long now)

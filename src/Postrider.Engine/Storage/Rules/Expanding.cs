@@ -54,7 +54,7 @@ static class Expanding
             return false;
         if (stop == BatchStop.Cancelled)
         {
-            Ending.End(session, row, RecipientState.Cancelled, now, null);
+            Ending.Cancel(session, row, now);
             return true;
         }
         (row.Due, row.Wait) = (now + LookAgainMs, WaitReason.Paused);
@@ -62,10 +62,9 @@ static class Expanding
         return true;
     }
 
-    public static int EndQueued(IWriteSession session, LargeBatch batch, long now, int limit)
+    public static BatchTurn EndQueued(IWriteSession session, LargeBatch batch, long now, int limit)
     {
-        var rows = batch.First is { } first
-            ? session.Queue.OfRange(first.Value, first.Plus(batch.Total).Value, waitsPaused: false, limit) : [];
+        var (rows, hasMore) = RowsOf(session, batch, waitsPaused: false, limit);
         foreach (var row in rows.Where(r => r.State != RecipientState.Queued))
         {
             row.Cancelled = true;
@@ -73,21 +72,23 @@ static class Expanding
         }
         // Only now: where one goes that was in front of its ordering key, another of these may come to the front.
         foreach (var row in rows.Where(r => r.State == RecipientState.Queued))
-            Ending.End(session, row, RecipientState.Cancelled, now, null);
-        if (rows.Count < limit)
+            Ending.Cancel(session, row, now);
+        if (!hasMore)
             session.Expansions.EndCancel(batch.Id.Value, now);
-        return rows.Count;
+        return new BatchTurn(rows.Count, hasMore);
     }
 
-    public static int Wake(IWriteSession session, LargeBatch batch, long now, int limit)
+    public static BatchTurn Wake(IWriteSession session, LargeBatch batch, long now, int limit)
     {
-        var rows = batch.First is { } first
-            ? session.Queue.OfRange(first.Value, first.Plus(batch.Total).Value, waitsPaused: true, limit) : [];
+        var (rows, hasMore) = RowsOf(session, batch, waitsPaused: true, limit);
         foreach (var row in rows)
         {
             (row.Due, row.Wait) = (now, WaitReason.None);
             session.Queue.Update(row);
         }
-        return rows.Count;
+        return new BatchTurn(rows.Count, hasMore);
     }
+
+    static (List<QueueRow> Rows, bool HasMore) RowsOf(IWriteSession session, LargeBatch batch, bool waitsPaused, int limit) =>
+        batch.First is { } first ? session.Queue.OfRange(first.Value, first.Plus(batch.Total).Value, waitsPaused, limit) : ([], false);
 }

@@ -84,7 +84,7 @@ interface IQueueTable
 
     /// <summary>Rows of a range of messages, both ends included, that are not cancelled; or of them those that wait because of a
     /// pause.</summary>
-    List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit);
+    (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit);
 
     /// <summary>The first by id of an ordering key, of those in front (one at most) or of those behind; null when there is none.</summary>
     OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind);

@@ -123,7 +123,7 @@ static class Leasing
             row.Tries--;
             if (row.Cancelled)
             {
-                Ending.End(session, row, RecipientState.Cancelled, now, null);
+                Ending.Cancel(session, row, now);
                 continue;
             }
             session.Counters.Move(

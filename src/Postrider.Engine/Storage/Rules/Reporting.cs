@@ -130,7 +130,7 @@ static class Reporting
     {
         var inDoubt = row is null
             ? recipient.Held is HeldReason.Ambiguous or HeldReason.Poison
-            : HistoryCodec.Decode(row.History) is var history && (history.PossibleDuplicate || history.PinnedTo is not null);
+            : HistoryCodec.Decode(row.History).IsInDoubt;
         return FeedbackPrecedence.Next(row?.State ?? recipient.State, inDoubt, kind);
     }
 

@@ -28,7 +28,8 @@ static class Sweeping
         }
         if (row.Cancelled && !doubtful)
         {
-            Ending.End(session, row, RecipientState.Cancelled, now, null);
+            // Under hold, what had not passed its commit point is known unsent.
+            Ending.Cancel(session, row, now, mayBeSent: row.OnAmbiguous == AmbiguityPolicy.Retry);
             return;
         }
         row.Suspect++;
@@ -60,7 +61,7 @@ static class Sweeping
         foreach (var row in settled)
         {
             if (row.Cancelled)
-                Ending.End(session, row, RecipientState.Cancelled, now, "Cancelled; an earlier attempt may have been accepted.");
+                Ending.Cancel(session, row, now, mayBeSent: true);
             else if (row.OnAmbiguous == AmbiguityPolicy.Hold)
                 Ending.End(session, row, RecipientState.Held, now, "An attempt may have been accepted, and no evidence came.",
                     HeldReason.Ambiguous, MailEventType.Ambiguous);

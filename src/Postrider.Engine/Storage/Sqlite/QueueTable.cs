@@ -105,8 +105,11 @@ sealed class QueueTable(Statements statements) : IQueueTable
     public List<QueueRow> Settled(long now, int limit) => ReadAll(_settled.With().Add(now).Add(limit));
     public List<QueueRow> Expired(long now, int limit) => ReadAll(_expired.With().Add(now).Add(limit));
 
-    public List<QueueRow> OfRange(long first, long last, bool waitsPaused, int limit) =>
-        ReadAll((waitsPaused ? _pausedOfRange : _ofRange).With().Add(first).Add(last).Add(limit));
+    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    {
+        var rows = ReadAll((waitsPaused ? _pausedOfRange : _ofRange).With().Add(first).Add(last).Add(limit));
+        return (rows, rows.Count == limit);
+    }
 
     /// <summary>Takes the row for <paramref name="owner"/>, in the database and in the object.</summary>
     public void Lease(QueueRow row, Incarnation owner)

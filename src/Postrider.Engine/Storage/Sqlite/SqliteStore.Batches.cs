@@ -20,9 +20,9 @@ public sealed partial class SqliteStore
         }, isBulk: true);
     }
 
-    public Task<int> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
+    public Task<BatchTurn> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
         _writer.RunAsync(session => Expanding.EndQueued(session, batch, now.Ms, limit), isBulk: true);
 
-    public Task<int> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
+    public Task<BatchTurn> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) =>
         _writer.RunAsync(session => Expanding.Wake(session, batch, now.Ms, limit), isBulk: true);
 }
