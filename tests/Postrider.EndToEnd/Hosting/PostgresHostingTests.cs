@@ -89,6 +89,51 @@ public sealed class PostgresHostingTests
     }
 
     [Fact]
+    public async Task A_pause_of_one_stream_of_a_tenant_holds_on_all_nodes_and_for_nothing_else()
+    {
+        var database = PostgresCluster.Shared.Create();
+        await using var one = await StartAsync(database);
+        await using var two = await StartAsync(database);
+        var made = await PostAsync(one.Client, "/tenants", """{"name":"other"}""");
+        TestServer[] nodes = [one, two];
+        using var paused = await one.Client.PostAsync("/pause", TestServer.Json("""{"stream":"bulk","reason":"wrong template"}"""));
+        await Eventually.HoldsAsync(async () => (await two.Client.GetStringAsync("/pause")).Contains("wrong template", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(2));
+
+        var bulk = Mail.Replace("{\"from\"", "{\"stream\":\"bulk\",\"from\"", StringComparison.Ordinal);
+        List<string> waiting = [];
+        foreach (var node in nodes)
+        {
+            using var other = node.NewClient((string)made["key"]!["key"]!);
+            waiting.Add((string)(await PostAsync(node.Client, "/emails", bulk))["id"]!);
+            var transactional = (string)(await PostAsync(node.Client, "/emails", Mail))["id"]!;
+            var others = (string)(await PostAsync(other, "/emails", bulk))["id"]!;
+            await node.GetEmailAsync(transactional, IsComplete);
+            await Eventually.GetAsync(async () => (await other.GetFromJsonAsync<JsonNode>($"/emails/{others}"))!, IsComplete);
+        }
+        await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System);
+        foreach (var id in waiting)
+        {
+            var recipient = (await one.Client.GetFromJsonAsync<JsonNode>($"/emails/{id}"))!["recipients"]![0]!;
+            Assert.Equal(("queued", "paused"), ((string?)recipient["status"], (string?)recipient["waiting_for"]));
+        }
+
+        using var resumed = await two.Client.DeleteAsync("/pause?stream=bulk");
+        Assert.Equal(HttpStatusCode.OK, resumed.StatusCode);
+        foreach (var id in waiting)
+            await one.GetEmailAsync(id, IsComplete);
+    }
+
+    static bool IsComplete(JsonNode email) => (string?)email["status"] == "complete";
+
+    static async Task<JsonNode> PostAsync(HttpClient client, string path, string body)
+    {
+        using var answer = await client.PostAsync(path, TestServer.Json(body));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync<JsonNode>())!;
+    }
+
+    [Fact]
     public async Task A_node_that_was_declared_dead_joins_anew_and_goes_on_without_a_restart()
     {
         var database = PostgresCluster.Shared.Create();

@@ -131,7 +131,8 @@ public sealed class SharedCircuitTests : IAsyncLifetime
     static async Task<Permit> FirstProbeAsync(IReadOnlyList<Node> nodes)
     {
         var permit = await Eventually.GetAsync(
-            () => Task.FromResult(nodes.Select(node => node.Transport.TryTake(MailStream.Transactional)).FirstOrDefault(p => p is not null)),
+            () => Task.FromResult(nodes.Select(node => node.Transport.TryTake(MailStream.Transactional))
+                .FirstOrDefault(p => p is not null)),
             permit => permit is not null, TimeSpan.FromSeconds(10));
         Assert.True(permit!.IsProbe);
         return permit;

@@ -80,7 +80,8 @@ public abstract class QuotaContract(StoreEngine engine) : TableContract(engine)
         var host = HostOf(one);
         await SendAllAsync(one, host, most: 5);
         await host.StoppedAsync(default);
-        Assert.Equal([5], await Store.UsedAsync([Daily with { Quota = new Quota(1_000, QuotaSpan.Day), WindowStart = Noon.Date }], default));
+        var ask = Daily with { Quota = new Quota(1_000, QuotaSpan.Day), WindowStart = Noon.Date };
+        Assert.Equal([5], await Store.UsedAsync([ask], default));
     }
 
     [Fact]

@@ -86,7 +86,9 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     }
 
     async Task<(SharedSubmission?, Problem?)> MakeAsync(TenantId tenant, string email) => Refusal is { } problem
-        ? (null, problem) : IsBroken ? throw new InvalidOperationException("a bug") : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
+        ? (null, problem)
+        : IsBroken ? throw new InvalidOperationException("a bug")
+        : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
 
     public ValueTask DisposeAsync() => batches.DisposeAsync();
 }

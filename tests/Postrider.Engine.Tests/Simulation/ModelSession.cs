@@ -165,7 +165,8 @@ sealed class ModelSuppressions(ModelTables tables, Mutation mutation) : ISuppres
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
         var number = BinaryPrimitives.ReadInt128BigEndian(hash);
-        return tables.Suppressions.Contains((tenant, number, SuppressionSql.AllStreams)) || tables.Suppressions.Contains((tenant, number, (int)stream));
+        return tables.Suppressions.Contains((tenant, number, SuppressionSql.AllStreams))
+            || tables.Suppressions.Contains((tenant, number, (int)stream));
     }
 
     public void Add(int tenant, in NewSuppression added) => tables.Suppressions.Add((tenant, HashOf(tenant, added.Address),

@@ -50,7 +50,8 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         // Both tenants' receivers are on this machine: addresses are looked up as if they were elsewhere, and connected to here.
         var targets = new WebhookTargets(WebhookTargets.Parse("127.0.0.1/32:*", out _), Dns.GetHostAddressesAsync);
         var sealer = new Sealer(MasterKey.Parse(Convert.ToBase64String(new byte[32]), "test"), Entropy.System);
-        var book = new WebhookBook(store, Feed, sealer, targets, new OutboundHttp(targets, options, _clock), options, _clock, Entropy.System);
+        var outbound = new OutboundHttp(targets, options, _clock);
+        var book = new WebhookBook(store, Feed, sealer, targets, outbound, options, _clock, Entropy.System);
         return new Node(book, store, options);
     }
 

@@ -84,7 +84,8 @@ sealed class SuppressionTable : ISuppressionTable
     public void LookAgain()
     {
         _tenants.Clear();
-        for (var tenant = _nextTenant.With().Add(int.MinValue).Scalar(); tenant is not null; tenant = _nextTenant.With().Add(tenant).Scalar())
+        for (var tenant = _nextTenant.With().Add(int.MinValue).Scalar(); tenant is not null;
+            tenant = _nextTenant.With().Add(tenant).Scalar())
             _tenants.Add((int)tenant.Value);
     }
 
