@@ -27,6 +27,7 @@ public sealed class ArchitectureTests
         ["Templates"] = ["Events"],
         ["Tenants"] = ["Events"],
         ["DeadLetters"] = ["Queue", "Events"],
+        ["Retention"] = ["Queue", "Events"],
         // Seals its private keys.
         ["Senders"] = ["Tenants", "Events"],
         ["Events"] = [],
@@ -38,7 +39,7 @@ public sealed class ArchitectureTests
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
-            "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters",
+            "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention",
         ],
     };
 

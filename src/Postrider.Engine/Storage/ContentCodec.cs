@@ -8,6 +8,9 @@ namespace Postrider.Storage;
 /// ever.</summary>
 static class ContentCodec
 {
+    /// <summary>What is stored in place of a content that was deleted: the message, or batch, is still known.</summary>
+    public static readonly byte[] Gone = [0];
+
     /// <summary>Version 1 knew texts only; the rest of it is the same.</summary>
     const byte Version = 2;
 
@@ -67,6 +70,9 @@ static class ContentCodec
     /// <summary>Whether <see cref="WriteData"/> wrote it.</summary>
     public static bool IsData(ReadOnlySpan<byte> own) => own is [MergeVersion, (byte)Parts.DataOnly, ..];
 
+    /// <summary>Whether it is <see cref="Gone"/>.</summary>
+    public static bool IsGone(ReadOnlySpan<byte> stored) => stored is [0];
+
     /// <summary>The batch's content for one message of it.</summary>
     /// <param name="own">What is stored with the message; null where it has nothing of its own.</param>
     public static MessageContent OfBatch(MessageContent shared, byte[]? own)
@@ -85,6 +91,8 @@ static class ContentCodec
     /// <summary>Attachments and MIME of the result are parts of <paramref name="data"/>, which must not change.</summary>
     public static MessageContent Read(ReadOnlyMemory<byte> data)
     {
+        if (IsGone(data.Span))
+            throw new InvalidDataException("The content of the message was deleted, as retention or an erasure asks for.");
         var from = new FieldReader(data);
         if (from.Byte() is not (1 or Version or MergeVersion) and var version)
             throw new InvalidDataException(

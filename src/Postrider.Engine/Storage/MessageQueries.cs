@@ -55,6 +55,7 @@ static class MessageQueries
     public static bool Exists(DbConnection connection, long id) =>
         connection.ExecuteScalar<long?>("SELECT 1 FROM messages WHERE id = @id", new { id }) is not null;
 
+    /// <summary>Null where the message is not there, or its content is not any more.</summary>
     public static MessageContent? GetContent(DbConnection connection, TenantId tenant, long id)
     {
         var row = connection.QuerySingleOrDefault<ContentRow>("""
@@ -62,8 +63,10 @@ static class MessageQueries
             WHERE m.id = @id AND m.tenant = @tenant
             """, new { id, tenant = tenant.Value });
         if (row?.Own is { } own && !ContentCodec.IsData(own))
-            return ContentCodec.Read(own);
-        return row?.Batch is { } batch ? MergedContent.Of(ContentCodec.OfBatch(ContentCodec.Read(batch), row.Own), out _) : null;
+            return ContentCodec.IsGone(own) ? null : ContentCodec.Read(own);
+        return row?.Batch is { } batch && !ContentCodec.IsGone(batch)
+            ? MergedContent.Of(ContentCodec.OfBatch(ContentCodec.Read(batch), row.Own), out _)
+            : null;
     }
 
     sealed class ContentRow

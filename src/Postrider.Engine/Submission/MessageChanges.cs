@@ -38,6 +38,9 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
     public async Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
+        // What bounced long ago has no body any more. One that goes just now is held, and says so.
+        if (await reader.GetContentAsync(tenant, message, ct) is null)
+            return await reader.GetAsync(tenant, message, ct) is null ? null : 0;
         var count = await store.RetryAsync(tenant, message, now, now + options.DefaultExpiresIn, ct);
         if (count > 0)
             await WakeAsync(tenant, message, now, ct);

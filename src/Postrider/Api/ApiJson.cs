@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.DeadLetters;
 using Postrider.Messages;
+using Postrider.Retention;
 using Postrider.Routing;
 using Postrider.Schedules;
 using Postrider.Senders;
@@ -22,7 +23,7 @@ namespace Postrider.Api;
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
         typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
-        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>),
+        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -55,6 +56,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]
 [JsonSerializable(typeof(NodeListAnswer))]
+[JsonSerializable(typeof(RetentionListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(DomainAnswer))]

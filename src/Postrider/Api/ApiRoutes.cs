@@ -54,6 +54,7 @@ static class ApiRoutes
         app.MapTransports();
         app.MapTransportTest();
         app.MapNodes();
+        app.MapRetention();
         app.MapPauses();
         app.MapDomains();
         app.MapTemplates();

@@ -13,7 +13,7 @@ static class EmailEndpoints
     static readonly ProblemResult Ended = new(ProblemCatalog.Make("too-late", "The message has ended, so nothing of it can be cancelled."));
 
     const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
-    const string NothingEnded = "No recipient failed, expired, bounced or is held, so nothing is sent again.";
+    const string NothingEnded = "No recipient failed, expired, bounced or is held, or retention has removed the body, so nothing is sent again.";
 
     public static void MapEmails(this IEndpointRouteBuilder app)
     {

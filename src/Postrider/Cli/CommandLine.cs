@@ -73,6 +73,7 @@ static class CommandLine
             DeadLettersCommand.Make(connection, screen),
             TenantsCommand.Make(connection, screen),
             BatchesCommand.Make(connection, screen),
+            RetentionCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

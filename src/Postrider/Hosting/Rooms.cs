@@ -9,6 +9,7 @@ using Postrider.Providers.SendGrid;
 using Postrider.Providers.Ses;
 using Postrider.Providers.Simulated;
 using Postrider.Providers.Smtp;
+using Postrider.Retention;
 using Postrider.Routing;
 using Postrider.Schedules;
 using Postrider.Senders;
@@ -33,6 +34,7 @@ static class Rooms
         new("Batches", typeof(BatchOptions)),
         new("Schedules", typeof(ScheduleOptions)),
         new("Webhooks", typeof(WebhookOptions)),
+        new("Retention", typeof(RetentionOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

@@ -9,6 +9,7 @@ using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Providers.Smtp;
 using Postrider.Queue;
+using Postrider.Retention;
 using Postrider.Routing;
 using Postrider.Schedules;
 using Postrider.Senders;
@@ -52,6 +53,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<BatchOptions>());
         services.AddSingleton(configuration.Get<ScheduleOptions>());
         services.AddSingleton(configuration.Get<WebhookOptions>());
+        services.AddSingleton(configuration.Get<RetentionOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -158,6 +160,7 @@ static class ServerBuilder
             services.AddHostedService<ExpanderHost>();
         }
         services.AddSchedules(runs: roles.HasFlag(Role.Scheduler));
+        services.AddRetention(purges: roles.HasFlag(Role.Scheduler));
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();

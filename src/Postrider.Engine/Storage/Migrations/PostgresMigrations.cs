@@ -22,6 +22,7 @@ static class PostgresMigrations
         new(13, "webhooks", Webhooks),
         new(14, "quotas", LimitTables.Quotas),
         new(15, "suppressions with address, cause and end", Suppressions),
+        new(16, "retention", RetentionSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

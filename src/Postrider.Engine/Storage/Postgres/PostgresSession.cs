@@ -24,13 +24,13 @@ sealed class PostgresSession : IWriteSession
 
     /// <param name="eventIds">Of the node, shared by its writers.</param>
     /// <param name="writer">A number that no other writer of the cluster has.</param>
-    public PostgresSession(TimeProvider clock, MessageIds eventIds, Func<int> writer)
+    public PostgresSession(TimeProvider clock, MessageIds eventIds, Func<int> writer, AddressKey key)
     {
         (_clock, _writer) = (clock, writer);
         MessageRows = new MessageRows(this);
         QueueRows = new QueueRows(this);
         EventRows = new EventRows(this, eventIds);
-        SuppressionRows = new SuppressionRows(this);
+        SuppressionRows = new SuppressionRows(this, key);
         IdempotencyRows = new IdempotencyRows(this);
         FeedbackRows = new FeedbackRows(this);
         ExpansionRows = new ExpansionRows(this);

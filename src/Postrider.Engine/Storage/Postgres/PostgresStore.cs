@@ -36,9 +36,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     int _disposed;
     long _fullAt = long.MinValue;   // never
 
-    PostgresStore(PostgresDatabase database, PostgresMember member, TimeProvider clock, ILogger log)
+    PostgresStore(PostgresDatabase database, PostgresMember member, AddressKey key, TimeProvider clock, ILogger log)
     {
-        (_database, _clock, Member) = (database, clock, member);
+        (_database, _clock, Member, AddressKey) = (database, clock, member, key);
         _eventIds = new MessageIds(clock);
         Ids = new MessageIds(clock);
         _leases = new LeaseReader(database.Readers);
@@ -47,7 +47,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         _names = new NodeNames(clock);
         _dialect = new PostgresReadDialect(_names);
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
-        PostgresSession Session(int number) => new(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number);
+        PostgresSession Session(int number) => new(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number, key);
         PostgresWriter Writer(PostgresSession session, string name) => new(database.Writers, session, name, clock, _health,
             () => Volatile.Write(ref _fullAt, clock.GetTimestamp()), log);
         _incoming = Writer(Session(0), "incoming");
@@ -86,7 +86,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             await MigrateAsync(database, clock, ct);
             var member = await PostgresMember.JoinAsync(database.Writers, card, clock, ct);
             await EventPartitions.MakeAsync(database.Tables, clock.GetUtcNow(), ct);
-            var store = new PostgresStore(database, member, clock, log);
+            var store = new PostgresStore(database, member, await LoadAddressKeyAsync(database, ct), clock, log);
             await store.NumberAsync(ct);
             return store;
         }
@@ -97,6 +97,19 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
                 throw new StoreUnavailableException($"{dsn} cannot be opened: {PostgresFault.Words(e)}", e);
             throw;
         }
+    }
+
+    internal AddressKey AddressKey { get; }
+    AddressKey ITableStore.AddressKey => AddressKey;
+
+    /// <summary>Nodes that start together wait for the one that makes it.</summary>
+    static async Task<AddressKey> LoadAddressKeyAsync(PostgresDatabase database, CancellationToken ct)
+    {
+        await using var connection = await database.Tables.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var key = AddressKey.Load(connection);
+        await transaction.CommitAsync(ct);
+        return key;
     }
 
     /// <summary>Forgets the events of whole days before one; see <see cref="EventPartitions.DropBeforeAsync"/>.</summary>
@@ -196,7 +209,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         .Where(m => m.BornLeasedBy is null && (m.SendAt is null || m.SendAt <= now))
         .Select(m => new QueueKey(m.Route, m.Stream, acceptance.Tenant)).Distinct();
 
-    static List<byte[]> SuppressionHashes(PreparedAcceptance prepared)
+    List<byte[]> SuppressionHashes(PreparedAcceptance prepared)
     {
         var hashes = new List<byte[]>();
         foreach (var message in prepared.Messages)
@@ -205,6 +218,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             {
                 var hash = new byte[StoredAddress.SuppressionHashBytes];
                 StoredAddress.SuppressionHash(new TenantId(prepared.Tenant), recipient.Mailbox, hash);
+                AddressKey.Apply(hash);
                 hashes.Add(hash);
             }
         }

@@ -85,7 +85,7 @@ sealed class EventRows(PostgresSession session, MessageIds ids) : IEventTable
 }
 
 /// <summary>What a running transaction knows of the suppression list.</summary>
-sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
+sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppressionTable
 {
     // A loose look: one probe a tenant.
     public const string SelectAny = """
@@ -155,11 +155,12 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
 
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
-        var number = Number(hash);
+        var keyed = key.Of(hash);
+        var number = Number(keyed);
         if (!_asked.Contains((tenant, number)))
         {
             var trip = new Trip();
-            AskHits(trip, [(tenant, hash.ToArray())]);
+            AskHits(trip, [(tenant, keyed)]);
             session.Ask(trip);
         }
         return _hits.Contains((tenant, number, SuppressionSql.AllStreams)) || _hits.Contains((tenant, number, (int)stream));
@@ -216,10 +217,11 @@ sealed class SuppressionRows(PostgresSession session) : ISuppressionTable
         _resubscribed.Clear();
     }
 
-    static byte[] HashOf(int tenant, string address)
+    byte[] HashOf(int tenant, string address)
     {
         var hash = new byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
+        key.Apply(hash);
         return hash;
     }
 

@@ -62,9 +62,11 @@ sealed class SuppressionTable : ISuppressionTable
 
     readonly TimeProvider _clock;
 
-    public SuppressionTable(Statements statements, TimeProvider clock)
+    readonly AddressKey _key;
+
+    public SuppressionTable(Statements statements, TimeProvider clock, AddressKey key)
     {
-        _clock = clock;
+        (_clock, _key) = (clock, key);
         _test = statements.Prepare("""
             SELECT 1 FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3) AND (until IS NULL OR until > ?4)
             """);
@@ -91,13 +93,19 @@ sealed class SuppressionTable : ISuppressionTable
 
     public bool AnyFor(int tenant) => _tenants.Contains(tenant);
 
-    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash) =>
-        _test.With().Add(tenant).AddBlob(hash).Add((long)stream).Add(_clock.GetUtcNow().Ms).Scalar() is not null;
+    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
+    {
+        Span<byte> keyed = stackalloc byte[StoredAddress.SuppressionHashBytes];
+        hash.CopyTo(keyed);
+        _key.Apply(keyed);
+        return _test.With().Add(tenant).AddBlob(keyed).Add((long)stream).Add(_clock.GetUtcNow().Ms).Scalar() is not null;
+    }
 
     public void Add(int tenant, in NewSuppression added)
     {
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(new TenantId(tenant), added.Address, hash);
+        _key.Apply(hash);
         _insert.With().Add(tenant).AddBlob(hash).Add(SuppressionSql.NumberOf(added.Stream)).Add((long)added.Cause).AddText(added.Reason)
             .Add(added.Message).Add(added.At).AddText(added.Address).Run();
         // Also when the transaction is rolled back: then one look-up finds nothing.
@@ -108,6 +116,7 @@ sealed class SuppressionTable : ISuppressionTable
     {
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
+        _key.Apply(hash);
         _resubscribe.With().Add(tenant).AddBlob(hash).Add((long)stream).Run();
     }
 }

@@ -39,7 +39,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         (_lock, _clock, _path) = (databaseLock, clock, path);
         _disk = new DiskSpace(path, options, clock, log, freeBytes);
         Notices = new Notices(read: null, clock, log);
-        _session = new WriteSession(connection, clock);
+        AddressKey = LoadAddressKey(connection);
+        _session = new WriteSession(connection, clock, AddressKey);
         _dialect = new SqliteReadDialect(_session.Search, options.NodeName);
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
         NewestAtStart = _queueReader.Newest() is { } newest ? new MessageId(newest) : null;
@@ -244,6 +245,17 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     }
 
     Task<T> ITableStore.ReadAsync<T>(Func<DbConnection, T> read, CancellationToken ct) => ReadAsync(read, ct);
+
+    internal AddressKey AddressKey { get; }
+    AddressKey ITableStore.AddressKey => AddressKey;
+
+    static AddressKey LoadAddressKey(SqliteConnection connection)
+    {
+        using var transaction = connection.BeginTransaction();
+        var key = AddressKey.Load(connection);
+        transaction.Commit();
+        return key;
+    }
 
     /// <summary>For tests that look at statements and plans.</summary>
     internal WriteSession Session => _session;

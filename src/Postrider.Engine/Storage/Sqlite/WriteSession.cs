@@ -13,7 +13,7 @@ sealed class WriteSession : IWriteSession, IDisposable
     readonly Statement _commit;
     readonly CounterTable _counters;
 
-    public WriteSession(SqliteConnection connection, TimeProvider clock)
+    public WriteSession(SqliteConnection connection, TimeProvider clock, AddressKey key)
     {
         _clock = clock;
         Connection = connection;
@@ -25,7 +25,7 @@ sealed class WriteSession : IWriteSession, IDisposable
         Queue = new QueueTable(Statements);
         Events = new EventTable(Statements);
         _counters = new CounterTable(Statements);
-        Suppressions = new SuppressionTable(Statements, clock);
+        Suppressions = new SuppressionTable(Statements, clock, key);
         Idempotency = new IdempotencyTable(Statements);
         Search = new SearchIndex(Statements);
         Feedback = new FeedbackTables(Statements);

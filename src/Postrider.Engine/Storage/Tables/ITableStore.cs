@@ -6,6 +6,9 @@ namespace Postrider.Storage.Tables;
 /// <summary>A database in which other rooms keep tables of their own, in SQL that both engines speak.</summary>
 public interface ITableStore
 {
+    /// <summary>What addresses are hashed with.</summary>
+    internal AddressKey AddressKey { get; }
+
     /// <summary>A short write in one transaction, on disk when the task completes. It may run twice when the first transaction was rolled
     /// back, so it must not change anything but the database.</summary>
     /// <param name="isBulk">It can wait behind mail: one of many pieces of something large.</param>

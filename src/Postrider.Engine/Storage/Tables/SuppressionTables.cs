@@ -12,7 +12,7 @@ public sealed class SuppressionTables(ITableStore store) : ISuppressionStore
 
     public Task<int> AddAsync(TenantId tenant, IReadOnlyList<SuppressedAddress> addresses) => store.WriteAsync(connection =>
         // In one order, as two transactions may add the same addresses.
-        addresses.Select(added => Row.Of(tenant, added)).OrderBy(row => Convert.ToHexString(row.AddressHash)).Sum(row =>
+        addresses.Select(added => Row.Of(tenant, added, HashOf)).OrderBy(row => Convert.ToHexString(row.AddressHash)).Sum(row =>
             connection.Execute($"""
                 INSERT INTO suppressions (tenant, address_hash, stream, cause, reason, message, at, until, address)
                 VALUES (@Tenant, @AddressHash, @Stream, @Cause, @Reason, @Message, @At, @Until, @Address)
@@ -57,10 +57,11 @@ public sealed class SuppressionTables(ITableStore store) : ISuppressionStore
             (SELECT tenant, address_hash, stream FROM suppressions WHERE until <= @now ORDER BY until LIMIT @limit)
         """, new { now = now.Ms, limit }), isBulk: true);
 
-    static byte[] HashOf(TenantId tenant, string email)
+    byte[] HashOf(TenantId tenant, string email)
     {
         var hash = new byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(tenant, email, hash);
+        store.AddressKey.Apply(hash);
         return hash;
     }
 
@@ -78,10 +79,10 @@ public sealed class SuppressionTables(ITableStore store) : ISuppressionStore
 
         public SuppressionPlace Place => new(At, Convert.ToHexString(AddressHash), Stream);
 
-        public static Row Of(TenantId tenant, SuppressedAddress added) => new()
+        public static Row Of(TenantId tenant, SuppressedAddress added, Func<TenantId, string, byte[]> hashOf) => new()
         {
             Tenant = tenant.Value,
-            AddressHash = HashOf(tenant, added.Email ?? throw new ArgumentException("The address is not there.", nameof(added))),
+            AddressHash = hashOf(tenant, added.Email ?? throw new ArgumentException("The address is not there.", nameof(added))),
             Stream = SuppressionSql.NumberOf(added.Stream),
             Cause = (int)added.Cause,
             Reason = StoredText.Storable(added.Reason)!,

@@ -1,0 +1,24 @@
+using Postrider.Retention;
+using Postrider.Storage.Tables;
+
+namespace Postrider.Hosting;
+
+/// <summary>Removes what is old, on nodes that have the role <c>scheduler</c>.</summary>
+sealed class RetentionHost(Purger purger) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => purger.RunAsync(stoppingToken);
+}
+
+/// <summary>Puts retention into the process.</summary>
+static class RetentionRegistration
+{
+    /// <param name="purges">The node removes what is old.</param>
+    public static void AddRetention(this IServiceCollection services, bool purges)
+    {
+        services.AddSingleton<IRetentionStore, RetentionTables>();
+        if (!purges)
+            return;
+        services.AddSingleton<Purger>();
+        services.AddHostedService<RetentionHost>();
+    }
+}
