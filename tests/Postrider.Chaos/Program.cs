@@ -4,7 +4,6 @@ using System.Net;
 using Postrider.Chaos;
 using Postrider.Chaos.Books;
 using Postrider.Chaos.Product;
-using Postrider.Chaos.Report;
 
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 
@@ -52,17 +51,7 @@ client.SetAction(async (options, ct) =>
     await UntilInputEndsAsync(application.RunAsync, ct);
 });
 
-var into = new Option<string>("--report") { Description = "PATH.json and PATH.md.", Required = true };
-var others = new Argument<string[]>("others") { Description = "Reports (.json) whose rows take the place of those that are there." };
-var merge = new Command("merge", "Puts reports of several machines or runs together.") { into, others };
-merge.SetAction(options =>
-{
-    var report = ReportFile.Open(options.GetRequiredValue(into));
-    foreach (var verdict in options.GetRequiredValue(others).SelectMany(ReportFile.Read))
-        report.Add(verdict);
-});
-
-return await new RootCommand("Chaos for Postrider") { sink, vendor, client, RunCommand.Make(), merge }.Parse(args).InvokeAsync();
+return await new RootCommand("Chaos for Postrider") { sink, vendor, client, RunCommand.Make() }.Parse(args).InvokeAsync();
 
 // The run holds the other end: a peer does not outlive it.
 static async Task UntilInputEndsAsync(Func<CancellationToken, Task> work, CancellationToken ct)

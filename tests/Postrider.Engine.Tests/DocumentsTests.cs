@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Postrider.Events;
 using Postrider.Messages;
@@ -46,6 +48,24 @@ public sealed partial class DocumentsTests
             Assert.StartsWith($"{note.Index + 1:0000}-", Path.GetFileName(note.Item), StringComparison.Ordinal);
             Assert.StartsWith($"# {note.Index + 1}. ", File.ReadLines(note.Item).First(), StringComparison.Ordinal);
         });
+    }
+
+    /// <summary><c>make chaos</c> writes them.</summary>
+    [Fact]
+    public void Numbers_of_faults_on_the_first_page_are_those_of_the_report()
+    {
+        using var report = JsonDocument.Parse(Read("reliability-report.json"));
+        var runs = report.RootElement.EnumerateArray().ToLookup(run => run.TryGetProperty("control", out var control)
+            && control.ValueKind == JsonValueKind.String);
+        int Sum(string name) => runs[false].Sum(run => run.GetProperty(name).GetInt32());
+        int AsExpected(bool controls) => runs[controls].Count(run => run.GetProperty("is_as_expected").GetBoolean());
+        var lost = runs[false].Sum(run => run.GetProperty("lost").GetArrayLength());
+        var numbers = string.Create(CultureInfo.InvariantCulture, $"**{Sum("cycles"):N0} faults, {Sum("acknowledged"):N0} mails acknowledged: ")
+            + string.Create(CultureInfo.InvariantCulture, $"{lost:N0} lost, {Sum("copies"):N0} duplicates, {Sum("unexplained"):N0} of them unexplained.** ")
+            + $"{AsExpected(false)} of {runs[false].Count()} runs were green, "
+            + $"{AsExpected(true)} of {runs[true].Count()} negative controls were seen red.";
+        Assert.Contains(numbers, Read("reliability-report.md"), StringComparison.Ordinal);
+        Assert.Contains(numbers, Read("../README.md"), StringComparison.Ordinal);
     }
 
     // Paths are under the engine, or from the root; the dispatcher's parts are named without their room.

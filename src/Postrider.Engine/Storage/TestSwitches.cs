@@ -35,6 +35,6 @@ public static class TestSwitches
     public static void HoldCommit()
     {
         using var never = new ManualResetEventSlim();
-        never.Wait(TimeSpan.FromMilliseconds(20));
+        never.Wait(TimeSpan.FromMilliseconds(100));
     }
 }

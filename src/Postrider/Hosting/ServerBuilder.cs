@@ -64,7 +64,10 @@ static class ServerBuilder
             services.AddSingleton<SmtpListener>();
             services.AddHostedService(sp => sp.GetRequiredService<SmtpListener>());
         }
-        AddHttp(builder, options, configuration.Get<ServerOptions>());
+        var connections = ConnectionLimits.Of(options, configuration.Get<ServerOptions>(), configuration.Get<SmtpListenerOptions>(),
+            takesSmtp: roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options));
+        services.AddSingleton(connections);
+        AddHttp(builder, options, configuration.Get<ServerOptions>(), connections);
         var drain = configuration.Get<DeliveryOptions>().DrainTimeout;
         // Above the drain, which ends by itself: what remains is for requests and for closing the storage.
         var delay = configuration.Get<ServerOptions>().StopDelay;
@@ -184,15 +187,15 @@ static class ServerBuilder
         });
     }
 
-    static void AddHttp(WebApplicationBuilder builder, PostriderOptions options, ServerOptions limits)
+    static void AddHttp(WebApplicationBuilder builder, PostriderOptions options, ServerOptions limits, ConnectionLimits connections)
     {
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel((_, kestrel) =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
-            kestrel.Limits.MaxConcurrentUpgradedConnections = limits.MaxConnections;
+            kestrel.Limits.MaxConcurrentConnections = connections.Http;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = connections.Http;
             kestrel.Limits.MaxRequestBodySize = limits.MaxSendBytes;
             kestrel.Limits.RequestHeadersTimeout = limits.HeadersTimeout;
             var clock = kestrel.ApplicationServices.GetRequiredService<TimeProvider>();
@@ -226,6 +229,7 @@ static class ServerBuilder
     static async Task PrepareAsync(WebApplication app)
     {
         var services = app.Services;
+        services.GetRequiredService<ConnectionLimits>().Tell(app.Logger);
         await Stores.OpenAsync(app);
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Submitter>().StopAccepting);
         await services.GetRequiredService<MasterKey>()

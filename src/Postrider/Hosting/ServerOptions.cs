@@ -5,7 +5,8 @@ namespace Postrider.Hosting;
 /// <summary>Limits of the HTTP server. Section <c>Server</c>.</summary>
 public sealed class ServerOptions
 {
-    /// <summary>Open connections, idle ones included; more are refused. Default 10,000.</summary>
+    /// <summary>Open connections, idle ones included; more are refused. Default 10,000; fewer where the process may not open that many
+    /// files, which its log says.</summary>
     [Range(1, 1_000_000)]
     public int MaxConnections { get; set; } = 10_000;
 

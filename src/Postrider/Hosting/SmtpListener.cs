@@ -16,8 +16,9 @@ sealed class ListenException(string message, Exception inner) : Exception(messag
 /// <summary>Submission by SMTP in this process: opens the addresses of <c>POSTRIDER_SMTP</c> and, when the process stops, lets messages in
 /// hand be finished.</summary>
 sealed partial class SmtpListener(
-    PostriderOptions options, SmtpListenerOptions limits, SubmissionOptions submission, DeliveryOptions delivery, Submitter submitter,
-    Authenticator authenticator, TimeProvider clock, ILogger<SmtpListener> logger, SmtpReports? reports = null)
+    PostriderOptions options, SmtpListenerOptions limits, ConnectionLimits connections, SubmissionOptions submission,
+    DeliveryOptions delivery, Submitter submitter, Authenticator authenticator, TimeProvider clock, ILogger<SmtpListener> logger,
+    SmtpReports? reports = null)
     : IHostedService, IAsyncDisposable
 {
     readonly List<string> _addresses = [];
@@ -81,7 +82,7 @@ sealed partial class SmtpListener(
             AddressRules = submission.AddressRules,
             MaxMessageBytes = submission.MaxMessageBytes,
             MaxRecipients = submission.MaxRecipients,
-            MaxConnections = limits.MaxConnections,
+            MaxConnections = connections.Smtp,
             MaxConnectionsPerAddress = limits.MaxConnectionsPerAddress,
             MaxContentMemoryBytes = limits.MaxContentMemoryBytes,
             IdleTimeout = limits.IdleTimeout,

@@ -21,7 +21,8 @@ public sealed class SmtpListenerOptions
     /// kept. Default false.</summary>
     public bool Deduplicate { get; set; }
 
-    /// <summary>Open connections; more are sent away with 421. Default 10,000.</summary>
+    /// <summary>Open connections; more are sent away with 421. Default 10,000; fewer where the process may not open that many files,
+    /// which its log says.</summary>
     [Range(1, 1_000_000)]
     public int MaxConnections { get; set; } = 10_000;
 

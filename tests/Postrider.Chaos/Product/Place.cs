@@ -3,7 +3,7 @@ using Postrider.Chaos.Books;
 namespace Postrider.Chaos.Product;
 
 /// <summary>A place where a node runs: started again and again under one name and one address. What is done to it is noted.</summary>
-sealed class Place(NodePlan plan, List<Strike> strikes) : IAsyncDisposable
+sealed class Place(NodePlan plan, List<Strike> strikes, CancellationToken closing) : IAsyncDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -31,6 +31,7 @@ sealed class Place(NodePlan plan, List<Strike> strikes) : IAsyncDisposable
 
     public async Task StartAsync(IReadOnlyDictionary<string, string>? more = null)
     {
+        closing.ThrowIfCancellationRequested(); // a scenario whose time is up starts nothing more
         if (_node is not null)
             await _node.DisposeAsync();
         _node = Node.Start(plan, more);

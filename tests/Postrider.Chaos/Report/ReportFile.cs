@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Postrider.Chaos.Scenarios;
 
 namespace Postrider.Chaos.Report;
 
-/// <summary>The report: a file for programs, and the same as a page for people. Each row keeps its last run.</summary>
-sealed class ReportFile
+/// <summary>The report of one run: a file for programs, and the same as a page for people. It has everything that was run, and nothing
+/// else.</summary>
+/// <param name="path">Without <c>.json</c> and <c>.md</c>.</param>
+sealed partial class ReportFile(string path)
 {
     static readonly JsonSerializerOptions Json = new()
     {
@@ -15,32 +18,27 @@ sealed class ReportFile
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    readonly string _path;
-    readonly List<Verdict> _verdicts;
+    readonly List<Verdict> _verdicts = [];
     readonly Lock _lock = new();
-
-    ReportFile(string path, List<Verdict> verdicts) => (_path, _verdicts) = (path, verdicts);
-
-    /// <param name="path">Without <c>.json</c> and <c>.md</c>.</param>
-    public static ReportFile Open(string path)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        return new ReportFile(path, File.Exists(path + ".json") ? Read(path + ".json") : []);
-    }
-
-    public static List<Verdict> Read(string file) => JsonSerializer.Deserialize<List<Verdict>>(File.ReadAllText(file), Json) ?? [];
 
     public void Add(Verdict verdict)
     {
         lock (_lock)
         {
-            _verdicts.RemoveAll(old => Key(old) == Key(verdict));
             _verdicts.Add(verdict);
             _verdicts.Sort((a, b) => Key(a).CompareTo(Key(b)));
-            File.WriteAllText(_path + ".json", JsonSerializer.Serialize(_verdicts, Json) + "\n");
-            File.WriteAllText(_path + ".md", ReportPage.Of(_verdicts));
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            File.WriteAllText(path + ".json", JsonSerializer.Serialize(_verdicts, Json) + "\n");
+            File.WriteAllText(path + ".md", ReportPage.Of(_verdicts));
         }
     }
+
+    /// <summary>Puts the numbers where the page has those of an earlier run.</summary>
+    public void WriteHeadline(string page) =>
+        File.WriteAllText(page, Headline().Replace(File.ReadAllText(page), ReportPage.Headline(_verdicts).Replace("$", "$$", StringComparison.Ordinal), 1));
+
+    [GeneratedRegex(@"^\*\*[\d,]+ faults, .*$", RegexOptions.Multiline)]
+    private static partial Regex Headline();
 
     static (int, string, bool) Key(Verdict verdict) =>
         (int.TryParse(verdict.Row, CultureInfo.InvariantCulture, out var row) ? row : 0, verdict.Engine, verdict.Control is not null);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Postrider.Chaos.Scenarios;
 
@@ -13,11 +14,9 @@ static class ReportPage
         var controls = verdicts.Where(verdict => verdict.Control is not null).ToList();
         Line("# What faults did to Postrider");
         Line("");
-        Line("Written by `make chaos`; [reliability.md](reliability.md) says how to read it and how to run it again.");
+        Line("Written by one run of `make chaos`; [reliability.md](reliability.md) says how to read it and how to run it again.");
         Line("");
-        Line($"**{runs.Sum(run => run.Cycles)} faults, {runs.Sum(run => run.Acknowledged)} mails acknowledged: {runs.Sum(run => run.Lost.Count)} lost, "
-            + $"{runs.Sum(run => run.Copies)} duplicates, {runs.Sum(run => run.Unexplained)} of them unexplained.** "
-            + $"{controls.Count(control => control.IsAsExpected)} of {controls.Count} negative controls were seen red.");
+        Line(Headline(verdicts));
         Line("");
         Line("| row | fault | engine | faults | submitted | acknowledged | lost | held | duplicates | attempts without outcome | control | result |");
         Line("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|");
@@ -65,6 +64,19 @@ static class ReportPage
             foreach (var lost in run.Lost)
                 Line($"  - LOST: {lost}");
         }
+    }
+
+    /// <summary>One line, which the README repeats.</summary>
+    public static string Headline(IReadOnlyList<Verdict> verdicts)
+    {
+        var runs = verdicts.Where(verdict => verdict.Control is null).ToList();
+        var controls = verdicts.Where(verdict => verdict.Control is not null).ToList();
+        return string.Create(CultureInfo.InvariantCulture,
+            $"**{runs.Sum(run => run.Cycles):N0} faults, {runs.Sum(run => run.Acknowledged):N0} mails acknowledged: {runs.Sum(run => run.Lost.Count):N0} lost, ")
+            + string.Create(CultureInfo.InvariantCulture,
+            $"{runs.Sum(run => run.Copies):N0} duplicates, {runs.Sum(run => run.Unexplained):N0} of them unexplained.** ")
+            + $"{runs.Count(run => run.IsAsExpected)} of {runs.Count} runs were green, "
+            + $"{controls.Count(control => control.IsAsExpected)} of {controls.Count} negative controls were seen red.";
     }
 
     static string ControlOf(Verdict run, List<Verdict> controls)

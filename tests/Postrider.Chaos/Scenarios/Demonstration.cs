@@ -17,13 +17,19 @@ sealed class Demonstration : Scenario
     public override async Task PlayAsync(Stage stage)
     {
         var count = stage.Bar(4000, 50_000);
-        stage.RelayRate = stage.IsControl ? 100 : 200;
+        stage.RelayRate = 200;
         if (stage.IsControl)
-            (count, stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_ACK_EARLY"]) = (2000, "1", "1");
+            (count, stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_ACK_EARLY"]) = (1200, "1", "1");
         stage.StartSink();
         await stage.StartNodesAsync(apis: 3, workers: 3);
         stage.TendNodes();
-        stage.StartClient(ClientPlan.Usual with { Count = count, PerSecond = stage.Plan.IsFull ? 300 : 80 });
+        // In the control for later: what is lost must not have left before.
+        stage.StartClient(ClientPlan.Usual with
+        {
+            Count = count,
+            PerSecond = stage.Plan.IsFull ? 300 : 80,
+            SendAfter = stage.IsControl ? 5 : 0,
+        });
         using var over = new CancellationTokenSource();
         var kills = KillAsync(stage, over.Token);
         var freezes = FreezeAsync(stage, over.Token);

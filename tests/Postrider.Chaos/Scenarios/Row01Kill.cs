@@ -12,20 +12,21 @@ sealed class Row01Kill : Scenario
 
     public override async Task PlayAsync(Stage stage)
     {
-        // In the control a slow relay: what is lost must not have left before.
-        stage.RelayRate = stage.IsControl ? 100 : 400;
         if (stage.IsControl)
             (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_ACK_EARLY"]) = ("1", "1");
         stage.StartSink();
         await stage.StartNodesAsync();
         stage.TendNodes();
-        stage.StartClient(ClientPlan.Usual with { PerSecond = stage.IsSqlite ? 600 : 300 });
+        // In the control for later: what is lost must not have left before.
+        stage.StartClient(ClientPlan.Usual with { PerSecond = stage.IsSqlite ? 600 : 300, SendAfter = stage.IsControl ? 5 : 0 });
         for (var kills = stage.IsControl ? 5 : stage.Bar(20, 500); kills > 0; kills--)
         {
             var victims = stage.IsControl ? stage.Apis : stage.Places;
             var place = victims[stage.Random.Next(victims.Count)];
             using var held = await place.HoldAsync();
-            await Clock.WaitAsync(stage.Random.Next(50, 1500));
+            if (stage.IsControl)
+                await stage.UntilAcknowledgedAsync(50);
+            await Clock.WaitAsync(stage.Random.Next(50, stage.IsControl ? 300 : 1500));
             if (place.Node.HasExited)
                 stage.Broken.Add($"{place.Name} had ended by itself before a kill");
             await place.KillAsync();

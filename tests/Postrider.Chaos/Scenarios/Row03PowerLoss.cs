@@ -17,7 +17,6 @@ sealed class Row03PowerLoss : Scenario
 
     public override async Task PlayAsync(Stage stage)
     {
-        stage.RelayRate = stage.IsControl ? 100 : 400;
         await using var disk = await LoopDisk.CreateAsync(stage.Shared);
         try
         {
@@ -37,11 +36,13 @@ sealed class Row03PowerLoss : Scenario
             (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_SYNCHRONOUS"]) = ("1", "NORMAL");
         stage.StartSink();
         await stage.StartNodesAsync();
-        stage.StartClient();
+        stage.StartClient(ClientPlan.Usual with { SendAfter = SendAfter(stage) });
         var place = stage.Places[0];
         for (var cuts = stage.IsControl ? 2 : stage.Bar(5, 200); cuts > 0; cuts--)
         {
-            await Clock.WaitAsync(stage.Random.Next(50, 1500));
+            if (stage.IsControl)
+                await stage.UntilAcknowledgedAsync(50);
+            await Clock.WaitAsync(stage.Random.Next(50, stage.IsControl ? 300 : 1500));
             // All at one instant, as a real cut is. The ioctl is not: it marks the disk dead before it aborts the journal, and an fsync
             // under way meanwhile can report success for what is then gone. Seen once in 80 cuts without this, eight mails of the one
             // commit that was on its way 25 ms before the cut; never in 240 cuts with it.
@@ -75,10 +76,12 @@ sealed class Row03PowerLoss : Scenario
         stage.StartSink();
         await stage.StartNodesAsync();
         stage.TendNodes();
-        stage.StartClient(ClientPlan.Usual with { PerSecond = 300 });
+        stage.StartClient(ClientPlan.Usual with { PerSecond = 300, SendAfter = SendAfter(stage) });
         for (var cuts = stage.IsControl ? 2 : stage.Bar(3, 50); cuts > 0; cuts--)
         {
-            await Clock.WaitAsync(stage.Random.Next(1000, 3000));
+            if (stage.IsControl)
+                await stage.UntilAcknowledgedAsync(50);
+            await Clock.WaitAsync(stage.IsControl ? 200 : stage.Random.Next(1000, 3000));
             var struck = Clock.Now;
             await stage.Postgres.LosePowerAsync(disk.CutPower);
             await disk.UnmountAsync();
@@ -91,6 +94,9 @@ sealed class Row03PowerLoss : Scenario
         await stage.Postgres.RunAsync("pg_amcheck", "-h", Path.Combine(disk.Folder, "server"), "-p", $"{stage.Postgres.Port}", "-U", "postgres",
             "--install-missing", "mail");
     }
+
+    // In the control for later: what is lost must not have left before.
+    static int SendAfter(Stage stage) => stage.IsControl ? 8 : 0;
 
     static async Task FinishAsync(Stage stage)
     {

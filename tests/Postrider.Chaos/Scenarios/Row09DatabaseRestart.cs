@@ -17,12 +17,12 @@ sealed class Row09DatabaseRestart : Scenario
 
     public override async Task PlayAsync(Stage stage)
     {
-        stage.RelayRate = stage.IsControl ? 50 : 200;
+        stage.RelayRate = 200;
         if (stage.IsControl)
             (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_ACK_EARLY"]) = ("1", "1");
         stage.StartSink();
         await stage.StartNodesAsync();
-        stage.StartClient(ClientPlan.Usual with { PerSecond = 200 });
+        stage.StartClient(ClientPlan.Usual with { PerSecond = 200, SendAfter = stage.IsControl ? 5 : 0 });
         var slowest = TimeSpan.Zero;
         for (var restarts = stage.Bar(3, 50); restarts > 0; restarts--)
         {

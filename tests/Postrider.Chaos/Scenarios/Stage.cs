@@ -113,7 +113,7 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
         };
         foreach (var (key, value) in Settings.Concat(settings ?? new Dictionary<string, string>()))
             all[key] = value;
-        var place = new Place(new NodePlan(plan.Binary, name, url, Log, all, wrapper ?? []), Strikes);
+        var place = new Place(new NodePlan(plan.Binary, name, url, Log, all, wrapper ?? []), Strikes, _closing.Token);
         _places.Add(place);
         return place;
     }
@@ -202,6 +202,19 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
         }
     });
 
+    /// <summary>Waits until so many more mails are acknowledged, for a while: on a slow machine a span of time alone says
+    /// nothing.</summary>
+    public async Task UntilAcknowledgedAsync(int more)
+    {
+        var wanted = Check().Acknowledged.Count + more;
+        for (var start = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(30);)
+        {
+            if (Check().Acknowledged.Count >= wanted)
+                return;
+            await Clock.WaitAsync(50);
+        }
+    }
+
     /// <summary>Waits until a node has attempts under way, for a while.</summary>
     public async Task UntilBusyAsync(Place place)
     {
@@ -270,7 +283,14 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
     public async Task DisposeNodesAsync()
     {
         await _closing.CancelAsync();
-        await _tending;
+        try
+        {
+            await _tending;
+        }
+        catch (OperationCanceledException)
+        {
+            // It was about to start a node.
+        }
         foreach (var place in _places)
             await place.DisposeAsync();
         _places.Clear();
@@ -288,16 +308,23 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
                 peer.Kill();
             peer.Dispose();
         }
-        _closing.Dispose();
+        _peers.Clear();
     }
 
     /// <summary>Removes what only a failure is worth keeping.</summary>
     public void Clean(bool keepBooks)
     {
-        if (_shared is not null)
-            Directory.Delete(_shared, recursive: true);
-        if (!keepBooks && Directory.Exists(plan.Folder))
-            Directory.Delete(plan.Folder, recursive: true);
+        try
+        {
+            if (_shared is not null)
+                Directory.Delete(_shared, recursive: true);
+            if (!keepBooks && Directory.Exists(plan.Folder))
+                Directory.Delete(plan.Folder, recursive: true);
+        }
+        catch (IOException used)
+        {
+            Console.WriteLine($"  not removed: {used.Message}"); // that must not end the other scenarios
+        }
     }
 
     static string Open(string folder)
