@@ -24,6 +24,10 @@ public static class TestSwitches
     /// <summary><c>POSTRIDER_TESTING_KEEP_LOST_LEASES=1</c>: leases whose commit was not answered stay leased, for nobody.</summary>
     public static readonly bool KeepsLostLeases = Is("POSTRIDER_TESTING_KEEP_LOST_LEASES");
 
+    /// <summary><c>POSTRIDER_TESTING_EVERY_CONNECTION=1</c>: as many connections are taken as the settings allow, whatever the limit of
+    /// open files is.</summary>
+    public static readonly bool TakesEveryConnection = Is("POSTRIDER_TESTING_EVERY_CONNECTION");
+
     /// <summary><c>POSTRIDER_TESTING_KILL_AT</c>, see <see cref="KillPoint"/>; null: nowhere.</summary>
     public static readonly string? KillAt = IsTesting ? Environment.GetEnvironmentVariable("POSTRIDER_TESTING_KILL_AT") : null;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postrider.Storage;
 
 namespace Postrider.Hosting;
 
@@ -18,7 +19,8 @@ sealed record ConnectionLimits(int Http, int Smtp, int? OpenFiles)
     const int Fewest = 16;
 
     public static ConnectionLimits Of(PostriderOptions options, ServerOptions http, SmtpListenerOptions smtp, bool takesSmtp) =>
-        Of(Endpoints(options.Urls), http.MaxConnections, takesSmtp ? smtp.MaxConnections : 0, OpenFilesOf("/proc/self/limits"));
+        Of(Endpoints(options.Urls), http.MaxConnections, takesSmtp ? smtp.MaxConnections : 0,
+            TestSwitches.TakesEveryConnection ? null : OpenFilesOf("/proc/self/limits"));
 
     /// <param name="endpoints">Of HTTP.</param>
     /// <param name="openFiles">Null: not known, or without a limit.</param>

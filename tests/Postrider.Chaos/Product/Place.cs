@@ -5,6 +5,8 @@ namespace Postrider.Chaos.Product;
 /// <summary>A place where a node runs: started again and again under one name and one address. What is done to it is noted.</summary>
 sealed class Place(NodePlan plan, List<Strike> strikes, CancellationToken closing) : IAsyncDisposable
 {
+    const int StorageAway = 74;
+
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     readonly SemaphoreSlim _one = new(1);
@@ -40,7 +42,14 @@ sealed class Place(NodePlan plan, List<Strike> strikes, CancellationToken closin
     public async Task StartReadyAsync(IReadOnlyDictionary<string, string>? more = null)
     {
         await StartAsync(more);
-        if (!await Node.WaitUntilReadyAsync(Patience))
+        var isReady = await Node.WaitUntilReadyAsync(Patience);
+        // One that found the database away, on a machine that is busy, is started again as whatever runs nodes does.
+        for (var tries = 0; tries < 3 && !isReady && Node.HasExited && Node.ExitCode == StorageAway; tries++)
+        {
+            await StartAsync(more);
+            isReady = await Node.WaitUntilReadyAsync(Patience);
+        }
+        if (!isReady)
             throw new InvalidOperationException($"{Name} did not become ready; see {plan.Log}");
     }
 

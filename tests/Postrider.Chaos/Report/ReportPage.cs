@@ -71,10 +71,9 @@ static class ReportPage
     {
         var runs = verdicts.Where(verdict => verdict.Control is null).ToList();
         var controls = verdicts.Where(verdict => verdict.Control is not null).ToList();
-        return string.Create(CultureInfo.InvariantCulture,
-            $"**{runs.Sum(run => run.Cycles):N0} faults, {runs.Sum(run => run.Acknowledged):N0} mails acknowledged: {runs.Sum(run => run.Lost.Count):N0} lost, ")
-            + string.Create(CultureInfo.InvariantCulture,
-            $"{runs.Sum(run => run.Copies):N0} duplicates, {runs.Sum(run => run.Unexplained):N0} of them unexplained.** ")
+        string Sum(Func<Verdict, int> of) => runs.Sum(of).ToString("N0", CultureInfo.InvariantCulture);
+        return $"**{Sum(run => run.Cycles)} faults, {Sum(run => run.Acknowledged)} mails acknowledged: {Sum(run => run.Lost.Count)} lost, "
+            + $"{Sum(run => run.Copies)} duplicates, {Sum(run => run.Unexplained)} of them unexplained.** "
             + $"{runs.Count(run => run.IsAsExpected)} of {runs.Count} runs were green, "
             + $"{controls.Count(control => control.IsAsExpected)} of {controls.Count} negative controls were seen red.";
     }

@@ -47,6 +47,7 @@ sealed class Row02KillInEveryWindow : Scenario
     public override string Name => "kill in every window";
     public override string Invariant => "Before, inside and after each step (accept, lease, commit point, send, record, sweep) the mail becomes exactly what that moment leads to";
     public override string Control => "mail is acknowledged before its commit";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
 
     public override async Task PlayAsync(Stage stage)
     {

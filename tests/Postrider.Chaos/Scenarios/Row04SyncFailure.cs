@@ -13,6 +13,7 @@ sealed class Row04SyncFailure : Scenario
     public override string Name => "fsync fails (EIO)";
     public override string Invariant => "No 202 after the error, no second try of a failed fsync: who keeps the log ends, and its next start reads what is there; 0 lost";
     public override string Control => "the disk says that it synced, and did not";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
     public override string? Missing => Programs.Find("gcc") is null ? "gcc" : null;
 
     public override async Task PlayAsync(Stage stage)

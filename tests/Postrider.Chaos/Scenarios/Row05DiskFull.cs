@@ -13,6 +13,7 @@ sealed class Row05DiskFull : Scenario
     public override string Name => "disk full";
     public override string Invariant => "503 and nothing else while it is full; 0 lost, outcomes recorded; mail is taken again by itself when there is room";
     public override string Control => "the disk stays full";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
     public override string? Missing => NeedsRoot ?? (Programs.Find("mkfs.ext4") is null ? "e2fsprogs" : null);
 
     public override async Task PlayAsync(Stage stage)

@@ -18,6 +18,7 @@ sealed class Row08Clock : Scenario
     public override string Name => "clocks that jump and differ";
     public override string Invariant => "No lease ends, nothing is sent twice, nothing expires for a clock that was wrong for a moment; 0 lost";
     public override string Control => "the clock stays a year ahead until it is believed";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
     public override string? Missing => Library is null ? "libfaketime" : null;
 
     public override async Task PlayAsync(Stage stage)

@@ -14,6 +14,7 @@ sealed class Row17Flapping : Scenario
     public override string Name => "a provider that flaps, 2 s up and 2 s down";
     public override string Invariant => "The circuit opens within 10 failures and asks with one probe; at least 90 % of the mail is out while it comes in";
     public override string Control => "no circuit: circuit=off";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
 
     public override async Task PlayAsync(Stage stage)
     {

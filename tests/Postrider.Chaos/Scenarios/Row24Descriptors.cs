@@ -11,10 +11,13 @@ sealed class Row24Descriptors : Scenario
     public override string Row => "24";
     public override string Name => "no file descriptors left";
     public override string Invariant => "No node ends, nothing that was acknowledged is lost, and it goes on by itself when there are some again";
-    public override string Control => "they are never given back";
+    public override string Control => "connections are taken without regard to the limit of open files";
+    public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
 
     public override async Task PlayAsync(Stage stage)
     {
+        if (stage.IsControl)
+            (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_EVERY_CONNECTION"]) = ("1", "1");
         stage.StartSink();
         await stage.OpenStoreAsync();
         var place = stage.Add(stage.IsSqlite ? "node" : "api-1", stage.IsSqlite ? "" : "api", wrapper: ["prlimit", "--nofile=512:512"]);
@@ -42,8 +45,7 @@ sealed class Row24Descriptors : Scenario
                 }
             }
             await Clock.WaitAsync(stage.Span(4, 20));
-            if (!stage.IsControl)
-                held.ForEach(connection => connection.Dispose());
+            held.ForEach(connection => connection.Dispose());
             var freed = Clock.Now;
             var back = false;
             while (!back && Clock.Now - freed < BackWithin.TotalMicroseconds)
@@ -53,7 +55,6 @@ sealed class Row24Descriptors : Scenario
             }
             if (!back)
                 stage.Broken.Add($"it did not answer within {BackWithin.TotalSeconds:0} s");
-            held.ForEach(connection => connection.Dispose());
             if (place.Node.HasExited)
                 stage.Broken.Add($"it ended with {place.Node.ExitCode}");
             stage.Strike("end of descriptors", struck);

@@ -21,7 +21,7 @@ abstract class Scenario
     /// <summary>What the negative control takes away, in words; null: it has none, and why is said in <see cref="Invariant"/>.</summary>
     public abstract string? Control { get; }
 
-    /// <summary>Where the control is run; everywhere as a rule.</summary>
+    /// <summary>Where the control is run; everywhere as a rule, on one engine where what it takes away is not in the store.</summary>
     public virtual IReadOnlyList<Engine> ControlEngines => Engines;
 
     /// <summary>What of the system it needs and does not have; null: nothing.</summary>

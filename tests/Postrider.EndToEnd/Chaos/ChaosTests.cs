@@ -37,7 +37,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     {
         Requires.Check();
         RequireDisk();
-        await RunAsync("--rows", "1,3", "--engine", "sqlite", "--controls", "only");
+        await RunAsync("--rows", "1,3", "--engine", "sqlite", "--controls", "only", "--together", "2");
     }
 
     static void RequireDisk()
@@ -53,7 +53,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var folder = Directory.CreateTempSubdirectory("postrider-chaos-").FullName;
         using var run = Process.Start(new ProcessStartInfo(Path.Combine(binaries, "Postrider.Chaos", configuration, "Postrider.Chaos"),
-            ["run", .. arguments, "--folder", folder, "--binary", Path.Combine(binaries, "Postrider", configuration, "postrider")])
+            ["run", .. arguments, "--limit", "600", "--folder", folder,
+                "--binary", Path.Combine(binaries, "Postrider", configuration, "postrider")])
         { RedirectStandardOutput = true })!;
         var said = await run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await run.WaitForExitAsync(TestContext.Current.CancellationToken);
