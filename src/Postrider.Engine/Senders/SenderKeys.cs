@@ -8,7 +8,7 @@ namespace Postrider.Senders;
 /// <summary>Makes DKIM keys and opens them: outside of memory a private key is always sealed.</summary>
 public sealed class SenderKeys(Sealer sealer, TimeProvider clock, Entropy entropy) : IDisposable
 {
-    const string SealColumn = "dkim_keys.sealed_key";
+    internal const string SealColumn = "dkim_keys.sealed_key";
 
     // A key takes a tenth of a second of a processor: callers wait in line instead of taking them all.
     readonly SemaphoreSlim _making = new(1, 1);
@@ -71,5 +71,5 @@ public sealed class SenderKeys(Sealer sealer, TimeProvider clock, Entropy entrop
         return $"pr-{letters}";
     }
 
-    static string Id(string domain, string selector) => $"{domain}/{selector}";
+    internal static string Id(string domain, string selector) => $"{domain}/{selector}";
 }

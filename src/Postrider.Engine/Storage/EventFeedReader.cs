@@ -51,6 +51,7 @@ sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, Tenan
 
     public EventPage Read(EventCursor after, int limit)
     {
+        after = dialect.Place(connection, after);
         var found = new List<PublicEvent>();
         var (looked, lookedAt) = (0, after);
         while (true)

@@ -24,6 +24,9 @@ abstract class ReadDialect
     /// twice.</summary>
     public abstract List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count);
 
+    /// <summary>A place as the log has it now: it may have been told before a move.</summary>
+    public virtual EventCursor Place(DbConnection connection, EventCursor told) => told;
+
     /// <summary>A tenant's rows of the log at a place and behind it, in the order of commits.</summary>
     /// <param name="message">Only rows of this one, and of none; null: all.</param>
     public abstract FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count);

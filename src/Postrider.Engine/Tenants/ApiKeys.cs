@@ -35,7 +35,7 @@ public sealed class ApiKeys(IKeyStore store, Sealer sealer, TimeProvider clock, 
     const int MinKeyLength = 24;
     const int MaxKeyLength = 256;
     const int MaxNameLength = 100;
-    const string SealColumn = "api_keys.sealed_secret";
+    internal const string SealColumn = "api_keys.sealed_secret";
 
     static readonly byte[] DummyHash = new byte[SHA256.HashSizeInBytes];
 

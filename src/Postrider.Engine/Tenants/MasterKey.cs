@@ -87,7 +87,7 @@ public sealed class MasterKey
     {
         var sealer = new Sealer(this, entropy);
         var stored = await store.GetOrAddCanaryAsync(sealer.Seal(CanaryText, default, "canary", ""), ct);
-        if (!sealer.TryOpen(stored.Span, default, "canary", "", out var opened) || !opened.AsSpan().SequenceEqual(CanaryText))
+        if (!OpensCanary(sealer, stored.Span))
         {
             if (_madeIn is { } made)
             {
@@ -104,6 +104,10 @@ public sealed class MasterKey
         }
         _madeIn = null;
     }
+
+    /// <summary>Whether a database was sealed with the key of <paramref name="sealer"/>.</summary>
+    internal static bool OpensCanary(Sealer sealer, ReadOnlySpan<byte> canary) =>
+        sealer.TryOpen(canary, default, "canary", "", out var opened) && opened.AsSpan().SequenceEqual(CanaryText);
 
     static MasterKey Read(string path)
     {

@@ -33,8 +33,8 @@ public sealed class WebhookBook(
     IWebhookStore store, IEventFeed feed, Sealer sealer, WebhookTargets targets, OutboundHttp http, WebhookOptions options,
     TimeProvider clock, Entropy entropy)
 {
-    const string SecretColumn = "webhooks.secret";
-    const string HeadersColumn = "webhooks.headers";
+    internal const string SecretColumn = "webhooks.secret";
+    internal const string HeadersColumn = "webhooks.headers";
     const int MaxDescription = 500;
     const int ChangeAttempts = 5;
 

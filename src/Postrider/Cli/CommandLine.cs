@@ -77,6 +77,7 @@ static class CommandLine
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),
+            MoveCommand.Make(screen, input),
             VendorsCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };

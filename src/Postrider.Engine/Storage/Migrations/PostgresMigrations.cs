@@ -23,6 +23,7 @@ static class PostgresMigrations
         new(14, "quotas", LimitTables.Quotas),
         new(15, "suppressions with address, cause and end", Suppressions),
         new(16, "retention", RetentionSchema.Postgres),
+        new(17, "books of a move from SQLite", MoveTables.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

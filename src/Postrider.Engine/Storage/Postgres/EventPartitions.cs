@@ -27,15 +27,19 @@ static class EventPartitions
     public static async Task MakeAsync(NpgsqlDataSource source, DateTimeOffset now, CancellationToken ct)
     {
         var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero);
-        await using var connection = await source.OpenConnectionAsync(ct);
         for (var day = today; day <= today.AddDays(DaysAhead); day = day.AddDays(1))
-        {
-            var name = $"events_{day.ToString(DayFormat, CultureInfo.InvariantCulture)}";
-            await using var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection);
-            exists.Parameters.Add(Sql.Text(name));
-            if (await exists.ExecuteScalarAsync(ct) is false)
-                await MakeAsync(connection, name, day, ct);
-        }
+            await MakeDayAsync(source, day, ct);
+    }
+
+    /// <param name="day">Its beginning, UTC.</param>
+    public static async Task MakeDayAsync(NpgsqlDataSource source, DateTimeOffset day, CancellationToken ct)
+    {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        var name = $"events_{day.ToString(DayFormat, CultureInfo.InvariantCulture)}";
+        await using var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection);
+        exists.Parameters.Add(Sql.Text(name));
+        if (await exists.ExecuteScalarAsync(ct) is false)
+            await MakeAsync(connection, name, day, ct);
     }
 
     static async Task MakeAsync(NpgsqlConnection connection, string name, DateTimeOffset day, CancellationToken ct)

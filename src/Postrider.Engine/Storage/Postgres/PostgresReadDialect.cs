@@ -28,6 +28,8 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
             """, new { hash, above, below, count }).AsList();
     }
 
+    public override EventCursor Place(DbConnection connection, EventCursor told) => MovedEvents.Translate(connection, told);
+
     public override FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count)
     {
         // Whoever numbered a row before us may commit after us. So the order is that of the transactions' numbers, and nothing is told

@@ -84,7 +84,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         try
         {
             await MigrateAsync(database, clock, ct);
+            await MovedEvents.RefuseHalfMovedAsync(database.Tables, dsn, ct);
             var member = await PostgresMember.JoinAsync(database.Writers, card, clock, ct);
+            await RefuseBegunMoveAsync(database, member, dsn, ct);
             await EventPartitions.MakeAsync(database.Tables, clock.GetUtcNow(), ct);
             var store = new PostgresStore(database, member, await LoadAddressKeyAsync(database, ct), clock, log);
             await store.NumberAsync(ct);
@@ -110,6 +112,21 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         var key = AddressKey.Load(connection);
         await transaction.CommitAsync(ct);
         return key;
+    }
+
+    /// <summary>A move begins by its note, then looks for nodes; a node joins, then looks for the note: one of them sees the
+    /// other.</summary>
+    static async Task RefuseBegunMoveAsync(PostgresDatabase database, PostgresMember member, PostgresDsn dsn, CancellationToken ct)
+    {
+        try
+        {
+            await MovedEvents.RefuseHalfMovedAsync(database.Tables, dsn, ct);
+        }
+        catch (StoreUnusableException)
+        {
+            await member.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Forgets the events of whole days before one; see <see cref="EventPartitions.DropBeforeAsync"/>.</summary>

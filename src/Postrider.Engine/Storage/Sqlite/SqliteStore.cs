@@ -7,6 +7,7 @@ using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Queue;
 using Postrider.Storage.Migrations;
+using Postrider.Storage.Moving;
 using Postrider.Storage.Rules;
 using Postrider.Storage.Tables;
 
@@ -68,8 +69,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     public static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log) =>
         Open(path, options, clock, log, freeBytes: null);
 
-    internal static SqliteStore Open(
-        string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log, Func<long>? freeBytes)
+    /// <param name="moves">It is opened to be moved, which may have begun or be done.</param>
+    internal static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log,
+        Func<long>? freeBytes, bool moves = false)
     {
         path = Path.GetFullPath(path);
         OwnerOnly.MakeFolder(Path.GetDirectoryName(path)!);
@@ -91,6 +93,11 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
                 SqliteDatabase.CarryOverLog(connection);
             }
             SqliteDatabase.Migrate(connection, SqliteMigrations.All, clock.GetUtcNow().Ms);
+            if (!moves && MoveMark.Read(connection) is { } mark)
+            {
+                databaseLock.MarkClosed();   // its log was carried over above, and goes with the connection
+                throw new StoreUnusableException(mark.Refusal(path));
+            }
             databaseLock.MarkInUse();
             return new SqliteStore(databaseLock, connection, path, options, clock, log, freeBytes);
         }

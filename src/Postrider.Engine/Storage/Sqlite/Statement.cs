@@ -123,6 +123,9 @@ sealed class Statement : IDisposable
 
     public void Reset() => raw.sqlite3_reset(_statement);
 
+    /// <summary>One of SQLite's five.</summary>
+    public int TypeOf(int column) => raw.sqlite3_column_type(_statement, column);
+
     public bool IsNull(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL;
     public long Long(int column) => raw.sqlite3_column_int64(_statement, column);
     public long? LongOrNull(int column) => IsNull(column) ? null : Long(column);

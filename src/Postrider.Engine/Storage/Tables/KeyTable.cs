@@ -9,7 +9,7 @@ namespace Postrider.Storage.Tables;
 /// <summary>API keys in the store's database. How one key is looked up is each engine's own: every call waits for it.</summary>
 public abstract class KeyTable(ITableStore store) : IKeyStore
 {
-    const string CanaryName = "master_key_canary";
+    internal const string CanaryName = "master_key_canary";
     private protected const string Columns = "id, tenant, name, kind, scopes, created, expires, revoked, used";
     private protected const string SelectKey = $"SELECT {Columns}, secret_hash AS SecretHash, sealed_secret AS SealedSecret FROM api_keys";
 
