@@ -7,6 +7,7 @@ namespace Postrider.Chaos.Scenarios;
 sealed class Row24Descriptors : Scenario
 {
     static readonly TimeSpan BackWithin = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan HeldFor = TimeSpan.FromSeconds(12); // a process without any ends within half of it
 
     public override string Row => "24";
     public override string Name => "no file descriptors left";
@@ -44,7 +45,7 @@ sealed class Row24Descriptors : Scenario
                     break; // the queue of connections is full too
                 }
             }
-            await Clock.WaitAsync(stage.Span(4, 20));
+            await Clock.WaitAsync(stage.IsControl ? HeldFor : stage.Span(HeldFor.TotalSeconds, 20));
             held.ForEach(connection => connection.Dispose());
             var freed = Clock.Now;
             var back = false;
