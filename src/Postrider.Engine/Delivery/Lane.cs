@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Logging;
+using Outcome = Postrider.Messages.Outcome;
 using Polly;
 using Polly.Retry;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Suppression;
 using Postrider.Templates;
-using Outcome = Postrider.Messages.Outcome;
 
 namespace Postrider.Delivery;
 
@@ -86,6 +87,9 @@ sealed partial class Lane
         if (MergedContent.Of(lease.Message.Content, out var why) is not { } content)
             return new Tried([.. lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => new RecipientOutcome(
                 r.N, new Outcome(OutcomeKind.Rejected, OutcomeScope.Message, new Reply(0, "5.6.0", why))))]);
+        if (_parts.Unsubscribe is { } links)
+            content = links.AddTo(
+                content, lease.Envelope.Key.Tenant, lease.Envelope.Key.Stream, lease.Message.Id, lease.Message.Recipients);
         lease = lease with { Message = lease.Message with { Content = content } };
         var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Options);
         if (fitting.Recipients.Count == 0)
@@ -236,7 +240,7 @@ sealed partial class Lane
 
 /// <summary>What every lane of a node works with.</summary>
 sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
-    Entropy Entropy, ThisNode Node, ILogger<Lane> Logger)
+    Entropy Entropy, ThisNode Node, ILogger<Lane> Logger, UnsubscribeLinks? Unsubscribe = null)
 {
     public double Jitter() => Entropy.NextDouble();
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Postrider.Messages;
+using Postrider.Suppression;
 
 namespace Postrider.Api;
 
@@ -205,6 +206,19 @@ sealed record DestinationErrorAnswer(long Line, string? Email, string Slug, stri
 /// <summary>Answer to <c>GET /batches/{id}/errors</c>.</summary>
 /// <param name="Next">For <c>after=</c>; null at the end.</param>
 sealed record DestinationErrorListAnswer(IReadOnlyList<DestinationErrorAnswer> Data, bool HasMore, string? Next);
+
+/// <summary>An address that gets no mail.</summary>
+/// <param name="Email">Null where it was erased.</param>
+/// <param name="Stream">Null: all mail.</param>
+/// <param name="MessageId">The message that led to it.</param>
+/// <param name="ExpiresAt">Null: for good.</param>
+sealed record SuppressionAnswer(
+    string? Email, MailStream? Stream, SuppressionCause Cause, string Reason, string? MessageId, DateTimeOffset CreatedAt,
+    DateTimeOffset? ExpiresAt);
+
+/// <summary>Answer to <c>GET /suppressions</c>.</summary>
+/// <param name="Next">For <c>after=</c>; null at the end.</param>
+sealed record SuppressionListAnswer(IReadOnlyList<SuppressionAnswer> Data, bool HasMore, string? Next);
 
 /// <summary>Answer to calls about one list.</summary>
 sealed record ListAnswer(string Id, string Name, int Count, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);

@@ -10,6 +10,7 @@ using Postrider.Retention;
 using Postrider.Routing;
 using Postrider.Schedules;
 using Postrider.Senders;
+using Postrider.Suppression;
 
 namespace Postrider.Api;
 
@@ -18,7 +19,7 @@ namespace Postrider.Api;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters =
     [
-        typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>),
+        typeof(InstantConverter), typeof(SnakeCaseEnum<RecipientState>), typeof(SnakeCaseEnum<SuppressionCause>),
         typeof(SnakeCaseEnum<RecipientKind>), typeof(SnakeCaseEnum<MailStream>),
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
@@ -36,6 +37,8 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(BatchRefAnswer))]
 [JsonSerializable(typeof(UploadAnswer))]
 [JsonSerializable(typeof(DestinationErrorListAnswer))]
+[JsonSerializable(typeof(SuppressionAnswer))]
+[JsonSerializable(typeof(SuppressionListAnswer))]
 [JsonSerializable(typeof(ListAnswer))]
 [JsonSerializable(typeof(ListListAnswer))]
 [JsonSerializable(typeof(ListRecipientsAnswer))]

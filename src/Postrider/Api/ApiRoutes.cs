@@ -47,6 +47,8 @@ static class ApiRoutes
         app.MapEmails();
         app.MapBatches();
         app.MapLists();
+        app.MapSuppressions();
+        app.MapUnsubscribe();
         app.MapKeys();
         app.MapTenants();
         app.MapAudit();

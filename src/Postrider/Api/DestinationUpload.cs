@@ -12,6 +12,9 @@ interface IDestinationSink
     /// <summary>How far an earlier call with this key came.</summary>
     Task<AppendedPart> FindAsync(string key, CancellationToken ct);
 
+    /// <summary>Why this one is not taken; null: it is.</summary>
+    DestinationFault? FaultOf(StoredDestination destination) => null;
+
     /// <summary>Keeps a part; with a problem nothing more is read.</summary>
     Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part);
 }
@@ -158,6 +161,8 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
         public async ValueTask<Problem?> AddAsync(DestinationLine line)
         {
             _line = line.LastLine;
+            if (line.Destination is { } read && sink.FaultOf(read) is { } unfit)
+                line = line with { Destination = null, Fault = unfit };
             if (line.Fault is { } fault && _errors.Count < MaxListed)
                 _errors.Add(Error(fault));
             if (_line <= _done.Lines)

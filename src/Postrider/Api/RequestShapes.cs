@@ -203,6 +203,14 @@ sealed record PauseShape(
     [property: Description("transactional or bulk.")] string? Stream, string? Route,
     [property: Description("Shown to people.")] string? Reason);
 
+/// <summary>Body of <c>POST /suppressions</c>.</summary>
+sealed record SuppressionShape(
+    string Email,
+    [property: Description("transactional or bulk. Default: all mail.")] string? Stream,
+    [property: Description("Shown to people.")] string? Reason,
+    [property: Description("bounced, complained, unsubscribed or manual. Default: manual.")] string? Cause,
+    [property: Description("From then on it is mailed again. Default: never.")] DateTimeOffset? ExpiresAt);
+
 /// <summary>Body of <c>POST /domains</c>.</summary>
 sealed record DomainShape(
     string Name,

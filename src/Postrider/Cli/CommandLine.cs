@@ -74,6 +74,7 @@ static class CommandLine
             TenantsCommand.Make(connection, screen),
             BatchesCommand.Make(connection, screen),
             RetentionCommand.Make(connection, screen),
+            SuppressionsCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

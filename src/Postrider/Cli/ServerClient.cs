@@ -40,14 +40,24 @@ sealed class ServerClient : IDisposable
     public Task<Answer> PatchAsync(string path, string json, CancellationToken ct) => CallAsync(HttpMethod.Patch, path, json, null, ct);
 
     /// <summary>A body of any length, which may take any time.</summary>
-    public async Task<Answer> UploadAsync(string path, Stream content, string type, string idempotencyKey, CancellationToken ct)
+    /// <param name="idempotencyKey">Null: none.</param>
+    public async Task<Answer> UploadAsync(string path, Stream content, string type, string? idempotencyKey, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative));
         request.Content = new StreamContent(content);
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(type);
-        request.Headers.Add("Idempotency-Key", idempotencyKey);
+        if (idempotencyKey is not null)
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
         using var response = await OpenStreamAsync(request, ct); // sent while it is read; the answer comes when all of it is kept
         return new Answer(await response.Content.ReadAsStringAsync(ct));
+    }
+
+    /// <summary>An answer of any length, as it comes.</summary>
+    public async Task DownloadAsync(string path, Stream to, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        using var response = await OpenStreamAsync(request, ct);
+        await response.Content.CopyToAsync(to, ct);
     }
 
     public Task<Answer> DeleteAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Delete, path, null, null, ct);

@@ -16,6 +16,7 @@ using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Storage.Tables;
 using Postrider.Submission;
+using Postrider.Suppression;
 using Postrider.Templates;
 using Postrider.Tenants;
 using Postrider.Webhooks;
@@ -154,6 +155,9 @@ static class ServerBuilder
         services.AddSingleton<MessageChanges>();
         services.AddSingleton<IBatchStore, BatchTables>();
         services.AddSingleton<IListStore, ListTables>();
+        services.AddSingleton<ISuppressionStore, SuppressionTables>();
+        services.AddSingleton(sp => new UnsubscribeLinks(
+            sp.GetRequiredService<MasterKey>().Derive("postrider/unsubscribe/1"), sp.GetRequiredService<PostriderOptions>().PublicUrl));
         services.AddSingleton<LargeBatches>();
         services.AddSingleton<RecipientLists>();
         services.AddSingleton<ReadDestinations>();

@@ -28,7 +28,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.True(endpoints.Count > 25);
         Assert.All(endpoints, e => Assert.NotNull(e.Metadata.GetMetadata<Access>()));
         Assert.Equal(
-            ["/", "/callbacks/{vendor}/{secret}", "/healthz", "/openapi/{documentName}.json", "/problems", "/problems/{slug}", "/readyz", "/tokens"],
+            ["/", "/callbacks/{vendor}/{secret}", "/healthz", "/openapi/{documentName}.json", "/problems", "/problems/{slug}",
+                "/readyz", "/tokens", "/u/{token}", "/u/{token}"],
             endpoints.Where(e => e.Metadata.GetMetadata<Access>()!.IsOpen).Select(e => e.RoutePattern.RawText!).Order());
     }
 

@@ -11,6 +11,7 @@ public sealed partial class DocumentedExamplesTests
     [Theory]
     [InlineData("tenants.md")]
     [InlineData("dead-letters.md")]
+    [InlineData("suppressions.md")]
     public async Task Every_example_for_a_shell_succeeds(string page)
     {
         Requires.Program("curl");

@@ -1,0 +1,167 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Postrider.Batches;
+using Postrider.Messages;
+using Postrider.Submission;
+using Postrider.Suppression;
+
+namespace Postrider.Api;
+
+/// <summary>Reads what is to go on the suppression list, from a body or from a row of a file.</summary>
+static class SuppressionReader
+{
+    const int MaxReasonLength = 500;
+
+    /// <summary>Null: <paramref name="problem"/> says why.</summary>
+    public static SuppressedAddress? Read(JsonElement body, Submitter submitter, DateTimeOffset now, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        string? email = null;
+        var added = Empty(now);
+        if (faults.IsObject(body, ""))
+            foreach (var member in body.EnumerateObject())
+                if (member.NameEquals("email"u8))
+                    email = faults.Text(member.Value, "/email");
+                else if (member.Name is not ("stream" or "reason" or "cause" or "expires_at"))
+                    faults.Unknown(ShapeFaults.Below("", member.Name));
+                else
+                    Take(ref added, member.Name, faults.Text(member.Value, ShapeFaults.Below("", member.Name)), "/", faults);
+        if (email is null && !faults.Any)
+            faults.Invalid("/email", "Say which address.");
+        problem = faults.Any ? faults.ToProblem() : null;
+        if (problem is not null)
+            return null;
+        var mailbox = submitter.ReadDestination(new AddressText(email!, null, IsAddressOnly: true), "/email", out problem);
+        return mailbox is null ? null : added with { Email = mailbox.Address.ToString() };
+    }
+
+    /// <summary>The same of a row: further columns are fields of its data; a name is passed over.</summary>
+    public static SuppressedAddress? OfRow(StoredDestination row, MailStream? stream, DateTimeOffset now, out Problem? problem)
+    {
+        var faults = new ShapeFaults();
+        var added = Empty(now) with { Email = row.Email, Stream = stream };
+        if (row.Data is { } data)
+            foreach (var member in JsonElement.Parse(data).EnumerateObject())
+                if (member.Value.ValueKind == JsonValueKind.String && member.Value.GetString() is { Length: > 0 } text)
+                    Take(ref added, member.Name, text, "", faults); // a file may have columns that mean nothing to us
+        problem = faults.Any ? faults.ToProblem() : null;
+        return problem is null ? added : null;
+    }
+
+    public static MailStream? Stream(string? text, string pointer, ShapeFaults faults)
+    {
+        switch (text)
+        {
+            case null: return null;
+            case "transactional": return MailStream.Transactional;
+            case "bulk": return MailStream.Bulk;
+            default:
+                faults.Invalid(pointer, "stream must be transactional or bulk; without it all mail is meant.");
+                return null;
+        }
+    }
+
+    public static bool TryCause(string text, out SuppressionCause cause) =>
+        Enum.TryParse(text, ignoreCase: true, out cause) && !char.IsAsciiDigit(text[0]);
+
+    static SuppressedAddress Empty(DateTimeOffset now) => new(null, null, SuppressionCause.Manual, "", null, now, null);
+
+    static void Take(ref SuppressedAddress added, string name, string? text, string root, ShapeFaults faults)
+    {
+        var pointer = root + name;
+        switch (name)
+        {
+            case "stream":
+                added = added with { Stream = Stream(text, pointer, faults) ?? added.Stream };
+                break;
+            case "reason":
+                if (text?.Length > MaxReasonLength)
+                    faults.Invalid(pointer, $"reason must have at most {MaxReasonLength} characters.");
+                added = added with { Reason = text ?? "" };
+                break;
+            case "cause":
+                if (text is not null && !TryCause(text, out _))
+                    faults.Invalid(pointer, "cause must be bounced, complained, unsubscribed or manual.");
+                else if (text is not null && TryCause(text, out var cause))
+                    added = added with { Cause = cause };
+                break;
+            case "expires_at":
+                TakeEnd(ref added, text, pointer, faults);
+                break;
+            default: break;
+        }
+    }
+
+    static void TakeEnd(ref SuppressedAddress added, string? text, string pointer, ShapeFaults faults)
+    {
+        if (text is null)
+            return;
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until))
+            faults.Invalid(pointer, "expires_at must be an instant such as 2027-01-31T00:00:00Z.");
+        else if (until <= added.At)
+            faults.Invalid(pointer, "expires_at must be in the future.");
+        else
+            added = added with { Until = until };
+    }
+}
+
+/// <summary>What <c>GET /suppressions</c> is asked for.</summary>
+readonly record struct SuppressionQuery(string? Email, SuppressionCause? Cause, SuppressionPlace? After, int Limit, bool IsCsv)
+{
+    /// <summary>Null: it could be read.</summary>
+    public static Problem? Read(IQueryCollection query, Submitter submitter, out SuppressionQuery read)
+    {
+        read = default;
+        string? email = null;
+        SuppressionCause? cause = null;
+        foreach (var (name, values) in query)
+            if (name is not ("email" or "cause" or "limit" or "after" or "format"))
+                return ProblemCatalog.Make("invalid-field", $"There is no parameter {name}: email, cause, limit, after, format.");
+            else if (values.Count != 1)
+                return ProblemCatalog.Make("invalid-field", $"{name} may be given once.");
+        if (query["email"] is [{ } address])
+        {
+            if (submitter.ReadDestination(new AddressText(address, null, IsAddressOnly: true), "", out var problem) is not { } mailbox)
+                return problem;
+            email = mailbox.Address.ToString();
+        }
+        if (query["cause"] is [{ Length: > 0 } word])
+        {
+            if (!SuppressionReader.TryCause(word, out var given))
+                return ProblemCatalog.Make("invalid-field", "cause must be bounced, complained, unsubscribed or manual.");
+            cause = given;
+        }
+        var limit = 20;
+        if (query["limit"] is [{ } number]
+            && !(int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= 100))
+            return ProblemCatalog.Make("invalid-field", "limit must be 1 to 100.");
+        SuppressionPlace? after = null;
+        if (query["after"] is [{ } cursor])
+        {
+            if (!TryPlace(cursor, out var place))
+                return ProblemCatalog.Make("invalid-cursor", "after is not next of an earlier page.");
+            after = place;
+        }
+        if (query["format"] is [{ } format] && format is not ("json" or "csv"))
+            return ProblemCatalog.Make("invalid-field", "format must be csv or json.");
+        read = new SuppressionQuery(email, cause, after, limit, query["format"] == "csv");
+        return null;
+    }
+
+    public static string Write(SuppressionPlace place) => Convert.ToHexStringLower(Encoding.ASCII.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{place.AtMs} {place.Hash} {place.Stream}")));
+
+    static bool TryPlace(string cursor, out SuppressionPlace place)
+    {
+        place = default;
+        var bytes = new byte[100];
+        if (cursor.Length > 200 || Convert.FromHexString(cursor, bytes, out _, out var length) != System.Buffers.OperationStatus.Done
+            || Encoding.ASCII.GetString(bytes, 0, length).Split(' ') is not [var at, var hash, var stream]
+            || !long.TryParse(at, CultureInfo.InvariantCulture, out var ms) || hash.Length > 64 || hash.Length % 2 != 0
+            || !hash.All(char.IsAsciiHexDigit) || !int.TryParse(stream, CultureInfo.InvariantCulture, out var number))
+            return false;
+        place = new SuppressionPlace(ms, hash, number);
+        return true;
+    }
+}

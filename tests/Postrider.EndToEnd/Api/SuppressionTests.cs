@@ -1,0 +1,153 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Postrider.Messages;
+using Postrider.Tenants;
+using Xunit;
+
+namespace Postrider.EndToEnd.Api;
+
+/// <summary>The suppression list over HTTP, and how recipients put themselves on it.</summary>
+public sealed partial class SuppressionTests : IAsyncLifetime
+{
+    TestServer? _started;
+
+    TestServer Server => _started!;
+
+    public async ValueTask InitializeAsync() => _started = await TestServer.StartAsync(("PUBLIC_URL", "https://mail.example.test"));
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+
+    Task<HttpResponseMessage> PostAsync(string path, string json) => Server.Client.PostAsync(path, TestServer.Json(json));
+
+    async Task<JsonNode> GetAsync(string path) => (await Server.Client.GetFromJsonAsync<JsonNode>(path))!;
+
+    async Task<string> SendAsync(string to, string stream = "bulk")
+    {
+        using var sent = await PostAsync("/emails", $$"""
+            {"from":"news@example.com","to":"{{to}}","subject":"S","text":"T","stream":"{{stream}}"}
+            """);
+        return (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["id"]!;
+    }
+
+    async Task<string> StatusAsync(string to, string stream = "bulk")
+    {
+        var email = await Server.GetEmailAsync(await SendAsync(to, stream), e => (string)e["status"]! != "incomplete");
+        return (string)email["recipients"]![0]!["status"]!;
+    }
+
+    [Fact]
+    public async Task An_address_on_the_list_gets_no_mail_until_it_is_taken_off()
+    {
+        using var added = await PostAsync("/suppressions", """{"email":"Ann@example.org","stream":"bulk","reason":"asked by phone"}""");
+        Assert.Equal(HttpStatusCode.Created, added.StatusCode);
+
+        Assert.Equal("suppressed", await StatusAsync("ann@example.org"));
+        Assert.Equal("sent", await StatusAsync("ann@example.org", "transactional"));
+        var one = Assert.Single((await GetAsync("/suppressions?email=ann%40example.org"))["data"]!.AsArray())!;
+        Assert.Equal(("manual", "asked by phone", "bulk"), ((string)one["cause"]!, (string)one["reason"]!, (string)one["stream"]!));
+
+        using var other = await Server.Client.DeleteAsync("/suppressions/ann%40example.org?stream=transactional");
+        Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
+        using var gone = await Server.Client.DeleteAsync("/suppressions/ann%40example.org");
+        Assert.Equal(HttpStatusCode.NoContent, gone.StatusCode);
+        Assert.Equal("sent", await StatusAsync("ann@example.org"));
+    }
+
+    [Theory]
+    [InlineData("""{"email":"ann"}""", "invalid-address")]
+    [InlineData("""{"email":"ann@example.org","stream":"all"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","expires_at":"2001-01-01T00:00:00Z"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","tenant_id":2}""", "unknown-field")]
+    [InlineData("""{"stream":"bulk"}""", "invalid-field")]
+    public async Task What_is_wrong_is_told(string body, string slug)
+    {
+        using var refused = await PostAsync("/suppressions", body);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        Assert.Equal($"/problems/{slug}", (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["type"]);
+    }
+
+    [Fact]
+    public async Task A_file_goes_in_with_its_faults_by_line_and_comes_out_again()
+    {
+        var csv = "\uFEFFE-Mail,stream,reason\r\nann@example.org,bulk,=1+1\r\nnobody,,\r\nbob@example.org,weekly,\r\ncy@example.org,,\r\n";
+        using var content = new StringContent(csv, Encoding.UTF8, "text/csv");
+        using var answer = await Server.Client.PostAsync("/suppressions/import?stream=bulk", content);
+        var done = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+        Assert.Equal((2, 2), ((int)done["accepted"]!, (int)done["refused"]!));
+        Assert.Equal([3, 4], done["errors"]!.AsArray().Select(error => (int)error!["line"]!));
+
+        var lines = (await Server.Client.GetStringAsync("/suppressions?format=csv")).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Equal("email,stream,cause,reason,created_at,expires_at", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith("ann@example.org,bulk,manual,'=1+1,", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("cy@example.org,bulk,manual,,", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_list_has_pages_and_belongs_to_its_tenant()
+    {
+        for (var i = 0; i < 5; i++)
+            using (await PostAsync("/suppressions", $$"""{"email":"r{{i}}@example.org"}""")) { }
+        var seen = new List<string>();
+        string? after = null;
+        do
+        {
+            var page = await GetAsync("/suppressions?limit=2" + (after is null ? "" : $"&after={after}"));
+            seen.AddRange(page["data"]!.AsArray().Select(one => (string)one!["email"]!));
+            after = (string?)page["next"];
+        }
+        while (after is not null);
+        Assert.Equal(Enumerable.Range(0, 5).Select(i => $"r{i}@example.org"), seen.Order());
+        using var refused = await Server.Client.GetAsync("/suppressions?after=zz");
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+
+        using var other = await Server.NewClientAsync(new TenantId(2), Scopes.All);
+        Assert.Empty((await other.GetFromJsonAsync<JsonNode>("/suppressions"))!["data"]!.AsArray());
+        using var gone = await other.DeleteAsync("/suppressions/r0%40example.org");
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+    }
+
+    [Fact]
+    public async Task One_click_unsubscribes_from_the_stream_and_a_look_at_the_page_does_not()
+    {
+        var id = await SendAsync("ann@example.org");
+        await Server.GetEmailAsync(id, e => (string)e["status"]! == "complete");
+        var inbox = (string)(await GetAsync($"/inbox?message={id}"))["data"]![0]!["id"]!;
+        var mail = (await Server.Client.GetStringAsync($"/inbox/{inbox}.eml")).Replace("\r\n ", "", StringComparison.Ordinal);
+        Assert.Contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click", mail, StringComparison.Ordinal);
+        var path = Link().Match(mail).Groups[1].Value;
+
+        using var page = await Server.Stranger.GetAsync(path);
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+        Assert.Contains("<form method=\"post\">", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("ann@", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty((await GetAsync("/suppressions"))["data"]!.AsArray());
+        using var forged = await Server.Stranger.PostAsync(path[..^5] + "AAAAA", null);
+        Assert.Equal(HttpStatusCode.NotFound, forged.StatusCode);
+        Assert.Empty((await GetAsync("/suppressions"))["data"]!.AsArray());
+
+        using var click = await Server.Stranger.PostAsync(path, new FormUrlEncodedContent([new("List-Unsubscribe", "One-Click")]));
+
+        Assert.Equal(HttpStatusCode.OK, click.StatusCode);
+        Assert.Equal("suppressed", await StatusAsync("ann@example.org"));
+        Assert.Equal("sent", await StatusAsync("ann@example.org", "transactional"));
+        var one = Assert.Single((await GetAsync("/suppressions?cause=unsubscribed"))["data"]!.AsArray())!;
+        Assert.Equal((id, "bulk"), ((string)one["message_id"]!, (string)one["stream"]!));
+        await Server.GetEmailAsync(id, e => (string)e["recipients"]![0]!["status"]! == "delivered");   // who unsubscribes has it
+        await Server.GetAsync("/events?type=email.unsubscribed", e => e["data"]!.AsArray().Count == 1);
+    }
+
+    [Fact]
+    public async Task Transactional_mail_has_no_link()
+    {
+        var id = await SendAsync("ann@example.org", "transactional");
+        await Server.GetEmailAsync(id, e => (string)e["status"]! == "complete");
+        var inbox = (string)(await GetAsync($"/inbox?message={id}"))["data"]![0]!["id"]!;
+        Assert.DoesNotContain("List-Unsubscribe", await Server.Client.GetStringAsync($"/inbox/{inbox}.eml"), StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex("List-Unsubscribe: <https://mail.example.test(/u/[^>]+)>")]
+    private static partial Regex Link();
+}
