@@ -28,6 +28,7 @@ public static class DeliveryRegistration
         // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
         // own.
         services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
+        services.TryAddSingleton<AttemptsInHand>();
         services.TryAddSingleton<LaneParts>();
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp =>

@@ -51,7 +51,17 @@ sealed partial class Lane
         if (FailurePolicy.Stop(lease, facts.Route, _parts.Time.Earliest, _parts.Jitter()) is { } stopped)
             return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
 
-        var (outcomes, withdrawn) = await SendAsync(lease, permit, stop);
+        var inHand = _parts.InHand.Begin(lease, Transport.Name, startedAt);
+        Tried tried;
+        try
+        {
+            tried = await SendAsync(lease, permit, stop);
+        }
+        finally
+        {
+            _parts.InHand.End(lease, inHand);
+        }
+        var (outcomes, withdrawn) = tried;
         if (outcomes is null)
             return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
@@ -240,7 +250,7 @@ sealed partial class Lane
 
 /// <summary>What every lane of a node works with.</summary>
 sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
-    Entropy Entropy, ThisNode Node, ILogger<Lane> Logger, UnsubscribeLinks? Unsubscribe = null)
+    Entropy Entropy, ThisNode Node, AttemptsInHand InHand, ILogger<Lane> Logger, UnsubscribeLinks? Unsubscribe = null)
 {
     public double Jitter() => Entropy.NextDouble();
 }

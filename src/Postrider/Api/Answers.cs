@@ -92,6 +92,9 @@ sealed record RecipientAnswer
 
     /// <summary>Why it waits; null when it does not.</summary>
     public required string? WaitingFor { get; init; }
+
+    /// <summary>The attempt that the asked node has begun for it; null when there is none, or another node has it.</summary>
+    public required UnderWayAnswer? UnderWay { get; init; }
     public required string? Transport { get; init; }
     public required string? ProviderId { get; init; }
     public required int Tries { get; init; }
@@ -100,6 +103,9 @@ sealed record RecipientAnswer
     public required string? Worker { get; init; }
     public required DateTimeOffset UpdatedAt { get; init; }
 }
+
+/// <summary>An attempt without an outcome yet.</summary>
+sealed record UnderWayAnswer(string Transport, DateTimeOffset Since);
 
 /// <summary>What one attempt came to for recipients that fared alike.</summary>
 /// <param name="Outcome">Null when nothing was attempted.</param>

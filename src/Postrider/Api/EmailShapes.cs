@@ -7,7 +7,7 @@ using Postrider.Queue;
 namespace Postrider.Api;
 
 /// <summary>Turns what the store knows of a message into what the API shows.</summary>
-sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
+sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider clock)
 {
     /// <summary>The whole story; without content when retention has removed it.</summary>
     public EmailAnswer Whole(MessageView view, MessageContent? content) => Short(view) with
@@ -48,7 +48,7 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
             ExpiresAt = view.ExpiresAt,
             Tags = view.Tags,
             Metadata = Metadata(view.Metadata),
-            Recipients = [.. view.Recipients.Select(recipient => Recipient(recipient, together))],
+            Recipients = [.. view.Recipients.Select(recipient => Recipient(view.Id, recipient, together))],
         };
     }
 
@@ -91,7 +91,7 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
     static CountsAnswer Counts(StateCounts c) => new(
         c.Scheduled, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed, c.Cancelled);
 
-    RecipientAnswer Recipient(RecipientView r, Waiting? together) => new()
+    RecipientAnswer Recipient(MessageId message, RecipientView r, Waiting? together) => new()
     {
         Email = r.Mailbox.Address.ToString(),
         Name = r.Mailbox.Name,
@@ -101,6 +101,8 @@ sealed class EmailShapes(WaitBoard waits, TimeProvider clock)
         EnhancedCode = r.EnhancedCode,
         StatusReason = r.StatusReason,
         WaitingFor = WaitingFor(r, together),
+        UnderWay = r.State == RecipientState.Leased && inHand.Of(message, r.N) is { } attempt
+            ? new UnderWayAnswer(attempt.Transport, attempt.Since) : null,
         Transport = r.Transport,
         ProviderId = r.ProviderId,
         Tries = r.Tries,

@@ -74,7 +74,8 @@ sealed class Screen
         {
             recipient.Email, ApiJson.Word(recipient.Kind),
             recipient.WaitingFor is { } reason ? $"{ApiJson.Word(recipient.Status)} ({reason})" : ApiJson.Word(recipient.Status),
-            Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason), recipient.Transport,
+            Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason),
+            recipient.UnderWay is { } attempt ? $"{attempt.Transport} (since {Time(attempt.Since)})" : recipient.Transport,
             recipient.Tries.ToString(CultureInfo.InvariantCulture), Time(recipient.NextAttemptAt),
         }));
 }

@@ -49,7 +49,8 @@ sealed class DeliveringNode : IAsyncDisposable
         var time = new SteadyTime(Clock);
         var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance);
         Node = thisNode?.Invoke(Owner, Clock) ?? new ThisNode(Owner);
-        _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, NullLogger<Lane>.Instance));
+        _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, new AttemptsInHand(),
+            NullLogger<Lane>.Instance));
         Router = new Router(Table(transports, routing, factories ?? []));
         Waits = new WaitBoard(Router);
         Dispatcher = new Dispatcher(
