@@ -37,7 +37,8 @@ public sealed partial class SharedLimitsTests(ITestOutputHelper output) : BuiltS
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"most in a second {most} at {when}; in ten seconds {tens.Min()} to {tens.Max()}, of {sent}; in five after the kill {median}"));
         // On a busy machine the relay notes in one second what left in more than one; over ten that makes no difference.
-        Assert.InRange(most, 1, Rate * 130 / 100);
+        // Without sharing it is two to three times the rate (below).
+        Assert.InRange(most, 1, Rate * 180 / 100);
         Assert.InRange(tens.Max(), 0, Rate * 103 / 10);
         // Two that went on with their own thirds would come to 67 %. A busy machine leaves some of the rate unused.
         Assert.InRange(median, Rate * 5 * 75 / 100, int.MaxValue);

@@ -135,6 +135,17 @@ public sealed class PostgresLockTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nodes_that_start_together_make_the_tables_of_the_next_days_once()
+    {
+        for (var round = 1; round <= 10; round++)
+        {
+            var start = Now.AddDays(10 * round);
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => EventPartitions.MakeAsync(Store.Tables, start, default))));
+            Assert.Equal(4 * (round + 1), Days());
+        }
+    }
+
+    [Fact]
     public async Task Days_of_events_go_whole_by_one_node_at_a_time_and_nobody_waits_behind_a_long_question()
     {
         await using var other = await _under.OpenStoreAsync("there");
