@@ -24,7 +24,7 @@ namespace Postrider.Api;
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
         typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
-        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>),
+        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>), typeof(SnakeCaseEnum<ErasureState>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -60,6 +60,8 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(RouteListAnswer))]
 [JsonSerializable(typeof(NodeListAnswer))]
 [JsonSerializable(typeof(RetentionListAnswer))]
+[JsonSerializable(typeof(ErasureAnswer))]
+[JsonSerializable(typeof(ErasureListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(DomainAnswer))]

@@ -57,6 +57,7 @@ static class ApiRoutes
         app.MapTransportTest();
         app.MapNodes();
         app.MapRetention();
+        app.MapErasures();
         app.MapPauses();
         app.MapDomains();
         app.MapTemplates();

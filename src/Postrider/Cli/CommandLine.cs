@@ -75,6 +75,7 @@ static class CommandLine
             BatchesCommand.Make(connection, screen),
             RetentionCommand.Make(connection, screen),
             SuppressionsCommand.Make(connection, screen),
+            EraseCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

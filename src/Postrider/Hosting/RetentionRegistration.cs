@@ -9,6 +9,12 @@ sealed class RetentionHost(Purger purger) : BackgroundService
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => purger.RunAsync(stoppingToken);
 }
 
+/// <summary>Forgets people, on nodes that have the role <c>scheduler</c>.</summary>
+sealed class ErasureHost(Eraser eraser) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => eraser.RunAsync(stoppingToken);
+}
+
 /// <summary>Puts retention into the process.</summary>
 static class RetentionRegistration
 {
@@ -16,9 +22,12 @@ static class RetentionRegistration
     public static void AddRetention(this IServiceCollection services, bool purges)
     {
         services.AddSingleton<IRetentionStore, RetentionTables>();
+        services.AddSingleton<IErasureStore, ErasureTables>();
+        services.AddSingleton<Eraser>();
         if (!purges)
             return;
         services.AddSingleton<Purger>();
         services.AddHostedService<RetentionHost>();
+        services.AddHostedService<ErasureHost>();
     }
 }

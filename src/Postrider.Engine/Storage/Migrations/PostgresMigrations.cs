@@ -24,6 +24,7 @@ static class PostgresMigrations
         new(15, "suppressions with address, cause and end", Suppressions),
         new(16, "retention", RetentionSchema.Postgres),
         new(17, "books of a move from SQLite", MoveTables.Postgres),
+        new(18, "erasures", ErasureSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

@@ -24,7 +24,7 @@ static class MovePlan
         "suppressions", "pauses", "quota_use", "webhooks", "lists", "batches", "expansions", "expansion_parts", "expansion_faults",
         "destinations", "schedules", "schedule_runs", "messages", "recipients", "queue", "events", "counters", "idempotency",
         "dead_letters", "dead_letter_jobs", "audit", "inbox", "feedback_seen", "feedback_waiting", "feedback_quarantine",
-        "webhook_deliveries",
+        "webhook_deliveries", "erasures",
     ];
 
     /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, and how far retention had

@@ -1,0 +1,64 @@
+using Postrider.Messages;
+
+namespace Postrider.Retention;
+
+/// <summary>Where an erasure is. The numbers are stored.</summary>
+public enum ErasureState : byte { Running = 0, Done = 1 }
+
+/// <summary>An order to forget a person, known by an address, in all that a tenant has stored. Worked off a piece at a time by whichever
+/// node comes first, until nothing is left of the address; then the order forgets it too.</summary>
+public sealed record Erasure
+{
+    public long Id { get; init; }
+    public required TenantId Tenant { get; init; }
+
+    /// <summary>In the form in which two spellings meet; null once it is done.</summary>
+    public required string? Address { get; init; }
+
+    /// <summary>What stands in its place: an address that nobody has, made of a keyed hash.</summary>
+    public required string Pseudonym { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The id of the key that ordered it.</summary>
+    public required string CreatedBy { get; init; }
+    public ErasureState State { get; init; }
+
+    /// <summary>Messages that lost their body and the address.</summary>
+    public long Messages { get; init; }
+
+    /// <summary>Other rows that were changed or deleted: of lists, webhooks, the inbox, the audit and so on.</summary>
+    public long Rows { get; init; }
+
+    /// <summary>Messages to others too that are still open; they are erased when they have ended.</summary>
+    public long Waiting { get; init; }
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Which turn it is: whoever has an older one may not write.</summary>
+    public long Revision { get; init; }
+}
+
+/// <summary>What became of a message of a person's.</summary>
+public enum ErasedMessage { Erased, Open, Absent }
+
+/// <summary>Keeps orders to erase, and erases.</summary>
+public interface IErasureStore
+{
+    /// <param name="address">As <see cref="Erasure.Address"/>.</param>
+    Task<Erasure> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now);
+    Task<Erasure?> FindAsync(TenantId tenant, long id, CancellationToken ct);
+
+    /// <summary>Newest first.</summary>
+    Task<IReadOnlyList<Erasure>> ListAsync(TenantId tenant, long? before, int limit, CancellationToken ct);
+
+    /// <summary>Takes a running order that no node works on until <paramref name="until"/>; null: there is none.</summary>
+    Task<Erasure?> TakeAsync(DateTimeOffset now, DateTimeOffset until);
+
+    /// <summary>Notes what was done, unless the turn was lost. <paramref name="next"/>: when any node may go on; null: it is done.</summary>
+    Task EndTurnAsync(Erasure erasure, long messages, long rows, long waiting, DateTimeOffset now, DateTimeOffset? next);
+
+    /// <summary>Takes body and address out of a message that has ended, its timeline and its dead letters, in one transaction.</summary>
+    Task<ErasedMessage> EraseMessageAsync(Erasure erasure, MessageId message);
+
+    /// <summary>A piece of all else. Returns how many rows; 0: nothing is left.</summary>
+    Task<long> EraseRestAsync(Erasure erasure, CancellationToken ct);
+}

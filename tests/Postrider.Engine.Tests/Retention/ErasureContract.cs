@@ -1,0 +1,205 @@
+using System.Data.Common;
+using System.Text;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Engine.Tests.Storage;
+using Postrider.Mail.Addresses;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Retention;
+using Postrider.Storage.Tables;
+using Postrider.Suppression;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Engine.Tests.Retention;
+
+public sealed class SqliteErasureTests() : ErasureContract(StoreEngine.Sqlite);
+
+public sealed class PostgresErasureTests() : ErasureContract(StoreEngine.Postgres);
+
+/// <summary>A person is forgotten everywhere, on every store, and nobody else is.</summary>
+public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
+{
+    const string Ann = "Ann.Smith@Example.org";
+    const string Normal = "ann.smith@example.org";
+    const string Bob = "bob@example.org";
+
+    static readonly Incarnation Node = new(1, 1000);
+    static readonly TenantId Other = new(2);
+
+    readonly ManualClock _clock = new();
+    MessageIds _ids = null!;
+    IStoreUnderTest _under = null!;
+
+    ITableStore Tables => (ITableStore)_under.Store;
+    DateTimeOffset Now => _clock.GetUtcNow();
+    ErasureTables Erasures => new(Tables);
+
+    public async ValueTask InitializeAsync()
+    {
+        _ids = new MessageIds(_clock);
+        _under = engine == StoreEngine.Sqlite ? new SqliteUnderTest(_clock) : await PostgresUnderTest.OpenAsync(_clock);
+        await _under.JoinAsync(Node);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _under.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    async Task<MessageId> AcceptAsync(TenantId tenant, params string[] to)
+    {
+        var message = new NewMessage
+        {
+            Id = _ids.Next(),
+            Stream = MailStream.Transactional,
+            Route = "main",
+            Recipients = [.. to.Select((address, n) => new MessageRecipient(n, RecipientKind.To,
+                new Mailbox(address == Ann ? "Ann Q. Smith" : null, EmailAddress.Parse(address))))],
+            Content = new MessageContent
+            {
+                From = new Mailbox("The Shop", EmailAddress.Parse("shop@example.com")),
+                Subject = $"For {to[0]}",
+                Text = $"Dear {to[0]}",
+            },
+            Metadata = [new MetadataEntry("user", to[0])],
+            ExpiresAt = Now + TimeSpan.FromDays(3),
+        };
+        await _under.Store.AcceptAsync(new Acceptance { Tenant = tenant, Messages = [message] }, default);
+        return message.Id;
+    }
+
+    async Task EndDueAsync(TenantId tenant, RecipientState state = RecipientState.Sent)
+    {
+        foreach (var lease in await _under.Store.LeaseAsync(
+            new QueueKey("main", MailStream.Transactional, tenant), 100, Node, Now, alone: false, default))
+        {
+            var outcome = new Outcome(state == RecipientState.Sent ? OutcomeKind.Accepted : OutcomeKind.Rejected,
+                OutcomeScope.Recipient, new Reply(250, "2.1.5", $"<{lease.Recipients[0].Mailbox.Address}> OK", "RCPT"));
+            await _under.Store.RecordAsync(new AttemptRecord
+            {
+                Lease = lease,
+                Attempt = new Attempt
+                {
+                    Transport = "relay",
+                    StartedAt = Now,
+                    Outcomes = [.. lease.Recipients.Select(r => new RecipientOutcome(r.N, outcome))],
+                },
+                Ends = [.. lease.Recipients.Select(r => new RecipientEnd(r.N, state, outcome, $"said of {r.Mailbox.Address}"))],
+                Continues = [],
+            });
+        }
+    }
+
+    /// <summary>Works off what can be done now.</summary>
+    async Task<Erasure> EraseAsync(Erasure? erasure = null)
+    {
+        erasure ??= await Erasures.AddAsync(TenantId.First, Normal, "key", Now);
+        using var eraser = new Eraser(Erasures, _under.Reader, _under.Store, _clock, NullLogger<Eraser>.Instance);
+        while (await eraser.TakeTurnAsync(default)) { }
+        return (await Erasures.FindAsync(TenantId.First, erasure.Id, default))!;
+    }
+
+    async Task<MessageView> ViewAsync(MessageId id, TenantId? tenant = null) =>
+        (await _under.Reader.GetAsync(tenant ?? TenantId.First, id, default))!;
+
+    [Fact]
+    public async Task Nothing_in_the_database_has_the_address_or_the_name_and_the_address_stays_suppressed()
+    {
+        var alone = await AcceptAsync(TenantId.First, Ann);
+        await AcceptAsync(TenantId.First, Bob, Ann);
+        await EndDueAsync(TenantId.First);
+        await AcceptAsync(TenantId.First, Ann);
+        await EndDueAsync(TenantId.First, RecipientState.Failed);
+        var queued = await AcceptAsync(TenantId.First, Ann);
+        await new SuppressionTables(Tables).AddAsync(TenantId.First,
+            [new SuppressedAddress(Ann, null, SuppressionCause.Bounced, $"550 <{Ann}> unknown", alone, Now, null)]);
+        var list = _ids.Next();
+        var lists = new ListTables(Tables);
+        await lists.AddAsync(list, TenantId.First, "all", Now);
+        await lists.PutAsync(TenantId.First, list, [new(1, Ann, "Ann Q. Smith", """{"a":1}"""), new(2, Bob, null, null)], Now);
+        await Tables.WriteAsync(connection => connection.Execute($$"""
+            INSERT INTO webhook_deliveries (tenant, webhook, event, type, created, state, due, tries, claim, payload, attempts)
+            VALUES (1, 'w', 'e', 'email.sent', 0, 1, 0, 1, 0, @payload, '[{"answer":"no {{Ann}}"}]');
+            INSERT INTO audit (at, tenant, key, action, target, status) VALUES (0, 1, 'k', 'DELETE /suppressions', '/suppressions/{{Ann}}', 200);
+            INSERT INTO idempotency (tenant, key, request_hash, answer, keep_until) VALUES (1, 'once', @payload, @payload, 99999999999999);
+            INSERT INTO inbox (tenant, message, transport, at, recipients, sender, subject, mime)
+            VALUES (1, 7, 'capture', 0, '{{Ann}}', '', '', @payload);
+            INSERT INTO feedback_quarantine (key, reason, at, report) VALUES (1, 0, 0, @payload)
+            """, new { payload = Encoding.UTF8.GetBytes($$"""{"to":["{{Ann}}"]}""") }));
+        await Tables.WriteAsync(connection => connection.Execute("UPDATE idempotency SET request_hash = @none", new { none = new byte[32] }));
+
+        var done = await EraseAsync();
+        Assert.Equal((ErasureState.Done, 4, 0, null), (done.State, done.Messages, done.Waiting, done.Address));
+        Assert.True(done.Rows >= 7, $"{done.Rows} rows");
+        Assert.Equal(RecipientState.Cancelled, (await ViewAsync(queued)).Recipients[0].State);
+        var view = await ViewAsync(alone);
+        Assert.Equal((done.Pseudonym, "", RecipientState.Sent),
+            (view.Recipients[0].Mailbox.Address.ToString(), view.Subject, view.Recipients[0].State));
+        Assert.Contains(done.Pseudonym, view.Recipients[0].StatusReason);
+        Assert.Equal(1, (await lists.FindAsync(TenantId.First, list, default))!.Count);
+        Assert.Empty(await FindAllAsync("ann.smith", "q. smith"));
+        Assert.Equal(RecipientState.Suppressed, (await ViewAsync(await AcceptAsync(TenantId.First, Normal))).Recipients[0].State);
+    }
+
+    [Fact]
+    public async Task Mail_that_goes_to_others_too_is_waited_for_and_keeps_their_addresses()
+    {
+        var both = await AcceptAsync(TenantId.First, Bob, Ann);
+        var order = await EraseAsync();
+        Assert.Equal((ErasureState.Running, 1), (order.State, order.Waiting));
+        Assert.Equal(Normal, order.Address);
+        await EndDueAsync(TenantId.First);
+        _clock.Advance(TimeSpan.FromMinutes(2));
+        var done = await EraseAsync(order);
+        Assert.Equal((ErasureState.Done, 1, 0), (done.State, done.Messages, done.Waiting));
+        var view = await ViewAsync(both);
+        Assert.Equal([Bob, done.Pseudonym], view.Recipients.Select(r => r.Mailbox.Address.ToString()));
+        Assert.Equal($"For {Bob}", view.Subject);
+        Assert.Null(await _under.Reader.GetContentAsync(TenantId.First, both, default));
+    }
+
+    [Fact]
+    public async Task Another_tenant_keeps_what_it_has_of_the_same_person()
+    {
+        var theirs = await AcceptAsync(Other, Ann);
+        await EndDueAsync(Other);
+        var erasure = await EraseAsync();
+        Assert.Equal((ErasureState.Done, 0), (erasure.State, erasure.Messages));
+        Assert.Equal(Ann, (await ViewAsync(theirs, Other)).Recipients[0].Mailbox.Address.ToString(), ignoreCase: true);
+        Assert.NotNull(await _under.Reader.GetContentAsync(Other, theirs, default));
+        Assert.Null(await Erasures.FindAsync(Other, erasure.Id, default));
+        Assert.Empty(await Erasures.ListAsync(Other, null, 10, default));
+    }
+
+    /// <summary>Where the database has one of these texts, in whatever case: in the file after VACUUM, or in any column of any table.</summary>
+    async Task<List<string>> FindAllAsync(params string[] texts)
+    {
+        if (engine == StoreEngine.Postgres)
+            return await Tables.ReadAsync(connection => InTables(connection, texts), default);
+        var path = ((SqliteUnderTest)_under).Path;
+        await ((SqliteUnderTest)_under).Sqlite.DisposeAsync();
+        using (var connection = new SqliteConnection($"Data Source={path};Pooling=False"))
+            connection.Execute("VACUUM");
+        var file = Encoding.Latin1.GetString(await File.ReadAllBytesAsync(path)).ToLowerInvariant();
+        await _under.ReopenAsync();
+        Assert.Contains(Bob, file); // it is looked at in the right way
+        return [.. texts.Where(text => file.Contains(text, StringComparison.Ordinal))];
+    }
+
+    static List<string> InTables(DbConnection connection, string[] texts)
+    {
+        var found = new List<string>();
+        foreach (var table in connection.Query<string>("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").AsList())
+            foreach (var row in connection.Query<string>($"SELECT lower(t::text) FROM {table} t").AsList())
+                foreach (var text in texts)
+                    if (row.Contains(text, StringComparison.Ordinal)
+                        || row.Contains(Convert.ToHexStringLower(Encoding.UTF8.GetBytes(text)), StringComparison.Ordinal)
+                        || row.Contains(Convert.ToHexStringLower(Encoding.UTF8.GetBytes("Ann.Smith")), StringComparison.Ordinal))
+                        found.Add($"{table}: {row}");
+        return found;
+    }
+}
