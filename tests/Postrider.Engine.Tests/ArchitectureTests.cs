@@ -20,7 +20,8 @@ public sealed class ArchitectureTests
         ["Schedules"] = ["Batches", "Submission", "Queue", "Templates", "Events"],
         ["Queue"] = ["Events"],
         ["Suppression"] = ["Events"],
-        ["Tracking"] = ["Events"],
+        // Its tokens are signed, tenants switch it, and what it learns is feedback as any other.
+        ["Tracking"] = ["Tenants", "Feedback", "Providers", "Events"],
         // Seals its secrets.
         ["Webhooks"] = ["Tenants", "Events"],
         ["Nodes"] = ["Events"],

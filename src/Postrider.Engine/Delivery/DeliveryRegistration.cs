@@ -29,7 +29,8 @@ public static class DeliveryRegistration
         // own.
         services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
         services.TryAddSingleton<AttemptsInHand>();
-        services.TryAddSingleton<LaneParts>();
+        services.TryAddSingleton(sp =>
+            ActivatorUtilities.CreateInstance<LaneParts>(sp) with { Finish = sp.GetService<ContentFinish>() });
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp =>
         {

@@ -61,13 +61,14 @@ sealed partial class Lane
         {
             _parts.InHand.End(lease, inHand);
         }
-        var (outcomes, withdrawn) = tried;
+        var (outcomes, withdrawn, remark) = tried;
         if (outcomes is null)
             return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
         var took = _parts.Clock.GetElapsedTime(began);
         var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = took, Outcomes = outcomes };
-        return await RecordAsync(lease, attempt, FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Earliest, _parts.Jitter()), stop);
+        var decision = FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Earliest, _parts.Jitter());
+        return await RecordAsync(lease, attempt, decision, stop, remark);
     }
 
     /// <summary>One try outside of all attempts: no permit, no report to circuit and limiter, nothing recorded.</summary>
@@ -78,7 +79,7 @@ sealed partial class Lane
         return await AskAsync(envelope, cut.Token);
     }
 
-    async Task<AttemptEnd> RecordAsync(Lease lease, Attempt attempt, Decision decision, LaneStop stop)
+    async Task<AttemptEnd> RecordAsync(Lease lease, Attempt attempt, Decision decision, LaneStop stop, string? remark = null)
     {
         var record = new AttemptRecord
         {
@@ -86,7 +87,7 @@ sealed partial class Lane
             Attempt = attempt,
             Ends = decision.Ends,
             Continues = decision.Continues,
-            Remarks = Remarks(lease, attempt),
+            Remarks = remark is null ? Remarks(lease, attempt) : [.. Remarks(lease, attempt), remark],
         };
         return await _parts.Recorder.RecordAsync(record, stop.GiveUp) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
@@ -100,6 +101,9 @@ sealed partial class Lane
         if (_parts.Unsubscribe is { } links)
             content = links.AddTo(
                 content, lease.Envelope.Key.Tenant, lease.Envelope.Key.Stream, lease.Message.Id, lease.Message.Recipients);
+        string? remark = null;
+        if (_parts.Finish is { } finish)
+            content = finish(lease.Envelope.Key, lease.Message, content, out remark);
         lease = lease with { Message = lease.Message with { Content = content } };
         var fitting = Fitting.Of(lease, _provider.Capabilities, Transport.Options);
         if (fitting.Recipients.Count == 0)
@@ -121,7 +125,7 @@ sealed partial class Lane
         {
             // The wait before the next try ended: what the last one came to stands.
         }
-        return last.Outcomes is null ? new Tried(null, leave.WasRefused) : new Tried([.. last.Outcomes, .. fitting.Unfit]);
+        return last.Outcomes is null ? new Tried(null, leave.WasRefused) : new Tried([.. last.Outcomes, .. fitting.Unfit], Remark: remark);
     }
 
     /// <summary>One try: leave of circuit and limiter, then the provider under its timeout.</summary>
@@ -248,10 +252,18 @@ sealed partial class Lane
     partial void LogWrongCount(string transport, MessageId message, string fault);
 }
 
+/// <summary>Puts the last touch to a content before it is sent. The same for the same message every time, so that each try is the same
+/// bytes.</summary>
+/// <param name="remark">For the timeline; null: nothing to say.</param>
+public delegate MessageContent ContentFinish(QueueKey key, LeasedMessage message, MessageContent content, out string? remark);
+
 /// <summary>What every lane of a node works with.</summary>
 sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
     Entropy Entropy, ThisNode Node, AttemptsInHand InHand, ILogger<Lane> Logger, UnsubscribeLinks? Unsubscribe = null)
 {
+    /// <summary>Null: contents are sent as they are.</summary>
+    public ContentFinish? Finish { get; init; }
+
     public double Jitter() => Entropy.NextDouble();
 }
 
@@ -277,7 +289,8 @@ enum AttemptEnd : byte
 
 /// <summary>The outcomes of a try; null when nothing was sent.</summary>
 /// <param name="Withdrawn">The commit point was refused.</param>
-readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Withdrawn = false);
+/// <param name="Remark">For the timeline; null: nothing to say.</param>
+readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Withdrawn = false, string? Remark = null);
 
 /// <summary>What is asked before the last byte leaves: whether this node may still believe in its lease, and for at-most-once the
 /// store.</summary>

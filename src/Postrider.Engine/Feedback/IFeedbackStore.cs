@@ -33,6 +33,10 @@ public interface IFeedbackStore
 /// <summary>Something that was reported, and of what as far as that is known.</summary>
 public sealed record FeedbackReport
 {
+    /// <summary>In place of a vendor: what our own addresses in a mail were asked for. Their tokens are ours, so nothing of it is
+    /// quarantined.</summary>
+    public const string Tracking = "tracking";
+
     public required FeedbackEvent Event { get; init; }
 
     /// <summary>Whose word the event's key is: the scheme of the transport, or <c>dsn</c>.</summary>

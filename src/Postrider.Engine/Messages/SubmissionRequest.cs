@@ -38,6 +38,9 @@ public sealed record SubmissionRequest
     public string? OnAmbiguous { get; init; }
     public string? OrderingKey { get; init; }
 
+    /// <summary>What is to be learned of it after it has arrived; null: as the tenant has it for the stream.</summary>
+    public TrackRequest? Track { get; init; }
+
     /// <summary>A stored template that gives subject, text and HTML; null where they are given.</summary>
     public TemplateUse? Template { get; init; }
 

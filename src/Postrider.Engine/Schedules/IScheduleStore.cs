@@ -81,8 +81,8 @@ public enum StepResult : byte
 
 /// <summary>What became of the mail of runs.</summary>
 /// <param name="Waiting">Recipients whose messages are not made yet.</param>
-/// <param name="Opened">Messages that were opened; null: there are too many to look at.</param>
-/// <param name="Clicked">Messages in which a link was followed; null as before.</param>
+/// <param name="Opened">Messages that people opened; null: there are too many to look at.</param>
+/// <param name="Clicked">Messages in which people followed a link; null as before.</param>
 public sealed record MailReport(long Waiting, StateCounts Counts, long? Opened, long? Clicked);
 
 /// <summary>What became of a schedule's runs.</summary>

@@ -17,18 +17,24 @@ static class ContentCodec
     /// <summary>Of what is filled in for each message: a program that would send the template itself must not read it.</summary>
     const byte MergeVersion = 3;
 
+    /// <summary>Of what is tracked.</summary>
+    const byte TrackVersion = 4;
+
     [Flags]
-    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8, Merge = 16, DataOnly = 32 }
+    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8, Merge = 16, DataOnly = 32, Track = 64 }
 
     [Flags]
     enum MergeFlags : byte { None = 0, Strict = 1, RawHtml = 2 }
+
+    [Flags]
+    enum TrackFlags : byte { None = 0, Opens = 1, Clicks = 2 }
 
     [Flags]
     enum AttachmentForm : byte { None = 0, Inline = 1, ContentId = 2 }
 
     public static void Write(FieldWriter to, MessageContent content)
     {
-        to.Byte(content.Merge is null ? Version : MergeVersion);
+        to.Byte(content.Track.Any ? TrackVersion : content.Merge is null ? Version : MergeVersion);
         to.Byte((byte)PartsOf(content));
         WriteMailbox(to, content.From);
         to.Number(content.ReplyTo.Count);
@@ -57,6 +63,8 @@ static class ContentCodec
             to.Byte((byte)((merge.IsStrict ? MergeFlags.Strict : 0) | (merge.AllowsRawHtml ? MergeFlags.RawHtml : 0)));
             to.Bytes(content.MergeData.Span);
         }
+        if (content.Track.Any)
+            to.Byte((byte)((content.Track.Opens ? TrackFlags.Opens : 0) | (content.Track.Clicks ? TrackFlags.Clicks : 0)));
     }
 
     /// <summary>A message's own part where the rest of its content is its batch's.</summary>
@@ -86,7 +94,7 @@ static class ContentCodec
     static Parts PartsOf(MessageContent content) =>
         (content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)
         | (content.Mime is null ? 0 : Parts.Mime) | (content.ReversePath is null ? 0 : Parts.ReversePath)
-        | (content.Merge is null ? 0 : Parts.Merge);
+        | (content.Merge is null ? 0 : Parts.Merge) | (content.Track.Any ? Parts.Track : 0);
 
     /// <summary>Attachments and MIME of the result are parts of <paramref name="data"/>, which must not change.</summary>
     public static MessageContent Read(ReadOnlyMemory<byte> data)
@@ -94,9 +102,9 @@ static class ContentCodec
         if (IsGone(data.Span))
             throw new InvalidDataException("The content of the message was deleted, as retention or an erasure asks for.");
         var from = new FieldReader(data);
-        if (from.Byte() is not (1 or Version or MergeVersion) and var version)
+        if (from.Byte() is not (1 or Version or MergeVersion or TrackVersion) and var version)
             throw new InvalidDataException(
-                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {MergeVersion}.");
+                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {TrackVersion}.");
         var parts = (Parts)from.Byte();
         var content = new MessageContent
         {
@@ -112,6 +120,7 @@ static class ContentCodec
             Mime = parts.HasFlag(Parts.Mime) ? from.Bytes() : default(ReadOnlyMemory<byte>?),
             Merge = parts.HasFlag(Parts.Merge) ? ReadMerge(ref from) : null,
             MergeData = parts.HasFlag(Parts.Merge) ? from.Bytes() : default,
+            Track = parts.HasFlag(Parts.Track) ? ReadTrack(ref from) : default,
         };
         return from.AtEnd
             ? content
@@ -151,6 +160,12 @@ static class ContentCodec
     {
         var flags = (MergeFlags)from.Byte();
         return new MergeForm(flags.HasFlag(MergeFlags.Strict), flags.HasFlag(MergeFlags.RawHtml));
+    }
+
+    static Tracked ReadTrack(ref FieldReader from)
+    {
+        var flags = (TrackFlags)from.Byte();
+        return new Tracked(flags.HasFlag(TrackFlags.Opens), flags.HasFlag(TrackFlags.Clicks));
     }
 
     static HeaderField ReadHeader(ref FieldReader from)

@@ -27,6 +27,9 @@ public sealed record CheckedSubmission
     /// <summary>Null: the route's, else the installation's.</summary>
     public required AmbiguityPolicy? OnAmbiguous { get; init; }
     public required string? OrderingKey { get; init; }
+
+    /// <summary>Null: as the tenant has it for the stream.</summary>
+    public TrackRequest? Track { get; init; }
     public required IReadOnlyList<string> Tags { get; init; }
     public required IReadOnlyList<MetadataEntry> Metadata { get; init; }
 
@@ -106,6 +109,7 @@ public sealed class SubmissionCheck(SubmissionOptions options)
             ExpiresAt = (sendAt ?? now) + expiresIn,
             OnAmbiguous = onAmbiguous,
             OrderingKey = orderingKey,
+            Track = request.Track,
             Tags = request.Tags,
             Metadata = request.Metadata,
         };

@@ -25,7 +25,7 @@ public sealed partial class Submitter
             return (null, problem);
         if (Choose(entry, [], out var nowhere) is null)
             return (null, nowhere);
-        return (Share(entry, merge), null);
+        return (Share(WithTracking(entry, context.Tenant), merge), null);
     }
 
     SharedSubmission Share(CheckedSubmission entry, DestinationMerge? merge) => new(

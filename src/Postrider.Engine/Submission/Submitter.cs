@@ -150,6 +150,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             return new SubmissionResult.Refused(unfit);
         var faults = new Faults();
         var entry = _check.Shared(merge?.Request ?? shared, clock.GetUtcNow(), faults);
+        entry = entry is null ? null : WithTracking(entry, context.Tenant);
         var recipients = Recipients(destinations, merge is not null, faults);
         var merged = merge is null ? null : destinations.Select((one, i) => merge.Fill(one, i, faults)).ToList();
         if (merge?.TooMuch is { } tooLarge)
@@ -212,7 +213,15 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             return (null, faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
             return (null, problem);
+        entry = WithTracking(entry, context.Tenant);
         return Choose(entry, entry.Recipients, out var nowhere) is { } route ? (new Prepared(entry, route), null) : (null, nowhere);
+    }
+
+    /// <summary>Settled when it is accepted: each try of it is the same bytes. What came whole is sent as it came.</summary>
+    CheckedSubmission WithTracking(CheckedSubmission entry, TenantId tenant)
+    {
+        var track = (entry.Track ?? default).Over(Tenants?.SettingsOf(tenant).Tracking?.Of(entry.Stream) ?? default);
+        return track.Any && entry.Raw is null ? entry with { Content = entry.Content with { Track = track } } : entry;
     }
 
     /// <summary>The senders whom people see, and the one to whom reports go.</summary>

@@ -63,6 +63,9 @@ public sealed record TenantSettings
     /// <summary>For how long after it first died it is sent again by itself.</summary>
     public TimeSpan? RedriveFor { get; init; }
 
+    /// <summary>What is tracked where the message does not say; null: nothing.</summary>
+    public TenantTracking? Tracking { get; init; }
+
     /// <summary>What a newer program has written.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement>? Others { get; set; }
@@ -70,6 +73,18 @@ public sealed record TenantSettings
     public const int MaxWeight = 1_000;
 
     public static readonly TimeSpan DefaultRedriveFor = TimeSpan.FromHours(24);
+}
+
+/// <summary>What is tracked of a tenant's mail where the message does not say.</summary>
+/// <param name="IsStopped">The operator's switch: nothing is tracked whatever messages say, and the links of mail that was sent lead
+/// nowhere.</param>
+public sealed record TenantTracking(Tracked Transactional, Tracked Bulk, bool IsStopped)
+{
+    public Tracked Of(MailStream stream) => stream switch
+    {
+        MailStream.Transactional => Transactional,
+        MailStream.Bulk => Bulk,
+    };
 }
 
 /// <summary>Keeps tenants. Each write is on disk when its task completes.</summary>

@@ -69,6 +69,10 @@ sealed record EmailAnswer
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
     public required IReadOnlyList<RecipientAnswer> Recipients { get; init; }
 
+    /// <summary>Left out while there is nothing to tell.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EmailTrackingAnswer? Tracking { get; init; }
+
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<AttemptAnswer>? Attempts { get; init; }
 
@@ -111,7 +115,18 @@ sealed record UnderWayAnswer(string Transport, DateTimeOffset Since);
 /// <param name="Outcome">Null when nothing was attempted.</param>
 sealed record AttemptAnswer(
     DateTimeOffset At, string Transport, IReadOnlyList<string> Recipients, OutcomeKind Outcome, int? Code, string? EnhancedCode,
-    string Text, long DurationMs, string? Worker);
+    string Text, long DurationMs, string? Worker)
+{
+    /// <summary>What else there is to say, for people.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Remark { get; init; }
+}
+
+/// <summary>What was learned of a message after it arrived, by whoever told: what people did apart from what machines did.</summary>
+/// <param name="Opens">By people. Repetitions within 10 seconds are one.</param>
+/// <param name="FirstOpenedAt">By a person; null: none has yet.</param>
+sealed record EmailTrackingAnswer(
+    int Opens, int Clicks, int MachineOpens, int MachineClicks, DateTimeOffset? FirstOpenedAt, DateTimeOffset? FirstClickedAt);
 
 /// <summary>A fact of the timeline that is no attempt.</summary>
 /// <param name="Recipients">Empty: all of the message, or it is not told which.</param>

@@ -18,6 +18,7 @@ static class ApiRoutes
         services.AddSingleton<TransportShapes>();
         services.AddSingleton<EventSeats>();
         services.AddSingleton<SchedulePages>();
+        services.AddSingleton<TrackingEndpoints>();
         services.AddCallbacks();
         services.AddRequestDecompression();
         services.ConfigureHttpJsonOptions(options =>
@@ -66,6 +67,7 @@ static class ApiRoutes
         app.MapWebhooks();
         app.MapInbox();
         app.MapFeedback();
+        TrackingEndpoints.MapTracking(app);
         app.MapCallbacks();
         app.MapOpenApi("/openapi/{documentName}.json").For(Access.Open);
     }

@@ -15,6 +15,7 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
         ReplyTo = content?.ReplyTo.Select(m => m.ToString()).ToList(),
         Text = content?.Text,
         Html = content?.Html,
+        Tracking = Tracking(view.Events),
         Attempts = [.. view.Events.Where(e => e.Attempt is not null).SelectMany(e => Attempts(view, e))],
         Events = [.. view.Events.Where(e => e.Attempt is null).Select(e => Event(view, e))],
     };
@@ -127,7 +128,24 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
             .Select(alike => new AttemptAnswer(
                 e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind,
                 Code(alike.Key.Code), alike.Key.Enhanced,
-                alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker));
+                alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker) { Remark = e.Remark });
+
+    static EmailTrackingAnswer? Tracking(IReadOnlyList<MailEvent> events)
+    {
+        var (opens, machineOpens) = Split(MailEventType.Opened);
+        var (clicks, machineClicks) = Split(MailEventType.Clicked);
+        return opens.Count + machineOpens + clicks.Count + machineClicks == 0 ? null : new EmailTrackingAnswer(
+            opens.Count, clicks.Count, machineOpens, machineClicks, First(opens), First(clicks));
+
+        (List<MailEvent> People, int Machines) Split(MailEventType type)
+        {
+            var all = events.Where(e => e.Type == type).ToList();
+            var people = all.FindAll(e => e.Feedback?.IsMachine != true);
+            return (people, all.Count - people.Count);
+        }
+
+        static DateTimeOffset? First(List<MailEvent> people) => people.Count == 0 ? null : people.Min(e => e.At);
+    }
 
     static EventAnswer Event(MessageView view, MailEvent e) =>
         new(

@@ -15,6 +15,7 @@ sealed class MessageDraft(ShapeFaults faults)
     List<string> _tags = [];
     List<MetadataEntry> _metadata = [];
     TemplateUse? _template;
+    TrackRequest? _track;
     JsonElement _data;
 
     /// <summary>Takes a member that every send call knows. False: it is none of them.</summary>
@@ -40,7 +41,7 @@ sealed class MessageDraft(ShapeFaults faults)
             case "on_ambiguous": _onAmbiguous = faults.Text(value, "/on_ambiguous"); break;
             case "ordering_key": _orderingKey = faults.Text(value, "/ordering_key"); break;
             case "template": _template = TemplateReader.Use(value, faults); break;
-            case "track": NotAvailable(value, $"/{member.Name}"); break;
+            case "track": _track = TrackReader.Read(value, "/track", faults); break;
             default: return false;
         }
         return true;
@@ -91,6 +92,7 @@ sealed class MessageDraft(ShapeFaults faults)
         Route = _route,
         OnAmbiguous = _onAmbiguous,
         OrderingKey = _orderingKey,
+        Track = _track,
         Template = Template(),
     };
 
@@ -128,11 +130,5 @@ sealed class MessageDraft(ShapeFaults faults)
             return true;
         faults.Invalid(pointer, "Must be a whole number of seconds, or a text with a unit such as \"24h\".");
         return false;
-    }
-
-    void NotAvailable(JsonElement value, string pointer)
-    {
-        if (value.ValueKind != JsonValueKind.Null)
-            faults.Add(pointer, "not-available", $"{pointer[1..]} is not available in this version.");
     }
 }

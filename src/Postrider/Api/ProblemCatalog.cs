@@ -74,8 +74,6 @@ static class ProblemCatalog
             "The CSV cannot be read: it needs a header line with a column of addresses, and as many fields in each line as there."),
         new("bad-encoding", 422, "Bad encoding", "validation_error",
             "A line is not UTF-8. Save the file as UTF-8, or as UTF-16 with a byte-order mark."),
-        new("not-available", 422, "Not available", "validation_error",
-            "The field is part of the interface, but this version cannot do it yet. Refused rather than silently left out."),
         new("no-recipients", 422, "No recipients", "missing_required_field", "A message needs at least one address in to, cc or bcc."),
         new("too-many-recipients", 422, "Too many recipients", "validation_error",
             "One message takes at most 1,000 recipients. POST /emails/send makes a message for each of many."),

@@ -67,6 +67,8 @@ record MessageShape
     public string? OnAmbiguous { get; init; }
     [Description("Messages with the same key are sent one after the other, in the order they were accepted.")]
     public string? OrderingKey { get; init; }
+    [Description("Opens and clicks to be learned, over the tenant's setting for the stream. Default: none. true or false says both.")]
+    public TrackShape? Track { get; init; }
 }
 
 /// <summary>Body of <c>POST /emails</c>, and one element or line of <c>POST /emails/batch</c>.</summary>
@@ -177,7 +179,19 @@ sealed record TenantSettingsShape
     public long? MonthlyQuota { get; init; }
     [Description("Sends dead letters again by itself where what they died of may be over by now. Null: none.")]
     public RedriveShape? Redrive { get; init; }
+    [Description("What is tracked where the message does not say. Null: nothing.")]
+    public TenantTrackingShape? Tracking { get; init; }
 }
+
+/// <summary>What is tracked of a tenant's mail.</summary>
+sealed record TenantTrackingShape(
+    TrackShape? Transactional, TrackShape? Bulk,
+    [property: Description("true: nothing is tracked whatever messages say, and links of mail that was sent lead nowhere.")] bool? Stopped);
+
+/// <summary>What is to be learned of a message after it has arrived.</summary>
+sealed record TrackShape(
+    [property: Description("That its HTML was shown, by an image in it.")] bool? Opens,
+    [property: Description("That a link in its HTML was followed, by links that lead over this server.")] bool? Clicks);
 
 /// <summary>When dead letters are sent again by themselves.</summary>
 sealed record RedriveShape(

@@ -156,8 +156,8 @@ sealed record ScheduleRunListAnswer(IReadOnlyList<ScheduleRunAnswer> Data, bool 
 
 /// <summary>Recipients by state.</summary>
 /// <param name="Waiting">Their messages are not made yet.</param>
-/// <param name="Opened">Messages that were opened, as far as anybody told; null: too many to count here.</param>
-/// <param name="Clicked">The same for links.</param>
+/// <param name="Opened">Messages that people opened, as far as anybody told; null: too many to count here.</param>
+/// <param name="Clicked">Messages in which people followed a link; null as before.</param>
 sealed record ScheduleCountsAnswer(
     long Waiting, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired,
     long Suppressed, long Cancelled, long? Opened, long? Clicked);

@@ -18,7 +18,7 @@ static class ScheduleEndpoints
         "malformed-json", "unsupported-media-type", "too-large", "unknown-field", "invalid-field", "invalid-schedule", "no-recipients",
         "too-many-recipients", "invalid-address", "header-injection", "forbidden-header", "too-many-headers", "invalid-attachment",
         "url-not-allowed", "no-content", "unverified-sender", "no-such-template", "template-error", "template-data", "template-limit",
-        "not-available", "no-transport",
+        "no-transport",
     ];
 
     static readonly DocumentedParameters Paging = new([new("limit", "1 to 100. Default 20."), new("after", "next from the page before.")]);

@@ -17,7 +17,7 @@ static class SendEndpoints
     static readonly string[] Refusals =
     [
         "malformed-json", "invalid-idempotency-key", "idempotency-mismatch", "too-large", "unsupported-media-type", "unknown-field",
-        "invalid-field", "not-available", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
+        "invalid-field", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
         "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "no-such-template", "template-data",
         "template-limit", "unverified-sender", "no-transport",
         "rate-limited", "queue-full", "storage-full", "storage-low", "commit-unknown", "draining",

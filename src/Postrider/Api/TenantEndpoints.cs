@@ -119,6 +119,7 @@ static class TenantEndpoints
         MonthlyQuota = settings.MonthlyQuota,
         Redrive = settings.RedriveEvery is { } every
             ? new RedriveAnswer(Durations.Format(every), Durations.Format(settings.RedriveFor ?? TenantSettings.DefaultRedriveFor)) : null,
+        Tracking = settings.Tracking is { } t ? new TenantTrackingAnswer(t.Transactional, t.Bulk, t.IsStopped) : null,
     };
 
     static NewKeyAnswer Answer(NewApiKey made) => new(
@@ -206,6 +207,9 @@ static class TenantReader
                 return now => now with { MonthlyQuota = monthly };
             case "redrive":
                 return Redrive(value, pointer, faults);
+            case "tracking":
+                var tracking = TrackReader.Tenant(value, pointer, faults);
+                return now => now with { Tracking = tracking };
             default:
                 faults.Unknown(pointer);
                 return null;
@@ -302,7 +306,14 @@ sealed record TenantSettingsAnswer
 
     /// <summary>Null: dead letters wait for somebody.</summary>
     public required RedriveAnswer? Redrive { get; init; }
+
+    /// <summary>Null: nothing is tracked where the message does not say.</summary>
+    public required TenantTrackingAnswer? Tracking { get; init; }
 }
+
+/// <summary>What is tracked of a tenant's mail.</summary>
+/// <param name="Stopped">Nothing is, whatever messages say, and links of mail that was sent lead nowhere.</param>
+sealed record TenantTrackingAnswer(Tracked Transactional, Tracked Bulk, bool Stopped);
 
 /// <summary>What sends dead letters again by itself.</summary>
 sealed record RedriveAnswer(string Every, string For);

@@ -16,6 +16,7 @@ using Postrider.Senders;
 using Postrider.Storage;
 using Postrider.Submission;
 using Postrider.Templates;
+using Postrider.Tracking;
 using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
@@ -35,6 +36,7 @@ static class Rooms
         new("Schedules", typeof(ScheduleOptions)),
         new("Webhooks", typeof(WebhookOptions)),
         new("Retention", typeof(RetentionOptions)),
+        new("Tracking", typeof(TrackingOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

@@ -19,6 +19,7 @@ using Postrider.Submission;
 using Postrider.Suppression;
 using Postrider.Templates;
 using Postrider.Tenants;
+using Postrider.Tracking;
 using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
@@ -55,6 +56,7 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<ScheduleOptions>());
         services.AddSingleton(configuration.Get<WebhookOptions>());
         services.AddSingleton(configuration.Get<RetentionOptions>());
+        services.AddSingleton(configuration.Get<TrackingOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
@@ -152,6 +154,7 @@ static class ServerBuilder
         services.AddSingleton<ITemplateStore, TemplateTables>();
         services.AddSingleton<TemplateLibrary>();
         services.AddWebhooks(sends: roles.HasFlag(Role.Scheduler));
+        services.AddTracking(options, answers: roles.HasFlag(Role.Api));
         services.AddSingleton<MessageChanges>();
         services.AddSingleton<IBatchStore, BatchTables>();
         services.AddSingleton<IListStore, ListTables>();

@@ -11,6 +11,7 @@ public sealed partial class DocumentExampleTests
     [Theory]
     [InlineData("batches.md", "\"accepted\":2,\"refused\":0", "email,name,first")]
     [InlineData("retention.md", "\"kind\":\"bodies\"", "\"keep_seconds\":604800", "@erased.invalid")]
+    [InlineData("tracking.md", "\"bulk\":{\"opens\":true,\"clicks\":true},\"stopped\":false", "\"tracking\":null")]
     public async Task Its_commands_run_one_after_the_other(string document, params string[] answers)
     {
         Requires.Program("curl");

@@ -71,6 +71,7 @@ public sealed class OpenApiTests(SharedServer shared) : IClassFixture<SharedServ
             ["route"] = "\"default\"",
             ["on_ambiguous"] = "\"hold\"",
             ["ordering_key"] = "\"k\"",
+            ["track"] = "{\"opens\":true,\"clicks\":false}",
         };
         // A template stands for text and HTML.
         string[] others = ["scheduled_at", "template", "data"];

@@ -83,7 +83,9 @@ public sealed class SendReaderTests
     [InlineData("""{"send_at":"2030-01-01T00:00:00Z","scheduled_at":"2030-01-01T00:00:00Z"}""", "invalid-field", "/scheduled_at")]
     [InlineData("""{"template":["welcome"]}""", "invalid-field", "/template")]
     [InlineData("""{"data":{}}""", "invalid-field", "/data")]
-    [InlineData("""{"track":{"opens":true}}""", "not-available", "/track")]
+    [InlineData("""{"track":{"opens":"yes"}}""", "invalid-field", "/track/opens")]
+    [InlineData("""{"track":{"reads":true}}""", "unknown-field", "/track/reads")]
+    [InlineData("""{"track":"all"}""", "invalid-field", "/track")]
     [InlineData("""[]""", "invalid-field", "")]
     [InlineData("""null""", "invalid-field", "")]
     public void What_is_no_such_shape_is_named_by_a_pointer(string json, string slug, string pointer)

@@ -51,8 +51,11 @@ public sealed class CodecProperties
         from mime in Gen.Elements<string?>(null, "", "From: a@example.org\r\n\r\nHello.\r\n")
         from merge in Gen.Elements(null, new MergeForm(true, false), new MergeForm(false, true))
         from path in Gen.Elements<ReversePath?>(null, new ReversePath(null), new ReversePath(EmailAddress.Parse("bounces@example.org")))
+        from opens in Gen.Elements(false, true)
+        from clicks in Gen.Elements(false, true)
         select new MessageContent
         {
+            Track = new Tracked(opens, clicks),
             From = sender,
             ReplyTo = replyTo,
             Subject = subject,
@@ -152,7 +155,7 @@ public sealed class CodecProperties
     public void A_newer_format_is_named_as_such()
     {
         var data = Encode(new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")) });
-        data[0] = 4;
+        data[0] = 5;
 
         Assert.Contains("newer Postrider", Assert.Throws<InvalidDataException>(() => ContentCodec.Read(data)).Message,
             StringComparison.Ordinal);
@@ -232,6 +235,7 @@ public sealed class CodecProperties
             .ToList(),
         Mime = c.Mime is { } mime ? Convert.ToHexString(mime.Span) : null,
         c.ReversePath,
+        c.Track,
         c.Merge,
         MergeData = Convert.ToHexString(c.MergeData.Span),
     };

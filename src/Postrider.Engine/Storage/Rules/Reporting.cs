@@ -91,7 +91,9 @@ static class Reporting
         IWriteSession session, FeedbackReport report, MessageRow message, RecipientRow? recipient, QueueRow? row, long key, long now)
     {
         var happened = report.Event;
-        var next = recipient is null ? null : Next(recipient, row, happened.Kind);
+        // What scans links and images may stand before the recipient's server, which refuses the mail after it.
+        var isProof = report.Vendor != FeedbackReport.Tracking || !happened.IsMachine;
+        var next = recipient is null || !isProof ? null : Next(recipient, row, happened.Kind);
         // "The provider has it" is news only where that was in doubt.
         if (next is null && happened.Kind == FeedbackKind.Accepted)
             return FeedbackResult.Ignored;
@@ -192,6 +194,9 @@ static class Reporting
 
     static FeedbackResult Unmatched(IWriteSession session, FeedbackReport report, long key, long now)
     {
+        // Removed since: addresses in a mail work for longer than it is kept here.
+        if (report.Vendor == FeedbackReport.Tracking)
+            return FeedbackResult.Ignored;
         // One with our id names a message that was stored before anything of it left.
         var mayBeOurs = report is { Message: null, Event: { ProviderId: not null, CarriedId: null } }
             && (report.Event.MayLackId || report.WaitingId is not null);

@@ -37,12 +37,15 @@ static class ScheduleSums
             waiting, counts, Count(connection, messages, MailEventType.Opened), Count(connection, messages, MailEventType.Clicked));
     }
 
-    // Uses events_message. Ids of other nodes lie between those of a batch: what tells them apart is the lowest bits.
+    // Uses events_message. Ids of other nodes lie between those of a batch: what tells them apart is the lowest bits. What machines do
+    // is not counted.
     static long Count(DbConnection connection, List<(long First, long Last)> messages, MailEventType type) => messages.Sum(range =>
-        connection.ExecuteScalar<long>("""
-            SELECT count(DISTINCT message) FROM events
+        connection.Query<(long Message, byte[] Details)>("""
+            SELECT message, details FROM events
             WHERE message >= @First AND message <= @Last AND type = @type AND (message - @First) % @stride = 0
-            """, new { range.First, range.Last, type = (int)type, stride = MessageId.Stride }));
+            """, new { range.First, range.Last, type = (int)type, stride = MessageId.Stride }, buffered: false)
+            .Where(e => EventCodec.Read(e.Details).Feedback is not { IsMachine: true })
+            .Select(e => e.Message).Distinct().LongCount());
 
     sealed class Expansion
     {
