@@ -41,7 +41,7 @@ static class RunCommand
         var folder = new Option<string>("--folder") { DefaultValueFactory = _ => FromHere("..", "..", "..", "chaos") };
         var command = new Command("run",
             "Faults against the built product; exit code 0 when nothing that was acknowledged is lost, every duplicate is explained, and "
-            + "every negative control was seen red.") 
+            + "every negative control was seen red.")
             { rows, engine, full, controls, seed, together, report, readme, limit, binary, folder };
         command.SetAction(async (options, ct) =>
         {

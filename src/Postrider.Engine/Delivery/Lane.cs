@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Outcome = Postrider.Messages.Outcome;
 using Polly;
 using Polly.Retry;
 using Postrider.Messages;
@@ -8,6 +7,7 @@ using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Suppression;
 using Postrider.Templates;
+using Outcome = Postrider.Messages.Outcome;
 
 namespace Postrider.Delivery;
 

@@ -24,7 +24,8 @@ namespace Postrider.Api;
         typeof(SnakeCaseEnum<OutcomeKind>), typeof(SnakeCaseEnum<CircuitPosition>), typeof(SnakeCaseEnum<RouteStrategy>),
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
         typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
-        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>), typeof(SnakeCaseEnum<ErasureState>),
+        typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>),
+        typeof(SnakeCaseEnum<ErasureState>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]

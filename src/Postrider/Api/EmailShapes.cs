@@ -128,7 +128,8 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
             .Select(alike => new AttemptAnswer(
                 e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind,
                 Code(alike.Key.Code), alike.Key.Enhanced,
-                alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker) { Remark = e.Remark });
+                alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker)
+            { Remark = e.Remark });
 
     static EmailTrackingAnswer? Tracking(IReadOnlyList<MailEvent> events)
     {

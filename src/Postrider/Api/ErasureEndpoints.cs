@@ -77,7 +77,8 @@ static class ErasureEndpoints
             ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent;
 
     static ErasureAnswer Answer(Erasure erasure) => new(
-        erasure.Id.ToString(CultureInfo.InvariantCulture), erasure.State, erasure.Pseudonym, erasure.Messages, erasure.Rows, erasure.Waiting,
+        erasure.Id.ToString(CultureInfo.InvariantCulture), erasure.State, erasure.Pseudonym, erasure.Messages, erasure.Rows,
+        erasure.Waiting,
         erasure.CreatedAt, erasure.EndedAt);
 }
 

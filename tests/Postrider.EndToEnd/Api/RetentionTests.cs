@@ -6,7 +6,6 @@ using System.Text.Json.Nodes;
 using Postrider.Cli;
 using Postrider.Messages;
 using Postrider.Tenants;
-using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;

@@ -175,7 +175,8 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         Assert.Empty(await Erasures.ListAsync(Other, null, 10, default));
     }
 
-    /// <summary>Where the database has one of these texts, in whatever case: in the file after VACUUM, or in any column of any table.</summary>
+    /// <summary>Where the database has one of these texts, in whatever case: in the file after VACUUM, or in any column of any
+    /// table.</summary>
     async Task<List<string>> FindAllAsync(params string[] texts)
     {
         if (engine == StoreEngine.Postgres)

@@ -27,8 +27,8 @@ static class MovePlan
         "webhook_deliveries", "erasures",
     ];
 
-    /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, and how far retention had
-    /// come. It looks from the beginning again, as events have other numbers.</summary>
+    /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, and
+    /// how far retention had come. It looks from the beginning again, as events have other numbers.</summary>
     public static readonly IReadOnlyList<string> OnlySource =
         ["schema_version", "search", "search_runs", "progress", "retention", "retention_waits"];
 
