@@ -124,9 +124,10 @@ public sealed class ProcessTests : BuiltServerTests
             ("POSTRIDER_TRANSPORTS", "smtp://127.0.0.1:2525"));
         await server.WaitForExitAsync();
         Assert.Equal(ExitCodes.Unavailable, server.ExitCode);
-        var errors = (await server.StandardError.ReadToEndAsync()).TrimEnd();
-        Assert.Contains("POSTRIDER_URLS", errors);
-        Assert.DoesNotContain('\n', errors); // nothing else: no stack, no complaint of what had begun
+        // Nothing else: no stack, no complaint of what had begun. How many files a process may open is the machine's affair.
+        var errors = (await server.StandardError.ReadToEndAsync()).TrimEnd().Split('\n')
+            .Where(line => !line.Contains("This process may open", StringComparison.Ordinal));
+        Assert.Contains("POSTRIDER_URLS", Assert.Single(errors));
         Assert.Matches(@"^API key +pr_\S+   \(made now and shown only this once: keep it\)\n$", await server.StandardOutput.ReadToEndAsync());
     }
 
