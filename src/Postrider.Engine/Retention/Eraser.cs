@@ -60,7 +60,7 @@ public sealed partial class Eraser(
         var (erased, open, hasMore) = await EraseMessagesAsync(erasure, ct);
         var rows = 0L;
         if (!hasMore)
-            while (await store.EraseRestAsync(erasure, ct) is > 0 and var some)
+            while (await store.EraseRestAsync(erasure, isLast: open == 0, ct) is > 0 and var some)
                 rows += some;
         now = clock.GetUtcNow();
         await store.EndTurnAsync(erasure, erased, rows, open, now, hasMore ? now : open > 0 ? now + LookAgain : null);

@@ -60,5 +60,6 @@ public interface IErasureStore
     Task<ErasedMessage> EraseMessageAsync(Erasure erasure, MessageId message);
 
     /// <summary>A piece of all else. Returns how many rows; 0: nothing is left.</summary>
-    Task<long> EraseRestAsync(Erasure erasure, CancellationToken ct);
+    /// <param name="isLast">No message of the person is left: it need not be found any more.</param>
+    Task<long> EraseRestAsync(Erasure erasure, bool isLast, CancellationToken ct);
 }

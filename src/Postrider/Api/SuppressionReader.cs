@@ -63,7 +63,7 @@ static class SuppressionReader
     }
 
     public static bool TryCause(string text, out SuppressionCause cause) =>
-        Enum.TryParse(text, ignoreCase: true, out cause) && !char.IsAsciiDigit(text[0]);
+        Enum.TryParse(text, ignoreCase: true, out cause) && Enum.IsDefined(cause) && char.IsAsciiLetter(text[0]);
 
     static SuppressedAddress Empty(DateTimeOffset now) => new(null, null, SuppressionCause.Manual, "", null, now, null);
 

@@ -61,6 +61,7 @@ public sealed partial class SuppressionTests : IAsyncLifetime
     [InlineData("""{"email":"ann@example.org","expires_at":"2001-01-01T00:00:00Z"}""", "invalid-field")]
     [InlineData("""{"email":"ann@example.org","tenant_id":2}""", "unknown-field")]
     [InlineData("""{"stream":"bulk"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","cause":"+9"}""", "invalid-field")]
     public async Task What_is_wrong_is_told(string body, string slug)
     {
         using var refused = await PostAsync("/suppressions", body);

@@ -164,6 +164,32 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal(5, (await _house.LeaseAsync(100)).Count);
     }
 
+    // Ids of other nodes lie between those of a batch, and the next id of this one is right behind them.
+    [Fact]
+    public async Task Cancelling_a_batch_leaves_mail_alone_whose_ids_lie_between_its_own()
+    {
+        var batch = await _house.StartedAsync(4);
+        await _house.Batches.OpenAsync(batch.Id, _house.Ids.Reserve(4));
+        var open = await _house.FindAsync(batch.Id);
+        var content = new MessageContent
+        {
+            From = new Mail.Addresses.Mailbox(null, Mail.Addresses.EmailAddress.Parse("shop@example.com")),
+            Text = "Not of the batch.",
+        };
+        // Messages of the range that another made: the second, and the one behind the last.
+        var others = Piece(open, 1, 1).Messages.Concat(Piece(open, 4, 1).Messages).ToList();
+        foreach (var other in others)
+            await _house.Store.AcceptAsync(
+                new Queue.Acceptance { Tenant = TenantId.First, Messages = [other with { Content = content }] }, default);
+
+        Assert.True(await _house.Batches.CancelAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow()));
+        await BatchHouse.RunAsync(_house.NewExpander());
+
+        foreach (var other in others)
+            Assert.Equal(RecipientState.Queued,
+                (await _house.Reader.GetAsync(TenantId.First, other.Id, default))!.Recipients[0].State);
+    }
+
     [Fact]
     public async Task Cancelling_ends_what_is_queued_and_makes_no_more()
     {

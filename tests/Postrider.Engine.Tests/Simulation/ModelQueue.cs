@@ -106,9 +106,10 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astr
         return changed;
     }
 
-    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    public (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit)
     {
-        var rows = Copies(tables.Queue.Values.Where(r => r.Message >= first && r.Message <= last && (waitsPaused
+        var rows = Copies(tables.Queue.Values.Where(r => r.Message >= first && r.Message <= last
+            && tables.Messages[r.Message].Row.Batch == batch && (waitsPaused
             ? r is { State: RecipientState.Queued, Wait: WaitReason.Paused } : !r.Cancelled)).Take(limit));
         return (rows, rows.Count == limit);
     }

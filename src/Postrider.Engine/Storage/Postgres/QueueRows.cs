@@ -45,7 +45,12 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         {Select} WHERE q.state = 1 AND q.expires <= $1 AND {PostgresSession.HoldsKey}
         ORDER BY q.expires LIMIT $2 FOR UPDATE OF q SKIP LOCKED
         """;
-    public const string SelectOfRange = $"{Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled";
+
+    // Ids of others may lie between those of a batch.
+    public const string SelectOfBatch = $"""
+        {Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled
+            AND EXISTS (SELECT 1 FROM messages b WHERE b.id = q.message AND b.batch = $4)
+        """;
     const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q SKIP LOCKED";
     public const string SelectOfMessages = $"{Select} WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE OF q";
     public const string SelectRows = $"""
@@ -196,15 +201,16 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
     public List<QueueRow> Settled(long now, int limit) => Take(SelectSettled, Sql.Long(now), Sql.Int(limit));
     public List<QueueRow> Expired(long now, int limit) => Take(SelectExpired, Sql.Long(now), Sql.Int(limit));
 
-    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    public (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit)
     {
-        var which = $"{SelectOfRange} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")}";
-        var rows = Take($"{which} AND {PostgresSession.HoldsKey} {InOrder}", Sql.Long(first), Sql.Long(last), Sql.Int(limit));
+        var which = $"{SelectOfBatch} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")}";
+        var rows = Take($"{which} AND {PostgresSession.HoldsKey} {InOrder}", Sql.Long(first), Sql.Long(last), Sql.Int(limit), Sql.Long(batch));
         if (rows.Count == limit)
             return (rows, true);
         // Those here are not written yet, so they are found again; one more was passed over.
         var left = 0;
-        session.Ask($"SELECT 1 FROM ({which} LIMIT $3) q", _ => left++, Sql.Long(first), Sql.Long(last), Sql.Int(rows.Count + 1));
+        session.Ask($"SELECT 1 FROM ({which} LIMIT $3) q", _ => left++, Sql.Long(first), Sql.Long(last), Sql.Int(rows.Count + 1),
+            Sql.Long(batch));
         return (rows, left > rows.Count);
     }
 

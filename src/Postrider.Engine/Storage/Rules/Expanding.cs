@@ -90,5 +90,6 @@ static class Expanding
     }
 
     static (List<QueueRow> Rows, bool HasMore) RowsOf(IWriteSession session, LargeBatch batch, bool waitsPaused, int limit) =>
-        batch.First is { } first ? session.Queue.OfRange(first.Value, first.Plus(batch.Total).Value, waitsPaused, limit) : ([], false);
+        batch is { First: { } first, Total: > 0 }
+            ? session.Queue.OfBatch(batch.Id.Value, first.Value, first.Plus(batch.Total - 1).Value, waitsPaused, limit) : ([], false);
 }

@@ -82,9 +82,9 @@ interface IQueueTable
     List<QueueRow> Settled(long now, int limit);
     List<QueueRow> Expired(long now, int limit);
 
-    /// <summary>Rows of a range of messages, both ends included, that are not cancelled; or of them those that wait because of a
-    /// pause.</summary>
-    (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit);
+    /// <summary>Rows of a batch, whose messages are in a range of ids, both ends included, that are not cancelled; or of them those that
+    /// wait because of a pause. Ids of others may lie in between.</summary>
+    (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit);
 
     /// <summary>The first by id of an ordering key, of those in front (one at most) or of those behind; null when there is none.</summary>
     OrderedRow? FirstOrdered(int tenant, string orderingKey, bool behind);

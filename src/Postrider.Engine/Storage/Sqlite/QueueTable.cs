@@ -48,11 +48,15 @@ sealed class QueueTable(Statements statements) : IQueueTable
     public const string SelectExpired =
         $"SELECT {QueueRow.Columns} FROM queue INDEXED BY queue_expires WHERE state = 1 AND expires <= ?1 ORDER BY expires LIMIT ?2";
 
-    public const string SelectOfRange = $"SELECT {QueueRow.Columns} FROM queue WHERE message BETWEEN ?1 AND ?2";
+    // Ids of others may lie between those of a batch.
+    public const string SelectOfBatch = $"""
+        SELECT {QueueRow.Columns} FROM queue
+        WHERE message BETWEEN ?1 AND ?2 AND EXISTS (SELECT 1 FROM messages m WHERE m.id = message AND m.batch = ?4)
+        """;
 
-    readonly Statement _ofRange = statements.Prepare($"{SelectOfRange} AND cancelled = 0 ORDER BY message, n LIMIT ?3");
-    readonly Statement _pausedOfRange =
-        statements.Prepare($"{SelectOfRange} AND +state = 1 AND +wait = {(int)WaitReason.Paused} ORDER BY message, n LIMIT ?3");
+    readonly Statement _ofBatch = statements.Prepare($"{SelectOfBatch} AND cancelled = 0 ORDER BY message, n LIMIT ?3");
+    readonly Statement _pausedOfBatch =
+        statements.Prepare($"{SelectOfBatch} AND +state = 1 AND +wait = {(int)WaitReason.Paused} ORDER BY message, n LIMIT ?3");
     readonly Statement _leased = statements.Prepare(SelectLeased);
     readonly Statement _settled = statements.Prepare(SelectSettled);
     readonly Statement _expired = statements.Prepare(SelectExpired);
@@ -105,9 +109,9 @@ sealed class QueueTable(Statements statements) : IQueueTable
     public List<QueueRow> Settled(long now, int limit) => ReadAll(_settled.With().Add(now).Add(limit));
     public List<QueueRow> Expired(long now, int limit) => ReadAll(_expired.With().Add(now).Add(limit));
 
-    public (List<QueueRow> Rows, bool HasMore) OfRange(long first, long last, bool waitsPaused, int limit)
+    public (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit)
     {
-        var rows = ReadAll((waitsPaused ? _pausedOfRange : _ofRange).With().Add(first).Add(last).Add(limit));
+        var rows = ReadAll((waitsPaused ? _pausedOfBatch : _ofBatch).With().Add(first).Add(last).Add(limit).Add(batch));
         return (rows, rows.Count == limit);
     }
 

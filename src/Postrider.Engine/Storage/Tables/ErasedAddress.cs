@@ -30,7 +30,24 @@ sealed class ErasedAddress
 
     public bool Is(string stored) => StoredAddress.TryParse(stored, out var address) && StoredAddress.Normal(address) == Normal;
 
-    public string? Replace(string? text) => text is null ? null : _pattern.Replace(text, Pseudonym);
+    public string? Replace(string? text) =>
+        text is null ? null : _pattern.Replace(text, match => IsWhole(text, match) ? Pseudonym : match.Value);
+
+    public bool IsIn(string? text) => text is not null && _pattern.Matches(text).Any(match => IsWhole(text, match));
+
+    /// <summary>Not the end of a longer local part, nor the beginning of a longer domain: those are other people's.</summary>
+    static bool IsWhole(string text, Match match)
+    {
+        var (before, behind) = (match.Index - 1, match.Index + match.Length);
+        var endsBefore = before < 0 || !(char.IsLetterOrDigit(text[before]) || text[before] is '.' or '_' or '-' or '+')
+            || IsEscape(text.AsSpan(0, match.Index));
+        return endsBefore && (behind == text.Length || !(char.IsLetterOrDigit(text[behind]) || text[behind] is '-'
+            || (text[behind] == '.' && behind + 1 < text.Length && char.IsLetterOrDigit(text[behind + 1]))));
+    }
+
+    /// <summary>In JSON a letter may be the end of a line break or of a character that is written as a number.</summary>
+    static bool IsEscape(ReadOnlySpan<char> before) =>
+        before is [.., '\\', 'n' or 'r' or 't' or 'b' or 'f'] or [.., '\\', 'u', _, _, _, _];
 
     public byte[] Replace(byte[] text) => Encoding.UTF8.GetBytes(Replace(Encoding.UTF8.GetString(text))!);
 

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text;
 using Dapper;
 using Npgsql;
 using Postrider.Messages;
@@ -15,7 +16,8 @@ namespace Postrider.Storage.Tables;
 sealed record ErasedPlace(
     string Table, string[] Keys, string[] Texts, string[] Blobs, string OfTenant, bool Deletes = false, bool IsForInstallation = false)
 {
-    const int AtOnce = 50;
+    /// <summary>Of what merely contains the address, as a longer one does, no more are looked through.</summary>
+    const int MostFound = 10_000;
 
     public static readonly IReadOnlyList<ErasedPlace> All =
     [
@@ -29,7 +31,6 @@ sealed record ErasedPlace(
         new("inbox", ["id"], ["recipients", "mime"], ["mime"], "tenant = @tenant", Deletes: true),
         new("audit", ["id"], ["target"], [], "tenant = @tenant"),
         new("idempotency", ["tenant", "key"], ["answer"], ["answer"], "tenant = @tenant"),
-        new("feedback_waiting", ["id"], ["report"], ["report"], "@tenant = @tenant", Deletes: true, IsForInstallation: true),
         new("feedback_quarantine", ["id"], ["report"], ["report"], "@tenant = @tenant", Deletes: true, IsForInstallation: true),
     ];
 
@@ -39,7 +40,7 @@ sealed record ErasedPlace(
     public List<Dictionary<string, object>> Find(DbConnection connection, ErasedAddress text, TenantId tenant)
     {
         var isPostgres = connection is NpgsqlConnection;
-        var values = new DynamicParameters(new { tenant = tenant.Value, most = AtOnce });
+        var values = new DynamicParameters(new { tenant = tenant.Value, most = MostFound });
         var tests = new List<string>();
         for (var i = 0; i < text.Spellings.Count; i++)
         {
@@ -57,10 +58,12 @@ sealed record ErasedPlace(
 
     /// <summary>Returns how many of them there were still.</summary>
     public int Erase(DbConnection connection, ErasedAddress text, List<Dictionary<string, object>> keys) =>
-        keys.Sum(key => Deletes ? Delete(connection, key) : Replace(connection, text, key));
+        keys.Sum(key => Deletes ? Delete(connection, text, key) : Replace(connection, text, key));
 
-    int Delete(DbConnection connection, Dictionary<string, object> key)
+    int Delete(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
     {
+        if (Read(connection, key) is not { } row || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
+            return 0;
         if (Table == "destinations")
             // What a list counts is what is on it; what is gone is counted apart until it is cleared away.
             connection.Execute("""
@@ -74,14 +77,18 @@ sealed record ErasedPlace(
     int Replace(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
     {
         // Read here, as somebody may have added to it meanwhile.
-        var values = new DynamicParameters(key);
-        if (connection.QueryFirstOrDefault($"""
-            SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
-            """, values) is not IDictionary<string, object?> row)
+        if (Read(connection, key) is not { } row || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
             return 0;
+        var values = new DynamicParameters(key);
         foreach (var column in Texts)
             values.Add($"new_{column}", row[column] is byte[] bytes ? text.Replace(bytes) : text.Replace((string?)row[column]));
         return connection.Execute(
             $"UPDATE {Table} SET {string.Join(", ", Texts.Select(column => $"{column} = @new_{column}"))} WHERE {Key}", values);
     }
+
+    IDictionary<string, object?>? Read(DbConnection connection, Dictionary<string, object> key) => connection.QueryFirstOrDefault($"""
+        SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
+        """, new DynamicParameters(key)) as IDictionary<string, object?>;
+
+    static string? TextOf(object? value) => value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : (string?)value;
 }

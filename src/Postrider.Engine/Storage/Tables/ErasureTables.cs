@@ -10,6 +10,9 @@ namespace Postrider.Storage.Tables;
 /// <summary>Orders to erase, in the store's database, and what they do there.</summary>
 public sealed class ErasureTables(ITableStore store) : IErasureStore
 {
+    /// <summary>Rows that one transaction changes.</summary>
+    const int AtOnce = 50;
+
     const string Columns = """
         id, tenant, address, pseudonym, created, created_by AS CreatedBy, state, messages,
         other_rows AS Rows, waiting, ended, revision
@@ -71,7 +74,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
     public Task<ErasedMessage> EraseMessageAsync(Erasure erasure, MessageId message) => store.WriteAsync(
         connection => new MessageErasing(connection, new ErasedAddress(erasure), erasure.Tenant).Run(message.Value), isBulk: true);
 
-    public async Task<long> EraseRestAsync(Erasure erasure, CancellationToken ct)
+    public async Task<long> EraseRestAsync(Erasure erasure, bool isLast, CancellationToken ct)
     {
         var text = new ErasedAddress(erasure);
         var rows = 0L;
@@ -80,12 +83,12 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             if (place.IsForInstallation && erasure.Tenant != TenantId.First)
                 continue;
             var found = await store.ReadAsync(connection => place.Find(connection, text, erasure.Tenant), ct);
-            if (found.Count > 0)
-                rows += await store.WriteAsync(connection => place.Erase(connection, text, found), isBulk: true);
+            foreach (var some in found.Chunk(AtOnce))
+                rows += await store.WriteAsync(connection => place.Erase(connection, text, [.. some]), isBulk: true);
         }
         var hash = Hash(erasure.Tenant, erasure.Address!);
         return rows + await store.WriteAsync(connection => Suppressions(connection, erasure.Tenant, text, hash), isBulk: true)
-            + await SearchAsync(erasure, ct);
+            + (isLast ? await SearchAsync(erasure, ct) : 0);
     }
 
     /// <summary>It stays suppressed, by its keyed hash.</summary>
