@@ -45,6 +45,8 @@ public sealed class PostgresLockTests : IAsyncLifetime
         _first = first.Id;
         await Store.AcceptAsync(StoredMails.Accept(first), default);
         await Store.AcceptAsync(StoredMails.Accept(_mails.Make("b@example.org") with { OrderingKey = OrderingKey }), default);
+        if (how == "cancel a batch")
+            await Store.WriteAsync(c => c.Execute("UPDATE messages SET batch = @first", new { first = _first.Value }));
         if (how is "sweep" or "settle")
             await LeaseAsync();
         if (how == "sweep")
@@ -85,7 +87,7 @@ public sealed class PostgresLockTests : IAsyncLifetime
     {
         var turn = await Store.EndQueuedAsync(new LargeBatch
         {
-            Id = _mails.Make("batch@example.org").Id,
+            Id = _first,
             Tenant = TenantId.First,
             State = BatchState.Cancelling,
             IsPaused = false,
