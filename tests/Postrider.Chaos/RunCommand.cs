@@ -35,7 +35,7 @@ static class RunCommand
         var together = new Option<int>("--together") { Description = "Scenarios at a time.", DefaultValueFactory = _ => 1 };
         var report = new Option<string>("--report") { Description = "Where to write it: PATH.json and PATH.md. What was there is replaced." };
         var readme = new Option<string>("--readme") { Description = "A page whose line of numbers is written anew." };
-        var limit = new Option<int?>("--limit") { Description = "Seconds that a scenario may take. Default: 240; 6 hours with --full." };
+        var limit = new Option<int?>("--limit") { Description = "Seconds that a scenario may take. Default: its own, 4 minutes or more; 6 hours with --full." };
         // From artifacts/bin/Postrider.Chaos/release.
         var binary = new Option<string>("--binary") { DefaultValueFactory = _ => FromHere("..", "..", "Postrider", "release", "postrider") };
         var folder = new Option<string>("--folder") { DefaultValueFactory = _ => FromHere("..", "..", "..", "chaos") };
@@ -49,7 +49,8 @@ static class RunCommand
             var plan = new StagePlan(options.GetRequiredValue(binary), options.GetRequiredValue(folder), options.GetValue(seed),
                 Engine.Sqlite, options.GetValue(full), false);
             var book = new ReportFile(options.GetValue(report) ?? Path.Combine(plan.Folder, "report"));
-            var patience = TimeSpan.FromSeconds(options.GetValue(limit) ?? (plan.IsFull ? 6 * 3600 : 240));
+            TimeSpan? patience = options.GetValue(limit) is { } seconds ? TimeSpan.FromSeconds(seconds)
+                : plan.IsFull ? TimeSpan.FromHours(6) : null;
             Console.WriteLine($"seed {plan.Seed}");
             var unexpected = 0;
             await Parallel.ForEachAsync(jobs.Index(), new ParallelOptions
@@ -85,7 +86,7 @@ static class RunCommand
     }
 
     /// <summary>False: not as expected.</summary>
-    static async Task<bool> RunAsync(Job job, int number, StagePlan plan, TimeSpan patience, ReportFile report)
+    static async Task<bool> RunAsync(Job job, int number, StagePlan plan, TimeSpan? patience, ReportFile report)
     {
         var empty = EmptyVerdict(job, plan.Seed);
         if (job.Scenario.Missing is { } missing)
@@ -100,7 +101,8 @@ static class RunCommand
             var again = plan with { Seed = plan.Seed + tries - 1 };
             var work = Path.Combine(plan.Folder, FormattableString.Invariant(
                 $"{empty.At:HHmmss}-{number}-row-{empty.Row}-{job.Engine}{(job.IsControl ? "-control" : "")}-{tries}"));
-            var verdict = await PlayAsync(job, again with { Folder = work, Engine = job.Engine, IsControl = job.IsControl }, patience);
+            var verdict = await PlayAsync(job, again with { Folder = work, Engine = job.Engine, IsControl = job.IsControl },
+                patience ?? job.Scenario.Limit);
             if (job.IsControl && !verdict.IsAsExpected && tries < TriesOfControls)
             {
                 missed.Add($"{again.Seed} ({verdict.Failure?.Split('\n')[0] ?? "all held"})");

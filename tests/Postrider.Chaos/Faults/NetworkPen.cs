@@ -17,11 +17,13 @@ sealed class NetworkPen : IAsyncDisposable
     public string Outside { get; }
     public string Inside { get; }
 
-    /// <summary>What runs a program inside.</summary>
-    public IReadOnlyList<string> Wrapper => ["ip", "netns", "exec", _name];
+    /// <summary>What runs a program inside. Not <c>ip netns exec</c>: that takes all mounts into a namespace of its own, and so holds the
+    /// disks of other scenarios for as long as the program runs.</summary>
+    public IReadOnlyList<string> Wrapper => ["nsenter", $"--net=/run/netns/{_name}"];
 
     public static string? Missing => !Environment.IsPrivilegedProcess ? "root"
-        : Programs.Find("ip") is null ? "iproute2" : Programs.Find("nft") is null ? "nftables" : null;
+        : Programs.Find("ip") is null ? "iproute2" : Programs.Find("nsenter") is null ? "util-linux"
+        : Programs.Find("nft") is null ? "nftables" : null;
 
     public static async Task<NetworkPen> CreateAsync()
     {
@@ -63,5 +65,5 @@ sealed class NetworkPen : IAsyncDisposable
 
     static Task<string> Ip(params string[] arguments) => Programs.RunAsync("ip", arguments);
 
-    Task<string> InAsync(params string[] command) => Programs.RunAsync("ip", ["netns", "exec", _name, .. command]);
+    Task<string> InAsync(params string[] command) => Programs.RunAsync(Wrapper[0], [.. Wrapper.Skip(1), .. command]);
 }

@@ -12,7 +12,7 @@ namespace Postrider.Chaos.Product;
 /// <param name="Url">Where it answers.</param>
 /// <param name="Log">What it prints is appended here.</param>
 /// <param name="Settings">Environment variables.</param>
-/// <param name="Wrapper">A command that runs it, such as <c>ip netns exec NAME</c>; empty: none.</param>
+/// <param name="Wrapper">A command that runs it, such as <c>nsenter --net=FILE</c>; empty: none.</param>
 sealed record NodePlan(
     string Binary, string Name, Uri Url, string Log, IReadOnlyDictionary<string, string> Settings, IReadOnlyList<string> Wrapper);
 

@@ -46,6 +46,7 @@ sealed class Row02KillInEveryWindow : Scenario
     public override string Row => "2";
     public override string Name => "kill in every window";
     public override string Invariant => "Before, inside and after each step (accept, lease, commit point, send, record, sweep) the mail becomes exactly what that moment leads to";
+    public override TimeSpan Limit => TimeSpan.FromMinutes(8); // 21 windows one after the other, each with two or three starts of a node
     public override string Control => "mail is acknowledged before its commit";
     public override IReadOnlyList<Engine> ControlEngines => [Engine.Sqlite];
 

@@ -27,6 +27,9 @@ abstract class Scenario
     /// <summary>What of the system it needs and does not have; null: nothing.</summary>
     public virtual string? Missing => null;
 
+    /// <summary>What it may take beside five others on a small machine, when it is not run in full.</summary>
+    public virtual TimeSpan Limit => TimeSpan.FromMinutes(4);
+
     /// <summary>Does it all on an open stage, until everything has ended that will.</summary>
     public abstract Task PlayAsync(Stage stage);
 
