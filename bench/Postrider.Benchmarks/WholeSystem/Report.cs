@@ -20,7 +20,7 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
             foreach (var metric in Metric.All.Where(metric => measured.Median(metric.Key) is not null || Rival(metric) is not null))
             {
                 table.Append(CultureInfo.InvariantCulture, $"| {metric.Title} | {metric.Unit} | {Number(measured.Median(metric.Key))} ");
-                table.Append(CultureInfo.InvariantCulture, $"| {Number(Rival(metric))} | {Times(metric.Ratio(measured))} ");
+                table.Append(CultureInfo.InvariantCulture, $"| {Number(Postfix(metric))} | {Times(metric.Ratio(measured))} ");
                 table.Append(CultureInfo.InvariantCulture, $"| {metric.Budget} | {Met(metric.IsMet(measured))} |\n");
             }
             table.Append(CultureInfo.InvariantCulture,
@@ -45,7 +45,7 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
                 metric.Title,
                 metric.Unit,
                 postrider = measured.Median(metric.Key),
-                postfix = Rival(metric),
+                postfix = Postfix(metric),
                 ratio = metric.Ratio(measured),
                 metric.Budget,
                 met = metric.IsMet(measured),
@@ -90,6 +90,9 @@ sealed class Report(Machine machine, Scale scale, double steal, Measurements mea
     static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
 
     double? Rival(Metric metric) => metric.Rival is null ? null : measured.Median(metric.Rival);
+
+    // Some rows are compared with another one of Postrider's.
+    double? Postfix(Metric metric) => metric.Rival?.StartsWith("postfix.", StringComparison.Ordinal) == true ? Rival(metric) : null;
 
     static string Times(double? ratio) =>
         ratio is null ? "" : ratio.Value.ToString(ratio < 1 ? "0.00 ×" : "0.0 ×", CultureInfo.InvariantCulture);
