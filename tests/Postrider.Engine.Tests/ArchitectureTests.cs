@@ -35,12 +35,15 @@ public sealed class ArchitectureTests
         ["Routing"] = [],
         ["Providers"] = [],
         ["Delivery"] = ["Queue", "Routing", "Providers", "Suppression", "Templates", "Nodes", "Events"],
+        // Seals their secrets, and hears what tenants may use.
+        ["Transports"] = ["Routing", "Delivery", "Tenants", "Events"],
         ["Feedback"] = ["Queue", "Suppression", "Providers", "Events"],
         // Implements what rooms ask for, so it sees them all; no room sees it.
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
             "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention",
+            "Transports",
         ],
     };
 

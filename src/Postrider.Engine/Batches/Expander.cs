@@ -82,9 +82,14 @@ public sealed partial class Expander(
         var (cursor, taken) = (batch.Cursor, batch.Taken);
         for (var start = 0; start < rows.Count || rows.Count == 0;)
         {
-            var count = Math.Min(_piece, rows.Count - start);
+            var wanted = Math.Min(_piece, rows.Count - start);
+            var count = wanted == 0 ? 0 : await submitter.RoomAsync(batch.Tenant, wanted);
+            if (count == 0 && wanted > 0)
+                return false; // as much as may waits already, or the quota is spent: looked at again
             var piece = Make(batch, open, rows, start, count, cursor, taken, isLast: rows.Count < limit && start + count == rows.Count);
-            if (!await WriteAsync(open, piece))
+            var isWritten = await WriteAsync(open, piece);
+            await submitter.ReturnAsync(batch.Tenant, isWritten ? piece.Faults.Count : count);
+            if (!isWritten)
                 return false;
             (cursor, taken, start) = (piece.To, taken + count, start + count);
             if (piece.IsLast)

@@ -41,6 +41,9 @@ public static class DeliveryRegistration
             router.TransportChanged += new TransportLog(router, sp.GetRequiredService<ILogger<TransportLog>>()).Note;
             return router;
         });
+        services.TryAddSingleton(sp => new RunningRoutes(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
+            sp.GetServices<IProviderFactory>(), sp.GetRequiredService<IOptions<RoutingOptions>>().Value,
+            sp.GetRequiredService<ILogger<RunningRoutes>>()));
         services.TryAddSingleton<WaitBoard>();
         services.TryAddSingleton(sp => new TransportProbe(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>()));

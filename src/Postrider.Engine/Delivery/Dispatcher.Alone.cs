@@ -58,7 +58,7 @@ public sealed partial class Dispatcher
 
     bool TryStartAlone(DateTimeOffset now)
     {
-        if (_router.Table.For(_suspectKey.Route) is not { } route || route.Take(_suspectKey.Stream, 1) is not [var permit])
+        if (_router.Of(_suspectKey.Tenant).For(_suspectKey.Route) is not { } route || route.Take(_suspectKey.Stream, 1) is not [var permit])
             return false;
         _aloneStarted = true;
         _quietUntil = now + AlonePatience;

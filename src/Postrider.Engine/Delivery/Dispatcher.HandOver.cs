@@ -13,7 +13,7 @@ public sealed partial class Dispatcher
         if (!_open || _quiet || !_node.MayAct || Room <= 0
             || message.OrderingKey is not null || message.SendAt > now || !_due.IsClear(key, now)
             || _router.Pauses.Covers(key.Tenant, key.Stream, key.Route)
-            || _router.Table.For(key.Route) is not { } route)
+            || _router.Of(key.Tenant).For(key.Route) is not { } route)
             return null;
         var needs = new EnvelopeNeeds
         {

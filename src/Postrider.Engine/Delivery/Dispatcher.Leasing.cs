@@ -91,8 +91,8 @@ public sealed partial class Dispatcher
     // provider may be asked about would wait for that one until it expires. Under hold it does: no other may have it anyway.
     static bool IsStuck(Lease lease, Route route) => HasOtherWays(lease.Envelope)
         && route.WhyNot(NeedsOf(lease, route), lease.Envelope.Key.Stream).Cause
-            is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.SenderDomainRefused
-                or WaitCause.QuotaSpent;
+            is WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.Stalled or WaitCause.Paused or WaitCause.Unusable
+                or WaitCause.SenderDomainRefused or WaitCause.QuotaSpent;
 
     static bool HasOtherWays(QueuedEnvelope envelope) => envelope.History.PinnedTo is null
         ? envelope.History.FailedThisRound.Count > 0
@@ -184,9 +184,9 @@ public sealed partial class Dispatcher
             WaitCause.None => (growing, WaitReason.NextTransport),
             // Healthy: a slot comes free soon.
             WaitCause.Busy or WaitCause.Unproven => (ShortestRelease, wait.Reason),
-            WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused
-                or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.NotEligible
-                or WaitCause.QuotaSpent =>
+            WaitCause.Paused or WaitCause.Unusable or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
+                or WaitCause.SenderDomainRefused or WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited
+                or WaitCause.NotEligible or WaitCause.QuotaSpent =>
                 (wait.Remaining is { } known && known > growing ? known : growing, wait.Reason),
         };
     }

@@ -65,6 +65,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         _due.StoreWanted += PollSoon;
         _router.CapacityCame += Wake;
         _router.Pauses.Changed += _due.Unpark;
+        _router.Replaced += Regroup;
+        Regroup();
     }
 
     internal Incarnation Owner => _node.Incarnation;
@@ -146,6 +148,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             _signal.Release();
     }
 
+    /// <summary>Tenants whose routes are not the installation's wait for other permits than the rest.</summary>
+    void Regroup() => _due.Regroup(_router.HasOwn);
+
     void WakeAt(DateTimeOffset at) => _wakeAt = _wakeAt is { } earlier && earlier <= at ? earlier : at;
 
     // A timer rounds down to milliseconds: one that fires early would only go round again.
@@ -180,7 +185,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     {
         foreach (var group in _due.Ready())
         {
-            if (_router.Table.For(group.Route) is { } route)
+            var table = group.Tenant is { } tenant ? _router.Of(tenant) : _router.Table;
+            if (table.For(group.Route) is { } route)
                 Dispatch(group, route);
         }
     }
@@ -191,6 +197,13 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         var served = new List<DueKeyState>();
         for (var room = Room; _open && room > 0 && _due.Take(group) is { } state;)
         {
+            if (!ReferenceEquals(_router.Of(state.Key.Tenant).For(group.Route), route))
+            {
+                // The routes were replaced this very moment: none of its mail goes by those it had.
+                _due.PutBack(state, first: true);
+                Wake();
+                break;
+            }
             if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
             {
                 _due.Park(state);

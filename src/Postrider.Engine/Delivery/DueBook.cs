@@ -24,6 +24,29 @@ sealed class DueBook(TenantWeight? weightOf = null)
     readonly List<DueKeyState> _parked = [];
     readonly HashSet<QueueKey> _suspects = [];
     bool _loaded;
+    Func<TenantId, bool> _isApart = static _ => false;
+
+    /// <summary>Tenants that are apart have permits of their own to wait for; the others share theirs.</summary>
+    public void Regroup(Func<TenantId, bool> isApart)
+    {
+        lock (_lock)
+        {
+            _isApart = isApart;
+            foreach (var state in _keys.Values)
+            {
+                var group = GroupOf_NeedsLock(state.Key);
+                if (group == state.Group)
+                    continue;
+                var wasReady = state.IsReady;
+                state.Group.Rotation.Remove(state);
+                state.Group = group;
+                group.Rotation.Join(state);
+                if (wasReady)
+                    group.Rotation.PutBack(state);
+            }
+        }
+        Changed?.Invoke();
+    }
 
     /// <summary>Whether nothing of the key can be due: only then may a submission pass by the queue. False until the store was asked
     /// once.</summary>
@@ -245,13 +268,19 @@ sealed class DueBook(TenantWeight? weightOf = null)
     {
         if (_keys.TryGetValue(key, out var state))
             return state;
-        var group = _groups.Find(g => g.Route == key.Route && g.Stream == key.Stream);
+        return _keys[key] = new DueKeyState(key, GroupOf_NeedsLock(key));
+    }
+
+    DueGroup GroupOf_NeedsLock(QueueKey key)
+    {
+        TenantId? own = _isApart(key.Tenant) ? key.Tenant : null;
+        var group = _groups.Find(g => g.Route == key.Route && g.Stream == key.Stream && g.Tenant == own);
         if (group is null)
         {
-            group = new DueGroup(key.Route, key.Stream);
+            group = new DueGroup(key.Route, key.Stream, own);
             PutLast_NeedsLock(group);
         }
-        return _keys[key] = new DueKeyState(key, group);
+        return group;
     }
 
     void Note_NeedsLock(DueKeyState state, DateTimeOffset dueAt, DateTimeOffset now, int hint)
@@ -305,10 +334,12 @@ sealed class DueBook(TenantWeight? weightOf = null)
 public delegate int TenantWeight(TenantId tenant);
 
 /// <summary>The keys of one route and stream, tenants in rotation: they ask for the same permits.</summary>
-sealed class DueGroup(string route, MailStream stream)
+/// <param name="tenant">The only one in it, as it has routes of its own; null: those of the installation's.</param>
+sealed class DueGroup(string route, MailStream stream, TenantId? tenant)
 {
     public string Route => route;
     public MailStream Stream => stream;
+    public TenantId? Tenant => tenant;
 
     internal Rotation Rotation { get; } = new();   // guarded by the book's lock
 }
@@ -325,7 +356,7 @@ sealed class DueKeyState
     public DueKeyState(QueueKey key, DueGroup group) => (Key, Group) = (key, group);
 
     public QueueKey Key { get; }
-    public DueGroup Group { get; }
+    public DueGroup Group { get; set; }
 
     /// <summary>Its place in the rotation of its group; written by the rotation alone.</summary>
     internal TurnAt Turn;

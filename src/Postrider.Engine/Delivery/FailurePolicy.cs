@@ -35,7 +35,7 @@ static class FailurePolicy
         if (lease.Suppressed.Count == lease.Recipients.Count)
             return EndAll(lease, RecipientState.Suppressed, SuppressedReason);
         var history = envelope.History;
-        if (history.PinnedTo is { } pinned && !route.Transports.Contains(pinned))
+        if (history.PinnedTo is { } pinned && !route.LeadsTo(pinned, history.PinnedPlace))
             return ContinueAll(lease, Step.Settle(envelope, now, route, pinned));
         if (history.PinnedTo is null && route.Transports.Count > 0 && route.Transports.All(history.Excludes))
         {
@@ -76,7 +76,7 @@ static class FailurePolicy
             else
                 ends.Add(End(lease, attempt, n, outcome));
         }
-        return new Decision(ends, Together(lease.Envelope, attempt.Transport, steps));
+        return new Decision(ends, Together(lease.Envelope, attempt.Transport, steps, attempt.Place));
     }
 
     /// <summary>How the recipient goes on; null when it ends with this attempt.</summary>
@@ -201,7 +201,7 @@ static class FailurePolicy
 
     /// <summary>Recipients with the same next step stay together in one envelope.</summary>
     static IReadOnlyList<Continuation> Together(
-        QueuedEnvelope envelope, string? transport, List<(int N, Step Step, Outcome? Outcome)> steps) =>
+        QueuedEnvelope envelope, string? transport, List<(int N, Step Step, Outcome? Outcome)> steps, long place = 0) =>
         steps.Count == 0 ? [] : [.. steps.GroupBy(s => s.Step).Select(group => new Continuation
         {
             Recipients = [.. group.Select(s => s.N).Order()],
@@ -210,14 +210,15 @@ static class FailurePolicy
             Reason = group.Key.Reason,
             Deferrals = group.Key.Deferrals,
             Rounds = group.Key.Rounds,
-            History = group.Key.Apply(envelope.History, transport),
+            History = group.Key.Apply(envelope.History, transport, place),
             LastOutcome = group.First().Outcome,
         })];
 }
 
 /// <summary>What the policy knows of an attempt beside its outcomes.</summary>
 /// <param name="Idempotent">The provider recognises a repetition by a key of ours.</param>
-sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Route);
+/// <param name="Place">Where the transport leads.</param>
+sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Route, long Place = 0);
 
 /// <summary>What the policy reads of a route.</summary>
 /// <param name="Transports">All of them by name, in order, whether or not they work now.</param>
@@ -225,7 +226,19 @@ sealed record AttemptFacts(string Transport, bool Idempotent, RoutePatience Rout
 /// <param name="SpillAfter">Mail of a throttled transport goes to the next one when the wait is not known or longer than this; null: it
 /// waits.</param>
 /// <param name="Settle">How long an unknown outcome of this transport and stream waits for evidence.</param>
-sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, TimeSpan? SpillAfter, TimeSpan Settle);
+/// <param name="Places">Where each transport leads; null: all are of the configuration.</param>
+sealed record RoutePatience(IReadOnlyList<string> Transports, DeferralSchedule Schedule, TimeSpan? SpillAfter, TimeSpan Settle,
+    IReadOnlyList<long>? Places = null)
+{
+    /// <summary>It has the transport of this name, and that leads where it led.</summary>
+    public bool LeadsTo(string transport, long place)
+    {
+        for (var i = 0; i < Transports.Count; i++)
+            if (Transports[i] == transport && (Places?[i] ?? 0) == place)
+                return true;
+        return false;
+    }
+}
 
 /// <summary>What becomes of the recipients of a lease: each is in exactly one of the two.</summary>
 sealed record Decision(IReadOnlyList<RecipientEnd> Ends, IReadOnlyList<Continuation> Continues);

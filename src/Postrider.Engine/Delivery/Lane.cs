@@ -46,7 +46,8 @@ sealed partial class Lane
     {
         var startedAt = _parts.Time.Now;
         var began = _parts.Clock.GetTimestamp();
-        var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream));
+        var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream),
+            Transport.Options.Place);
 
         if (FailurePolicy.Stop(lease, facts.Route, _parts.Time.Earliest, _parts.Jitter()) is { } stopped)
             return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
@@ -225,7 +226,8 @@ sealed partial class Lane
         route.Settings.Retry,
         route.Settings.SpillAfter,
         _provider.Capabilities.Settle
-            ?? (stream == MailStream.Transactional ? _parts.Options.SettleTransactional : _parts.Options.SettleBulk));
+            ?? (stream == MailStream.Transactional ? _parts.Options.SettleTransactional : _parts.Options.SettleBulk),
+        [.. route.Transports.Select(t => t.Options.Place)]);
 
     static ResiliencePipeline<Tried> RetryOf(AttemptRetry retry, LaneParts parts) => retry.Kind == AttemptRetryKind.None
         ? ResiliencePipeline<Tried>.Empty

@@ -16,16 +16,35 @@ public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleServi
     readonly TimeProvider _clock;
     readonly ILogger _log;
     readonly SemaphoreSlim _signal = new(0);
+    readonly List<Transport> _removed = [];     // guarded by itself
     int _awake;
 
     public QuotaHost(Router router, IQuotaStore quotas, TimeProvider clock, ILogger<QuotaHost> log)
     {
         (_router, _quotas, _clock, _log) = (router, quotas, clock, log);
-        foreach (var transport in router.Table.Transports.Where(transport => transport.Options.Quotas.Count > 0))
-        {
-            transport.CountQuotas();
-            transport.AskedForMore += Wake;
-        }
+        foreach (var transport in router.Transports)
+            Count(transport);
+        router.TransportAdded += Count;
+        router.TransportRemoved += Remove;
+    }
+
+    void Count(Transport transport)
+    {
+        if (transport.Options.Quotas.Count == 0)
+            return;
+        transport.CountQuotas();
+        transport.AskedForMore += Wake;
+    }
+
+    /// <summary>What it has left of its quotas goes back when its last attempt has ended.</summary>
+    void Remove(Transport transport)
+    {
+        if (transport.Options.Quotas.Count == 0)
+            return;
+        lock (_removed)
+            _removed.Add(transport);
+        transport.CapacityCame += _ => Wake();
+        Wake();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -54,12 +73,21 @@ public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleServi
             _signal.Release();
     }
 
+    List<Transport> Transports
+    {
+        get
+        {
+            lock (_removed)
+                return [.. _router.Transports, .. _removed];
+        }
+    }
+
     /// <summary>False: the store is away.</summary>
     internal async Task<bool> RoundAsync(bool all) => await TakeAsync() && await GiveBackAsync(all);
 
     async Task<bool> TakeAsync()
     {
-        var asks = _router.Table.Transports.SelectMany(transport => transport.NextQuotaAsks().Select(ask => (transport, ask))).ToList();
+        var asks = Transports.SelectMany(transport => transport.NextQuotaAsks().Select(ask => (transport, ask))).ToList();
         if (asks.Count == 0)
             return true;
         IReadOnlyList<long>? granted = null;
@@ -71,7 +99,12 @@ public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleServi
 
     async Task<bool> GiveBackAsync(bool all)
     {
-        var unused = _router.Table.Transports.SelectMany(transport => transport.TakeUnusedQuotas(all)).ToList();
+        List<Transport> drained;
+        lock (_removed)
+            drained = _removed.FindAll(static transport => transport.IsDrained);
+        var unused = Transports.SelectMany(transport => transport.TakeUnusedQuotas(all || drained.Contains(transport))).ToList();
+        lock (_removed)
+            _removed.RemoveAll(drained.Contains);
         return unused.Count == 0 || await Guarded(() => _quotas.GiveBackAsync(unused));
     }
 

@@ -40,6 +40,10 @@ sealed class Rotation
         return next;
     }
 
+    /// <summary>Gives a key that comes from another rotation its place in this one, where the others are: the turns of both have nothing
+    /// to do with each other. It is put in with <see cref="PutBack"/>.</summary>
+    public void Join(DueKeyState state) => state.Turn = new TurnAt(_pass, ++_order);
+
     /// <summary>It has had a permit.</summary>
     public void Pass(DueKeyState state, int weight) => Put(state, state.Turn.Pass + Step / Math.Max(1, weight));
 

@@ -23,16 +23,27 @@ public sealed partial class SharedLimitsHost : BackgroundService
     readonly SemaphoreSlim _signal = new(0);
     int _awake;
     bool _isAway;
+    volatile bool _hasNew;                      // a transport of which nothing was adopted yet
 
     public SharedLimitsHost(Router router, ISharedLimits limits, Notices notices, TimeProvider clock, ILogger<SharedLimitsHost> log)
     {
         (_router, _limits, _clock, _log) = (router, limits, clock, log);
-        foreach (var transport in router.Table.Transports)
+        foreach (var transport in router.Transports)
+            Take(transport);
+        router.TransportAdded += Take;
+        // Not before: nobody finds the new ones until then.
+        router.Replaced += () =>
         {
-            transport.Share();
-            transport.AskedForMore += Wake;
-        }
+            _hasNew = true;
+            Wake();
+        };
         notices.Subscribe(Topic.Transports, AdoptAsync);
+    }
+
+    void Take(Transport transport)
+    {
+        transport.Share();
+        transport.AskedForMore += Wake;
     }
 
     /// <summary>What an operator paused, or what is known to fail, is known before anything is sent.</summary>
@@ -59,13 +70,13 @@ public sealed partial class SharedLimitsHost : BackgroundService
     async Task AdoptAsync(CancellationToken ct)
     {
         foreach (var state in await _limits.LoadAsync(ct))
-            _router.Table.FindTransport(state.Name)?.Adopt(state);
+            _router.FindTransport(state.Name)?.Adopt(state);
     }
 
     async Task<bool> TellAsync()
     {
         var told = false;
-        foreach (var transport in _router.Table.Transports)
+        foreach (var transport in _router.Transports)
         {
             if (transport.TakeToTell() is not { Count: > 0 } changes)
                 continue;
@@ -91,12 +102,23 @@ public sealed partial class SharedLimitsHost : BackgroundService
 
     /// <summary>False: the store is away.</summary>
     internal async Task<bool> RoundAsync(CancellationToken ct) =>
-        await TakeAsync(ct) && await TellAsync() && await GiveBackAsync(all: false, ct);
+        await AdoptNewAsync(ct) && await TakeAsync(ct) && await TellAsync() && await GiveBackAsync(all: false, ct);
+
+    /// <summary>A transport that came, or came again, stands as the others know it of its name.</summary>
+    async Task<bool> AdoptNewAsync(CancellationToken ct)
+    {
+        if (!_hasNew)
+            return true;
+        _hasNew = false;
+        var isThere = await Guarded(() => AdoptAsync(ct));
+        _hasNew |= !isThere;
+        return isThere;
+    }
 
     async Task<bool> TakeAsync(CancellationToken ct)
     {
         var asking = new List<(Transport Transport, RateAsk Ask)>();
-        foreach (var transport in _router.Table.Transports)
+        foreach (var transport in _router.Transports)
             if (transport.NextAsk() is { } ask)
                 asking.Add((transport, ask));
         if (asking.Count == 0)
@@ -115,7 +137,7 @@ public sealed partial class SharedLimitsHost : BackgroundService
     async Task<bool> GiveBackAsync(bool all, CancellationToken ct)
     {
         var unused = new List<RateAsk>();
-        foreach (var transport in _router.Table.Transports)
+        foreach (var transport in _router.Transports)
             if (transport.TakeUnused(all) is { } own)
                 unused.Add(own);
         return unused.Count == 0 || await Guarded(() => _limits.GiveBackAsync(unused, ct));

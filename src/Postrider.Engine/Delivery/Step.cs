@@ -39,7 +39,8 @@ readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReas
             HistoryChange.Attempted | HistoryChange.Unpinned | (others ? HistoryChange.Failed : HistoryChange.RoundOver));
     }
 
-    public TransportHistory Apply(TransportHistory history, string? transport)
+    /// <param name="place">Where the transport leads.</param>
+    public TransportHistory Apply(TransportHistory history, string? transport, long place = 0)
     {
         if (Change == HistoryChange.None)
             return history;
@@ -50,6 +51,7 @@ readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReas
             FailedThisRound = Has(HistoryChange.RoundOver) ? []
                 : Has(HistoryChange.Failed) && transport is not null ? [.. history.FailedThisRound, transport] : history.FailedThisRound,
             PinnedTo = Has(HistoryChange.Pinned) ? transport : Has(HistoryChange.Unpinned) ? null : history.PinnedTo,
+            PinnedPlace = Has(HistoryChange.Pinned) ? place : Has(HistoryChange.Unpinned) ? 0 : history.PinnedPlace,
         };
     }
 

@@ -58,7 +58,7 @@ sealed partial class TransportLog(Router router, ILogger<TransportLog> logger)
 
     void TellRoute_NeedsLock(Route route)
     {
-        var down = route.Transports.All(t => _open.Contains(t.Name) || _stalled.Contains(t.Name) || _paused.Contains(t.Name));
+        var down = route.Transports.All(t => _open.Contains(t.Key) || _stalled.Contains(t.Key) || _paused.Contains(t.Key));
         if (down && _routesDown.Add(route.Name))
             LogRouteDown(route.Name, string.Join(", ", route.Transports.Select(t => t.Name)));
         else if (!down && _routesDown.Remove(route.Name))
@@ -67,7 +67,7 @@ sealed partial class TransportLog(Router router, ILogger<TransportLog> logger)
 
     string LastAnswer(string transport)
     {
-        var last = router.Table.Transports.FirstOrDefault(t => t.Name == transport)?.GetStatus().LastErrors;
+        var last = router.FindTransport(transport)?.GetStatus().LastErrors;
         return last is [var error, ..] ? $"{error.Kind}, {AddressMask.InText(error.Reply.Words)}" : "none";
     }
 

@@ -20,7 +20,7 @@ public sealed class TransportProbe
     /// <summary>Null when there is no such transport.</summary>
     public async Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct)
     {
-        if (_router.Table.FindTransport(name) is not { } transport)
+        if (_router.Of(tenant).FindTransport(name) is not { } transport)
             return null;
         var recipient = new MessageRecipient(0, RecipientKind.To, to);
         var began = _clock.GetTimestamp();

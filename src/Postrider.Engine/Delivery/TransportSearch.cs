@@ -20,16 +20,17 @@ public sealed partial class TransportSearch
         (_router, _lanes, _clock, _logger) = (router, lanes, clock, logger);
 
     /// <summary>What it knows, and the scheme of the transport. Null: there is no such transport, or it cannot be asked.</summary>
-    public async ValueTask<FoundAtTransport?> FindAsync(string name, DoubtfulMessage message, CancellationToken ct)
+    public async ValueTask<FoundAtTransport?> FindAsync(
+        TenantId tenant, string name, DoubtfulMessage message, CancellationToken ct)
     {
-        if (_router.Table.FindTransport(name) is not { } transport)
+        if (_router.Of(tenant).FindTransport(name) is not { } transport)
             return null;
         using var timeout = new CancellationTokenSource(Patience, _clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
         try
         {
             return await _lanes.ProviderOf(transport).FindAsync(message, cut.Token) is { } events
-                ? new FoundAtTransport(transport.Options.Scheme, events) : null;
+                ? new FoundAtTransport(transport.Options.Scheme, transport.Key, events) : null;
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {

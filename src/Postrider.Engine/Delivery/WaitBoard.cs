@@ -13,7 +13,7 @@ public sealed class WaitBoard(Router router)
     {
         if (router.Pauses.Covers(key.Tenant, key.Stream, key.Route))
             return new Waiting(WaitReason.Paused, "sending is paused");
-        if (router.Table.For(key.Route) is not { } route)
+        if (router.Of(key.Tenant).For(key.Route) is not { } route)
             return new Waiting(WaitReason.TransportsUnavailable, "no transport is configured");
         var wait = route.WhyNot(key.Stream);
         return wait.Cause == WaitCause.None ? null : new Waiting(wait.Reason, wait.Describe());

@@ -6,7 +6,8 @@ using Postrider.Providers;
 namespace Postrider.Feedback;
 
 /// <summary>Asks a transport's provider whether it has a message. Null: it cannot be asked, or not now.</summary>
-public delegate ValueTask<FoundAtTransport?> FindAtTransport(string transport, DoubtfulMessage message, CancellationToken ct);
+public delegate ValueTask<FoundAtTransport?> FindAtTransport(
+    TenantId tenant, string transport, DoubtfulMessage message, CancellationToken ct);
 
 /// <summary>Before the waiting for evidence ends and a message is sent again, asks the provider, where it can be searched, whether it has
 /// it.</summary>
@@ -77,10 +78,10 @@ public sealed partial class DoubtSearch(
     async Task<bool> AskAsync(DoubtfulEnvelope envelope, DateTimeOffset now, CancellationToken ct)
     {
         _asked[IdOf(envelope)] = now;
-        if (await find(envelope.Transport, envelope.Message, ct) is not { } found)
+        if (await find(envelope.Tenant, envelope.Transport, envelope.Message, ct) is not { } found)
             return false;
         if (found.Events.Count > 0)
-            await receiver.TakeAsync(found.Vendor, envelope.Transport, found.Events, ct);
+            await receiver.TakeAsync(found.Vendor, found.Transport, found.Events, ct);
         return true;
     }
 

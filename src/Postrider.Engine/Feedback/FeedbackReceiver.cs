@@ -85,7 +85,7 @@ public sealed partial class FeedbackReceiver(
         var places = Enumerable.Range(0, reports.Length).Where(i => results[i] == FeedbackResult.Contradicts).ToArray();
         foreach (var i in places)
         {
-            var (transport, happened) = (reports[i].Transport!, reports[i].Event);
+            var (transport, happened) = (reports[i].TransportName!, reports[i].Event);
             var owner = await store.FindAsync(transport, happened.ProviderId!, happened.Address!, happened.At, ct);
             reports[i] = owner is null ? reports[i] : reports[i] with { Message = owner, N = null };
             reports[i] = reports[i] with { IsLookedUp = true };
@@ -103,7 +103,7 @@ public sealed partial class FeedbackReceiver(
             return report;
         if (report.Event.CarriedId is { } carried && CarriedId.TryParse(carried, out var message, out var n))
             return report with { Message = message, N = n };
-        if (report is { Transport: { } transport, Event: { ProviderId: { } id, Address: { } address } })
+        if (report is { TransportName: { } transport, Event: { ProviderId: { } id, Address: { } address } })
             return report with { Message = await store.FindAsync(transport, id, address, report.Event.At, ct) };
         return report;
     }

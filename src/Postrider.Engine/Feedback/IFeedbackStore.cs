@@ -1,3 +1,4 @@
+using System.Globalization;
 using Postrider.Messages;
 using Postrider.Providers;
 
@@ -42,8 +43,17 @@ public sealed record FeedbackReport
     /// <summary>Whose word the event's key is: the scheme of the transport, or <c>dsn</c>.</summary>
     public required string Vendor { get; init; }
 
-    /// <summary>The transport whose callback it is; null for a report that came by mail.</summary>
+    /// <summary>The key of the transport whose callback it is (<see cref="TransportSettings.Key"/>); null for a report that came by
+    /// mail.</summary>
     public required string? Transport { get; init; }
+
+    /// <summary>Its name, as attempts have it.</summary>
+    public string? TransportName => Transport?[(Transport.IndexOf('/', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>The tenant whose own transport it is: it has no say about anybody else's mail. Null: the installation's.</summary>
+    public TenantId? Owner => Transport?.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash
+        && int.TryParse(Transport.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture, out var tenant)
+            ? new TenantId(tenant) : null;
 
     /// <summary>Null when it is not known.</summary>
     public MessageId? Message { get; init; }
@@ -59,7 +69,7 @@ public sealed record FeedbackReport
 }
 
 /// <summary>An envelope in doubt, and the transport of its last attempt.</summary>
-public sealed record DoubtfulEnvelope(string Transport, DoubtfulMessage Message, DateTimeOffset DueAt);
+public sealed record DoubtfulEnvelope(TenantId Tenant, string Transport, DoubtfulMessage Message, DateTimeOffset DueAt);
 
 /// <summary>What became of a report.</summary>
 public enum FeedbackResult : byte

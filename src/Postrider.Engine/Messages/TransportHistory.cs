@@ -15,6 +15,9 @@ public sealed record TransportHistory
     /// may.</summary>
     public string? PinnedTo { get; init; }
 
+    /// <summary>Where that led then (<see cref="TransportSettings.Place"/>): led elsewhere, it can tell no repetition.</summary>
+    public long PinnedPlace { get; init; }
+
     /// <summary>An earlier attempt may have been accepted and was never resolved: shown as "possible duplicate".</summary>
     public bool PossibleDuplicate { get; init; }
 
@@ -24,6 +27,9 @@ public sealed record TransportHistory
 
     /// <summary>Somebody may have taken it already.</summary>
     public bool IsInDoubt => PossibleDuplicate || PinnedTo is not null;
+
+    /// <param name="place">Where the transport leads.</param>
+    public bool Excludes(string transport, long place) => Excludes(transport) || (PinnedTo is not null && PinnedPlace != place);
 
     public bool Excludes(string transport) =>
         PinnedTo is not null ? PinnedTo != transport : RefusedBy.Contains(transport) || FailedThisRound.Contains(transport);

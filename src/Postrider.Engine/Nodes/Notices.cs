@@ -14,6 +14,8 @@ public enum Topic : byte
     Keys,
     /// <summary>Circuits, waits and pauses of transports, sender domains that they refuse.</summary>
     Transports,
+    /// <summary>Which transports and routes there are, beside those of the configuration.</summary>
+    Routes,
 }
 
 /// <summary>What the topics' versions were at one moment; those that never changed are absent.</summary>

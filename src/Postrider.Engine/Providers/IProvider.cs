@@ -24,7 +24,8 @@ public sealed record DoubtfulMessage(MessageId Message, MailStream Stream, IRead
 
 /// <summary>What a search at a transport's provider found.</summary>
 /// <param name="Vendor">The scheme of the transport.</param>
-public sealed record FoundAtTransport(string Vendor, IReadOnlyList<FeedbackEvent> Events);
+/// <param name="Transport">Its key.</param>
+public sealed record FoundAtTransport(string Vendor, string Transport, IReadOnlyList<FeedbackEvent> Events);
 
 /// <summary>Makes the providers of one kind; found by the scheme of a transport's DSN.</summary>
 public interface IProviderFactory

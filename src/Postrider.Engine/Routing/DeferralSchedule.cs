@@ -8,7 +8,7 @@ namespace Postrider.Routing;
 /// Written as the delays themselves (<c>10m,10m,10m</c>), <c>none</c>, <c>immediate:3</c>, <c>constant:3,10m</c> or
 /// <c>exponential:8,1m</c>; with another cap than 1 h <c>exponential:8,1m,4h</c>.
 /// </remarks>
-public sealed class DeferralSchedule
+public sealed class DeferralSchedule : IEquatable<DeferralSchedule>
 {
     public const string Expected = "is delays such as 10m,10m,10m, or none, immediate:3, constant:3,10m, exponential:8,1m"
         + " or exponential:8,1m,4h, with at most 100 tries";
@@ -40,6 +40,13 @@ public sealed class DeferralSchedule
             delays[i] = TimeSpan.FromTicks((long)Math.Min(first.Ticks * Math.Pow(2, i), longest.Ticks));
         return new(delays, spread: true);
     }
+
+    public bool Equals(DeferralSchedule? other) =>
+        other is not null && _spread == other._spread && _delays.AsSpan().SequenceEqual(other._delays);
+
+    public override bool Equals(object? obj) => Equals(obj as DeferralSchedule);
+
+    public override int GetHashCode() => HashCode.Combine(_spread, _delays.Length);
 
     /// <summary>How many deferrals are tried again.</summary>
     public int Count => _delays.Length;

@@ -76,6 +76,15 @@ sealed class DomainLimits
                 _named.Add(limit.Domain, limit);
     }
 
+    /// <summary>Goes on as the limits that were in force until now stand.</summary>
+    /// <param name="shift">From their timeline to this one.</param>
+    public void Succeed(DomainLimits before, TimeSpan shift, TimeSpan now)
+    {
+        foreach (var (domain, state) in before._states)
+            _states[domain] = new DomainState(
+                0, Gcra.Shift(state.Limiter, before.LimitOf(domain)?.Rate, LimitOf(domain)?.Rate, shift, now));
+    }
+
     /// <summary>When an envelope with recipients of these domains may start: zero or less is now. Null:
     /// when one of a domain's attempts ends.</summary>
     public TimeSpan? Earliest(IReadOnlyList<string> domains, TimeSpan now)

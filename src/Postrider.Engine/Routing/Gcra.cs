@@ -60,6 +60,14 @@ static class Gcra
     public static GcraState Charge(in GcraState state, Rate? rate, TimeSpan now, int recipients) =>
         rate is not { } limit ? state : state with { Arrival = (state.Arrival > now ? state.Arrival : now) + recipients * limit.Interval };
 
+    /// <summary>The same state under another rate and on another timeline: what is owed are recipients, at the new rate.</summary>
+    public static GcraState Shift(in GcraState state, Rate? before, Rate? after, TimeSpan shift, TimeSpan now) => state with
+    {
+        Arrival = before is { } old && after is { } own && state.Arrival + shift > now
+            ? now + (state.Arrival + shift - now) / old.Interval * own.Interval : default,
+        NotBefore = state.NotBefore == default ? default : state.NotBefore + shift,
+    };
+
     /// <summary>The provider said slower. Without a time of its own the wait starts at 1 s and doubles to 1 min,
     /// once per round and not once per answer in flight.</summary>
     public static GcraState Throttle(in GcraState state, TimeSpan now, TimeSpan? retryAfter) =>

@@ -48,7 +48,7 @@ public readonly record struct Quota(long Count, QuotaSpan Span)
 }
 
 /// <summary>What a node asks of a quota, or gives back of it.</summary>
-/// <param name="Scope">Whose it is: the transport's name.</param>
+/// <param name="Scope">Whose it is: <c>transport ses-eu</c>, <c>tenant 3</c>.</param>
 /// <param name="WindowStart">Of the day or month.</param>
 /// <param name="Count">Recipients wanted at least; more are granted while much is left.</param>
 public readonly record struct QuotaAsk(string Scope, Quota Quota, DateTimeOffset WindowStart, long Count);

@@ -37,8 +37,14 @@ sealed class RateShare(string key, Rate rate)
     static readonly TimeSpan WorthReturning = TimeSpan.FromMilliseconds(200);
     static readonly TimeSpan HeldAtMost = TimeSpan.FromSeconds(1);
 
-    /// <summary>A loop on a busy machine is late by so much; less would lose instants of rates without a burst.</summary>
+    /// <summary>A loop on a busy machine is late by so much; less would lose instants of rates without a burst. Also how long an instant
+    /// lasts from its grant at least: after a quiet time the budget hands out the oldest that count, and those would be over on
+    /// arrival.</summary>
     static readonly TimeSpan LeastGrace = TimeSpan.FromMilliseconds(30);
+
+    /// <summary>Where many go in a second, so much of the burst is left for what is late on its way, and for what lasts longer because it
+    /// was just granted.</summary>
+    static readonly TimeSpan LeftOfBurst = TimeSpan.FromMilliseconds(25);
 
     readonly LinkedList<RateSlice> _slices = new();   // in the order of their instants
     int _asksFor;
@@ -56,14 +62,14 @@ sealed class RateShare(string key, Rate rate)
     /// 100.</summary>
     readonly TimeSpan _gap = IsFast(rate) ? rate.Interval * 1.01 : rate.Interval;
 
-    /// <summary>How late an instant may be used; where many go in a second, a quarter of the burst is left for what is late on its
-    /// way.</summary>
+    /// <summary>How late an instant may be used.</summary>
     public TimeSpan Grace { get; } = Burst(rate) + (IsFast(rate) ? TimeSpan.Zero : rate.Interval) is var late && late > LeastGrace
         ? late : LeastGrace;
 
     static bool IsFast(Rate rate) => rate.Interval < WorthReturning;
 
-    static TimeSpan Burst(Rate rate) => (rate.Burst - 1) * rate.Interval * (IsFast(rate) ? 0.75 : 1);
+    static TimeSpan Burst(Rate rate) => (rate.Burst - 1) * rate.Interval is var burst && !IsFast(rate) ? burst
+        : burst > LeftOfBurst ? burst - LeftOfBurst : TimeSpan.Zero;
 
     int Most => (int)Math.Clamp(Slice.Ticks / _gap.Ticks, 1, int.MaxValue);
 
@@ -90,11 +96,16 @@ sealed class RateShare(string key, Rate rate)
 
     bool IsBusy(TimeSpan now) => _granted > 0 && now - _grantedAt < Busy;
 
-    /// <summary>The next instant, which is used or given back with <see cref="Return"/>. Null: none is held.</summary>
+    /// <summary>The next instant, which is used until <see cref="Grace"/> after it or given back with <see cref="Return"/>. Null: none is
+    /// held.</summary>
     public TimeSpan? Take(TimeSpan now)
     {
         Expire(now);
-        return _slices.First is { } first ? Drop(first, 1) : null;
+        if (_slices.First is not { } first)
+            return null;
+        var least = first.Value.LastsUntil - Grace;
+        var at = Drop(first, 1);
+        return at > least ? at : least;
     }
 
     /// <summary>Recipients beyond the first of an envelope: they go, and those after them pay.</summary>
@@ -119,7 +130,7 @@ sealed class RateShare(string key, Rate rate)
         var after = _slices.First;
         while (after is not null && after.Value.At < at)
             after = after.Next;
-        var slice = new RateSlice(at, 1, now);
+        var slice = new RateSlice(at, 1, now, at + Grace);
         if (after is null)
             _slices.AddLast(slice);
         else
@@ -148,11 +159,12 @@ sealed class RateShare(string key, Rate rate)
             _notBefore = at;
             return;
         }
-        _slices.AddLast(new RateSlice(at, grant.Count, now));
+        _slices.AddLast(new RateSlice(at, grant.Count, now, now + LeastGrace));
         (_granted, _used, _grantedAt) = (grant.Count, 0, now);
     }
 
-    public void AskFailed() => _isAsking = false;
+    /// <summary>Who wanted it wants it still, and may not be there to say so again.</summary>
+    public void AskFailed() => (_isAsking, _isWanted) = (false, true);
 
     /// <summary>Instants that nobody used and that others may use; they are gone from here. Null: none.</summary>
     /// <param name="all">However short they have been held: the node stops.</param>
@@ -189,7 +201,7 @@ sealed class RateShare(string key, Rate rate)
             _debt -= paid;
             Drop(first, paid);
         }
-        while (_slices.First is { } first && first.Value.At + Grace < now)
+        while (_slices.First is { } first && first.Value.At + Grace < now && first.Value.LastsUntil < now)
         {
             _used -= CountUntil(first.Value, now - Grace);
             Drop(first, CountUntil(first.Value, now - Grace));
@@ -212,5 +224,6 @@ sealed class RateShare(string key, Rate rate)
 
     /// <summary>Instants one interval apart.</summary>
     /// <param name="At">The first.</param>
-    readonly record struct RateSlice(TimeSpan At, int Count, TimeSpan HeldSince);
+    /// <param name="LastsUntil">None is too late before.</param>
+    readonly record struct RateSlice(TimeSpan At, int Count, TimeSpan HeldSince, TimeSpan LastsUntil);
 }

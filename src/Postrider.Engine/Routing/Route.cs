@@ -155,7 +155,8 @@ public sealed class Route
                     Volatile.Write(ref _start, at);
                 return permit;
             }
-            moves &= wait.Cause is WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing;
+            moves &= wait.Cause is WaitCause.Paused or WaitCause.Unusable or WaitCause.Stalled or WaitCause.CircuitOpen
+                or WaitCause.Probing;
             if (!GoesOn(wait))
                 return null;
         }
@@ -167,7 +168,7 @@ public sealed class Route
         WaitCause.RateLimited or WaitCause.Throttled => Balances || IsLong(wait),
         WaitCause.DomainLimited => Balances || IsLong(wait),
         WaitCause.Busy or WaitCause.Unproven => Balances,
-        WaitCause.None or WaitCause.Paused or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
+        WaitCause.None or WaitCause.Paused or WaitCause.Unusable or WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing
             or WaitCause.SenderDomainRefused or WaitCause.NotEligible or WaitCause.QuotaSpent => true,
     };
 

@@ -32,7 +32,7 @@ public sealed class RouteTable
     readonly Dictionary<string, Route> _routes;
     readonly IReadOnlyList<RouteRule> _rules;
 
-    RouteTable(IReadOnlyList<Transport> transports, Dictionary<string, Route> routes, IReadOnlyList<RouteRule> rules) =>
+    internal RouteTable(IReadOnlyList<Transport> transports, Dictionary<string, Route> routes, IReadOnlyList<RouteRule> rules) =>
         (Transports, _routes, _rules) = (transports, routes, rules);
 
     /// <summary>Nothing is configured: no route, not even the default.</summary>
@@ -40,6 +40,9 @@ public sealed class RouteTable
 
     public IReadOnlyList<Transport> Transports { get; }
     public IReadOnlyCollection<Route> Routes => _routes.Values;
+
+    /// <summary>In the order in which they are tried.</summary>
+    internal IReadOnlyList<RouteRule> Rules => _rules;
 
     /// <summary>Null only where there is no transport at all.</summary>
     public Route? Default => _routes.GetValueOrDefault(RouteSettings.DefaultName);
@@ -70,24 +73,63 @@ public sealed class RouteTable
 
     /// <summary>Builds the table; every fault is added to <paramref name="faults"/> in words that name the setting,
     /// and the faulty part is left out.</summary>
-    public static RouteTable Build(RoutingOptions options, IReadOnlyList<Transport> transports, ICollection<string> faults)
+    /// <param name="more">Routes beside those of the configuration, which a name that both have belongs to.</param>
+    public static RouteTable Build(RoutingOptions options, IReadOnlyList<Transport> transports, ICollection<string> faults,
+        IReadOnlyList<NamedRoute>? more = null)
     {
         var retry = ReadRetry("Retry", options.Retry, DeferralSchedule.Default, faults);
         var routes = new Dictionary<string, Route>(StringComparer.Ordinal);
         foreach (var (name, route) in options.Routes)
             if (BuildRoute(name, route, retry, transports, faults) is { } built)
                 routes[name] = built;
-        if (transports.Count > 0 && !options.Routes.ContainsKey(RouteSettings.DefaultName))
+        var added = (more ?? []).Where(route => !options.Routes.ContainsKey(route.Name)).ToList();
+        foreach (var route in added)
+            if (BuildRoute(route.Name, route.Options, retry, transports, faults) is { } built)
+                routes[route.Name] = built;
+        if (transports.Count > 0 && !routes.ContainsKey(RouteSettings.DefaultName)
+            && !options.Routes.ContainsKey(RouteSettings.DefaultName))
             routes[RouteSettings.DefaultName] = new Route(new RouteSettings { Name = RouteSettings.DefaultName, Retry = retry },
                 transports);
         var rules = new List<RouteRule>();
         foreach (var (index, rule) in options.Rules.Index())
-            if (BuildRule($"Rules:{index}", rule, options, faults) is { } built)
+            if (BuildRule(
+                $"Rules:{index}", rule, name => name == RouteSettings.DefaultName || options.Routes.ContainsKey(name), faults) is { } built)
                 rules.Add(built);
+        foreach (var route in added.Where(route => routes.ContainsKey(route.Name)))
+            rules.AddRange(BuildRules(route, faults));
         return new RouteTable(transports, routes, rules);
     }
 
-    static Route? BuildRoute(string name, RouteOptions options, DeferralSchedule retry, IReadOnlyList<Transport> transports,
+    /// <summary>Routes that are as they were go on as the same: a sticky one stays where it is, a weighted one keeps its shares.</summary>
+    internal RouteTable Keeping(RouteTable before)
+    {
+        foreach (var route in _routes.Values.ToList())
+            if (before.Find(route.Name) is { } same && same.Settings == route.Settings && same.Transports.SequenceEqual(route.Transports))
+                _routes[route.Name] = same;
+        return this;
+    }
+
+    internal static IEnumerable<RouteRule> BuildRules(NamedRoute route, ICollection<string> faults)
+    {
+        foreach (var (index, rule) in route.Rules.Index())
+        {
+            rule.Route = route.Name;
+            if (BuildRule($"Routes:{route.Name}:Rules:{index}", rule, static _ => true, faults) is { } built)
+                yield return built;
+        }
+    }
+
+    /// <summary>What is wrong with a route, each fault beginning with its place: <c>Routes:news:Strategy is …</c>.</summary>
+    /// <param name="transports">Those that it may name.</param>
+    public static IReadOnlyList<string> Check(NamedRoute route, IReadOnlyList<Transport> transports)
+    {
+        var faults = new List<string>();
+        BuildRoute(route.Name, route.Options, DeferralSchedule.Default, transports, faults);
+        _ = BuildRules(route, faults).Count();
+        return faults;
+    }
+
+    internal static Route? BuildRoute(string name, RouteOptions options, DeferralSchedule retry, IReadOnlyList<Transport> transports,
         ICollection<string> faults)
     {
         var place = $"Routes:{name}";
@@ -127,7 +169,7 @@ public sealed class RouteTable
             new RouteSettings { Name = name, Strategy = strategy!.Value, SpillAfter = spill, Retry = retry, OnAmbiguous = policy }, chosen);
     }
 
-    static DeferralSchedule ReadRetry(string place, string? text, DeferralSchedule fallback, ICollection<string> faults)
+    internal static DeferralSchedule ReadRetry(string place, string? text, DeferralSchedule fallback, ICollection<string> faults)
     {
         var schedule = text is null ? fallback : DeferralSchedule.Parse(text);
         if (schedule is null)
@@ -161,10 +203,10 @@ public sealed class RouteTable
         return chosen;
     }
 
-    static RouteRule? BuildRule(string place, RouteRuleOptions options, RoutingOptions all, ICollection<string> faults)
+    static RouteRule? BuildRule(string place, RouteRuleOptions options, Func<string, bool> isRoute, ICollection<string> faults)
     {
         var before = faults.Count;
-        if (options.Route is not { } route || (route != RouteSettings.DefaultName && !all.Routes.ContainsKey(route)))
+        if (options.Route is not { } route || !isRoute(route))
             faults.Add($"{place}:Route names a configured route; not '{options.Route}'");
         MailStream? stream = options.Stream switch { "transactional" => MailStream.Transactional, "bulk" => MailStream.Bulk, _ => null };
         if (stream is null && options.Stream is not null)

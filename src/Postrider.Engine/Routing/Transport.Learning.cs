@@ -37,7 +37,7 @@ public sealed partial class Transport
             if (_stallTold)
             {
                 _stallTold = false;
-                Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
+                Note_NeedsLock(new TransportChange(Key, TransportChangeKind.Recovered, _clock.GetUtcNow(), "an attempt completed"));
             }
             changed = _changes.Count > 0 || (_known && !was);
         }
@@ -93,7 +93,7 @@ public sealed partial class Transport
             return;
         _refusedDomains[domain] = now + SenderDomainRefusedFor;
         Share_NeedsLock(SharedChangeKind.RefuseDomain, SenderDomainRefusedFor, text: domain);
-        Note_NeedsLock(new TransportChange(Name, TransportChangeKind.SenderDomainRefused, _clock.GetUtcNow(), $"{domain}: {reply.Text}",
+        Note_NeedsLock(new TransportChange(Key, TransportChangeKind.SenderDomainRefused, _clock.GetUtcNow(), $"{domain}: {reply.Text}",
             Wall(now + SenderDomainRefusedFor, now)));
     }
 

@@ -11,7 +11,7 @@ public sealed partial class Transport
     {
         lock (_lock)
             if (_quotas.Count == 0)
-                _quotas.AddRange(Options.Quotas.Select(quota => new QuotaShare(Name, quota)));
+                _quotas.AddRange(Options.Quotas.Select(quota => new QuotaShare($"transport {Key}", quota)));
     }
 
     /// <summary>What to fetch now; <see cref="Take(QuotaAsk, long?)"/> follows for each.</summary>

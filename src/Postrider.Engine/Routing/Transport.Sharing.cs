@@ -46,7 +46,7 @@ public sealed partial class Transport
         lock (_lock)
         {
             _isShared = true;
-            _share ??= Options.Rate is { } rate ? new RateShare(Name, rate) : null;
+            _share ??= Options.Rate is { } rate ? new RateShare(Key, rate) : null;
         }
     }
 
@@ -154,7 +154,7 @@ public sealed partial class Transport
                 };
                 _probe = null;
                 if (was == CircuitPosition.Closed)
-                    Note_NeedsLock(new TransportChange(Name, TransportChangeKind.CircuitOpened, _clock.GetUtcNow(),
+                    Note_NeedsLock(new TransportChange(Key, TransportChangeKind.CircuitOpened, _clock.GetUtcNow(),
                         $"on another node: {state.Reason}", Wall(_circuit.Until, now)));
                 break;
         }
@@ -164,7 +164,7 @@ public sealed partial class Transport
     {
         if (!_isShared)
             return;
-        _toTell.Add(new SharedChange(Name, kind, span, openings, text));
+        _toTell.Add(new SharedChange(Key, kind, span, openings, text));
         _more = true;
     }
 

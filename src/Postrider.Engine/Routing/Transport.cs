@@ -34,6 +34,7 @@ public sealed partial class Transport
     bool _known;
     bool _stallTold;
     bool _paused;
+    bool _retired;
     long _tries;
     volatile bool _more;                                // more of a shared budget is wanted
     volatile bool _untold;                              // _changes has some; a hint that spares the lock
@@ -54,6 +55,9 @@ public sealed partial class Transport
     internal bool IsKnown { get => _known; init => _known = value; }
 
     public string Name => Options.Name;
+
+    /// <inheritdoc cref="TransportSettings.Key"/>
+    public string Key => Options.Key;
     public TransportOptions Options { get; }
     public ProviderCapabilities Capabilities { get; }
 
@@ -140,6 +144,64 @@ public sealed partial class Transport
             _stallTold = false;
         }
         Tell(capacity: true);
+    }
+
+    /// <summary>From now on it gives no permit: it was removed, or another has its name. What is under way goes on.</summary>
+    internal void Retire()
+    {
+        lock (_lock)
+            _retired = true;
+        Tell(capacity: true);
+    }
+
+    /// <summary>Retired, and no permit is out: nothing will ever use it again.</summary>
+    internal bool IsDrained
+    {
+        get
+        {
+            lock (_lock)
+                return _retired && _taken == 0;
+        }
+    }
+
+    /// <summary>Goes on as the one that had its name until now: paused as that was, and with what it owes its limits. Where it leads to the
+    /// same place, also with what is known of that; elsewhere its circuit begins closed.</summary>
+    internal void Succeed(Transport before, bool leadsElsewhere)
+    {
+        // Nothing else takes both locks, and the one before never knows its successor.
+        lock (before._lock)
+            lock (_lock)
+            {
+                var now = Now;
+                var shift = now - before.Now;
+                _paused = before._paused;
+                _limiter = Gcra.Shift(before._limiter, before.Options.Rate, Options.Rate, shift, now);
+                if (leadsElsewhere)
+                    return;
+                _known = before._known;
+                foreach (var (domain, until) in before._refusedDomains)
+                    _refusedDomains[domain] = until + shift;
+                if (before._domains is { } domains)
+                    _domains?.Succeed(domains, shift, now);
+                if (Options.Circuit is not null && before._circuit.Position != CircuitPosition.Closed)
+                    _circuit = _circuit with
+                    {
+                        Position = CircuitPosition.Open,
+                        Until = before._circuit.Until + shift,
+                        Openings = before._circuit.Openings,
+                    };
+            }
+    }
+
+    /// <summary>It is new: what all nodes know of an earlier one with its name is over.</summary>
+    internal void Renew()
+    {
+        lock (_lock)
+        {
+            _paused = false;
+            Share_NeedsLock(SharedChangeKind.Resume);
+        }
+        Reset();
     }
 
     /// <summary>Whether the provider takes mail of this sender's domain, as far as we have learned.</summary>
@@ -247,6 +309,7 @@ public sealed partial class Transport
                 Name = Name,
                 Scheme = Options.Scheme,
                 Paused = _paused,
+                Fault = Options.Fault,
                 Stalled = IsStalled_NeedsLock(now),
                 Circuit = breakOver ? CircuitPosition.HalfOpen : _circuit.Position,
                 CircuitOpenUntil = _circuit.Position == CircuitPosition.Open && !breakOver ? Wall(_circuit.Until, now) : null,
@@ -283,7 +346,7 @@ public sealed partial class Transport
             return false;
         _paused = paused;
         Note_NeedsLock(new TransportChange(
-            Name, paused ? TransportChangeKind.Paused : TransportChangeKind.Resumed, _clock.GetUtcNow(), "by an operator"));
+            Key, paused ? TransportChangeKind.Paused : TransportChangeKind.Resumed, _clock.GetUtcNow(), "by an operator"));
         Share_NeedsLock(paused ? SharedChangeKind.Pause : SharedChangeKind.Resume);
         return true;
     }
@@ -314,7 +377,9 @@ public sealed partial class Transport
 
     WaitCause UnhealthyCause_NeedsLock(TimeSpan now)
     {
-        if (_paused)
+        if (Options.Fault is not null)
+            return WaitCause.Unusable;
+        if (_paused || _retired)
             return WaitCause.Paused;
         if (IsStalled_NeedsLock(now))
             return WaitCause.Stalled;
@@ -335,7 +400,7 @@ public sealed partial class Transport
         if (!_stallTold)
         {
             _stallTold = true;
-            Note_NeedsLock(new TransportChange(Name, TransportChangeKind.Stalled, _clock.GetUtcNow(),
+            Note_NeedsLock(new TransportChange(Key, TransportChangeKind.Stalled, _clock.GetUtcNow(),
                 "an attempt is not answered and nothing completed since it began"));
         }
         return true;
@@ -364,9 +429,9 @@ public sealed partial class Transport
         var at = _clock.GetUtcNow();
         Note_NeedsLock(change.To switch
         {
-            CircuitPosition.Open => new TransportChange(Name, TransportChangeKind.CircuitOpened, at, change.Reason, at + change.OpenFor),
-            CircuitPosition.HalfOpen => new TransportChange(Name, TransportChangeKind.CircuitHalfOpen, at, change.Reason),
-            CircuitPosition.Closed => new TransportChange(Name, TransportChangeKind.CircuitClosed, at, change.Reason),
+            CircuitPosition.Open => new TransportChange(Key, TransportChangeKind.CircuitOpened, at, change.Reason, at + change.OpenFor),
+            CircuitPosition.HalfOpen => new TransportChange(Key, TransportChangeKind.CircuitHalfOpen, at, change.Reason),
+            CircuitPosition.Closed => new TransportChange(Key, TransportChangeKind.CircuitClosed, at, change.Reason),
         });
     }
 

@@ -9,6 +9,18 @@ public sealed record TransportOptions
     public required string Name { get; init; }
     public required string Scheme { get; init; }
 
+    /// <inheritdoc cref="TransportSettings.Owner"/>
+    public TenantId? Owner { get; init; }
+
+    /// <inheritdoc cref="TransportSettings.Key"/>
+    public string Key { get => field ?? Name; init; }
+
+    /// <inheritdoc cref="TransportSettings.Place"/>
+    public long Place { get; init; }
+
+    /// <summary>Why it cannot be used on this node: it stands in its routes and takes nothing. Null: it can.</summary>
+    public string? Fault { get; init; }
+
     /// <summary><c>rate=14/s</c> (also <c>/m /h /d</c>): recipients, not messages. <c>rate=14/s,5</c> names the burst too. Null:
     /// no limit of our own.</summary>
     public Rate? Rate { get; init; }
@@ -55,7 +67,14 @@ public sealed record TransportOptions
     public static TransportOptions From(TransportSettings settings, ICollection<TransportFault> faults,
         IReadOnlyCollection<string>? providerOptions = null)
     {
-        var options = new TransportOptions { Name = settings.Name, Scheme = settings.Scheme };
+        var options = new TransportOptions
+        {
+            Name = settings.Name,
+            Scheme = settings.Scheme,
+            Owner = settings.Owner,
+            Key = settings.Key,
+            Place = settings.Place,
+        };
         foreach (var (name, value) in settings.Options)
         {
             if (Names.Contains(name))

@@ -8,6 +8,9 @@ public sealed record TransportStatus
     public required string Name { get; init; }
     public required string Scheme { get; init; }
     public required bool Paused { get; init; }
+
+    /// <summary>Why it cannot be used on this node; null: it can.</summary>
+    public required string? Fault { get; init; }
     public required bool Stalled { get; init; }
 
     /// <summary>Open is shown as half-open once the break is over, whether or not a probe has started.</summary>
@@ -47,6 +50,7 @@ public enum TransportChangeKind : byte
 }
 
 /// <summary>A transport that changed in a way people want to know of.</summary>
+/// <param name="Transport">Its key.</param>
 /// <param name="Until">When it is tried again; null where that is not known.</param>
 public sealed record TransportChange(string Transport, TransportChangeKind Kind, DateTimeOffset At, string Reason,
     DateTimeOffset? Until = null);

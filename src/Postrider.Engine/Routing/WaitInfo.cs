@@ -32,6 +32,8 @@ public enum WaitCause : byte
     Unproven = 11,
     /// <summary>Its quota is used up.</summary>
     QuotaSpent = 12,
+    /// <summary>It is set up in a way in which it cannot be used on this node.</summary>
+    Unusable = 13,
 }
 
 /// <summary>Why there is no permit now, and when that may change.</summary>
@@ -48,8 +50,8 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
         WaitCause.Paused => WaitReason.Paused,
         WaitCause.RateLimited or WaitCause.Throttled or WaitCause.DomainLimited or WaitCause.QuotaSpent => WaitReason.TransportThrottled,
         WaitCause.Busy or WaitCause.Unproven => WaitReason.TransportBusy,
-        WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible =>
-            WaitReason.TransportsUnavailable,
+        WaitCause.Stalled or WaitCause.CircuitOpen or WaitCause.Probing or WaitCause.SenderDomainRefused or WaitCause.NotEligible
+            or WaitCause.Unusable => WaitReason.TransportsUnavailable,
     };
 
     /// <summary>As shown in <c>waiting_for</c>; empty when nothing is waited for.</summary>
@@ -60,6 +62,7 @@ public readonly record struct WaitInfo(WaitCause Cause, string? Transport, DateT
         {
             WaitCause.None => "",
             WaitCause.Paused => $"{transport} is paused",
+            WaitCause.Unusable => $"{transport} cannot be used as it is set up",
             WaitCause.Stalled => $"{transport} does not answer",
             WaitCause.CircuitOpen => $"{transport} failed too often",
             WaitCause.Probing => $"{transport} failed too often and is being probed",
@@ -100,7 +103,7 @@ public readonly record struct EnvelopeNeeds
     /// <summary>Whether a transport may ever be asked: history, whom it was set up for and what it can carry, not how it is
     /// doing.</summary>
     public bool Allow(Transport transport) =>
-        History?.Excludes(transport.Name) != true
+        History?.Excludes(transport.Name, transport.Options.Place) != true
         && (SenderDomain is null || transport.Options.Senders?.Include(SenderDomain) != false)
         && (transport.Capabilities.MaxMessageBytes is not { } most || Bytes <= most)
         && (!SmtpUtf8 || transport.Capabilities.SmtpUtf8);

@@ -21,17 +21,18 @@ static class FeedbackQueries
     public static IReadOnlyList<DoubtfulEnvelope> Doubtful(DbConnection connection, long dueBefore, int limit)
     {
         var doubtful = new List<DoubtfulEnvelope>();
-        var rows = connection.Query<(long Message, int N, int Stream, long Due, byte[]? History)>("""
-            SELECT message, n, stream, due, history FROM queue WHERE state = 3 AND due < @dueBefore ORDER BY due LIMIT @limit
+        var rows = connection.Query<(long Message, int N, int Tenant, int Stream, long Due, byte[]? History)>("""
+            SELECT message, n, tenant, stream, due, history FROM queue WHERE state = 3 AND due < @dueBefore ORDER BY due LIMIT @limit
             """, new { dueBefore, limit }).AsList();
-        foreach (var (message, n, stream, due, history) in rows)
+        foreach (var (message, n, tenant, stream, due, history) in rows)
         {
             var recipients = connection.Query<int>(
                 "SELECT n FROM recipients WHERE message = @message AND envelope = @n AND state = 1 ORDER BY n", new { message, n })
                 .AsList();
             if (recipients.Count > 0 && HistoryCodec.Decode(history).Last is { } last)
                 doubtful.Add(new DoubtfulEnvelope(
-                    last, new DoubtfulMessage(new MessageId(message), (MailStream)stream, recipients), Instant.From(due)));
+                    new TenantId(tenant), last,
+                    new DoubtfulMessage(new MessageId(message), (MailStream)stream, recipients), Instant.From(due)));
         }
         return doubtful;
     }

@@ -8,7 +8,7 @@ static class HistoryCodec
     const byte Version = 1;
 
     [Flags]
-    enum Parts : byte { None = 0, PossibleDuplicate = 1, Pinned = 2, Last = 4 }
+    enum Parts : byte { None = 0, PossibleDuplicate = 1, Pinned = 2, Last = 4, Placed = 8 }
 
     public static byte[]? Encode(TransportHistory history)
     {
@@ -17,13 +17,16 @@ static class HistoryCodec
         using var to = new FieldWriter(128);
         to.Byte(Version);
         to.Byte((byte)((history.PossibleDuplicate ? Parts.PossibleDuplicate : 0)
-            | (history.PinnedTo is null ? 0 : Parts.Pinned) | (history.Last is null ? 0 : Parts.Last)));
+            | (history.PinnedTo is null ? 0 : Parts.Pinned) | (history.Last is null ? 0 : Parts.Last)
+            | (history is { PinnedTo: not null, PinnedPlace: not 0 } ? Parts.Placed : 0)));
         if (history.PinnedTo is not null)
             to.Text(history.PinnedTo);
         if (history.Last is not null)
             to.Text(history.Last);
         WriteNames(to, history.RefusedBy);
         WriteNames(to, history.FailedThisRound);
+        if (history is { PinnedTo: not null, PinnedPlace: not 0 and var place })
+            to.Number((ulong)place);
         return to.Written.ToArray();
     }
 
@@ -43,6 +46,7 @@ static class HistoryCodec
             Last = parts.HasFlag(Parts.Last) ? from.Text() : null,
             RefusedBy = ReadNames(ref from),
             FailedThisRound = ReadNames(ref from),
+            PinnedPlace = parts.HasFlag(Parts.Placed) ? (long)from.Number() : 0,
         };
     }
 

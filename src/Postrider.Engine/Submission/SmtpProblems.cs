@@ -14,7 +14,7 @@ static class SmtpProblems
 
     static (int Code, string Enhanced) Codes(Problem problem) => problem.Slug switch
     {
-        "storage-low" or "queue-full" or "storage-full" => (452, "4.3.1"),
+        "storage-low" or "queue-full" or "storage-full" or "quota-spent" => (452, "4.3.1"),
         "draining" => (421, "4.3.2"),
         "no-transport" => (451, "4.3.5"),
         "too-large" => (552, "5.3.4"),

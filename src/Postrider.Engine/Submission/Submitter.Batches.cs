@@ -23,7 +23,7 @@ public sealed partial class Submitter
             return (null, faults.ToProblem());
         if (MayNotSend(entry, context) is { } problem)
             return (null, problem);
-        if (Choose(entry, [], out var nowhere) is null)
+        if (Choose(context.Tenant, entry, [], out var nowhere) is null)
             return (null, nowhere);
         return (Share(WithTracking(entry, context.Tenant), merge), null);
     }
@@ -37,6 +37,16 @@ public sealed partial class Submitter
     /// <summary>Makes the messages of one batch.</summary>
     public DestinationMessages ForDestinations(TenantId tenant, MessageContent content, SharedTerms terms) =>
         new(this, options, tenant, Templates?.Rules ?? new FillRules { MaxLength = 0 }, content, terms);
+
+    /// <summary>How many of so many messages of a batch the tenant may have now: as many more may wait and be stored, and are left of its
+    /// quotas, against which they are counted.</summary>
+    public ValueTask<int> RoomAsync(TenantId tenant, int wanted) => _limits.RoomAsync(tenant, wanted);
+
+    /// <summary>What of its own keeps the rest of the tenant's batches from becoming mail, in words; null: nothing.</summary>
+    public ValueTask<string?> WhyNoRoomAsync(TenantId tenant, CancellationToken ct) => _limits.WhyNoRoomAsync(tenant, ct);
+
+    /// <summary>So many of them did not become messages.</summary>
+    public ValueTask ReturnAsync(TenantId tenant, int count) => _limits.ReturnAsync(tenant, count);
 
     /// <summary>Reads a destination's address as it is to be kept; null with the fault where it is none.</summary>
     public Mailbox? ReadDestination(AddressText address, string pointer, out Problem? problem)
@@ -63,7 +73,7 @@ public sealed partial class Submitter
             Tags = terms.Tags,
             Metadata = terms.Metadata,
         };
-        return Choose(entry, entry.Recipients, out nowhere) is { } route
+        return Choose(tenant, entry, entry.Recipients, out nowhere) is { } route
             ? NewMessage(tenant, entry, route, id, content: null, entry.Recipients)
             : null;
     }

@@ -38,6 +38,9 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         init => _limits.Tenants = field = value;
     }
 
+    /// <summary>Null: quotas of tenants are not counted.</summary>
+    public TenantQuotas? Quotas { init => _limits.Quotas = value; }
+
     /// <summary>Takes calls with more than <see cref="MostAtOnce"/> destinations; null: they are taken in one transaction too.</summary>
     public LargeSend? SendLarge { get; init; }
 
@@ -75,6 +78,8 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         var result = await _acceptor.AcceptOneAsync(message, content, context, receipt);
         if (result is SubmissionResult.Accepted)
             KeepCopy(context.Tenant, message, content);
+        else
+            await _limits.ReturnAsync(context.Tenant, ready.Entry.Recipients.Count);
         return result;
     }
 
@@ -160,10 +165,11 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         if (MayNotSend(entry, context) is { } problem)
             return new SubmissionResult.Refused(problem);
         var bytes = BornLeased.ApproximateBytes(entry.Content) + (merged?.Sum(static own => (long)(own?.Data.Length ?? 0)) ?? 0);
-        if (await _limits.RefuseAsync(context.Tenant, destinations.Count, bytes) is { } tooMuch)
+        var isLarge = destinations.Count > MostAtOnce && SendLarge is not null;
+        if (await _limits.RefuseAsync(context.Tenant, destinations.Count, bytes, countsQuota: !isLarge) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 
-        if (destinations.Count > MostAtOnce && SendLarge is not null)
+        if (isLarge && SendLarge is not null)
             return await SendLarge(Share(entry, merge),
                 [.. recipients.Select((r, i) => new LargeDestination(r[0].Mailbox, destinations[i].Data))], context);
         var batch = new NewBatch
@@ -176,8 +182,11 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         var items = new SubmissionItem[destinations.Count];
         for (var i = 0; i < items.Length; i++)
         {
-            if (Choose(entry, recipients[i], out var nowhere) is not { } route)
+            if (Choose(context.Tenant, entry, recipients[i], out var nowhere) is not { } route)
+            {
+                await _limits.ReturnAsync(context.Tenant, destinations.Count);
                 return new SubmissionResult.Refused(nowhere!);
+            }
             var message = NewMessage(context.Tenant, entry, route, batch.Id.Plus(i + 1), content: null, recipients[i]);
             messages.Add(merged?[i] is { } own ? message with { MergeData = own.Data, MergedSubject = own.Subject } : message);
             items[i] = Item(messages[i]);
@@ -193,6 +202,10 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         {
             foreach (var message in messages)
                 KeepCopy(context.Tenant, message, message.Content ?? batch.Content! with { MergeData = message.MergeData ?? default });
+        }
+        else
+        {
+            await _limits.ReturnAsync(context.Tenant, messages.Sum(static message => message.Recipients.Count));
         }
         return result;
     }
@@ -214,7 +227,8 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         if (MayNotSend(entry, context) is { } problem)
             return (null, problem);
         entry = WithTracking(entry, context.Tenant);
-        return Choose(entry, entry.Recipients, out var nowhere) is { } route ? (new Prepared(entry, route), null) : (null, nowhere);
+        return Choose(context.Tenant, entry, entry.Recipients, out var nowhere) is { } route
+            ? (new Prepared(entry, route), null) : (null, nowhere);
     }
 
     /// <summary>Settled when it is accepted: each try of it is the same bytes. What came whole is sent as it came.</summary>
@@ -235,17 +249,19 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             : Faults.One("/from", "unverified-sender", $"The domain '{from.Domain}' is not verified for sending.");
 
     /// <summary>Null, with the reason, where there is no way out.</summary>
-    RouteSettings? Choose(CheckedSubmission entry, IReadOnlyList<MessageRecipient> recipients, out Problem? problem)
+    RouteSettings? Choose(
+        TenantId tenant, CheckedSubmission entry, IReadOnlyList<MessageRecipient> recipients, out Problem? problem)
     {
         problem = null;
-        var table = Router.Table;
+        var table = Router.Of(tenant);
         var request = new RouteRequest(entry.Route, entry.Stream, entry.Tags, entry.Content.From.Address.AsciiDomain, Domains(recipients));
         if (table.Choose(request) is { } route)
             return route.Settings;
         var name = entry.Route ?? RouteSettings.DefaultName;
         problem = table.Transports.Count == 0
             ? SubmissionProblems.NoTransport(name)
-            : Faults.One("/route", "invalid-field", $"There is no route '{name}'.");
+            : Faults.One("/route", "invalid-field",
+                $"There is no route '{name}'; there are: {string.Join(", ", table.Routes.Select(route => route.Name).Order())}.");
         return null;
     }
 

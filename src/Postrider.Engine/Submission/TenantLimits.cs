@@ -26,11 +26,62 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
     /// <summary>Null: no tenant has limits of its own.</summary>
     public TenantDirectory? Tenants { get; set; }
 
+    /// <summary>Null: they are not counted.</summary>
+    public TenantQuotas? Quotas { get; set; }
+
     /// <summary>Null: these recipients may come; they are counted from here on, whether or not they are stored.</summary>
     /// <param name="bytes">About what will be stored.</param>
-    public async ValueTask<Problem?> RefuseAsync(TenantId id, int recipients, long bytes)
+    /// <param name="countsQuota">False: what becomes of it is counted piece by piece (<see cref="RoomAsync"/>).</param>
+    public async ValueTask<Problem?> RefuseAsync(TenantId id, int recipients, long bytes, bool countsQuota = true)
     {
-        var settings = Tenants?.SettingsOf(id) ?? TenantSettings.Default;
+        var settings = SettingsOf(id);
+        return await RefuseNowAsync(id, settings, recipients, bytes)
+            ?? (countsQuota && Quotas is not null ? await Quotas.RefuseAsync(id, settings, recipients) : null);
+    }
+
+    /// <summary>What was counted and not accepted after all; what waits is counted anew anyway.</summary>
+    public ValueTask ReturnAsync(TenantId id, int recipients) => Quotas?.ReturnAsync(id, recipients) ?? ValueTask.CompletedTask;
+
+    /// <summary>How many of so many may come now, for what can wait for the rest: they are counted against the quotas.</summary>
+    public async ValueTask<int> RoomAsync(TenantId id, int wanted)
+    {
+        var settings = SettingsOf(id);
+        var mostWaiting = settings.MaxQueued ?? options.MaxWaiting;
+        var mostBytes = settings.MaxStorageBytes ?? 0;
+        if (mostWaiting > 0 || mostBytes > 0)
+        {
+            var tenant = _tenants.GetOrAdd(id, static _ => new Tenant());
+            await CountedAsync(id, tenant);
+            if (mostBytes > 0 && Interlocked.Read(ref tenant.Bytes) >= mostBytes)
+                return 0;
+            if (mostWaiting > 0)
+                wanted = (int)Math.Clamp(mostWaiting - Interlocked.Read(ref tenant.Waiting), 0, wanted);
+            Interlocked.Add(ref tenant.Waiting, wanted);
+        }
+        return Quotas is null ? wanted : await Quotas.TakeUpToAsync(id, settings, wanted);
+    }
+
+    /// <summary>What keeps the rest of a batch from becoming mail, in words; null: nothing that is the tenant's.</summary>
+    public async ValueTask<string?> WhyNoRoomAsync(TenantId id, CancellationToken ct)
+    {
+        var settings = SettingsOf(id);
+        var most = settings.MaxQueued ?? options.MaxWaiting;
+        if (most > 0 || settings.MaxStorageBytes > 0)
+        {
+            var tenant = _tenants.GetOrAdd(id, static _ => new Tenant());
+            await CountedAsync(id, tenant);
+            if (most > 0 && Interlocked.Read(ref tenant.Waiting) >= most)
+                return string.Create(CultureInfo.InvariantCulture, $"room: as many recipients wait as may, {most} (max_queued)");
+            if (settings.MaxStorageBytes is > 0 and var bytes && Interlocked.Read(ref tenant.Bytes) >= bytes)
+                return string.Create(CultureInfo.InvariantCulture, $"room: as many bytes are stored as may be, {bytes} (max_storage_bytes)");
+        }
+        return Quotas is null ? null : await Quotas.WhySpentAsync(id, settings, ct);
+    }
+
+    TenantSettings SettingsOf(TenantId id) => Tenants?.SettingsOf(id) ?? TenantSettings.Default;
+
+    async ValueTask<Problem?> RefuseNowAsync(TenantId id, TenantSettings settings, int recipients, long bytes)
+    {
         var mostWaiting = settings.MaxQueued ?? options.MaxWaiting;
         var mostBytes = settings.MaxStorageBytes ?? 0;
         if (_rate is null && mostWaiting == 0 && mostBytes == 0)

@@ -56,6 +56,13 @@ public sealed record TenantSettings
     /// <summary>Recipients that may be sent to in a month (UTC); 0: no limit.</summary>
     public long? MonthlyQuota { get; init; }
 
+    /// <summary>The installation's transports that its mail may go by, by name; null: all. Its own it may use anyway.</summary>
+    public IReadOnlyList<string>? Transports { get; init; }
+
+    /// <summary>Whether transports of its own may lead to private addresses, into the operator's network. The first tenant's
+    /// may.</summary>
+    public bool? AllowPrivateHosts { get; init; }
+
     /// <summary>How long a dead letter rests before it is sent again by itself, where what it died of may be over by now. Null:
     /// never.</summary>
     public TimeSpan? RedriveEvery { get; init; }

@@ -103,13 +103,13 @@ public sealed class WebhookTargets(IReadOnlyList<WebhookTargets.Allowed> allowed
 
     bool IsAllowed(IPAddress address, int port, TenantId tenant)
     {
-        var plain = AddressRules.Plain(address);
-        return (AddressRules.IsGlobal(plain) && IsWebPort(port))
+        var plain = NetworkAddresses.Plain(address);
+        return (NetworkAddresses.IsGlobal(plain) && IsWebPort(port))
             || (tenant == TenantId.First && allowed.Any(a => (a.Port ?? port) == port && a.Network.Contains(plain)));
     }
 
     string? AddressFault(IPAddress address, int port, TenantId tenant) => IsAllowed(address, port, tenant) ? null
-        : AddressRules.IsGlobal(address) ? $"Port {port} is not one of the web (443, 80). {Remedy}"
+        : NetworkAddresses.IsGlobal(address) ? $"Port {port} is not one of the web (443, 80). {Remedy}"
         : $"{address} is an address of a private or special network. {Remedy}";
 
     /// <summary>The addresses of a host, all of which may be connected to.</summary>

@@ -15,6 +15,8 @@ static class SmtpDialer
             var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
                 ? [literal]
                 : await System.Net.Dns.GetHostAddressesAsync(endpoint.Host, either.Token);
+            if (endpoint.MayConnect is { } may && Array.Find(addresses, address => !may(address)) is { } refused)
+                throw Failed(endpoint, $"it leads to {refused}, where it may not lead");
             for (var i = 0; ; i++)
             {
                 if (i >= addresses.Length)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Postrider.Mail.Smtp;
@@ -84,6 +85,9 @@ public sealed record SmtpEndpoint
 
     /// <summary>How the connection is protected. Default <see cref="SmtpTlsMode.Auto"/>.</summary>
     public SmtpTlsMode Tls { get; init; }
+
+    /// <summary>Asked for every address of the host: one that it refuses, and nothing is connected to. Null: all may be.</summary>
+    public Func<IPAddress, bool>? MayConnect { get; init; }
 
     /// <summary>The account to use; <see langword="null"/>: none is needed.</summary>
     public SmtpCredentials? Credentials { get; init; }

@@ -191,7 +191,7 @@ sealed record EmailRefAnswer(
 /// <c>cancelled</c>.</param>
 sealed record BatchStatusAnswer(
     string Id, string Status, string State, bool Paused, int Count, CountsAnswer Counts, BatchProgressAnswer Progress,
-    DateTimeOffset CreatedAt, DateTimeOffset? StartAt,
+    DateTimeOffset CreatedAt, DateTimeOffset? StartAt, string? WaitingFor,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<EmailAnswer>? Emails,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next);
 

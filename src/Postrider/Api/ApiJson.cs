@@ -59,6 +59,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TransportListAnswer))]
 [JsonSerializable(typeof(TransportTestAnswer))]
 [JsonSerializable(typeof(RouteListAnswer))]
+[JsonSerializable(typeof(RouteAnswer))]
 [JsonSerializable(typeof(NodeListAnswer))]
 [JsonSerializable(typeof(RetentionListAnswer))]
 [JsonSerializable(typeof(ErasureAnswer))]

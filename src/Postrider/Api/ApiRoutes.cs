@@ -55,6 +55,7 @@ static class ApiRoutes
         app.MapAudit();
         app.MapDeadLetters();
         app.MapTransports();
+        app.MapRoutes();
         app.MapTransportTest();
         app.MapNodes();
         app.MapRetention();

@@ -147,7 +147,8 @@ static class BatchEndpoints
     }
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetAsync(
-        string id, HttpContext context, IMessageReader messages, IBatchStore batches, EmailShapes shapes, CancellationToken ct)
+        string id, HttpContext context, IMessageReader messages, IBatchStore batches, Submitter submitter, EmailShapes shapes,
+        CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
         if (ReadListing(context.Request.Query, out var problem) is not { } listing)
@@ -155,7 +156,9 @@ static class BatchEndpoints
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
             return NoBatch;
         var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
-        return ApiJson.Answer(shapes.Batch(view, await batches.FindAsync(tenant, batch, ct), page));
+        var large = await batches.FindAsync(tenant, batch, ct);
+        var waitingFor = large is { State: BatchState.Expanding, IsPaused: false } ? await submitter.WhyNoRoomAsync(tenant, ct) : null;
+        return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor));
     }
 
     static async Task<Results<JsonHttpResult<DestinationErrorListAnswer>, ProblemResult>> ErrorsAsync(

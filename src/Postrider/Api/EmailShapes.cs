@@ -54,7 +54,8 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
     }
 
     /// <param name="large">Null for one that was small when it came.</param>
-    public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page)
+    /// <param name="waitingFor">What keeps the rest of it from becoming mail; null: nothing.</param>
+    public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page, string? waitingFor)
     {
         var counts = batch.Counts;
         // What never became a message is counted where it ended.
@@ -66,7 +67,7 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
         return new BatchStatusAnswer(
             batch.Id.ToString(), isOver ? MessageStatus.Of(counts) : "incomplete", State(large), large?.IsPaused == true,
             large?.Total ?? batch.Count, Counts(counts), Progress(batch.Count, large), batch.CreatedAt, large?.StartAt,
-            page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
+            waitingFor, page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
     }
 
     public static BatchSummaryAnswer Batch(BatchSummary batch) => new(

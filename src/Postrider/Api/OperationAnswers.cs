@@ -15,8 +15,20 @@ sealed record TransportAnswer
     public required string Name { get; init; }
     public required string Scheme { get; init; }
 
-    /// <summary><c>ok</c>, <c>paused</c>, <c>stalled</c>, <c>open</c>, <c>half_open</c> or <c>throttled</c>: the first that
-    /// holds.</summary>
+    /// <summary>It is the installation's, for all tenants that may use it.</summary>
+    public required bool Shared { get; init; }
+
+    /// <summary><c>configuration</c>, which nothing here changes, or <c>database</c>.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Without its secrets; null where it is in the configuration, or is not the caller's to change.</summary>
+    public required string? Dsn { get; init; }
+
+    /// <summary>Why it cannot be used on this node; null: it can.</summary>
+    public required string? Fault { get; init; }
+
+    /// <summary><c>ok</c>, <c>unusable</c>, <c>paused</c>, <c>stalled</c>, <c>open</c>, <c>half_open</c> or <c>throttled</c>: the first
+    /// that holds.</summary>
     public required string State { get; init; }
     public required bool Paused { get; init; }
     public required bool Stalled { get; init; }
@@ -98,7 +110,14 @@ sealed record QuarantinedAnswer
 sealed record RouteListAnswer(IReadOnlyList<RouteAnswer> Data);
 
 /// <summary>A route: its strategy and its transports in order of preference.</summary>
-sealed record RouteAnswer(string Name, RouteStrategy Strategy, IReadOnlyList<string> Transports);
+/// <param name="Shared">It is the installation's, as far as the caller may use its transports.</param>
+/// <param name="Source"><c>configuration</c>, which nothing here changes, or <c>database</c>.</param>
+sealed record RouteAnswer(
+    string Name, RouteStrategy Strategy, IReadOnlyList<string> Transports, bool Shared, string Source, int Position,
+    IReadOnlyList<RouteRuleAnswer> Rules);
+
+/// <summary>What a message must be like to go by a route; null: any.</summary>
+sealed record RouteRuleAnswer(string? Stream, string? Tag, string? SenderDomain, string? RecipientDomain);
 
 /// <summary>Answer to <c>GET /pause</c>: what of the tenant's mail is paused now.</summary>
 sealed record PauseListAnswer(IReadOnlyList<PauseAnswer> Data);

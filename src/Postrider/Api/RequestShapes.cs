@@ -177,6 +177,10 @@ sealed record TenantSettingsShape
     public long? DailyQuota { get; init; }
     [Description("Recipients in a month (UTC). 0: no limit.")]
     public long? MonthlyQuota { get; init; }
+    [Description("Names of the installation's transports that its mail may go by. Null: all.")]
+    public IReadOnlyList<string>? Transports { get; init; }
+    [Description("Whether transports of its own may lead to private addresses. Default false; the first tenant's may.")]
+    public bool? AllowPrivateHosts { get; init; }
     [Description("Sends dead letters again by itself where what they died of may be over by now. Null: none.")]
     public RedriveShape? Redrive { get; init; }
     [Description("What is tracked where the message does not say. Null: nothing.")]

@@ -117,6 +117,8 @@ static class TenantEndpoints
         RequireVerifiedSenders = settings.RequireVerifiedSenders,
         DailyQuota = settings.DailyQuota,
         MonthlyQuota = settings.MonthlyQuota,
+        Transports = settings.Transports,
+        AllowPrivateHosts = settings.AllowPrivateHosts,
         Redrive = settings.RedriveEvery is { } every
             ? new RedriveAnswer(Durations.Format(every), Durations.Format(settings.RedriveFor ?? TenantSettings.DefaultRedriveFor)) : null,
         Tracking = settings.Tracking is { } t ? new TenantTrackingAnswer(t.Transactional, t.Bulk, t.IsStopped) : null,
@@ -205,6 +207,12 @@ static class TenantReader
             case "monthly_quota":
                 var monthly = Number(value, pointer, faults);
                 return now => now with { MonthlyQuota = monthly };
+            case "transports":
+                var transports = Names(value, pointer, faults);
+                return now => now with { Transports = transports };
+            case "allow_private_hosts":
+                var mayLeadInside = Flag(value, pointer, faults);
+                return now => now with { AllowPrivateHosts = mayLeadInside };
             case "redrive":
                 return Redrive(value, pointer, faults);
             case "tracking":
@@ -257,6 +265,17 @@ static class TenantReader
         return null;
     }
 
+    static List<string>? Names(JsonElement value, string pointer, ShapeFaults faults)
+    {
+        if (!faults.IsArray(value, pointer))
+            return null;
+        var names = new List<string>();
+        foreach (var (index, item) in value.EnumerateArray().Index())
+            if (faults.Text(item, ShapeFaults.Below(pointer, index)) is { } name)
+                names.Add(name);
+        return names;
+    }
+
     static bool? Flag(JsonElement value, string pointer, ShapeFaults faults)
     {
         if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
@@ -303,6 +322,10 @@ sealed record TenantSettingsAnswer
     public required bool? RequireVerifiedSenders { get; init; }
     public required long? DailyQuota { get; init; }
     public required long? MonthlyQuota { get; init; }
+
+    /// <summary>Those of the installation that it may use; null: all.</summary>
+    public required IReadOnlyList<string>? Transports { get; init; }
+    public required bool? AllowPrivateHosts { get; init; }
 
     /// <summary>Null: dead letters wait for somebody.</summary>
     public required RedriveAnswer? Redrive { get; init; }

@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Delivery;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
+using Postrider.Routing;
+using Postrider.Senders;
 using Postrider.Submission;
 
 namespace Postrider.Api;
@@ -12,16 +14,19 @@ namespace Postrider.Api;
 static class TransportTestEndpoint
 {
     public static void MapTransportTest(this IEndpointRouteBuilder app) =>
-        app.MapPost("/transports/{name}/test", TestAsync).For(Access.Installation)
+        app.MapPost("/transports/{name}/test", TestAsync).For(Access.Manage)
             .Takes<TransportTestShape>().Answers<TransportTestAnswer>(200)
             .Says("testTransport",
                 "Sends one mail through this transport, past the queue, and tells what the other side said. Nothing is stored.",
                 """{"to":"you@example.com"}""",
-                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address", "not-found");
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address", "not-found", "installation-only", "unverified-sender");
 
     static async Task<Results<JsonHttpResult<TransportTestAnswer>, ProblemResult>> TestAsync(
-        string name, HttpContext context, JsonBody bodies, TransportProbe probe, SubmissionOptions submission, CancellationToken ct)
+        string name, HttpContext context, JsonBody bodies, TransportProbe probe, SubmissionOptions submission, Router router,
+        SenderDomains domains, CancellationToken ct)
     {
+        if (TransportEndpoints.MayNotChange(context.Caller, router, name, out _) is { } denied)
+            return new ProblemResult(denied);
         var body = await bodies.ReadAsync<TestRequest>(context, Read);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
@@ -29,6 +34,9 @@ static class TransportTestEndpoint
         if (!AllowedRecipients.Parse(submission.AllowRecipients, out _).Includes(request.To.Address))
             return new ProblemResult(ProblemCatalog.Make("invalid-address",
                 "POSTRIDER_ALLOW_RECIPIENTS does not let mail leave for this address."));
+        if (!domains.MaySend(context.Caller.Tenant, request.From.Address))
+            return new ProblemResult(ProblemCatalog.Make(
+                "unverified-sender", $"The domain '{request.From.Address.Domain}' is not verified for sending: give another from."));
         if (await probe.SendAsync(name, context.Caller.Tenant, request.From, request.To, ct) is not { } result)
             return new ProblemResult(ProblemCatalog.Make("not-found", "There is no such transport."));
         var (outcome, reply) = (result.Outcome, result.Outcome.Reply);

@@ -166,6 +166,8 @@ static class BatchesCommand
         }
         var batch = answer.As(ApiJson.Default.BatchStatusAnswer);
         screen.Line($"{batch.Id}  {batch.Status} ({batch.State}{(batch.Paused ? ", paused" : "")})");
+        if (batch.WaitingFor is { } waitingFor)
+            screen.Line($"The rest waits for {waitingFor}.");
         var counts = JsonNode.Parse(answer.Json)!["counts"]!.AsObject().Where(c => (long)c.Value! > 0);
         screen.Line($"{batch.Progress.Expanded:N0} of {batch.Count:N0} destinations are messages: "
             + string.Join(", ", counts.Select(c => $"{c.Key} {(long)c.Value!:N0}")));

@@ -69,6 +69,7 @@ static class CommandLine
             WebhooksCommand.Make(connection, screen),
             KeysCommand.Make(connection, screen),
             TransportsCommand.Make(connection, screen),
+            RoutesCommand.Make(connection, screen),
             SchedulesCommand.Make(connection, screen),
             DeadLettersCommand.Make(connection, screen),
             TenantsCommand.Make(connection, screen),

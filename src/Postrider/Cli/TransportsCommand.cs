@@ -6,27 +6,70 @@ using Postrider.Messages;
 
 namespace Postrider.Cli;
 
-/// <summary><c>transports list</c>, <c>transports test NAME --to ADDRESS</c>, <c>transports callbacks</c>.</summary>
+/// <summary><c>transports list|add|pause|resume|remove</c>, <c>transports test NAME --to ADDRESS</c>,
+/// <c>transports callbacks</c>.</summary>
 static class TransportsCommand
 {
-    public static Command Make(ConnectionOptions connection, Screen screen) => new("transports", "Lists and tests transports.")
+    public static Command Make(ConnectionOptions connection, Screen screen) => new("transports", "Lists, adds, tests, pauses and removes transports.")
     {
-        MakeList(connection, screen), MakeTest(connection, screen), MakeCallbacks(connection, screen),
+        MakeList(connection, screen), MakeAdd(connection, screen), MakeTest(connection, screen),
+        MakeSwitch(connection, screen, "pause", "Starts no more attempts at a transport; its mail waits or takes another of its route."),
+        MakeSwitch(connection, screen, "resume", "Ends its pause."),
+        MakeRemove(connection, screen), MakeCallbacks(connection, screen),
     };
 
     static Command MakeList(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("list", "Shows how every transport is doing.");
         connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/transports", ct), (answer, _) =>
-            screen.Table(["name", "kind", "state", "in flight", "attempts", "last error"],
+            screen.Table(["name", "kind", "whose", "state", "in flight", "attempts", "last error"],
                 answer.As(ApiJson.Default.TransportListAnswer).Data.Select(transport => new[]
                 {
-                    transport.Name, transport.Scheme, transport.State,
+                    transport.Name, transport.Scheme, transport.Shared ? "shared" : "own", transport.State,
                     string.Create(CultureInfo.InvariantCulture, $"{transport.InFlight} of {transport.Concurrency}"),
                     transport.Tries.ToString(CultureInfo.InvariantCulture),
-                    transport.LastErrors is [var last, ..]
-                        ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : "",
+                    transport.Fault ?? (transport.LastErrors is [var last, ..]
+                        ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : ""),
                 })));
+        return command;
+    }
+
+    static Command MakeAdd(ConnectionOptions connection, Screen screen)
+    {
+        var name = new Argument<string>("name") { Description = "a-z, 0-9, '-', '_' and '.'." };
+        var dsn = new Argument<string>("dsn")
+        {
+            Description = "smtp://user:password@host:587?option=value; - reads it from the input, so that no list of processes shows it.",
+        };
+        var shared = new Option<bool>("--shared") { Description = "For all tenants." };
+        var command = new Command("add", "Adds a transport, which is in force on all nodes within a second.") { name, dsn, shared };
+        connection.Asks(command, screen, (server, parsed, ct) => server.PostAsync("/transports", new JsonObject
+        {
+            ["name"] = parsed.GetRequiredValue(name),
+            ["dsn"] = parsed.GetRequiredValue(dsn) is not "-" and var given ? given : Console.In.ReadLine()?.Trim() ?? "",
+            ["shared"] = parsed.GetValue(shared),
+        }.ToJsonString(), ct), (answer, _) => screen.Line($"Transport {answer.As(ApiJson.Default.TransportAnswer).Name} is in force."));
+        return command;
+    }
+
+    static Command MakeSwitch(ConnectionOptions connection, Screen screen, string verb, string description)
+    {
+        var name = new Argument<string>("name") { Description = "As transports list shows it." };
+        var command = new Command(verb, description) { name };
+        connection.Asks(command, screen,
+            (server, parsed, ct) => server.PostAsync($"/transports/{Uri.EscapeDataString(parsed.GetRequiredValue(name))}/{verb}", "{}", ct),
+            (answer, parsed) => screen.Line(
+                $"Transport {parsed.GetRequiredValue(name)}: {answer.As(ApiJson.Default.TransportAnswer).State}."));
+        return command;
+    }
+
+    static Command MakeRemove(ConnectionOptions connection, Screen screen)
+    {
+        var name = new Argument<string>("name") { Description = "As transports list shows it." };
+        var command = new Command("remove", "Removes a transport that no route names.") { name };
+        connection.Asks(command, screen, (server, parsed, ct) => server.DeleteAsync(
+            $"/transports/{Uri.EscapeDataString(parsed.GetRequiredValue(name))}", ct),
+            (_, parsed) => screen.Line($"Transport {parsed.GetRequiredValue(name)} is gone."));
         return command;
     }
 

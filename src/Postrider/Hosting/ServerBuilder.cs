@@ -20,6 +20,7 @@ using Postrider.Suppression;
 using Postrider.Templates;
 using Postrider.Tenants;
 using Postrider.Tracking;
+using Postrider.Transports;
 using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
@@ -126,6 +127,7 @@ static class ServerBuilder
         services.AddSingleton<ITenantStore, TenantTable>();
         services.AddSingleton<TenantDirectory>();
         services.AddSingleton<TenantCalls>();
+        services.AddSingleton<TenantQuotas>();
         services.AddSingleton<IAuditStore, AuditTable>();
         services.AddDeadLetters(works: roles.HasFlag(Role.Scheduler));
         services.AddSingleton<TenantWeight>(sp =>
@@ -134,6 +136,8 @@ static class ServerBuilder
             return tenant => tenants.SettingsOf(tenant).Weight ?? 1;
         });
         services.AddHostedService<TenantRefresher>();
+        services.AddSingleton<ITransportStore, TransportTables>();
+        services.AddSingleton<TransportBook>();
         services.AddSingleton<Authenticator>();
         services.AddHostedService<KeyUseRecorder>();
         services.AddSingleton<HeldMail>();
@@ -146,6 +150,7 @@ static class ServerBuilder
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
             Templates = sp.GetRequiredService<TemplateLibrary>(),
             Tenants = sp.GetRequiredService<TenantDirectory>(),
+            Quotas = sp.GetRequiredService<TenantQuotas>(),
             SendLarge = (shared, destinations, context) =>
                 sp.GetRequiredService<LargeBatches>().SendAsync(shared, destinations, context),
             MaySendFrom = sp.GetRequiredService<SenderDomains>().MaySend,
@@ -243,6 +248,9 @@ static class ServerBuilder
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
         await StopArchivedAsync(services.GetRequiredService<TenantDirectory>(), services.GetRequiredService<Router>().Pauses);
         await services.GetRequiredService<SenderDomains>().LoadAsync(CancellationToken.None);
+        var transports = services.GetRequiredService<TransportBook>();
+        await transports.RefreshAsync(CancellationToken.None);
+        services.GetRequiredService<TenantDirectory>().Changed += transports.HearTenants;
         var options = services.GetRequiredService<PostriderOptions>();
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
         services.GetRequiredService<FirstKey>().Text = made;

@@ -12,6 +12,7 @@ public sealed partial class DocumentedExamplesTests
     [InlineData("tenants.md")]
     [InlineData("dead-letters.md")]
     [InlineData("suppressions.md")]
+    [InlineData("transports.md")]
     public async Task Every_example_for_a_shell_succeeds(string page)
     {
         Requires.Program("curl");

@@ -148,6 +148,21 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
         Assert.Contains("capture", (await RunAsync("transports", "list")).Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_transport_and_its_route_are_added_paused_resumed_and_removed()
+    {
+        var run = await RunAsync("transports", "add", "cli-own", "sim://cli");
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Equal("Transport cli-own is in force.\n", run.Output);
+        Assert.Equal("Transport cli-own: paused.\n", (await RunAsync("transports", "pause", "cli-own")).Output);
+        Assert.Equal("Transport cli-own: ok.\n", (await RunAsync("transports", "resume", "cli-own")).Output);
+        Assert.Equal("Route cli is in force.\n", (await RunAsync("routes", "add", "cli", "cli-own", "--tag", "cli")).Output);
+        Assert.Contains("tag cli", (await RunAsync("routes", "list")).Output, StringComparison.Ordinal);
+        Assert.Contains("take it out of them first", (await RunAsync("transports", "remove", "cli-own")).Error, StringComparison.Ordinal);
+        Assert.Equal("Route cli is gone.\n", (await RunAsync("routes", "remove", "cli")).Output);
+        Assert.Equal("Transport cli-own is gone.\n", (await RunAsync("transports", "remove", "cli-own")).Output);
+    }
+
     [Theory]
     [InlineData(2, "--limit must be a whole number from 1 to 100", "list", "--limit", "-1")]
     [InlineData(2, "--limit must be a whole number from 1 to 100", "list", "--limit", "many")]

@@ -87,8 +87,10 @@ sealed class BatchHouse : IAsyncDisposable
         return batch;
     }
 
-    public Task<AppendedPart?> AppendAsync(MessageId batch, int before, int count, string? key = null, Func<int, string?>? data = null) =>
-        Batches.AppendAsync(TenantId.First, batch, new BatchPart
+    /// <param name="tenant">Null: the first.</param>
+    public Task<AppendedPart?> AppendAsync(
+        MessageId batch, int before, int count, string? key = null, Func<int, string?>? data = null, TenantId? tenant = null) =>
+        Batches.AppendAsync(tenant ?? TenantId.First, batch, new BatchPart
         {
             Key = key,
             Destinations =

@@ -49,6 +49,21 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
             (await _house.MessagesAsync(batch.Id)).Select(m => (m.Id, m.Recipients[0].Mailbox.Address.ToString())).Reverse());
     }
 
+    // Batches that wait for their tenant's quota have work for as long as they wait.
+    [Fact]
+    public async Task Many_batches_of_one_tenant_do_not_keep_the_first_of_another()
+    {
+        for (var i = 0; i < 3; i++)
+            await _house.StartedAsync(1);
+        _house.Clock.Advance(TimeSpan.FromSeconds(1));
+        var other = new TenantId(2);
+        var last = (await _house.Batches.AddAsync(await _house.DraftAsync() with { Tenant = other }))!.Value.Batch;
+        await _house.AppendAsync(last.Id, 0, 1, tenant: other);
+        Assert.True(await _house.Batches.StartAsync(other, last.Id, _house.Clock.GetUtcNow()));
+        var work = await _house.Batches.WithWorkAsync(_house.Clock.GetUtcNow(), 2, default);
+        Assert.Equal([TenantId.First, other], work.Select(batch => batch.Tenant));
+    }
+
     [Fact]
     public async Task Nodes_share_a_batch_without_doing_anything_twice()
     {

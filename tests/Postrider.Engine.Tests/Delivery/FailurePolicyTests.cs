@@ -166,6 +166,24 @@ public sealed class FailurePolicyTests
     public void A_repetition_that_was_not_answered_proves_nothing_of_the_first_try(OutcomeKind kind, string expected) =>
         Assert.Equal(expected, Next(Lease(history: Pinned("a")), At(idempotent: true), Outcome(kind, OutcomeScope.Transport, 250)));
 
+    // Led elsewhere meanwhile: the other account knows nothing of our key, and would send it a second time.
+    [Fact]
+    public void A_repetition_goes_only_where_the_first_try_went()
+    {
+        RoutePatience Leading(long place) => At(route: ["a"]).Route with { Places = [place] };
+        var at = At(idempotent: true, route: ["a"]) with { Place = 7, Route = Leading(7) };
+        var lease = Lease();
+        var pinned = Assert.Single(FailurePolicy.Next(
+            lease, at, All(lease, Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0)), Now, 0.5).Continues).History;
+        Assert.Equal(("a", 7), (pinned.PinnedTo, pinned.PinnedPlace));
+        Assert.Null(FailurePolicy.Stop(Lease(history: pinned), Leading(7), Now, 0.5));
+        var stopped = FailurePolicy.Stop(Lease(history: pinned), Leading(8), Now, 0.5)!;
+        Assert.Equal("Unknown +60 Settling d0 r0", Told(stopped));
+        Assert.Equal(0, Assert.Single(stopped.Continues).History.PinnedPlace);
+        Assert.False(pinned.Excludes("a", 7));
+        Assert.True(pinned.Excludes("a", 8));
+    }
+
     [Fact]
     public void Three_recipients_of_one_attempt_go_three_ways()
     {

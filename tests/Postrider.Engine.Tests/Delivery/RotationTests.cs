@@ -88,6 +88,40 @@ public sealed class RotationTests
         Assert.InRange(Serve(100)[1], 55, 62);
     }
 
+    // Its permits are others: what it waits for must not keep the rest, nor the rest it.
+    [Fact]
+    public void A_tenant_with_routes_of_its_own_is_in_a_group_of_its_own_from_then_on()
+    {
+        Due(1, 2, 3);
+        _book.Regroup(tenant => tenant.Value == 2);
+        var groups = _book.Ready();
+        Assert.Equal([null, 2], groups.Select(group => group.Tenant?.Value));
+        Assert.Equal(2, _book.Take(groups[1])!.Key.Tenant.Value);
+        Assert.Null(_book.Take(groups[1]));
+        _book.Regroup(static _ => false);
+        Assert.Equal(2, Assert.Single(_book.Ready()).Tenant is null ? 2 : 0);
+    }
+
+    // The turns of two rotations have nothing to do with each other: a tenant that had a thousand permits alone would wait for a thousand
+    // of the others', or take its turn where another has one already and be forgotten.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Who_comes_from_a_group_of_its_own_has_its_turns_as_the_others(bool wasTaken)
+    {
+        Due(1, 2, 3);
+        _book.Regroup(tenant => tenant.Value == 2);
+        var own = _book.Ready().Single(group => group.Tenant is not null);
+        for (var i = 0; i < 1_000; i++)
+            _book.PutBack(_book.Take(own)!, first: false);
+        var taken = wasTaken ? _book.Take(own) : null;
+        _book.Regroup(static _ => false);
+        if (taken is not null)
+            _book.PutBack(taken, first: true);
+        Assert.All(Serve(30), had => Assert.InRange(had.Value, 9, 11));
+        Assert.Equal(3, Serve(30).Count);
+    }
+
     [Fact]
     public void A_tenant_that_was_quiet_comes_in_at_once_and_has_no_credit()
     {

@@ -48,7 +48,7 @@ public sealed class SharedCircuitTests : IAsyncLifetime
         var probes = await ProbesAsync(TimeSpan.FromSeconds(3));
         var probe = Assert.Single(probes);
         Assert.Equal(TimeSpan.Zero, probe.Charge(1));
-        probe.Report(Transports.Outcome(OutcomeKind.Accepted));
+        probe.Report(Routing.Transports.Outcome(OutcomeKind.Accepted));
         probe.Dispose();
         await AllAsync(status => status.Circuit == CircuitPosition.Closed);
     }
@@ -156,7 +156,7 @@ public sealed class SharedCircuitTests : IAsyncLifetime
             Store = store;
             var faults = new List<TransportFault>();
             var settings = TransportDsn.ParseAll("a=smtp://localhost?circuit=3,30s,500ms", faults).Single();
-            Transport = new Transport(TransportOptions.From(settings, faults, []), Transports.Anything, TimeProvider.System)
+            Transport = new Transport(TransportOptions.From(settings, faults, []), Routing.Transports.Anything, TimeProvider.System)
             { IsKnown = true };
             var router = new Router(RouteTable.Build(new RoutingOptions(), [Transport], []));
             _host = new SharedLimitsHost(

@@ -60,7 +60,7 @@ public sealed class TransportLogTests : ILogger<TransportLog>
             permit!.Charge(1);
             _clock.Advance(TimeSpan.FromMinutes(5));
             Assert.True(Of("a").GetStatus().Stalled);
-            permit.Report(Transports.Outcome(OutcomeKind.Accepted));
+            permit.Report(Routing.Transports.Outcome(OutcomeKind.Accepted));
         }
         Assert.Collection(_lines,
             line => Assert.StartsWith("Warning Transport a stalled: ", line, StringComparison.Ordinal),

@@ -17,7 +17,7 @@ public sealed class PostgresQuotaTests() : QuotaContract(StoreEngine.Postgres);
 public abstract class QuotaContract(StoreEngine engine) : TableContract(engine)
 {
     static readonly DateTimeOffset Noon = new(2026, 2, 28, 12, 0, 0, TimeSpan.Zero);
-    static readonly QuotaAsk Daily = new("a", new Quota(100, QuotaSpan.Day), Noon, 1);
+    static readonly QuotaAsk Daily = new("transport a", new Quota(100, QuotaSpan.Day), Noon, 1);
 
     readonly ManualClock _clock = new(Noon);
 

@@ -44,6 +44,18 @@ public sealed class RateShareTests
         Assert.Equal(0, nodes[2].Sent);
     }
 
+    // After each quiet time a burst: the fullest second is one that begins with it.
+    [Theory]
+    [InlineData(100, 105)]
+    [InlineData(1_000, 1_050)]
+    public void Bursts_after_quiet_times_keep_to_the_rate_too(int rate, int most)
+    {
+        Node[] nodes = [new(new Rate(rate, Second)), new(new Rate(rate, Second))];
+        for (var burst = 0; burst < 5; burst++, _now += 3 * Second)
+            Run(nodes, 2 * Second);
+        AssertNoSecondHasMoreThan(most);
+    }
+
     [Fact]
     public void Nodes_that_all_have_work_get_equal_shares()
     {
@@ -65,6 +77,58 @@ public sealed class RateShareTests
     {
         Run([new(new Rate(100, TimeSpan.FromDays(1), 10)), new(new Rate(100, TimeSpan.FromDays(1), 10))], TimeSpan.FromSeconds(10));
         Assert.InRange(_sent.Count, 7, 10);
+    }
+
+    // The budget hands out the oldest instants that count, and whoever asked for them comes a moment after the answer.
+    [Theory]
+    [InlineData(20)]
+    [InlineData(100)]
+    [InlineData(1_000)]
+    [InlineData(20_000)]
+    public void After_a_quiet_time_an_instant_lasts_for_as_long_as_any_other(int rate)
+    {
+        var share = new RateShare("a", new Rate(rate, Second));
+        share.Want(0, isRefused: true, _now);
+        share.Granted(_budget.Take(share.NextAsk(_now)!.Value, _now), _now);
+        _now += TimeSpan.FromMilliseconds(25);
+        Assert.True(share.Earliest(_now) <= _now);
+        var instant = share.Take(_now)!.Value;
+        Assert.InRange(instant + share.Grace, _now, _now + TimeSpan.FromMilliseconds(5));
+        share.Return(instant, _now);
+        Assert.Null(share.Earliest(_now + TimeSpan.FromMilliseconds(6)));
+    }
+
+    // One mail at a time, each through a loop that needs a moment: nothing may wait for ever because its instants are over on arrival.
+    [Theory]
+    [InlineData(100)]
+    [InlineData(1_000)]
+    [InlineData(20_000)]
+    public void A_single_mail_after_a_quiet_time_goes_within_a_few_answers(int rate)
+    {
+        var share = new RateShare("a", new Rate(rate, Second));
+        for (var mail = 0; mail < 20; mail++)
+        {
+            var answers = 0;
+            for (; share.Take(_now) is null; answers++)
+            {
+                share.Want(0, isRefused: true, _now);
+                if (share.NextAsk(_now) is { } ask)
+                    share.Granted(_budget.Take(ask, _now), _now += TimeSpan.FromMilliseconds(3));
+                _now += TimeSpan.FromMilliseconds(2);
+            }
+            Assert.InRange(answers, 0, 3);
+            _now += Second;
+        }
+    }
+
+    [Fact]
+    public void Who_wanted_an_instant_when_the_budget_was_away_need_not_say_so_again()
+    {
+        var share = new RateShare("a", Hundred);
+        share.Want(0, isRefused: true, _now);
+        Assert.NotNull(share.NextAsk(_now));
+        share.AskFailed();
+        Assert.NotNull(share.NextAsk(_now));
     }
 
     [Fact]
@@ -102,14 +166,19 @@ public sealed class RateShareTests
         Assert.Null(share.Take(_now + Second));
     }
 
-    void AssertKept()
+    void AssertNoSecondHasMoreThan(int most)
     {
         for (int first = 0, last = 0; last < _sent.Count; last++)
         {
             while (_sent[last] - _sent[first] >= Second)
                 first++;
-            Assert.InRange(last - first + 1, 1, 105);
+            Assert.InRange(last - first + 1, 1, most);
         }
+    }
+
+    void AssertKept()
+    {
+        AssertNoSecondHasMoreThan(105);
         for (var from = _sent[0]; from + 10 * Second <= _sent[^1]; from += Second / 10)
             Assert.InRange(_sent.Count(at => at >= from && at < from + 10 * Second), 970, 1_030);
     }

@@ -122,6 +122,100 @@ public sealed class RouterTests
     }
 
     [Fact]
+    public void A_tenant_has_its_own_first_then_what_it_may_use_and_the_rules_of_whose_default_it_goes_by()
+    {
+        var shared = Build(new RoutingOptions
+        {
+            Routes = { ["bulk"] = new RouteOptions { Transports = "b" } },
+            Rules = [new RouteRuleOptions { Route = "bulk", Stream = "bulk" }],
+        }, "a", "b");
+        RouteTable For(string[]? allowed, string[] own, params NamedRoute[] routes) => TenantRoutes.Build(
+            shared, [.. own.Select(name => _clock.Transport(name: name))], routes, allowed, null, _faults);
+        string? By(RouteTable table, MailStream stream) => table.Choose(Request(stream: stream)) is { } route
+            ? $"{route.Name}: {string.Join(' ', route.Transports.Select(transport => transport.Name))}" : null;
+
+        Assert.Equal("bulk: b", By(For(null, []), MailStream.Bulk));
+        Assert.Equal("default: a b", By(For(null, []), MailStream.Transactional));
+        Assert.Equal("default: a", By(For(["a"], []), MailStream.Bulk)); // the rule leads to what it may not use
+        Assert.Null(For(["a"], []).Find("bulk"));
+        Assert.Null(For(["a"], []).FindTransport("b"));
+        Assert.Null(For([], []).Default);
+        Assert.Equal("default: own", By(For(null, ["own"]), MailStream.Bulk));
+        var news = new NamedRoute(new TenantId(2), "news", new RouteOptions { Transports = "own b" }, [new RouteRuleOptions { Stream = "bulk" }]);
+        Assert.Equal("news: own b", By(For(null, ["own"], news), MailStream.Bulk));
+        Assert.Empty(_faults);
+        Assert.Null(For(["a"], [], news).Find("news")); // neither is there for it
+        Assert.Equal(2, _faults.Count);
+    }
+
+    [Fact]
+    public void Of_a_retired_transport_nothing_more_begins_and_it_is_drained_with_the_last_permit()
+    {
+        var a = _clock.Transport(name: "a");
+        using (var permit = a.TryTake(MailStream.Transactional)!)
+        {
+            a.Retire();
+            Assert.Null(a.TryTake(MailStream.Transactional));
+            Assert.Equal(TimeSpan.Zero, permit.Charge(1));
+            permit.Report(new Outcome(OutcomeKind.Accepted, OutcomeScope.Message, new Reply(250, null, "ok")));
+            Assert.False(a.IsDrained);
+        }
+        Assert.True(a.IsDrained);
+    }
+
+    [Fact]
+    public void A_transport_that_is_changed_goes_on_with_its_pause_its_debts_and_while_it_leads_to_the_same_place_its_circuit()
+    {
+        var before = _clock.Transport("circuit=3,30s,5s&domains=d.example:1,-,1m", name: "a");
+        before.OpenCircuit();
+        before.Pause();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Transport Successor(string options, bool leadsElsewhere)
+        {
+            var next = _clock.Transport(options, name: "a", known: false);
+            next.Succeed(before, leadsElsewhere);
+            Assert.True(next.GetStatus().Paused);
+            next.Resume();
+            return next;
+        }
+
+        var same = Successor("rate=20/s,1&circuit=3,30s,5s", leadsElsewhere: false).WhyNot(MailStream.Transactional);
+        Assert.Equal((WaitCause.CircuitOpen, TimeSpan.FromSeconds(4)), (same.Cause, same.Remaining));
+        Assert.Equal(WaitCause.None, Successor("circuit=off", leadsElsewhere: false).WhyNot(MailStream.Transactional).Cause);
+        Assert.Equal(WaitCause.None, Successor("circuit=3,30s,5s", leadsElsewhere: true).WhyNot(MailStream.Transactional).Cause);
+    }
+
+    [Fact]
+    public void What_was_sent_is_owed_at_the_new_rate()
+    {
+        var before = _clock.Transport("rate=60/h,1", name: "a");
+        before.Attempt(OutcomeKind.Accepted);
+        var next = _clock.Transport("rate=10/s,1", name: "a");
+        next.Succeed(before, leadsElsewhere: false);
+        var wait = next.WhyNot(MailStream.Transactional);
+        Assert.Equal(WaitCause.RateLimited, wait.Cause);
+        Assert.InRange(wait.Remaining!.Value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(100));
+    }
+
+    // With many tenants somebody always changes something.
+    [Fact]
+    public void A_route_that_stays_as_it_was_is_the_same_when_the_table_is_replaced()
+    {
+        var (a, b) = (_clock.Transport(name: "a"), _clock.Transport(name: "b"));
+        RouteTable With(string retry, string strategy) => RouteTable.Build(new RoutingOptions
+        {
+            Retry = retry,
+            Routes = { ["x"] = new RouteOptions { Strategy = strategy }, ["y"] = new RouteOptions { Retry = "none" } },
+        }, [a, b], _faults);
+        var before = With("5m,5m", "sticky");
+        var after = With("5m,5m", "weighted").Keeping(before);
+        Assert.Same(before.Default, after.Default);
+        Assert.Same(before.Find("y"), after.Find("y"));
+        Assert.NotSame(before.Find("x"), after.Find("x"));
+        Assert.NotSame(before.Default, With("6m", "sticky").Keeping(before).Default);
+    }
+
+    [Fact]
     public void A_transport_that_stays_keeps_its_state_when_the_table_is_replaced()
     {
         var a = _clock.Transport(name: "a");

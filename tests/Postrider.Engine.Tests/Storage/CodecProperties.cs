@@ -138,11 +138,13 @@ public sealed class CodecProperties
         from pinned in Gen.Elements<string?>(null, "a")
         from last in Gen.Elements<string?>(null, "b")
         from duplicate in Gen.Elements(true, false)
+        from place in Gen.Elements(0L, 1_792_000_000_000L)
         select new TransportHistory
         {
             RefusedBy = refused,
             FailedThisRound = failed,
             PinnedTo = pinned,
+            PinnedPlace = pinned is null ? 0 : place,
             Last = last,
             PossibleDuplicate = duplicate,
         },

@@ -33,11 +33,11 @@ public abstract partial class QueueStoreContract
         using var metrics = new FeedbackMetrics();
         using var search = new DoubtSearch(
             _under.Feedback, new FeedbackReceiver(_under.Feedback, _clock, metrics, NullLogger<FeedbackReceiver>.Instance),
-            (transport, message, _) =>
+            (_, transport, message, _) =>
             {
                 Assert.Equal(("relay", id), (transport, message.Message));
                 asked.Add(message.Recipients);
-                return ValueTask.FromResult<FoundAtTransport?>(new FoundAtTransport("postmark", has));
+                return ValueTask.FromResult<FoundAtTransport?>(new FoundAtTransport("postmark", "relay", has));
             }, _clock, NullLogger<DoubtSearch>.Instance);
 
         await search.LookAsync(default);

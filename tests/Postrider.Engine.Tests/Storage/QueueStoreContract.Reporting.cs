@@ -56,6 +56,21 @@ public abstract partial class QueueStoreContract
         Assert.Equal((0, 1), (counts.Sent, counts.Delivered));
     }
 
+    // Whoever has a transport of his own writes its reports himself.
+    [Fact]
+    public async Task A_tenants_own_transport_has_no_say_about_the_mail_of_others()
+    {
+        var id = await SentAsync("ann@example.org");
+
+        var foreign = Report(id, FeedbackKind.BouncedHard) with { Transport = $"{Tenant.Value + 1}/relay" };
+        Assert.Equal(FeedbackResult.Quarantined, await ApplyAsync(foreign));
+        Assert.Equal(RecipientState.Sent, (await ViewAsync(id)).Recipients[0].State);
+
+        var own = Report(id, FeedbackKind.Delivered) with { Transport = $"{Tenant}/relay" };
+        Assert.Equal(FeedbackResult.Moved, await ApplyAsync(own));
+        Assert.Equal("relay", (await ViewAsync(id)).Events[^1].Feedback!.Source);
+    }
+
     [Fact]
     public async Task A_bounce_shows_its_reason_suppresses_the_address_and_is_never_undone()
     {

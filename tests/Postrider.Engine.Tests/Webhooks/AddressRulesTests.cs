@@ -40,7 +40,7 @@ public sealed class AddressRulesTests
     [InlineData("fc00::"), InlineData("fd00::1"), InlineData("fdff:ffff::1")]
     [InlineData("fe80::1"), InlineData("febf::1"), InlineData("fe80::1%1"), InlineData("fec0::1")]
     [InlineData("ff02::1"), InlineData("ffff::1")]
-    public void Special_addresses_are_not_of_the_world(string address) => Assert.False(AddressRules.IsGlobal(IPAddress.Parse(address)));
+    public void Special_addresses_are_not_of_the_world(string address) => Assert.False(NetworkAddresses.IsGlobal(IPAddress.Parse(address)));
 
     // Just beside them.
     [Theory]
@@ -49,7 +49,7 @@ public sealed class AddressRulesTests
     [InlineData("172.32.0.0"), InlineData("192.0.1.0"), InlineData("198.17.255.255"), InlineData("198.20.0.0"), InlineData("223.255.255.255")]
     [InlineData("::ffff:8.8.8.8"), InlineData("64:ff9b::808:808"), InlineData("2001:200::1"), InlineData("2001:4860:4860::8888")]
     [InlineData("2606:4700::1"), InlineData("2a00::1")]
-    public void All_others_are(string address) => Assert.True(AddressRules.IsGlobal(IPAddress.Parse(address)));
+    public void All_others_are(string address) => Assert.True(NetworkAddresses.IsGlobal(IPAddress.Parse(address)));
 
     static readonly WebhookTargets Strict = new([], (_, _) => Task.FromResult<IPAddress[]>([]));
 

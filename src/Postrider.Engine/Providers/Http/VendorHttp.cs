@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
+using Postrider.Messages;
 
 namespace Postrider.Providers.Http;
 
@@ -36,7 +38,8 @@ sealed class VendorHttp : IDisposable
     readonly TimeProvider _clock;
 
     /// <param name="endpoint">Where the vendor's API is; it may have a path, under which the API's paths are.</param>
-    public VendorHttp(Uri endpoint, TimeProvider clock)
+    /// <param name="isConfined"><see cref="TransportSettings.IsConfined"/>.</param>
+    public VendorHttp(Uri endpoint, TimeProvider clock, bool isConfined = false)
     {
         (_endpoint, _clock) = (endpoint, clock);
         var handler = new SocketsHttpHandler
@@ -54,6 +57,8 @@ sealed class VendorHttp : IDisposable
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
             MaxResponseHeadersLength = 64,
         };
+        if (isConfined)
+            handler.ConnectCallback = ConnectOutsideAsync;
         _client = new HttpClient(handler)
         {
             Timeout = Timeout.InfiniteTimeSpan,
@@ -63,6 +68,26 @@ sealed class VendorHttp : IDisposable
         };
         var version = typeof(VendorHttp).Assembly.GetName().Version?.ToString(3);
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Postrider", version));
+    }
+
+    /// <summary>Connects to an address of the world: a name that leads to another one is not connected to at all.</summary>
+    static async ValueTask<Stream> ConnectOutsideAsync(SocketsHttpConnectionContext context, CancellationToken ct)
+    {
+        var addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, ct);
+        if (addresses.FirstOrDefault(address => !NetworkAddresses.IsGlobal(address)) is { } inside)
+            throw new HttpRequestException(
+                HttpRequestError.ConnectionError, $"{context.DnsEndPoint.Host} leads into a private network ({inside})");
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, context.DnsEndPoint.Port, ct);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Where a path of the API is.</summary>

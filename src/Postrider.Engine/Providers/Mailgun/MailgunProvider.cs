@@ -130,6 +130,6 @@ public sealed class MailgunProviderFactory(TimeProvider clock) : VendorProviderF
             faults.Add("option 'callback_key' is the webhook signing key");
         var own = new Uri(region == "eu" ? "https://api.eu.mailgun.net" : "https://api.mailgun.net");
         var options = VendorOptions.Read(settings, own, MailgunProvider.MostInACall, faults);
-        return () => new MailgunProvider(new VendorHttp(options.Endpoint, clock), settings.Host, key, options, clock);
+        return () => new MailgunProvider(new VendorHttp(options.Endpoint, clock, settings.IsConfined), settings.Host, key, options, clock);
     }
 }

@@ -145,7 +145,7 @@ public sealed class PostmarkProviderFactory(TimeProvider clock) : VendorProvider
         var token = VendorOptions.OnlyKey(settings, "postmark://TOKEN@", faults);
         var vendor = VendorOptions.Read(settings, new Uri("https://api.postmarkapp.com"), PostmarkProvider.MostInACall, faults);
         var options = new PostmarkOptions(token, vendor, Stream(TransactionalOption), Stream(BulkOption));
-        return () => new PostmarkProvider(new VendorHttp(vendor.Endpoint, clock), options, clock);
+        return () => new PostmarkProvider(new VendorHttp(vendor.Endpoint, clock, settings.IsConfined), options, clock);
 
         string? Stream(string name)
         {

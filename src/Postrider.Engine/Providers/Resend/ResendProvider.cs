@@ -126,6 +126,6 @@ public sealed class ResendProviderFactory(TimeProvider clock) : VendorProviderFa
             faults.Add("option 'callback_key' is the webhook's signing secret: whsec_ and base64");
         var most = settings.Options.ContainsKey("coalesce") ? ResendProvider.MostInABatch : ResendProvider.Alone;
         var options = VendorOptions.Read(settings, new Uri("https://api.resend.com"), most, faults);
-        return () => new ResendProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
+        return () => new ResendProvider(new VendorHttp(options.Endpoint, clock, settings.IsConfined), key, options, clock);
     }
 }

@@ -106,6 +106,6 @@ public sealed class SendGridProviderFactory(TimeProvider clock) : VendorProvider
             faults.Add("option 'callback_key' is the verification key of the signed event webhook: one line of base64");
         var endpoint = new Uri(region == "eu" ? "https://api.eu.sendgrid.com" : "https://api.sendgrid.com");
         var options = VendorOptions.Read(settings, endpoint, SendGridProvider.MostInACall, faults);
-        return () => new SendGridProvider(new VendorHttp(options.Endpoint, clock), key, options, clock);
+        return () => new SendGridProvider(new VendorHttp(options.Endpoint, clock, settings.IsConfined), key, options, clock);
     }
 }

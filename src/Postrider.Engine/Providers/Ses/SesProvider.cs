@@ -117,7 +117,7 @@ public sealed class SesProviderFactory(TimeProvider clock) : VendorProviderFacto
             faults.Add("option 'configuration_set' is a name of letters, digits, '-' and '_'");
         var endpoint = VendorOptions.At(settings, faults.Count > 0 ? new Uri("https://x.invalid") : EndpointOf(region), faults);
         var options = new SesOptions(endpoint, region, configurationSet);
-        return () => new SesProvider(new VendorHttp(options.Endpoint, clock), options, KeysOf(settings), clock);
+        return () => new SesProvider(new VendorHttp(options.Endpoint, clock, settings.IsConfined), options, KeysOf(settings), clock);
     }
 
     /// <summary>China is a partition of its own.</summary>

@@ -73,6 +73,7 @@ public sealed class SmtpProviderFactory(TimeProvider clock, SignerLookup? signer
             Credentials = credentials,
             AllowPlaintextAuth = insecure || IsLoopback(settings.Host),
             ClientName = helo,
+            MayConnect = settings.IsConfined ? NetworkAddresses.IsGlobal : null,
             TrustedAuthority = authority,
         };
     }

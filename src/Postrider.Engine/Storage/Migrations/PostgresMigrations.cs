@@ -25,6 +25,7 @@ static class PostgresMigrations
         new(16, "retention", RetentionSchema.Postgres),
         new(17, "books of a move from SQLite", MoveTables.Postgres),
         new(18, "erasures", ErasureSchema.Postgres),
+        new(19, "transports, routes", RoutingSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

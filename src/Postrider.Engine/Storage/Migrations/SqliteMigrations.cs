@@ -20,6 +20,7 @@ static class SqliteMigrations
         new(13, "suppressions with address, cause and end", Suppressions),
         new(14, "retention", RetentionSchema.Sqlite),
         new(15, "erasures", ErasureSchema.Sqlite),
+        new(16, "transports, routes", RoutingSchema.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

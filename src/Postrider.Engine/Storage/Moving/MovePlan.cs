@@ -21,8 +21,8 @@ static class MovePlan
     public static readonly IReadOnlyList<string> Tables =
     [
         "installation", "tenants", "tenant_changes", "api_keys", "sender_domains", "dkim_keys", "templates", "template_versions",
-        "suppressions", "pauses", "quota_use", "webhooks", "lists", "batches", "expansions", "expansion_parts", "expansion_faults",
-        "destinations", "schedules", "schedule_runs", "messages", "recipients", "queue", "events", "counters", "idempotency",
+        "suppressions", "pauses", "quota_use", "transports", "routes", "webhooks", "lists", "batches", "expansions", "expansion_parts",
+        "expansion_faults", "destinations", "schedules", "schedule_runs", "messages", "recipients", "queue", "events", "counters", "idempotency",
         "dead_letters", "dead_letter_jobs", "audit", "inbox", "feedback_seen", "feedback_waiting", "feedback_quarantine",
         "webhook_deliveries", "erasures",
     ];

@@ -4,6 +4,7 @@ using Postrider.Messages;
 using Postrider.Senders;
 using Postrider.Storage.Tables;
 using Postrider.Tenants;
+using Postrider.Transports;
 using Postrider.Webhooks;
 
 namespace Postrider.Storage.Moving;
@@ -23,6 +24,9 @@ static class SealedSecrets
         (ApiKeys.SealColumn, "SELECT tenant, id, sealed_secret AS Value FROM api_keys WHERE kind = 1"),
         (SenderKeys.SealColumn, "SELECT tenant, domain || '/' || selector AS Id, sealed_key AS Value FROM dkim_keys"),
         (WebhookBook.SecretColumn, "SELECT tenant, id, secret AS Value FROM webhooks"),
+        (TransportBook.Column, """
+            SELECT tenant, CASE WHEN tenant = 0 THEN name ELSE CAST(tenant AS text) || '/' || name END AS Id, dsn AS Value FROM transports
+            """),
         (WebhookBook.HeadersColumn, "SELECT tenant, id, headers AS Value FROM webhooks WHERE headers IS NOT NULL"),
     ];
 

@@ -65,7 +65,8 @@ static class Reporting
 
     static FeedbackResult Judge(IWriteSession session, FeedbackReport report, long key, long now)
     {
-        if (report.Message is not { } id || session.Messages.Find(id.Value) is not { } message)
+        if (report.Message is not { } id || session.Messages.Find(id.Value) is not { } message
+            || (report.Owner is { } owner && message.Tenant != owner.Value))
             return Unmatched(session, report, key, now);
         var recipient = Recipient(session, report, message.Id);
         // An address that the message did not go to; without one it is of the message, and nobody knows of whom.
@@ -112,7 +113,7 @@ static class Reporting
         if (recipient is null || next is not { } to)
             return FeedbackResult.Noted;
         Move(session, message, recipient, row, row?.State ?? recipient.State, to, now);
-        DeadLettering.Reported(session, message, recipient, to, report.Transport, now);
+        DeadLettering.Reported(session, message, recipient, to, report.TransportName, now);
         return FeedbackResult.Moved;
     }
 
@@ -167,7 +168,7 @@ static class Reporting
 
     static Trace TraceOf(IWriteSession session, long message, FeedbackReport report)
     {
-        if (report.Transport is not { } transport)
+        if (report.TransportName is not { } transport)
             return Trace.Fits;
         var attempts = session.Events.Attempts(message, MaxAttempts);
         var (wasTried, hasId) = (false, false);
@@ -231,7 +232,7 @@ static class Reporting
     static FeedbackDetails Details(FeedbackReport report)
     {
         var e = report.Event;
-        return new FeedbackDetails(report.Transport ?? report.Vendor, e.Type)
+        return new FeedbackDetails(report.TransportName ?? report.Vendor, e.Type)
         {
             Reply = e.Reply,
             Bounce = e.Kind switch

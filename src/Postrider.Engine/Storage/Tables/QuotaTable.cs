@@ -53,5 +53,5 @@ public sealed class QuotaTable(ITableStore store) : IQuotaStore
                 new { key = Key(ask), start = ask.WindowStart.ToUnixTimeMilliseconds() }) ?? 0),
         ], ct);
 
-    static string Key(QuotaAsk ask) => $"transport {ask.Scope} {ask.Quota.Span}";
+    static string Key(QuotaAsk ask) => $"{ask.Scope} {ask.Quota.Span}";
 }

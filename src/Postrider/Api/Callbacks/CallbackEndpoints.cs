@@ -36,7 +36,7 @@ sealed partial class CallbackEndpoints(
             case FeedbackReading.Events events:
                 if (events.Unreadable > 0)
                     LogUnreadable(transport.Name, events.Unreadable);
-                await receiver.TakeAsync(vendor, transport.Name, events.Items, CancellationToken.None);
+                await receiver.TakeAsync(vendor, transport.Key, events.Items, CancellationToken.None);
                 return Answered(StatusCodes.Status200OK);
             case FeedbackReading.Confirmation { Url: var url }:
                 return Answered(await ConfirmAsync(transport, url));

@@ -1,12 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Postrider.Webhooks;
+namespace Postrider.Messages;
 
-/// <summary>Which addresses belong to the world, and which to somebody's own network: a customer's URL must not lead into ours.</summary>
+/// <summary>Which addresses belong to the world, and which to somebody's own network: what a customer names must not
+/// lead into ours.</summary>
 /// <remarks>From the IANA registries of special-purpose addresses (RFC 6890 and its updates, as of 2025): what they do not call globally
 /// reachable is not, and neither is multicast. Where an IPv6 address carries an IPv4 one, that decides.</remarks>
-public static class AddressRules
+public static class NetworkAddresses
 {
     static readonly IPNetwork[] NotGlobal4 =
     [
