@@ -30,21 +30,26 @@ sealed class PostriderServer : IAsyncDisposable
 
     /// <summary>Starts it and returns at once; <see cref="WaitUntilReadyAsync"/> says when it serves.</summary>
     public static PostriderServer Launch(string folder, int relayPort) =>
-        Launch(folder, $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256");
+        Launch(folder, Relay(relayPort));
 
     /// <summary>A node of several over one database.</summary>
     /// <param name="roles">Empty: all.</param>
     public static PostriderServer LaunchNode(string folder, int relayPort, string store, string roles) =>
-        Launch(folder, $"relay=smtp://127.0.0.1:{relayPort}?tls=none&concurrency=256", store, roles);
+        Launch(folder, Relay(relayPort), store, roles);
+
+    /// <summary>A transport to a relay on this machine.</summary>
+    public static string Relay(int port) => $"relay=smtp://127.0.0.1:{port}?tls=none&concurrency=256";
 
     /// <param name="transports">As <c>POSTRIDER_TRANSPORTS</c> has them.</param>
     /// <param name="store">Null: SQLite in the folder.</param>
-    public static PostriderServer Launch(string folder, string transports, string? store = null, string roles = "")
+    /// <param name="more">Settings beside these.</param>
+    public static PostriderServer Launch(string folder, string transports, string? store = null, string roles = "",
+        IReadOnlyDictionary<string, string>? more = null)
     {
         Directory.CreateDirectory(folder);
         var port = Ports.Free();
         var smtpPort = Ports.Free();
-        var child = Child.Start(Programs.Postrider, [], new Dictionary<string, string>
+        var child = Child.Start(Programs.Postrider, [], new Dictionary<string, string>(more ?? new Dictionary<string, string>())
         {
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["ASPNETCORE_ENVIRONMENT"] = "Production",

@@ -1,17 +1,18 @@
 namespace Postrider.Benchmarks.WholeSystem;
 
 /// <summary>How large a run is.</summary>
+/// <param name="Expired">Messages that retention is to delete.</param>
 /// <param name="Seconds">Of load per measurement on Postrider.</param>
 /// <param name="PostfixMessages">Messages per measurement on Postfix.</param>
 /// <param name="SmtpMessages">Messages per measurement on Postrider where they come by SMTP.</param>
 sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages,
     int LatencySeconds,
-    int BatchCalls, int DrainMany)
+    int BatchCalls, int DrainMany, int Expired)
 {
-    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100, 1_000_000);
+    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100, 1_000_000, 200_000);
 
     /// <summary>Shows that everything runs; its figures say little.</summary>
-    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10, 50_000);
+    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10, 50_000, 10_000);
 }
 
 /// <summary>One measurement by name.</summary>
@@ -46,6 +47,8 @@ sealed partial class Scenarios(string root, Scale scale, Measurements measured)
             new("postrider sqlite drain many", ct => SqliteDrainAsync(scale.DrainMany, ct))],
         [new("postrider postgres drain few", ct => PostgresDrainAsync(DrainFew, ct)),
             new("postrider postgres drain many", ct => PostgresDrainAsync(scale.DrainMany, ct))],
+        [new("postrider sqlite retention", SqliteRetentionAsync)],
+        [new("postrider postgres retention", PostgresRetentionAsync)],
         [new("postrider cold-start", PostriderColdStartAsync)],
     ];
 
@@ -190,7 +193,7 @@ sealed partial class Scenarios(string root, Scale scale, Measurements measured)
             async (call, stop) =>
         {
             var destinations = string.Join(',', Enumerable.Range(firstAddress + call * 1_000, 1_000)
-                .Select(number => FormattableString.Invariant($$"""{"email":"customer{{number:0000000}}@bench.example"}""")));
+                .Select(number => FormattableString.Invariant($$"""{"email":"r{{number:0000000}}@bench.example"}""")));
             var text = new string('x', 2048);
             var body = $$"""{"from":"shop@bench.example","subject":"News","text":"{{text}}","destinations":[{{destinations}}]}""";
             if (!await postrider.TryPostAsync("/emails/send", PostriderServer.Json(body), stop))
