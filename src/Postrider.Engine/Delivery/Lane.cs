@@ -25,6 +25,9 @@ sealed partial class Lane
     /// <summary>From a cancellation to its end: no provider has more to do than to close a connection.</summary>
     static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(5);
 
+    /// <summary>Withdrawn by ourselves: no circuit learns from it.</summary>
+    static readonly Outcome NotAsked = new(OutcomeKind.Unfit, OutcomeScope.Recipient, new Reply(0, null, "withdrawn before it was sent"));
+
     readonly IProvider _provider;
     readonly LaneParts _parts;
     readonly ILogger _logger;
@@ -145,11 +148,24 @@ sealed partial class Lane
         using var timeout = new CancellationTokenSource(Transport.Options.Timeout ?? Timeout.InfiniteTimeSpan, _parts.Clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop.Now);
         var outcomes = await AskAsync(envelope, cut.Token);
-        if (leave.WasRefused)
+        if (!leave.WasRefused)
+        {
+            permit.Report(outcomes);
+            return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))]);
+        }
+        if (!outcomes.Any(outcome => MayHaveBeenTaken(outcome.Kind)))
             return default; // cancelled, suppressed, expired or fenced meanwhile: nothing was sent, and the transport is not to blame
-        permit.Report(outcomes);
-        return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))]);
+        permit.Report([.. outcomes.Select(outcome => IsAnswered(outcome.Kind) ? outcome : NotAsked)]);
+        return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))
+            .Where(outcome => IsAnswered(outcome.Outcome.Kind))]);
     }
+
+    /// <summary>What an earlier transaction of the same attempt came to, before leave was refused: to forget it would be to send it
+    /// twice.</summary>
+    static bool MayHaveBeenTaken(OutcomeKind kind) => kind is OutcomeKind.Accepted or OutcomeKind.Unknown;
+
+    /// <summary>Something of the remote's own, where leave was refused. The rest was not sent, and goes on as it was.</summary>
+    static bool IsAnswered(OutcomeKind kind) => MayHaveBeenTaken(kind) || kind is OutcomeKind.Rejected or OutcomeKind.Deferred;
 
     /// <summary>The provider, with the guard against its bugs: what it threw in the middle of may have been accepted.</summary>
     async ValueTask<IReadOnlyList<Outcome>> AskAsync(OutgoingEnvelope envelope, CancellationToken ct)
@@ -298,7 +314,7 @@ readonly record struct Tried(IReadOnlyList<RecipientOutcome>? Outcomes, bool Wit
 /// store.</summary>
 sealed class LastLeave(LaneParts parts, Lease lease, string transport)
 {
-    /// <summary>It was asked and said no: nothing was sent.</summary>
+    /// <summary>It was asked and said no: nothing was sent from there on.</summary>
     public bool WasRefused { get; private set; }
 
     /// <summary>Without the store: a lease whose node may have been declared dead is perhaps another's.</summary>

@@ -83,6 +83,34 @@ public sealed class StandingTests
         Assert.Equal(1, (await node.GetAsync(id)).Recipients[0].Tries);
     }
 
+    // As by SMTP where the server answers 452 to the later recipients: they go in a second transaction.
+    [Theory]
+    [InlineData(OutcomeKind.Accepted, RecipientState.Sent)]
+    [InlineData(OutcomeKind.Unknown, RecipientState.Unknown)]
+    public async Task What_was_taken_before_the_node_closed_its_fence_is_recorded_and_only_the_rest_is_sent_again(
+        OutcomeKind first, RecipientState state)
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x", thisNode: Beating);
+        var taken = new Outcome(first, OutcomeScope.Recipient, new Reply(250, "2.0.0", "ok", "."));
+        node["a"].Answer = (envelope, _) =>
+        {
+            node.Manual.Advance(TooLong); // frozen between two transactions
+            return new((IReadOnlyList<Outcome>)[taken, envelope.MaySend!() ? ScriptedProvider.Accepted : ScriptedProvider.Refusing]);
+        };
+        var id = await node.SubmitAsync(
+            DeliveringNode.Mail with { To = [new AddressText("ann@example.com"), new AddressText("ben@example.com")] });
+        await node.UntilAsync(() => node.Dispatcher.InFlight == 0 && node["a"].Asked.Count == 1, step: TimeSpan.FromMilliseconds(1));
+        Assert.Equal([state, RecipientState.Queued], await node.StatesAsync(id));
+        Assert.Equal(0, node.Transport("a").GetStatus().Outcomes[OutcomeKind.Unreachable]);
+
+        node["a"].AnswerAll(ScriptedProvider.Accepted);
+        node.Node.Beaten(node.Node.Begin());
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[1] == RecipientState.Sent, step: TimeSpan.FromMilliseconds(1));
+        Assert.Equal([state, RecipientState.Sent], await node.StatesAsync(id));
+        Assert.Equal(["ben@example.com"], node["a"].Asked.Last().Recipients);
+        Assert.Equal(2, node["a"].Asked.Count);
+    }
+
     [Fact]
     public async Task Without_a_beat_nothing_begins()
     {
