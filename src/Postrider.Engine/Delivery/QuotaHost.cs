@@ -102,10 +102,25 @@ public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleServi
         List<Transport> drained;
         lock (_removed)
             drained = _removed.FindAll(static transport => transport.IsDrained);
-        var unused = Transports.SelectMany(transport => transport.TakeUnusedQuotas(all || drained.Contains(transport))).ToList();
+        var unused = Transports.SelectMany(transport =>
+            transport.TakeUnusedQuotas(all || drained.Contains(transport)).Select(ask => (transport, ask))).ToList();
+        var isThere = unused.Count == 0 || await Guarded(async () =>
+        {
+            try
+            {
+                await _quotas.GiveBackAsync([.. unused.Select(one => one.ask)]);
+            }
+            catch (StoreUnavailableException away) when (!away.MayHaveCommitted)
+            {
+                // The next time. What may have been given back is not given back again: it would be more than the quota.
+                unused.ForEach(static one => one.transport.KeepUnusedQuota(one.ask));
+                drained.Clear();
+                throw;
+            }
+        });
         lock (_removed)
             _removed.RemoveAll(drained.Contains);
-        return unused.Count == 0 || await Guarded(() => _quotas.GiveBackAsync(unused));
+        return isThere;
     }
 
     async Task<bool> Guarded(Func<Task> work)

@@ -139,6 +139,13 @@ sealed class QuotaShare(string scope, Quota quota)
         return unused > 0 ? new QuotaAsk(scope, quota, _windowStart, unused) : null;
     }
 
+    /// <summary>It could not be given back: the next time.</summary>
+    public void KeepUnused(QuotaAsk unused)
+    {
+        if (unused.WindowStart == _windowStart)
+            _toReturn += unused.Count;
+    }
+
     public QuotaAsk Of(DateTimeOffset now) => new(scope, quota, quota.StartOf(now), 0);
 
     void Turn(DateTimeOffset now)

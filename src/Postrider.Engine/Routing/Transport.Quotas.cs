@@ -42,6 +42,12 @@ public sealed partial class Transport
             return [.. _quotas.Select(quota => quota.TakeUnused(all)).OfType<QuotaAsk>()];
     }
 
+    internal void KeepUnusedQuota(QuotaAsk unused)
+    {
+        lock (_lock)
+            _quotas.First(quota => quota.Quota == unused.Quota).KeepUnused(unused);
+    }
+
     void WantQuota_NeedsLock(int recipients)
     {
         if (_quotas.Count == 0)

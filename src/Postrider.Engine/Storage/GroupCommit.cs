@@ -248,17 +248,25 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
                 return;
         }
         _replaying = true;
+        var isAway = false;
         foreach (var work in _batch)
-            Replay(work);
+        {
+            if (isAway)
+                work.Failure = new StoreUnavailableException("The database is away: nothing was stored.");
+            else
+                isAway = !Replay(work);
+        }
         _replaying = false;
     }
 
-    void Replay(TWork work)
+    /// <summary>False: the server is away by now. What is left is not tried: each would wait for a connection in turn, and all that comes
+    /// in behind them.</summary>
+    bool Replay(TWork work)
     {
         if (health.Fault is { } fault)
         {
             work.Failure = StoreHealth.Unavailable(fault, mayHaveCommitted: false);
-            return;
+            return true;
         }
         var committing = false;
         try
@@ -267,6 +275,7 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
             Execute(work);
             committing = true;
             Commit();
+            return true;
         }
         catch (Exception e)
         {
@@ -274,10 +283,11 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
             {
                 health.Fail(e);
                 work.Failure = StoreHealth.Unavailable(e, committing);
-                return;
+                return true;
             }
             RollbackGuarded();
             work.Failure = Translate(e);
+            return Judge(e) != FaultKind.Away;
         }
     }
 

@@ -84,6 +84,41 @@ public abstract class QuotaContract(StoreEngine engine) : TableContract(engine)
         Assert.Equal([5], await Store.UsedAsync([ask], default));
     }
 
+    [Theory]
+    [InlineData(false, 8)]
+    [InlineData(true, 10)] // never given back twice: that would be more than the quota
+    public async Task What_could_not_be_given_back_is_given_back_later_unless_it_may_have_been(bool mayHaveCommitted, long used)
+    {
+        var transport = _clock.Transport("quota=10/d");
+        var away = new AwayOnce(Store, mayHaveCommitted);
+        var host = HostOf(transport, away);
+        await SendAllAsync(transport, host, most: 8);
+        using var permit = await TakeAsync(transport, host);
+        Assert.True(permit!.Charge(5) > TimeSpan.Zero);
+
+        Assert.False(await host.RoundAsync(all: false)); // of two that are left none is enough
+        Assert.True(await host.RoundAsync(all: false));
+
+        Assert.Equal([used], await Store.UsedAsync(
+            [Daily with { Quota = new Quota(10, QuotaSpan.Day), WindowStart = Noon.Date }], default));
+    }
+
+    sealed class AwayOnce(IQuotaStore store, bool mayHaveCommitted) : IQuotaStore
+    {
+        bool _wasAway;
+
+        public Task<IReadOnlyList<long>> TakeAsync(IReadOnlyList<QuotaAsk> asks) => store.TakeAsync(asks);
+        public Task<IReadOnlyList<long>> UsedAsync(IReadOnlyList<QuotaAsk> quotas, CancellationToken ct) => store.UsedAsync(quotas, ct);
+
+        public Task GiveBackAsync(IReadOnlyList<QuotaAsk> unused)
+        {
+            if (_wasAway)
+                return store.GiveBackAsync(unused);
+            _wasAway = true;
+            throw new StoreUnavailableException("away", new IOException(), mayHaveCommitted);
+        }
+    }
+
     [Fact]
     public async Task An_envelope_of_more_recipients_than_are_left_does_not_go()
     {
@@ -108,8 +143,8 @@ public abstract class QuotaContract(StoreEngine engine) : TableContract(engine)
         Assert.Equal("b", permit.Transport.Name);
     }
 
-    QuotaHost HostOf(Transport transport) =>
-        new(new Router(RouteTable.Build(new RoutingOptions(), [transport], [])), Store, _clock, NullLogger<QuotaHost>.Instance);
+    QuotaHost HostOf(Transport transport, IQuotaStore? quotas = null) => new(
+        new Router(RouteTable.Build(new RoutingOptions(), [transport], [])), quotas ?? Store, _clock, NullLogger<QuotaHost>.Instance);
 
     /// <summary>One recipient after the other until it gives no more permits.</summary>
     static async Task<int> SendAllAsync(Transport transport, QuotaHost host, int most = int.MaxValue)

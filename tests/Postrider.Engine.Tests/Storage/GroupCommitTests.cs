@@ -70,6 +70,22 @@ public sealed class GroupCommitTests : IDisposable
     }
 
     [Fact]
+    public async Task Where_the_server_goes_away_while_each_is_tried_alone_the_rest_is_not_tried()
+    {
+        var first = _engine.Hold();
+        Task[] waiting = [_engine.Add("a"), _engine.Add("bad"), _engine.Add("server goes"), _engine.Add("b"), _engine.Add("c")];
+        first.Release();
+        await waiting[0];
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => waiting[1]);
+        await Assert.ThrowsAsync<ServerGone>(() => waiting[2]);
+        foreach (var rest in waiting[3..])
+            Assert.False((await Assert.ThrowsAsync<StoreUnavailableException>(() => rest)).MayHaveCommitted);
+        Assert.Equal(["hold", "a"], _engine.Commits);
+        Assert.Null(_health.Fault);
+    }
+
+    [Fact]
     public async Task A_full_disk_makes_room_and_tries_each_once_more()
     {
         var first = _engine.Hold();
@@ -170,6 +186,8 @@ public sealed class GroupCommitTests : IDisposable
 
     sealed class NoRoom : Exception;
 
+    sealed class ServerGone : Exception;
+
     sealed class Held(ManualResetEventSlim gate)
     {
         public void Release() => gate.Set();
@@ -223,6 +241,7 @@ public sealed class GroupCommitTests : IDisposable
             {
                 case "bad": throw new InvalidOperationException("bad cannot be done");
                 case "disk dies": throw new DiskDied();
+                case "server goes": throw new ServerGone();
                 case "needs room" when !MadeRoom: throw new NoRoom();
                 default: _open.Add(work.Name); break;
             }
@@ -257,6 +276,7 @@ public sealed class GroupCommitTests : IDisposable
         {
             DiskDied => FaultKind.Storage,
             NoRoom => FaultKind.DiskFull,
+            ServerGone => FaultKind.Away,
             _ => FaultKind.Work,
         };
 

@@ -60,6 +60,25 @@ public sealed class PostgresLimitsTests : IAsyncLifetime
         Assert.Equal(3, (await OneAsync(daily with { KeepBack = 0 })).Count);
     }
 
+    // Who takes locks them in the order of their keys: who gives back in another could wait for it, and it for him.
+    [Fact]
+    public async Task What_is_given_back_is_locked_in_the_order_of_keys()
+    {
+        foreach (var key in (string[])["b", "a"])
+            await _limits.TakeAsync([Ask(key, 1)], default);
+        await using var taking = await _under.Postgres.OpenWriterAsync();
+        await taking.ExecuteAsync("BEGIN; SELECT 1 FROM rate_budgets WHERE key = 'a' FOR UPDATE");
+
+        var giving = _limits.GiveBackAsync([Ask("b", 1), Ask("a", 1)], default);
+        await Eventually.HoldsAsync(async () => await taking.ExecuteScalarAsync<int>("""
+            SELECT count(*)::int FROM pg_locks l JOIN pg_stat_activity s USING (pid)
+            WHERE NOT l.granted AND s.datname = current_database() AND s.query LIKE '%rate_budgets%'
+            """) > 0);
+
+        await taking.ExecuteAsync("SELECT 1 FROM rate_budgets WHERE key = 'b' FOR UPDATE NOWAIT; COMMIT");
+        await giving;
+    }
+
     [Fact]
     public async Task Budgets_are_apart_and_a_clock_that_was_set_back_keeps_none_for_long()
     {

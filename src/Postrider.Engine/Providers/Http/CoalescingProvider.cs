@@ -175,15 +175,17 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
             var work = new Stack<List<Waiter>>([batch]);
             while (work.TryPop(out var some))
             {
-                // All of a call are of one node: where one may not be sent, none may.
-                var results = await CallAsync(some.ConvertAll(waiter => waiter.Entry),
-                    _ => ValueTask.FromResult(
-                        some.ConvertAll(waiter => waiter.Entry.Envelope.MaySend?.Invoke() ?? true).TrueForAll(may => may)),
-                    cut.Token);
+                // Where one of them may not be sent, the call may not; those that may have had no answer by that, and go without it.
+                List<bool> may = [];
+                var results = await CallAsync(some.ConvertAll(waiter => waiter.Entry), _ =>
+                {
+                    may = some.ConvertAll(waiter => waiter.Entry.Envelope.MaySend?.Invoke() ?? true);
+                    return ValueTask.FromResult(!may.Contains(false));
+                }, cut.Token);
                 var again = new List<Waiter>();
                 for (var i = 0; i < some.Count; i++)
                 {
-                    if (results[i] is { } outcomes)
+                    if (results[i] is { } outcomes && !(may.Contains(false) && may[i] && outcomes.All(Outcomes.IsWithdrawn)))
                         some[i].Result.TrySetResult(outcomes);
                     else
                         again.Add(some[i]);
@@ -232,6 +234,9 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
 /// <summary>Lists of outcomes, one for each recipient of an envelope.</summary>
 static class Outcomes
 {
+    /// <summary>Withdrawn by ourselves: the one outcome of which no circuit is told.</summary>
+    public static bool IsWithdrawn(Outcome outcome) => outcome is { Kind: OutcomeKind.Unfit, Scope: OutcomeScope.Recipient };
+
     public static Outcome[] ForAll(OutgoingEnvelope envelope, Outcome outcome)
     {
         var all = new Outcome[envelope.Recipients.Count];

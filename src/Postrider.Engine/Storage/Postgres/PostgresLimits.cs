@@ -30,10 +30,16 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
         SELECT key, given, CASE WHEN given > 0 THEN first - now ELSE first + kept * gap - $6 - now END FROM granted
         """;
 
-    const string MakeSql = "INSERT INTO rate_budgets (key, arrival) SELECT unnest($1), 0 ON CONFLICT DO NOTHING";
+    // In the same order.
+    const string MakeSql = """
+        INSERT INTO rate_budgets (key, arrival) SELECT k, 0 FROM unnest($1) AS k ORDER BY k ON CONFLICT DO NOTHING
+        """;
 
     const string GiveBackSql = """
-        UPDATE rate_budgets b SET arrival = b.arrival - a.count * a.gap FROM unnest($1, $2, $3) AS a (key, count, gap) WHERE b.key = a.key
+        WITH locked AS MATERIALIZED (
+            SELECT b.key FROM rate_budgets b WHERE b.key = ANY ($1) ORDER BY b.key FOR UPDATE)
+        UPDATE rate_budgets b SET arrival = b.arrival - a.count * a.gap
+        FROM locked l JOIN unnest($1, $2, $3) AS a (key, count, gap) ON a.key = l.key WHERE b.key = l.key
         """;
 
     readonly PostgresCircuits _circuits = new(store);

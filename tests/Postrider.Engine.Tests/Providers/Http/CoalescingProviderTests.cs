@@ -150,6 +150,21 @@ public sealed class CoalescingProviderTests
         Assert.Equal((Unknown, Unknown), ((await a)[0].Kind, (await b)[0].Kind));
     }
 
+    // One whose node may have been given up when it was asked, and one that was asked a moment later, after a good beat.
+    [Fact]
+    public async Task Who_may_be_sent_is_not_refused_for_another_in_the_same_call_that_may_not()
+    {
+        await using var vendor = new Vendor(new CallLimits(100, 100, 1_000_000) { Calls = 1 }) { Gate = new SemaphoreSlim(0) };
+        var running = vendor.SendAsync(Envelopes.To("running@to.test"), CancellationToken.None).AsTask();
+        var refused = vendor.SendAsync(Envelopes.To("a@to.test") with { MaySend = () => false }, CancellationToken.None).AsTask();
+        var allowed = vendor.SendAsync(Envelopes.To("b@to.test") with { MaySend = () => true }, CancellationToken.None).AsTask();
+
+        vendor.Gate.Release(3);
+
+        Assert.Equal((Accepted, Unfit, Accepted), ((await running)[0].Kind, (await refused)[0].Kind, (await allowed)[0].Kind));
+        Assert.Equal(["running@to.test", "b@to.test"], vendor.Accepted);
+    }
+
     [Fact]
     public async Task What_the_vendor_cannot_carry_is_not_offered_to_it_and_the_reason_is_named()
     {
@@ -205,8 +220,8 @@ public sealed class CoalescingProviderTests
                 ThrowOnce = false;
                 throw new InvalidOperationException("a bug");
             }
-            if (commitPoint is not null)
-                await commitPoint(ct);
+            if (commitPoint is not null && !await commitPoint(ct))
+                return [.. entries.Select(e => All(e, Unfit))];
             try
             {
                 await (Gate?.WaitAsync(ct) ?? Task.CompletedTask);
