@@ -29,7 +29,7 @@ static class FeedbackQueries
             var recipients = connection.Query<int>(
                 "SELECT n FROM recipients WHERE message = @message AND envelope = @n AND state = 1 ORDER BY n", new { message, n })
                 .AsList();
-            if (recipients.Count > 0 && HistoryCodec.Decode(history).Last is { } last)
+            if (recipients.Count > 0 && HistoryCodec.TryDecode(history)?.Last is { } last)
                 doubtful.Add(new DoubtfulEnvelope(
                     new TenantId(tenant), last,
                     new DoubtfulMessage(new MessageId(message), (MailStream)stream, recipients), Instant.From(due)));

@@ -30,6 +30,21 @@ static class HistoryCodec
         return to.Written.ToArray();
     }
 
+    /// <summary>Null when it cannot be read: damaged, or of a newer Postrider. Rules that run over many rows must not stop at
+    /// one.</summary>
+    public static TransportHistory? TryDecode(byte[]? data)
+    {
+        try
+        {
+            return Decode(data);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
     public static TransportHistory Decode(byte[]? data)
     {
         if (data is null)

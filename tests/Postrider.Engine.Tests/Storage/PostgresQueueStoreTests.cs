@@ -124,6 +124,8 @@ sealed class PostgresUnderTest : IStoreUnderTest
             c => c.ExecuteScalar<long>("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"), default), oldest => oldest >= newest);
     }
 
+    public string Byte(string hex) => $"'\\x{hex}'::bytea";
+
     public Task ExecuteAsync(string sql) => Postgres.WriteAsync(c => c.Execute(sql));
 
     public async ValueTask DisposeAsync()

@@ -33,6 +33,9 @@ public interface IStoreUnderTest : IAsyncDisposable
 
     /// <summary>Runs a statement beside the store.</summary>
     Task ExecuteAsync(string sql);
+
+    /// <summary>One byte, as the engine's SQL writes it.</summary>
+    string Byte(string hex);
 }
 
 /// <summary>What must not be found in any store.</summary>

@@ -54,6 +54,8 @@ sealed class SqliteUnderTest : IStoreUnderTest
     public Task<IReadOnlyList<string>> OrphansAsync() =>
         Sqlite.ReadAsync<IReadOnlyList<string>>(c => [.. c.Query<string>(StoreOrphans.Sql)], default);
 
+    public string Byte(string hex) => $"x'{hex}'";
+
     public async Task ExecuteAsync(string sql)
     {
         await Sqlite.DisposeAsync();

@@ -47,7 +47,7 @@ static class DeadLettering
             row.Message, recipient.N, row.Tenant, row.Stream, row.Route, state,
             state == RecipientState.Held ? Word(held) : state == RecipientState.Expired ? Word(row.Wait) : GivenUp)
         {
-            Transport = HistoryCodec.Decode(row.History).Last,
+            Transport = HistoryCodec.TryDecode(row.History)?.Last,
             IsTransient = state == RecipientState.Expired,
             Tries = row.Tries,
             At = now,

@@ -44,12 +44,19 @@ static class Ending
     /// <param name="mayBeSent">The attempt that was under way may have been accepted.</param>
     public static int Cancel(IWriteSession session, QueueRow row, long now, bool mayBeSent = false) =>
         End(session, row, RecipientState.Cancelled, now,
-            mayBeSent || HistoryCodec.Decode(row.History).IsInDoubt ? CancelledInDoubtRemark : null);
+            mayBeSent || HistoryCodec.TryDecode(row.History) is not { IsInDoubt: false } ? CancelledInDoubtRemark : null);
+
+    /// <summary>Whom it was offered to cannot be read, so nobody can say where it may go, or whether it was taken: a person must.</summary>
+    public static void HoldUnreadable(IWriteSession session, QueueRow row, long now) => End(session, row, RecipientState.Held, now,
+        "What the queue knows of earlier attempts cannot be read: damaged, or written by a newer Postrider.", HeldReason.Poison);
 
     /// <summary>Its time is up. Under hold, what may have been accepted before waits for a person: it must not look unsent.</summary>
     public static void Expire(IWriteSession session, QueueRow row, long now)
     {
-        if (row.OnAmbiguous == AmbiguityPolicy.Hold && HistoryCodec.Decode(row.History).PinnedTo is { } asked)
+        var history = HistoryCodec.TryDecode(row.History);
+        if (row.OnAmbiguous == AmbiguityPolicy.Hold && history is null)
+            HoldUnreadable(session, row, now);
+        else if (row.OnAmbiguous == AmbiguityPolicy.Hold && history?.PinnedTo is { } asked)
             End(session, row, RecipientState.Held, now, $"Its time was up, and {asked} may have accepted an earlier attempt.",
                 HeldReason.Ambiguous, MailEventType.Ambiguous);
         else

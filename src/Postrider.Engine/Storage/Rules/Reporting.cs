@@ -133,7 +133,7 @@ static class Reporting
     {
         var inDoubt = row is null
             ? recipient.Held is HeldReason.Ambiguous or HeldReason.Poison
-            : HistoryCodec.Decode(row.History).IsInDoubt;
+            : HistoryCodec.TryDecode(row.History) is not { IsInDoubt: false };
         return FeedbackPrecedence.Next(row?.State ?? recipient.State, inDoubt, kind);
     }
 

@@ -32,6 +32,11 @@ static class Sweeping
             Ending.Cancel(session, row, now, mayBeSent: row.OnAmbiguous == AmbiguityPolicy.Retry);
             return;
         }
+        if (HistoryCodec.TryDecode(row.History) is not { } history)
+        {
+            Ending.HoldUnreadable(session, row, now);
+            return;
+        }
         row.Suspect++;
         (row.Owner, row.PastCommitPoint) = (null, false);
         if (doubtful)
@@ -45,7 +50,7 @@ static class Sweeping
         }
         // Under hold, what had not passed its commit point is known unsent.
         if (row.OnAmbiguous == AmbiguityPolicy.Retry)
-            MarkPossibleDuplicate(row);
+            MarkPossibleDuplicate(row, history);
         session.Queue.Update(row);
         Note(session, row, RecipientState.Leased, MailEventType.Swept, now, node,
             row.OnAmbiguous == AmbiguityPolicy.Retry
@@ -65,16 +70,18 @@ static class Sweeping
             else if (row.OnAmbiguous == AmbiguityPolicy.Hold)
                 Ending.End(session, row, RecipientState.Held, now, "An attempt may have been accepted, and no evidence came.",
                     HeldReason.Ambiguous, MailEventType.Ambiguous);
+            else if (HistoryCodec.TryDecode(row.History) is { } history)
+                QueueAgain(session, row, history, now);
             else
-                QueueAgain(session, row, now);
+                Ending.HoldUnreadable(session, row, now);
         }
         return settled.Count;
     }
 
-    static void QueueAgain(IWriteSession session, QueueRow row, long now)
+    static void QueueAgain(IWriteSession session, QueueRow row, TransportHistory history, long now)
     {
         (row.State, row.Due, row.Wait) = (RecipientState.Queued, now, WaitReason.NextTransport);
-        MarkPossibleDuplicate(row);
+        MarkPossibleDuplicate(row, history);
         session.Queue.Update(row);
         Note(session, row, RecipientState.Unknown, MailEventType.Settled, now, null, "No evidence came; sent again, possible duplicate.");
     }
@@ -87,8 +94,8 @@ static class Sweeping
         return expired.Count;
     }
 
-    static void MarkPossibleDuplicate(QueueRow row) =>
-        row.History = HistoryCodec.Encode(HistoryCodec.Decode(row.History) with { PossibleDuplicate = true, PinnedTo = null });
+    static void MarkPossibleDuplicate(QueueRow row, TransportHistory history) =>
+        row.History = HistoryCodec.Encode(history with { PossibleDuplicate = true, PinnedTo = null });
 
     static void Note(IWriteSession session, QueueRow row, RecipientState from, MailEventType type, long now, int? node, string remark)
     {
