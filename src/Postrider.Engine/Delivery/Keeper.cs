@@ -14,9 +14,15 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
     /// <summary>Few schedules wait longer between tries; one that does is tried once earlier.</summary>
     static readonly TimeSpan LongestWait = TimeSpan.FromHours(6);
 
+    /// <summary>Of <see cref="DeliveryOptions.KeepLimit"/> rows each: a backlog of millions is gone through beside settling and
+    /// expiry, and beside all other writes.</summary>
+    const int StretchesATick = 20;
+
     // The loop's:
     DateTimeOffset _purgedAt;
-    bool _wasSetBack;
+    bool _hastens;              // the clock was set back, and not all of the queue has been looked at since
+    EnvelopeId? _hastenedTo;
+    int _hastened;
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -35,16 +41,11 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
     internal async Task TickAsync(CancellationToken ct)
     {
         var doubtful = time.IsDoubtful;
-        _wasSetBack |= time.Tick() < TimeSpan.Zero;
+        if (time.Tick() < TimeSpan.Zero)
+            (_hastens, _hastenedTo, _hastened) = (true, null, 0);
         try
         {
             var now = time.Now;
-            if (_wasSetBack)
-            {
-                LogHastened(await store.HastenAsync(now, now + LongestWait));
-                _wasSetBack = false;
-                dispatcher.PollSoon();
-            }
             int settled, expired;
             do
             {
@@ -57,6 +58,8 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
                     LogExpired(expired);
             }
             while (settled == options.KeepLimit || expired == options.KeepLimit);
+            for (var stretch = 0; _hastens && stretch < StretchesATick; stretch++)
+                await HastenAsync(now);
             if (!doubtful && !time.IsDoubtful && (now - _purgedAt).Duration() >= BetweenPurges)
             {
                 _purgedAt = now;
@@ -70,6 +73,17 @@ sealed partial class Keeper(IQueueStore store, Dispatcher dispatcher, SteadyTime
         }
         if (doubtful != time.IsDoubtful)
             LogClock(time.IsDoubtful ? "disagree: expiry waits" : "agree again");
+    }
+
+    async Task HastenAsync(DateTimeOffset now)
+    {
+        var done = await store.HastenAsync(now, now + LongestWait, _hastenedTo, options.KeepLimit);
+        _hastened += done.Count;
+        (_hastenedTo, _hastens) = (done.Next, done.Next is not null);
+        if (done.Count > 0)
+            dispatcher.PollSoon();
+        if (!_hastens)
+            LogHastened(_hastened);
     }
 
     [LoggerMessage(LogLevel.Information, "{Count} envelopes expired")]

@@ -50,8 +50,10 @@ public interface IQueueStore
     Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct);
 
     /// <summary>After the wall clock was set back: what waits for its turn alone is due now, what waits for another try or for evidence by
-    /// <paramref name="latest"/>; mail for a time of its own keeps it. Looks at all rows, which is rare. Returns how many it changed.</summary>
-    Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest);
+    /// <paramref name="latest"/>; mail for a time of its own keeps it. Looks at the next <paramref name="limit"/> rows, a short
+    /// transaction: call again until there is no next. Rows that are in others' hands are passed over.</summary>
+    /// <param name="after">Where the last call ended; null: from the first.</param>
+    Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit);
 
     /// <summary>For each key with queued rows: how soon the earliest is due; suspects apart. A loose index scan, independent of how many
     /// rows wait.
@@ -70,6 +72,11 @@ public interface IQueueStore
     /// tenant's.</summary>
     Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct);
 }
+
+/// <summary>A stretch of the queue after the wall clock was set back.</summary>
+/// <param name="Count">Rows that are due earlier now.</param>
+/// <param name="Next">What the next stretch comes after; null: that was the last.</param>
+public readonly record struct Hastened(int Count, EnvelopeId? Next);
 
 /// <summary>A key with work, and when the first of it is due.</summary>
 /// <param name="Alone">The work is suspects: it is leased with <c>alone</c>, while nothing else is under way on this node.</param>

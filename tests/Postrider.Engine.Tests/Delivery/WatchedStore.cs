@@ -61,7 +61,8 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
         Here(store).SweepAsync(owner, now, settleAt, ct);
     public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         SettlingFault is { } fault ? Task.FromException<int>(fault) : Here(store).SettleAsync(now, limit, ct);
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) => Here(store).HastenAsync(now, latest);
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) =>
+        Here(store).HastenAsync(now, latest, after, limit);
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         Here(store).PurgeIdempotencyAsync(now, limit, ct);
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) => Here(store).ExpireAsync(now, limit, ct);

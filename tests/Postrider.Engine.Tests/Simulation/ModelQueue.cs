@@ -89,7 +89,7 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astr
         .Where(r => r is { State: RecipientState.Leased, Owner: { } of } && (IsOrphan(of, owner) || mutation == Mutation.SweepLiving)));
 
     bool IsOrphan(Incarnation of, Incarnation owner) =>
-        (of.Node == owner.Node && of.Number != owner.Number) || (tables.IsShared && !tables.IsMember(of));
+        tables.IsShared ? !tables.IsMember(of) : of.Node == owner.Node && of.Number != owner.Number;
 
     public List<QueueRow> Settled(long now, int limit) => mutation == Mutation.ForgetSettle ? [] : Copies(tables.Queue.Values
         .Where(r => r.State == RecipientState.Unknown && r.Due <= now).OrderBy(r => r.Due).Take(limit));
@@ -97,14 +97,9 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astr
     public List<QueueRow> Expired(long now, int limit) => Copies(tables.Queue.Values
         .Where(r => r.State == RecipientState.Queued && r.Expires <= now).OrderBy(r => r.Expires).Take(limit));
 
-    /// <summary>Rows that wait and whose due time would change, with the new one.</summary>
-    public List<QueueRow> WithDue(Func<QueueRow, long, long> next)
-    {
-        var changed = Copies(tables.Queue.Values.Where(r => r.State is RecipientState.Queued or RecipientState.Unknown
-            && next(r, r.Due) != r.Due));
-        changed.ForEach(row => row.Due = next(row, row.Due));
-        return changed;
-    }
+    /// <summary>All rows in the order of their key.</summary>
+    public List<QueueRow> After(EnvelopeId? last, int limit) => Copies(tables.Queue
+        .Where(r => last is not { } id || r.Key.CompareTo((id.Message.Value, id.N)) > 0).Select(r => r.Value).Take(limit));
 
     public (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit)
     {

@@ -86,11 +86,15 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         Commit(session => Sweeping.Expire(session, now.Ms, limit));
 
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) => Commit(session =>
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) => Commit(session =>
     {
-        var late = session.Queue.WithDue((row, due) => QueueTimes.DueOf(row.Wait, due, now.Ms, latest.Ms));
+        var stretch = session.Queue.After(after, limit);
+        var late = stretch.FindAll(row => row.State is RecipientState.Queued or RecipientState.Unknown && Latest(row) != row.Due);
+        late.ForEach(row => row.Due = Latest(row));
         late.ForEach(session.Queue.Update);
-        return late.Count;
+        return new Hastened(late.Count, stretch.Count == limit ? stretch[^1].ToEnvelope().Id : null);
+
+        long Latest(QueueRow row) => QueueTimes.DueOf(row.Wait, row.Due, now.Ms, latest.Ms);
     });
 
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>

@@ -48,7 +48,8 @@ sealed class PairedStore(ModelStore model, IStoreUnderTest engine) : ISimulatedS
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         BothAsync("expire", s => s.ExpireAsync(now, limit, ct));
 
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) => BothAsync("hasten", s => s.HastenAsync(now, latest));
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) =>
+        BothAsync("hasten", s => s.HastenAsync(now, latest, after, limit));
 
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) => Task.FromResult(0);
 

@@ -119,12 +119,14 @@ sealed class SimulatedNode
         var doubtful = Time.IsDoubtful;
         var jump = Time.Tick();
         var now = Time.Now;
-        if (jump < TimeSpan.Zero)
-            await Store.HastenAsync(now, now + TimeSpan.FromHours(6));
         _oracle.Act.Settles = true;
         await Store.SettleAsync(now, KeepLimit, default);
         if (!doubtful && !Time.IsDoubtful)
             await Store.ExpireAsync(now, KeepLimit, default);
+        EnvelopeId? hastened = null;
+        do
+            hastened = jump < TimeSpan.Zero ? (await Store.HastenAsync(now, now + TimeSpan.FromHours(6), hastened, KeepLimit)).Next : null;
+        while (hastened is not null);
         await Store.PurgeIdempotencyAsync(now, KeepLimit, default);
         await Store.LookAtWaitingReportsAsync(now);
     }

@@ -176,6 +176,25 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         Assert.Equal(64, all.Select(l => l.Envelope.Id).Distinct().Count());
     }
 
+    // Once for each time that the work is done: with what waited beside it, and alone.
+    [Fact]
+    public async Task A_key_that_others_put_at_the_same_moment_again_and_again_is_no_fault()
+    {
+        await Store.WriteAsync(c => c.Execute("""
+            CREATE SEQUENCE tries;
+            CREATE FUNCTION rival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('tries') <= 2 THEN
+                    RAISE unique_violation USING MESSAGE = 'another was first', CONSTRAINT = 'idempotency_pkey';
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER rival BEFORE INSERT ON idempotency FOR EACH ROW EXECUTE FUNCTION rival();
+            """));
+
+        Assert.IsType<AcceptResult.Accepted>(await Store.AcceptAsync(WithKey("key", "answer"), default));
+        Assert.IsType<AcceptResult.Replayed>(await Store.AcceptAsync(WithKey("key", "answer"), default));
+    }
+
     [Fact]
     public async Task A_node_that_was_declared_dead_takes_nothing_and_changes_nothing_and_another_has_its_mail()
     {

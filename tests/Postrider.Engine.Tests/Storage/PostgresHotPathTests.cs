@@ -4,6 +4,7 @@ using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Postgres;
+using Postrider.Storage.Tables;
 using Postrider.Testing;
 using Xunit;
 
@@ -88,7 +89,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         { QueueRows.SelectDue, "text, int, int, int, bigint, int", "queue_due" },
         { QueueRows.SelectSettled, "bigint, int", "queue_unknown" },
         { QueueRows.SelectExpired, "bigint, int", "queue_expires" },
-        { QueueRows.SelectOrphaned, "int, bigint, int", "queue_leased" },
+        { QueueRows.SelectOrphaned, "int", "queue_leased" },
         { QueueRows.SelectRows, "bigint[], int[]", "queue_pkey" },
         { QueueRows.SelectOfMessages, "bigint[]", "queue_pkey" },
         { QueueRows.DeleteClaims, "bigint[], int[], int[], int[], bigint[]", "queue_pkey recipients_pkey" },
@@ -134,6 +135,23 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
 
     [GeneratedRegex(@"actual rows=(\d+)")]
     private static partial Regex ActualRows();
+
+    [Fact]
+    public async Task Times_that_a_wrong_clock_wrote_are_found_by_the_key()
+    {
+        await FillAsync(5000);
+        await Store.WriteAsync(c => c.Execute("ANALYZE queue"));
+
+        foreach (var sql in (string[])[QueueTimes.SelectLast, QueueTimes.Update(PostgresStore.PassOver)])
+        {
+            var ids = await Store.ReadAsync(c => c.Query<long>("SELECT message FROM queue ORDER BY message LIMIT 101").AsList(), default);
+            var plan = await Store.WriteAsync(c => string.Join('\n', c.Query<string>($"EXPLAIN {sql}",
+                new { now = 0L, latest = 0L, message = ids[0], n = 0, lastMessage = ids[100], lastN = 0, others = 100 })));
+
+            Assert.Matches("(using|Bitmap Index Scan on) queue_pkey", plan);
+            Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
+        }
+    }
 
     [Fact]
     public async Task Addresses_and_tags_are_found_by_their_index()

@@ -122,7 +122,7 @@ public abstract partial class QueueStoreContract
     {
         var id = await AcceptAsync("a@example.org");
         var lost = await LeaseOneAsync();
-        await Store.SweepAsync(Node with { Number = 1001 }, Now, Now, default);
+        await SweepAsync(Incarnation(1), Now);
         var current = Assert.Single(await LeaseAsync(owner: Node with { Number = 1001 }));
 
         Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(lost)));
@@ -152,7 +152,7 @@ public abstract partial class QueueStoreContract
         var id = await AcceptAsync(Message("a@example.org") with { OnAmbiguous = AmbiguityPolicy.Hold });
         var lease = await LeaseOneAsync();
         await Store.CommitPointAsync(lease, "relay", Now, default);
-        await Store.SweepAsync(Node with { Number = 1001 }, Now, Now + TimeSpan.FromMinutes(11), default);
+        await SweepAsync(1);
         Assert.Equal(RecipientState.Unknown, await StateAsync(id));
 
         Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(lease)));
@@ -167,7 +167,7 @@ public abstract partial class QueueStoreContract
         var id = await AcceptAsync(Message("a@example.org") with { OnAmbiguous = AmbiguityPolicy.Hold });
         var lease = await LeaseOneAsync();
         await Store.CommitPointAsync(lease, "relay", Now, default);
-        await Store.SweepAsync(Node with { Number = 1001 }, Now, Now + TimeSpan.FromMinutes(11), default);
+        await SweepAsync(1);
 
         await Store.RecordAsync(GoesOn(lease, Later(lease, TimeSpan.Zero, 0)));
 

@@ -173,7 +173,7 @@ public abstract partial class QueueStoreContract
     {
         var id = await AcceptAsync("ann@example.org");
         await LeaseOneAsync();
-        await Store.SweepAsync(Node with { Number = Node.Number + 1 }, Now, Now, default);
+        await SweepAsync(Incarnation(1), Now);
 
         Assert.Equal(FeedbackResult.Moved, await ApplyAsync(Report(id, FeedbackKind.Delivered)));
 

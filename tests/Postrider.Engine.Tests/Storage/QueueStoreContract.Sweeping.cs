@@ -9,7 +9,13 @@ public abstract partial class QueueStoreContract
 {
     static Incarnation Incarnation(int starts) => Node with { Number = Node.Number + starts };
 
-    Task<int> SweepAsync(int starts) => Store.SweepAsync(Incarnation(starts), Now, Now + TimeSpan.FromMinutes(11), default);
+    Task<int> SweepAsync(int starts) => SweepAsync(Incarnation(starts), Now + TimeSpan.FromMinutes(11));
+
+    async Task<int> SweepAsync(Incarnation owner, DateTimeOffset settleAt)
+    {
+        await _under.JoinAsync(owner);
+        return await Store.SweepAsync(owner, Now, settleAt, default);
+    }
 
     [Fact]
     public async Task Leases_of_a_dead_process_are_queued_again_at_once()
@@ -225,12 +231,54 @@ public abstract partial class QueueStoreContract
         var scheduled = await AcceptAsync(Message("c@example.org") with { SendAt = Now + TimeSpan.FromHours(1) });
         var (past, soon) = (Now - Day, Now - Day + TimeSpan.FromHours(6));
 
-        Assert.Equal(2, await Store.HastenAsync(past, soon));
+        Assert.Equal(new Hastened(2, null), await Store.HastenAsync(past, soon, null, 100));
 
         Assert.Equal(soon, (await RecipientAsync(deferred)).NextAttemptAt);
         Assert.Equal(Now + TimeSpan.FromHours(1), (await RecipientAsync(scheduled)).NextAttemptAt);
         Assert.Equal([new DueKey(Main, past, Alone: false)], await Store.DueKeysAsync(default));
-        Assert.Equal(0, await Store.HastenAsync(past, soon));
+        Assert.Equal(new Hastened(0, null), await Store.HastenAsync(past, soon, null, 100));
+    }
+
+    [Fact]
+    public async Task After_the_clock_was_set_back_the_queue_is_gone_through_in_short_stretches()
+    {
+        for (var i = 0; i < 5; i++)
+            await AcceptAsync($"{i}@example.org", "also@example.org");
+        var past = Now - Day;
+        var counts = new List<int>();
+        EnvelopeId? last = null;
+        do
+        {
+            var done = await Store.HastenAsync(past, past, last, 2);
+            counts.Add(done.Count);
+            last = done.Next;
+        }
+        while (last is not null);
+
+        Assert.Equal([2, 2, 1], counts);
+        Assert.Equal([new DueKey(Main, past, Alone: false)], await Store.DueKeysAsync(default));
+    }
+
+    [Fact]
+    public async Task A_large_backlog_is_gone_through_in_stretches_of_which_none_takes_long()
+    {
+        const int count = 20_000, limit = 500;
+        foreach (var some in Enumerable.Range(0, count).Chunk(2_000))
+            await Store.AcceptAsync(Accept([.. some.Select(i => Message($"r{i}@example.org"))]), default);
+        var (past, changed, stretches) = (Now - Day, 0, 0);
+        EnvelopeId? last = null;
+        do
+        {
+            var done = await Store.HastenAsync(past, past, last, limit);
+            Assert.InRange(done.Count, 0, limit);
+            changed += done.Count;
+            stretches++;
+            last = done.Next;
+        }
+        while (last is not null);
+
+        Assert.Equal((count, (count / limit) + 1), (changed, stretches));
+        Assert.Equal([new DueKey(Main, past, Alone: false)], await Store.DueKeysAsync(default));
     }
 
     [Fact]

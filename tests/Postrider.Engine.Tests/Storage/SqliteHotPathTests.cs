@@ -2,6 +2,7 @@ using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage.Sqlite;
+using Postrider.Storage.Tables;
 using Postrider.Testing;
 using Xunit;
 
@@ -82,6 +83,16 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
             Assert.All(plan, step => Assert.False(step.StartsWith("SCAN ", StringComparison.Ordinal), $"{step}: {sql}"));
         }
         Assert.True(statements.Count > 25);
+    }
+
+    [Fact]
+    public async Task Times_that_a_wrong_clock_wrote_are_found_by_the_key()
+    {
+        const string range = "SEARCH queue USING PRIMARY KEY ((message,n)>(?,?)";
+        Assert.All(await PlanAsync(QueueTimes.SelectLast), step => Assert.StartsWith(range, step, StringComparison.Ordinal));
+        var plan = await PlanAsync(QueueTimes.Update(passing: ""));
+        Assert.DoesNotContain(plan, step => step.StartsWith("SCAN ", StringComparison.Ordinal));
+        Assert.Contains(plan, step => step.StartsWith(range, StringComparison.Ordinal));
     }
 
     [Theory]

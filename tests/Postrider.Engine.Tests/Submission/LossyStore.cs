@@ -44,7 +44,8 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
         store.SweepAsync(owner, now, settleAt, ct);
     public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) => store.SettleAsync(now, limit, ct);
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) => store.HastenAsync(now, latest);
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) =>
+        store.HastenAsync(now, latest, after, limit);
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         store.PurgeIdempotencyAsync(now, limit, ct);
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) => store.ExpireAsync(now, limit, ct);

@@ -31,7 +31,8 @@ public sealed partial class Membership(
 
     Incarnation Own => store.Member.Incarnation;
 
-    /// <summary>Until stopped, or until the others have declared this node dead.</summary>
+    /// <summary>Until stopped, or until the others have declared this node dead. A fault of its watching or listening ends it at once:
+    /// a node that beats, and sweeps nobody, would look well to all.</summary>
     /// <returns>False: fenced. Whatever this node still does changes nothing; what runs must end, and then it joins anew.</returns>
     public async Task<bool> RunAsync(CancellationToken stopping)
     {
@@ -42,12 +43,15 @@ public sealed partial class Membership(
         try
         {
             using var timer = new PeriodicTimer(BeatEvery, clock);
+            Task<bool> tick;
             do
             {
                 if (!await BeatAsync(stopping))
                     return false;
+                tick = timer.WaitForNextTickAsync(stopping).AsTask();
+                await await Task.WhenAny(tick, listening, watching);
             }
-            while (await timer.WaitForNextTickAsync(stopping));
+            while (await tick);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -56,8 +60,7 @@ public sealed partial class Membership(
         finally
         {
             await ended.CancelAsync();
-            await listening;
-            await watching;
+            await Task.WhenAll(listening, watching);
         }
         return true;
     }
@@ -74,7 +77,7 @@ public sealed partial class Membership(
                 LogRejoined(Own.Node, Own.Number);
                 return;
             }
-            catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+            catch (Exception e) when (PostgresFault.IsPassing(e))
             {
                 store.IsAway = true;
                 LogAway(PostgresFault.Words(e));
@@ -109,7 +112,7 @@ public sealed partial class Membership(
             }
             store.IsAway = false;
         }
-        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+        catch (Exception e) when (PostgresFault.IsPassing(e))
         {
             store.IsAway = true;
             LogAway(PostgresFault.Words(e));

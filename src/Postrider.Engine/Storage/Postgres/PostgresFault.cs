@@ -17,6 +17,9 @@ static class PostgresFault
         _ => FaultKind.Work,
     };
 
+    /// <summary>Over by itself: the server is away, or was busy with the same rows. Who must go on tries again.</summary>
+    public static bool IsPassing(Exception error) => Judge(error) == FaultKind.Away || IsCollision(error);
+
     static FaultKind Judge(string state) => state switch
     {
         DiskFullState => FaultKind.DiskFull,

@@ -64,10 +64,14 @@ public sealed class PostgresMember : IAsyncDisposable
 
     /// <summary>Joins anew after the others have declared this node dead: under its number where that is still free, as a new
     /// incarnation.</summary>
-    internal async Task RejoinAsync(CancellationToken ct)
+    /// <param name="number">Called before it counts as joined: what is made under the node's number is made under the new one by
+    /// then.</param>
+    internal async Task RejoinAsync(Func<Incarnation, Task> number, CancellationToken ct)
     {
         var began = Node.Begin();
-        Node.Rejoined(await EnterAsync(Incarnation, ct), began);
+        var next = await EnterAsync(Incarnation, ct);
+        await number(next);
+        Node.Rejoined(next, began);
     }
 
     /// <param name="left">What it was before: nobody's from now on.</param>
@@ -184,7 +188,7 @@ public sealed class PostgresMember : IAsyncDisposable
             _connection ??= await _source.OpenConnectionAsync();
             await ScalarAsync(Leave, CancellationToken.None, Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number));
         }
-        catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is InvalidOperationException)
+        catch (Exception e) when (PostgresFault.IsPassing(e) || e is InvalidOperationException)
         {
             // The others declare this node dead, or its next start takes the number.
         }

@@ -20,6 +20,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     IAsyncDisposable
 {
     const int WritersPerNode = 2;
+    internal const string PassOver = "FOR UPDATE SKIP LOCKED";
     static readonly TimeSpan RestWhenFull = TimeSpan.FromSeconds(5);
 
     readonly PostgresDatabase _database;
@@ -89,7 +90,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
             await RefuseBegunMoveAsync(database, member, dsn, ct);
             await EventPartitions.MakeAsync(database.Tables, clock.GetUtcNow(), ct);
             var store = new PostgresStore(database, member, await LoadAddressKeyAsync(database, ct), clock, log);
-            await store.NumberAsync(ct);
+            await store.NumberAsync(member.Incarnation, ct);
             return store;
         }
         catch (Exception e)
@@ -133,17 +134,13 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     public Task<int> DropEventsBeforeAsync(DateTimeOffset day, CancellationToken ct) => EventPartitions.DropBeforeAsync(Tables, day, ct);
 
     /// <summary>Joins the nodes anew, after the others have given this one up.</summary>
-    internal async Task RejoinAsync(CancellationToken ct)
-    {
-        await Member.RejoinAsync(ct);
-        await NumberAsync(ct);
-    }
+    internal Task RejoinAsync(CancellationToken ct) => Member.RejoinAsync(joined => NumberAsync(joined, ct), ct);
 
     /// <summary>Ids are this node's from now on, and continue after those that are stored: clocks may have been set back, and the number
     /// may have been another node's.</summary>
-    async Task NumberAsync(CancellationToken ct)
+    async Task NumberAsync(Incarnation joined, CancellationToken ct)
     {
-        var node = (byte)Member.Incarnation.Node;
+        var node = (byte)joined.Node;
         _eventIds.MoveTo(node);
         Ids.MoveTo(node);
         if (await NewestAsync(Tables, "SELECT max(id) FROM events", ct) is { } newestEvent)
@@ -190,7 +187,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         var born = acceptance.Messages.Where(m => m.BornLeasedBy is not null).Select(m => m.BornLeasedBy!.Value).Distinct().ToList();
         try
         {
-            var result = await _incoming.RunAsync(session =>
+            var result = await AgainWhereKeyWasPutAsync(() => _incoming.RunAsync(session =>
             {
                 if (born.Exists(owner => !session.IsMember(owner)))
                     throw new StoreUnavailableException("This node was declared dead by the others and joins again: nothing was stored.");
@@ -201,7 +198,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
                 Need(needs, prepared, hashes);
                 if (prepared.Idempotency is { } claim)
                     needs.IdempotencyKeys.Add((prepared.Tenant, StoredText.Storable(claim.Key)!));
-            }, acceptance.Urgency == MailStream.Bulk, hashes.Count);
+            }, acceptance.Urgency == MailStream.Bulk, hashes.Count));
             if (result is AcceptResult.Accepted)
                 Signals.Add(KeysOf(acceptance, _clock.GetUtcNow()));
             return result;
@@ -209,6 +206,24 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         catch (StoreUnavailableException full) when (full.InnerException is PostgresException { SqlState: PostgresFault.DiskFullState })
         {
             throw new StorageLowException(full.Message);
+        }
+    }
+
+    /// <summary>Another node put the same idempotency key at the same time, and has committed it: asked again, it is found. More than once
+    /// only where that one's time was up meanwhile.</summary>
+    static async Task<AcceptResult> AgainWhereKeyWasPutAsync(Func<Task<AcceptResult>> accept)
+    {
+        for (var left = 3; ; left--)
+        {
+            try
+            {
+                return await accept();
+            }
+            catch (PostgresException lost) when (left > 0
+                && lost is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "idempotency_pkey" })
+            {
+                // The transaction that was first is there now.
+            }
         }
     }
 
@@ -375,8 +390,8 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _outgoing.RunAsync(session => Sweeping.Expire(session, now.Ms, limit), isBulk: true);
 
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) =>
-        WriteAsync(connection => QueueTimes.Hasten(connection, now.Ms, latest.Ms, passing: "FOR UPDATE SKIP LOCKED"), isBulk: true);
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) =>
+        WriteAsync(connection => QueueTimes.Hasten(connection, now.Ms, latest.Ms, after, limit, passing: PassOver), isBulk: true);
 
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _outgoing.RunAsync(session => session.IdempotencyRows.Purge(now.Ms, limit), isBulk: true);

@@ -27,16 +27,18 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         ORDER BY q.route, q.stream, q.tenant, q.gate, q.due, q.message, q.n LIMIT $6 FOR UPDATE OF q SKIP LOCKED
         """;
 
-    // By queue_leased: as many rows as are under way. Membership first, so that a node is not swept between two of its own leases. Keys of
-    // rows that are nobody's to sweep are not touched, whichever condition the planner looks at first.
+    // By queue_leased: as many rows as are under way. Who is a member decides alone: a node whose number is another's by now, and that has
+    // not heard of it, must not take the other's leases for its own of before. Keys of rows that are nobody's to sweep are not touched,
+    // whichever condition the planner looks at first.
     public const string SelectOrphaned = $"""
-        {Select} WHERE q.state = 2 AND ((q.node = $1 AND q.incarnation <> $2) OR NOT EXISTS
-            (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive))
-            AND CASE WHEN q.ordering_key IS NULL THEN true WHEN (q.node = $1 AND q.incarnation <> $2) OR NOT EXISTS
-                (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive)
+        {Select} WHERE q.state = 2
+            AND NOT EXISTS (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive)
+            AND CASE WHEN q.ordering_key IS NULL THEN true
+                WHEN NOT EXISTS (SELECT 1 FROM nodes o WHERE o.id = q.node AND o.incarnation = q.incarnation AND o.alive)
                 THEN {PostgresSession.HoldsKey} ELSE false END
-        LIMIT $3 FOR UPDATE OF q SKIP LOCKED
+        LIMIT $1 FOR UPDATE OF q SKIP LOCKED
         """;
+    const string SelectMembers = "SELECT id, incarnation FROM nodes WHERE alive";
 
     public const string SelectSettled = $"""
         {Select} WHERE q.state = 3 AND q.due <= $1 AND {PostgresSession.HoldsKey} ORDER BY q.due LIMIT $2 FOR UPDATE OF q SKIP LOCKED
@@ -196,8 +198,19 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         return found;
     }
 
-    public List<QueueRow> Orphaned(Incarnation owner) =>
-        Take(SelectOrphaned, Sql.Int(owner.Node), Sql.Long(owner.Number), Sql.Int(SweepLimit));
+    public List<QueueRow> Orphaned(Incarnation owner)
+    {
+        var orphaned = Take(SelectOrphaned, Sql.Int(SweepLimit));
+        if (orphaned.Count == 0)
+            return orphaned;
+        // That statement saw the nodes as they were when it began, and rows as they are: one that was swept in between, and leased anew by
+        // a node that joined in between, is none. Held now, they are looked at by the nodes of now.
+        var members = new HashSet<Incarnation>();
+        session.Ask(SelectMembers, row => members.Add(new Incarnation(row.GetInt32(0), row.GetInt64(1))));
+        orphaned.RemoveAll(row => row.Owner is { } of && members.Contains(of));
+        return orphaned;
+    }
+
     public List<QueueRow> Settled(long now, int limit) => Take(SelectSettled, Sql.Long(now), Sql.Int(limit));
     public List<QueueRow> Expired(long now, int limit) => Take(SelectExpired, Sql.Long(now), Sql.Int(limit));
 

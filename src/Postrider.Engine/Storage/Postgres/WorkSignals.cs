@@ -21,15 +21,18 @@ sealed partial class WorkSignals(PostgresDatabase database, ThisNode node, Actio
     readonly Lock _lock = new();
     readonly CancellationTokenSource _closed = new();
     HashSet<QueueKey> _keys = [];   // guarded by _lock
-    Task _sending = Task.CompletedTask;   // guarded by _lock; idle when completed
+    Task _sending = Task.CompletedTask;   // guarded by _lock
+    bool _isSending;                // guarded by _lock; the task itself ends a moment after it has seen that nothing is left
 
     public void Add(IEnumerable<QueueKey> keys)
     {
         lock (_lock)
         {
             _keys.UnionWith(keys);
-            if (_keys.Count > 0 && _sending.IsCompleted)
-                _sending = Task.Run(SendAsync);
+            if (_keys.Count == 0 || _isSending)
+                return;
+            _isSending = true;
+            _sending = Task.Run(SendAsync);
         }
     }
 
@@ -40,7 +43,8 @@ sealed partial class WorkSignals(PostgresDatabase database, ThisNode node, Actio
             HashSet<QueueKey> keys;
             lock (_lock)
             {
-                if (_keys.Count == 0)
+                _isSending = _keys.Count > 0;
+                if (!_isSending)
                     return;
                 (keys, _keys) = (_keys, []);
             }
@@ -51,7 +55,7 @@ sealed partial class WorkSignals(PostgresDatabase database, ThisNode node, Actio
                 notify.Parameters.Add(Sql.Texts([.. keys.Select(Write)]));
                 await notify.ExecuteNonQueryAsync();
             }
-            catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is PostgresException or ObjectDisposedException)
+            catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away || e is PostgresException or InvalidOperationException)
             {
                 // They poll.
             }
@@ -92,7 +96,7 @@ sealed partial class WorkSignals(PostgresDatabase database, ThisNode node, Actio
             {
                 return;
             }
-            catch (Exception e) when (PostgresFault.Judge(e) == FaultKind.Away)
+            catch (Exception e) when (PostgresFault.IsPassing(e))
             {
                 LogDeaf(log, e.Message);
                 await Task.Delay(Rest, clock, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

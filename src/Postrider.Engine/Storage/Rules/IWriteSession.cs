@@ -77,7 +77,8 @@ interface IQueueTable
     bool DeleteClaimed(Lease lease);
     bool PassCommitPoint(Lease lease, byte[]? history, long now);
 
-    /// <summary>Leases whose owner is gone: other incarnations of the same node, and nodes that were declared dead.</summary>
+    /// <summary>Leases whose owner is gone: where nodes are members, those of nobody who is one; else other incarnations of the same
+    /// node.</summary>
     List<QueueRow> Orphaned(Incarnation owner);
     List<QueueRow> Settled(long now, int limit);
     List<QueueRow> Expired(long now, int limit);

@@ -188,8 +188,8 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _writer.RunAsync(session => Sweeping.Expire(session, now.Ms, limit), isBulk: true);
 
-    public Task<int> HastenAsync(DateTimeOffset now, DateTimeOffset latest) =>
-        WriteAsync(connection => QueueTimes.Hasten(connection, now.Ms, latest.Ms, passing: ""), isBulk: true);
+    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) =>
+        WriteAsync(connection => QueueTimes.Hasten(connection, now.Ms, latest.Ms, after, limit, passing: ""), isBulk: true);
 
     public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         _writer.RunAsync(session => session.Idempotency.Purge(now.Ms, limit), isBulk: true);
