@@ -114,7 +114,7 @@ sealed partial class Lane
             return new Tried(fitting.Unfit);
 
         var leave = new LastLeave(_parts, lease, Transport.Name);
-        var envelope = Outgoing(lease, fitting, leave);
+        var envelope = Outgoing(lease, fitting, leave) with { Moved = permit.Moved };
         var last = default(Tried);
         try
         {

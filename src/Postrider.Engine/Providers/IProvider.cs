@@ -71,6 +71,10 @@ public sealed record OutgoingEnvelope
     /// is nothing to ask.</summary>
     public Func<bool>? MaySend { get; init; }
 
+    /// <summary>Called whenever a piece of a content that goes in several has been handed over: an upload that takes its time is no server
+    /// that does not answer. Never waits. Null: nobody listens.</summary>
+    public Action? Moved { get; init; }
+
     /// <summary>The one of both that is asked, where asking costs nothing.</summary>
     public Func<CancellationToken, ValueTask<bool>>? LastLeave =>
         CommitPoint ?? (MaySend is { } may ? _ => ValueTask.FromResult(may()) : null);

@@ -36,6 +36,9 @@ public sealed class Permit : IDisposable
     public TimeSpan? Charge(int recipients, string? senderDomain = null, IReadOnlyList<string>? recipientDomains = null) =>
         Transport.Charge(this, recipients, senderDomain, recipientDomains);
 
+    /// <summary>More of a long content is on its way: the try is not one that nobody answers.</summary>
+    public void Moved() => Transport.Moved();
+
     /// <summary>What the try came to, once per recipient: tells circuit, limiter and counters.</summary>
     public void Report(params IReadOnlyList<Outcome> outcomes) => Transport.Report(this, outcomes);
 

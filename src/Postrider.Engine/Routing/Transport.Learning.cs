@@ -13,6 +13,18 @@ public sealed partial class Transport
     /// <summary>After that a refused sender domain is tried again: somebody may have verified it.</summary>
     static readonly TimeSpan SenderDomainRefusedFor = TimeSpan.FromHours(1);
 
+    /// <summary>A content is on its way, piece by piece: from the last one on the server has its time to answer. What has stalled stays so
+    /// until something completes.</summary>
+    internal void Moved()
+    {
+        lock (_lock)
+        {
+            var now = Now;
+            if (_unansweredSince is not null && !IsStalled_NeedsLock(now))
+                _unansweredSince = now;
+        }
+    }
+
     internal void Report(Permit permit, IReadOnlyList<Outcome> outcomes)
     {
         bool changed;

@@ -185,8 +185,10 @@ public sealed partial class SmtpConnection
                 var block = rest[..Math.Min(rest.Length, SmtpChannel.BlockBytes / 2)];
                 stuffer.Write(block.Span, output);
                 rest = rest[block.Length..];
-                if (output.UnflushedBytes >= SmtpChannel.BlockBytes / 2)
-                    await _channel.FlushAsync(SmtpPhase.Content, _timeouts.DataBlock);
+                if (output.UnflushedBytes < SmtpChannel.BlockBytes / 2)
+                    continue;
+                await _channel.FlushAsync(SmtpPhase.Content, _timeouts.DataBlock);
+                transaction.Envelope.Moved?.Invoke();
             }
         }
         stuffer.EndLine(output);

@@ -48,6 +48,12 @@ public sealed record SmtpEnvelope
     /// </summary>
     public Func<bool>? MaySend { get; init; }
 
+    /// <summary>
+    /// Called whenever a piece of a content that goes in several has been handed over; must not wait. <see langword="null"/>: nobody
+    /// listens.
+    /// </summary>
+    public Action? Moved { get; init; }
+
     /// <summary>True when only a server with SMTPUTF8 can take it; there is no other spelling (RFC 6531 §3.2).</summary>
     internal bool NeedsSmtpUtf8 => SmtpUtf8 || ReversePath is { NeedsSmtpUtf8: true } || AnyRecipientNeedsSmtpUtf8();
 

@@ -65,6 +65,29 @@ public sealed class LaneTests
     }
 
     [Fact]
+    public async Task An_upload_that_takes_its_time_is_no_stall_and_silence_after_it_is()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x");
+        await node.KnowAsync("a");
+        var stalled = new List<bool>();
+        node["a"].Answer = (envelope, _) =>
+        {
+            for (var piece = 0; piece < 4; piece++)
+            {
+                node.Manual.Advance(TimeSpan.FromSeconds(20));
+                envelope.Moved!();
+                stalled.Add(node.Transport("a").GetStatus().Stalled);
+            }
+            node.Manual.Advance(TimeSpan.FromSeconds(31));
+            stalled.Add(node.Transport("a").GetStatus().Stalled);
+            return new(ScriptedProvider.All(envelope, ScriptedProvider.Accepted));
+        };
+        var id = await node.SubmitAsync("ann@example.com");
+        await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Sent);
+        Assert.Equal([false, false, false, false, true], stalled);
+    }
+
+    [Fact]
     public async Task A_try_is_cut_at_the_transports_timeout()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x?timeout=20s&stall=off b=script://y");

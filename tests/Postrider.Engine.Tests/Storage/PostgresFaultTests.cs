@@ -80,6 +80,7 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         await using var store = await PostgresUnderTest.OpenStoreAsync(dsn, _clock);
         await store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org")), default);
         Configure("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+        await Eventually.HoldsAsync(() => cluster.Ask("SELECT count(*) FROM pg_settings WHERE setting = 'nobody'") == 1);
         var leasing = LeaseAsync(store, 1);
         await _under.UntilAsync(() => Task.FromResult(leasing.IsCompleted || cluster.Ask("""
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'

@@ -329,6 +329,24 @@ public sealed class SmtpConnectionTests
         Assert.Equal(0, sink.Count);
     }
 
+    [Fact]
+    public async Task Who_listens_hears_of_each_piece_of_a_long_content()
+    {
+        await using var sink = SmtpSink.Start();
+        await using var connection = await Mails.ConnectAsync(Mails.At(sink));
+        var (moved, movedByShort) = (0, 0);
+        var lines = string.Concat(Enumerable.Repeat($"{new string('x', 70)}\r\n", 10_000));
+        var content = Mails.Content($"Subject: long\r\n\r\n{lines}");
+
+        await connection.SendAsync(Mails.To("a@to.test") with { Moved = () => movedByShort++ }, Mails.Content(), null,
+            CancellationToken.None);
+        var sent = await connection.SendAsync(Mails.To("a@to.test") with { Moved = () => moved++ }, content, null, CancellationToken.None);
+
+        Assert.Equal([Accepted], sent.States);
+        Assert.Equal(0, movedByShort);
+        Assert.True(moved > 5, $"{moved}");
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -31,6 +31,7 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPat
                 SmtpUtf8 = content.NeedsSmtpUtf8,
                 EnvelopeId = envelope.Message.ToString(),
                 MaySend = envelope.MaySend,
+                Moved = envelope.Moved,
             };
             var result = await pool.SendAsync(transaction, signed, commit, ct);
             if (result.Failure?.Kind == SmtpFailureKind.EightBitUnavailable && TryMakeSevenBit(bytes, out var encoded))
