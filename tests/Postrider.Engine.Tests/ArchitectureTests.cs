@@ -38,12 +38,14 @@ public sealed class ArchitectureTests
         // Seals their secrets, and hears what tenants may use.
         ["Transports"] = ["Routing", "Delivery", "Tenants", "Events"],
         ["Feedback"] = ["Queue", "Suppression", "Providers", "Events"],
+        // Runs what it puts on trial.
+        ["Simulation"] = ["Submission", "Queue", "Routing", "Providers", "Delivery"],
         // Implements what rooms ask for, so it sees them all; no room sees it.
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
             "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention",
-            "Transports",
+            "Transports", "Simulation",
         ],
     };
 

@@ -38,7 +38,7 @@ public sealed partial class Dispatcher
     void Start(Lease lease, Permit permit, Route route)
     {
         _metrics.HandedOver();
-        _ = Task.Run(() => Guarded(() => _open ? AttemptAsync(lease, permit, route) : GiveBackAsync(lease, permit, route)));
+        StartApart(() => _open ? AttemptAsync(lease, permit, route) : GiveBackAsync(lease, permit, route));
     }
 
     /// <summary>The node began to stop between reservation and commit.</summary>

@@ -51,7 +51,7 @@ public sealed partial class Dispatcher
             if (_open && Place(lease, hand, route) is { } permit)
             {
                 Interlocked.Increment(ref _inFlight);
-                _ = Task.Run(() => Guarded(() => AttemptAsync(lease, permit, route)));
+                StartApart(() => AttemptAsync(lease, permit, route));
             }
             else
             {

@@ -33,6 +33,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     readonly Func<double> _jitter;
     readonly ILogger _logger;
     readonly ThisNode _node;
+    readonly TaskScheduler _scheduler;
 
     // Set by anybody:
     readonly SemaphoreSlim _signal = new(0);
@@ -59,6 +60,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         (_store, _router, _waits, _lanes, _recorder) = (parts.Store, parts.Router, parts.Waits, parts.Lanes, parts.Recorder);
         (_due, _time, _clock) = (parts.Due, parts.Time, parts.Clock);
         (_options, _metrics, _logger, _node) = (parts.Options, parts.Metrics, parts.Logger, parts.Node);
+        _scheduler = parts.Scheduler;
         _term = new Term(_draining.Token, _now.Token);
         _jitter = parts.Entropy.NextDouble;
         _due.Changed += Wake;
@@ -244,6 +246,10 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         }
     }
 
+    /// <summary>Work that the caller does not begin himself: attempts start beside each other.</summary>
+    void StartApart(Func<Task> work) =>
+        _ = Task.Factory.StartNew(() => Guarded(work), CancellationToken.None, TaskCreationOptions.DenyChildAttach, _scheduler);
+
     /// <summary>Work beside the loop: what is expected of the store is waited out, anything else ends the loop.</summary>
     async Task Guarded(Func<Task> work)
     {
@@ -287,4 +293,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 /// <summary>What the dispatcher works with.</summary>
 sealed record DispatcherParts(
     IQueueStore Store, Router Router, WaitBoard Waits, Lanes Lanes, Recorder Recorder, DueBook Due, SteadyTime Time, TimeProvider Clock,
-    DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ThisNode Node, ILogger<Dispatcher> Logger);
+    DeliveryOptions Options, DeliveryMetrics Metrics, Entropy Entropy, ThisNode Node, ILogger<Dispatcher> Logger)
+{
+    /// <summary>Where attempts start: the pool's threads, or the one thread of a simulation.</summary>
+    public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
+}

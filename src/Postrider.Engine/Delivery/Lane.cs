@@ -116,6 +116,8 @@ sealed partial class Lane
         var leave = new LastLeave(_parts, lease, Transport.Name);
         var envelope = Outgoing(lease, fitting, leave) with { Moved = permit.Moved };
         var last = default(Tried);
+        // What drives this engine (the pool, or a simulation's thread) drives what goes on after a wait, too.
+        var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: true, stop.Draining);
         try
         {
             await _retry.ExecuteAsync(async _ =>
@@ -123,11 +125,15 @@ sealed partial class Lane
                 var tried = await TryAsync(envelope, permit, leave, stop);
                 last = tried.Outcomes is null ? last : tried;
                 return tried;
-            }, stop.Draining);
+            }, context);
         }
         catch (OperationCanceledException) when (stop.Draining.IsCancellationRequested)
         {
             // The wait before the next try ended: what the last one came to stands.
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
         }
         return last.Outcomes is null ? new Tried(null, leave.WasRefused) : new Tried([.. last.Outcomes, .. fitting.Unfit], Remark: remark);
     }

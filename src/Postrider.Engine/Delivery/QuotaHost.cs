@@ -47,15 +47,19 @@ public sealed partial class QuotaHost : BackgroundService, IHostedLifecycleServi
         Wake();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(stoppingToken);
+
+    internal async Task RunAsync(CancellationToken stopping)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        await using var end = stopping.Register(Wake);
+        while (!stopping.IsCancellationRequested)
         {
-            await _signal.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _signal.WaitAsync(CancellationToken.None);
             Volatile.Write(ref _awake, 0);
             if (await RoundAsync(all: false))
                 continue;
-            await Task.Delay(Rest, _clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Rest, _clock, stopping)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             Wake();
         }
     }

@@ -10,7 +10,7 @@ public readonly record struct Rate(int Count, TimeSpan Per, int Burst)
     /// less would make a daily allowance a mail every few minutes.</summary>
     public Rate(int count, TimeSpan per) : this(count, per, Math.Max(1, count / 20)) { }
 
-    /// <summary>Reads <c>14/s</c>, <c>200/d</c>, or with the burst <c>14/s,5</c>.</summary>
+    /// <summary>Reads <c>14/s</c>, <c>200/d</c>, <c>5/10s</c>, or with the burst <c>14/s,5</c>.</summary>
     public static bool TryParse(string text, out Rate rate) => RoutingSyntax.TryRate(text, out rate);
 
     /// <summary>Rounded up: never faster than asked.</summary>

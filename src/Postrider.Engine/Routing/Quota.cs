@@ -31,6 +31,17 @@ public readonly record struct Quota(long Count, QuotaSpan Span)
         return true;
     }
 
+    /// <summary>Few statements while much is left, and little lost with a node that dies.</summary>
+    const long LargestPart = 1_000;
+    const long PartsOfTheRest = 100;
+
+    /// <summary>How much a node gets that asks for <paramref name="wanted"/> while so much is used.</summary>
+    public long PartOf(long used, long wanted)
+    {
+        var left = Math.Max(0, Count - used);
+        return Math.Min(left, Math.Max(wanted, Math.Min(LargestPart, left / PartsOfTheRest)));
+    }
+
     public DateTimeOffset StartOf(DateTimeOffset now) => Span switch
     {
         QuotaSpan.Day => new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero),

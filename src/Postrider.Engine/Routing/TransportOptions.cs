@@ -21,8 +21,8 @@ public sealed record TransportOptions
     /// <summary>Why it cannot be used on this node: it stands in its routes and takes nothing. Null: it can.</summary>
     public string? Fault { get; init; }
 
-    /// <summary><c>rate=14/s</c> (also <c>/m /h /d</c>): recipients, not messages. <c>rate=14/s,5</c> names the burst too. Null:
-    /// no limit of our own.</summary>
+    /// <summary><c>rate=14/s</c> (also <c>/m /h /d</c>, or a span: <c>5/10s</c>): recipients, not messages. <c>rate=14/s,5</c> names the
+    /// burst too. Null: no limit of our own.</summary>
     public Rate? Rate { get; init; }
 
     /// <summary><c>concurrency=20</c>: attempts between permit and committed outcome; 1 to 10,000.
@@ -99,7 +99,7 @@ public sealed record TransportOptions
         (changed, expected) = name switch
         {
             "rate" => (RoutingSyntax.TryRate(value, out var rate) ? this with { Rate = rate } : null,
-                "is recipients per s, m, h or d, such as 14/s or 200/d, or with the burst 14/s,5"),
+                "is recipients per s, m, h, d or a span, such as 14/s, 200/d or 5/10s, or with the burst 14/s,5"),
             "concurrency" => (RoutingSyntax.TryNumber(value, 1, 10_000, out var number) ? this with { Concurrency = number } : null,
                 "is a number from 1 to 10000"),
             "timeout" => (TryPositive(value, out var timeout) ? this with { Timeout = timeout } : null, Durations.Expected),
@@ -183,7 +183,7 @@ static class RoutingSyntax
     public static bool TryNumber(ReadOnlySpan<char> text, int least, int most, out int number) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most;
 
-    /// <summary><c>14/s</c>, <c>200/d</c>, with the burst <c>14/s,5</c>.</summary>
+    /// <summary><c>14/s</c>, <c>200/d</c>, <c>5/10s</c>, with the burst <c>14/s,5</c>.</summary>
     public static bool TryRate(string text, out Rate rate)
     {
         rate = default;
@@ -192,15 +192,10 @@ static class RoutingSyntax
         if (slash < 0 || !TryNumber(text.AsSpan(0, slash), 1, 1_000_000, out var count))
             return false;
         var end = comma < 0 ? text.Length : comma;
-        TimeSpan? per = text.AsSpan(slash + 1, end - Math.Min(slash + 1, end)) switch
-        {
-            "s" => TimeSpan.FromSeconds(1),
-            "m" => TimeSpan.FromMinutes(1),
-            "h" => TimeSpan.FromHours(1),
-            "d" => TimeSpan.FromDays(1),
-            _ => null,
-        };
-        if (per is not { } span)
+        var per = text.AsSpan(slash + 1, end - Math.Min(slash + 1, end));
+        // A unit alone is one of it.
+        if (!Durations.TryParse(per is "s" or "m" or "h" or "d" ? $"1{per}" : per, out var span)
+            || span <= TimeSpan.Zero || span > TimeSpan.FromDays(1))
             return false;
         rate = new Rate(count, span);
         if (comma < 0)

@@ -5,7 +5,7 @@ namespace Postrider.Submission;
 
 /// <summary>Brings checked messages onto disk, and those with a permit from there to their lane.</summary>
 /// <remarks>A permit that was reserved is always started or returned; a lease that was stored is attempted or given back.</remarks>
-sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock, SubmissionOptions options)
+sealed class Acceptor(IQueueStore store, IsStored isStored, IHandOver handOver, TimeProvider clock, SubmissionOptions options)
 {
     /// <summary>How long a commit whose reply was lost may still be on its way: twice the longest a database lets a statement
     /// run.</summary>
@@ -95,7 +95,7 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
     {
         try
         {
-            return await reader.ExistsAsync(id, CancellationToken.None);
+            return await isStored(id, CancellationToken.None);
         }
         catch (Exception fault) when (fault is StoreUnavailableException or TimeoutException)
         {
@@ -212,3 +212,6 @@ sealed class Acceptor(IQueueStore store, IMessageReader reader, IHandOver handOv
         public static Commit Refused(Problem problem) => new(Fate.NotStored, new SubmissionResult.Refused(problem));
     }
 }
+
+/// <summary>Whether a message is in the store, asked after a commit whose reply was lost.</summary>
+delegate Task<bool> IsStored(MessageId id, CancellationToken ct);

@@ -20,7 +20,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
     readonly SubmissionCheck _check = new(options);
     readonly AllowedRecipients _allowed = AllowedRecipients.Parse(options.AllowRecipients, out _);
     readonly TenantLimits _limits = new(reader, clock, options);
-    readonly Acceptor _acceptor = new(store, reader, handOver, clock, options);
+    readonly Acceptor _acceptor = new(store, reader.ExistsAsync, handOver, clock, options);
     volatile bool _draining;
 
     public required Router Router { get; init; }

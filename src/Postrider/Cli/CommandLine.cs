@@ -81,6 +81,7 @@ static class CommandLine
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),
             MoveCommand.Make(screen, input),
+            SimulateCommand.Make(connection, screen, input),
             VendorsCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };

@@ -3,6 +3,7 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage;
+using Postrider.Storage.Memory;
 using Postrider.Storage.Rules;
 
 namespace Postrider.Engine.Tests.Simulation;
@@ -23,7 +24,7 @@ static class AgreedState
             PairedStore.Agree("sums", Sums(tables, tenant), Sums(await engine.CountAsync(new TenantId(tenant), default)));
     }
 
-    static string Lines(ModelTables tables, ModelMessage message, DateTimeOffset now) => string.Join('\n', [
+    static string Lines(ModelTables tables, MemoryMessage message, DateTimeOffset now) => string.Join('\n', [
         .. message.Recipients.Values.Select(r =>
         {
             var row = r.State == RecipientState.Queued ? tables.Queue[(message.Row.Id, r.Envelope)] : null;

@@ -1,17 +1,17 @@
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Queue;
-using Postrider.Storage;
+using Postrider.Storage.Memory;
 using Postrider.Storage.Postgres;
 using Postrider.Storage.Rules;
-using Postrider.Storage.Tables;
 
 namespace Postrider.Engine.Tests.Simulation;
 
-/// <summary>One node's way to the model's tables, with its own clock and its own luck: each call is one transaction of the real
-/// rules.</summary>
-sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutation) : ISimulatedStore
+/// <summary>One node's way to the store in memory, with its own clock and its own luck: what <c>postrider simulate</c> runs on, with the
+/// faults of a database far away.</summary>
+sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutation) : MemoryStore(tables, clock), ISimulatedStore
 {
+    readonly TimeProvider _clock = clock;
     readonly AstrayLeases _astray = new();
     bool _isLastInDoubt;
 
@@ -20,98 +20,24 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
 
     public ModelTables Tables => tables;
 
-    public Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct)
+    public override Task<AcceptResult> AcceptAsync(Acceptance acceptance, CancellationToken ct)
     {
-        using var prepared = new PreparedAcceptance(acceptance);
-        return Commit(session => acceptance.Messages.Any(m => m.BornLeasedBy is { } owner && !IsMember(owner))
+        ThrowIfAway();
+        return acceptance.Messages.Any(m => m.BornLeasedBy is { } owner && !tables.IsMember(owner))
             ? throw new StoreUnavailableException("This node was declared dead.")
-            : Accepting.Run(session, prepared));
+            : base.AcceptAsync(acceptance, ct);
     }
 
-    public Task<IReadOnlyList<Lease>> LeaseAsync(
-        QueueKey key, int permits, Incarnation owner, DateTimeOffset now, bool alone, CancellationToken ct)
-    {
-        IReadOnlyList<Taken> taken;
-        bool hasMore;
-        do
-        {
-            (taken, hasMore) = Commit<(IReadOnlyList<Taken>, bool)>(session =>
-            {
-                GiveBackAstray(session);
-                return IsMember(owner) ? Leasing.Take(session, key, permits, owner, now.Ms, alone) : ([], false);
-            }).Result;
-        }
-        while (taken.Count == 0 && hasMore);
-        return Task.FromResult<IReadOnlyList<Lease>>([.. taken.Select(Load)]);
-    }
-
-    Lease Load(Taken taken)
-    {
-        var message = tables.Messages[taken.Row.Message];
-        return taken.ToLease(message.Row.Batch, ContentCodec.Read(message.Content), [.. message.Recipients.Values.Select(r =>
-            new LeasedRecipient(r.N, r.Envelope, r.Kind, r.Address, r.Name, r.State))]);
-    }
-
-    public Task ReleaseAsync(IReadOnlyList<Lease> leases, DateTimeOffset dueAt, WaitReason reason, CancellationToken ct) =>
-        Commit(session =>
-        {
-            Leasing.Release(session, [.. leases.Select(Claimed.Of)], dueAt.Ms, reason);
-            return true;
-        });
-
-    public Task<bool> CommitPointAsync(Lease lease, string transport, DateTimeOffset now, CancellationToken ct) =>
-        Commit(session => IsMember(lease.Owner) && Leasing.PassCommitPoint(session, lease, transport, now.Ms));
-
-    public Task<RecordResult> RecordAsync(AttemptRecord record)
+    public override Task<RecordResult> RecordAsync(AttemptRecord record)
     {
         using var prepared = PreparedRecord.Of(record);
         return Commit(session =>
         {
             if (mutation == Mutation.UnguardedRecord)
-                session.Queue.Pretended = record.Lease;
+                ((ModelSession)session).Pretend(record.Lease);
             return Recording.Run(session, prepared);
         });
     }
-
-    public Task<int> SweepAsync(Incarnation owner, DateTimeOffset now, DateTimeOffset settleAt, CancellationToken ct) =>
-        Commit(session =>
-        {
-            GiveBackAstray(session);
-            return Sweeping.Sweep(session, owner, now.Ms, settleAt.Ms);
-        });
-
-    public Task<int> SettleAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
-        Commit(session => Sweeping.Settle(session, now.Ms, limit));
-
-    public Task<int> ExpireAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
-        Commit(session => Sweeping.Expire(session, now.Ms, limit));
-
-    public Task<Hastened> HastenAsync(DateTimeOffset now, DateTimeOffset latest, EnvelopeId? after, int limit) => Commit(session =>
-    {
-        var stretch = session.Queue.After(after, limit);
-        var late = stretch.FindAll(row => row.State is RecipientState.Queued or RecipientState.Unknown && Latest(row) != row.Due);
-        late.ForEach(row => row.Due = Latest(row));
-        late.ForEach(session.Queue.Update);
-        return new Hastened(late.Count, stretch.Count == limit ? stretch[^1].ToEnvelope().Id : null);
-
-        long Latest(QueueRow row) => QueueTimes.DueOf(row.Wait, row.Due, now.Ms, latest.Ms);
-    });
-
-    public Task<int> PurgeIdempotencyAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
-        Commit(session => session.Idempotency.Purge(now.Ms, limit));
-
-    public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<DueKey>>(Read(() => new ModelQueue(tables, mutation, _astray).DueKeys()));
-
-    public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
-        Commit(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
-
-    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Commit(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms));
-
-    public Task<bool?> RescheduleAsync(
-        TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Commit(session => Commanding.Reschedule(session, tenant.Value, message.Value, sendAt.Ms, expiresAt.Ms));
 
     public Task<FeedbackResult> ReportAsync(FeedbackReport report, DateTimeOffset now) =>
         Commit(session => Reporting.Apply(session, report, now.Ms));
@@ -121,8 +47,6 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
         foreach (var waiting in tables.Waiting.Where(w => w.RetryAt <= now.Ms).ToList())
             await ReportAsync(waiting.Report with { WaitingId = waiting.Id }, now);
     }
-
-    public Task<bool> ExistsAsync(MessageId id) => Task.FromResult(Read(() => tables.Messages.ContainsKey(id.Value)));
 
     // From here on: what PostgresMember and Membership do in SQL.
 
@@ -135,7 +59,7 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
 
     public bool Beat(Incarnation node) => Read(() =>
     {
-        if (!tables.IsMember(node))
+        if (!tables.IsAlive(node))
             return false;
         tables.Members[node.Node] = tables.Members[node.Node] with { Beat = tables.Members[node.Node].Beat + 1 };
         return true;
@@ -151,18 +75,20 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
         return true;
     });
 
-    bool IsMember(Incarnation node) => !tables.IsShared || tables.IsMember(node);
+    protected override MemorySession Begin() =>
+        new ModelSession(tables, _clock, mutation, new ModelQueue(tables, mutation, _astray));
 
-    T Read<T>(Func<T> read) => IsAway ? throw new StoreUnavailableException("The database is away.") : read();
-
-    Task<T> Commit<T>(Func<ModelSession, T> work)
+    protected override T Read<T>(Func<T> read)
     {
-        if (IsAway)
-            throw new StoreUnavailableException("The database is away.");
-        var session = new ModelSession(tables, clock, mutation, _astray);
+        ThrowIfAway();
+        return base.Read(read);
+    }
+
+    protected override Task<T> Commit<T>(Func<MemorySession, T> work)
+    {
+        ThrowIfAway();
         _astray.Begin(_isLastInDoubt);
-        var result = work(session);
-        session.Commit();
+        var result = base.Commit(work);
         _isLastInDoubt = RepliesToLose > 0;
         if (_isLastInDoubt)
         {
@@ -170,12 +96,18 @@ sealed class ModelStore(ModelTables tables, TimeProvider clock, Mutation mutatio
             throw new StoreUnavailableException("The reply to a commit was lost.", mayHaveCommitted: true);
         }
         _astray.Committed();
-        return Task.FromResult(result);
+        return result;
     }
 
-    void GiveBackAstray(ModelSession session)
+    protected override void GiveBackAstray(MemorySession session)
     {
         if (mutation != Mutation.ForgetLostLease)
             _astray.GiveBack(session);
+    }
+
+    void ThrowIfAway()
+    {
+        if (IsAway)
+            throw new StoreUnavailableException("The database is away.");
     }
 }

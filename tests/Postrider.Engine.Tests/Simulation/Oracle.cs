@@ -5,6 +5,7 @@ using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Storage;
+using Postrider.Storage.Memory;
 using Postrider.Storage.Rules;
 
 namespace Postrider.Engine.Tests.Simulation;
@@ -146,7 +147,7 @@ sealed class Oracle(ModelTables tables, SimulatedSink sink, Setting setting)
         tables.Changed.Clear();
     }
 
-    void Check(Promise promise, ModelMessage message)
+    void Check(Promise promise, MemoryMessage message)
     {
         foreach (var recipient in promise.Recipients)
         {
@@ -170,11 +171,11 @@ sealed class Oracle(ModelTables tables, SimulatedSink sink, Setting setting)
     void FollowOwner(PromisedRecipient recipient, QueueRow? row)
     {
         if (row?.Suspect > recipient.Crashes && recipient.Owner is { } owner)
-            Demand(!tables.IsMember(owner), "sweep", $"{recipient.Id} was taken from node {owner.Node}, which lives");
+            Demand(!tables.IsAlive(owner), "sweep", $"{recipient.Id} was taken from node {owner.Node}, which lives");
         (recipient.Owner, recipient.Crashes) = (row?.Owner, row?.Suspect ?? 0);
     }
 
-    void Follow(PromisedRecipient recipient, ModelRecipient stored, RecipientState? row)
+    void Follow(PromisedRecipient recipient, MemoryRecipient stored, RecipientState? row)
     {
         if (stored.Generation != recipient.Generation)
         {

@@ -15,7 +15,7 @@ sealed record SimulatedOptions
         ["unknown"] = Fraction,
         ["defer"] = Fraction,
         ["bounce"] = Fraction,
-        ["outage"] = "is start+length, such as 10s+60s, or to come again start+length/period, such as 2s+2s/4s",
+        ["outage"] = "is start+length, such as 10s+60s, or to come again start+length/period, such as 2s+2s/4s; several with commas",
         ["seed"] = "is a number",
     };
 
@@ -46,22 +46,13 @@ sealed record SimulatedOptions
     public double Defer { get; init; }
     public double Bounce { get; init; }
 
-    /// <summary><c>outage=</c>: unreachable from <see cref="OutageStart"/> after it was made for <see cref="OutageLength"/>, again each
-    /// <see cref="OutagePeriod"/> when there is one.</summary>
-    public TimeSpan OutageStart { get; init; }
-    public TimeSpan OutageLength { get; init; }
-    public TimeSpan? OutagePeriod { get; init; }
+    /// <summary><c>outage=</c>: when it is unreachable.</summary>
+    public IReadOnlyList<Outage> Outages { get; init; } = [];
 
     /// <summary><c>seed=</c>: the same seed gives the same run. Null: another one each time.</summary>
     public ulong? Seed { get; init; }
 
-    public bool IsOut(TimeSpan age)
-    {
-        if (age < OutageStart)
-            return false;
-        var since = age - OutageStart;
-        return (OutagePeriod is { } period ? new TimeSpan(since.Ticks % period.Ticks) : since) < OutageLength;
-    }
+    public bool IsOut(TimeSpan age) => Outages.Any(outage => outage.Covers(age));
 
     /// <summary>Reads the options; each faulty one is named in <paramref name="faults"/> and keeps its default.</summary>
     public static SimulatedOptions Read(TransportSettings settings, ICollection<string> faults)
@@ -92,7 +83,7 @@ sealed record SimulatedOptions
         "unknown" => Share(text) is { } share ? this with { Unknown = share } : null,
         "defer" => Share(text) is { } share ? this with { Defer = share } : null,
         "bounce" => Share(text) is { } share ? this with { Bounce = share } : null,
-        "outage" => ReadOutage(text),
+        "outage" => ReadOutages(text),
         _ => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? this with { Seed = seed } : null,
     };
 
@@ -113,19 +104,39 @@ sealed record SimulatedOptions
         _ => null,
     };
 
-    SimulatedOptions? ReadOutage(string text)
+    SimulatedOptions? ReadOutages(string text)
     {
-        if (text.Split('/') is not [var once, .. var rest] || rest.Length > 1 || once.Split('+') is not [var start, var length]
-            || !Durations.TryParse(start, out var from) || !Durations.TryParse(length, out var span))
-            return null;
-        if (rest is not [var period])
-            return this with { OutageStart = from, OutageLength = span };
-        return Durations.TryParse(period, out var each) && each > TimeSpan.Zero
-            ? this with { OutageStart = from, OutageLength = span, OutagePeriod = each }
-            : null;
+        var outages = new List<Outage>();
+        foreach (var one in text.Split(','))
+        {
+            if (Outage.Read(one) is not { } outage)
+                return null;
+            outages.Add(outage);
+        }
+        return this with { Outages = outages };
     }
 
     static double? Share(string text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1
             ? share : null;
+}
+
+/// <summary>A time in which a simulated provider cannot be reached.</summary>
+/// <param name="Start">After it was made.</param>
+/// <param name="Period">It comes again so long after each start; null: once.</param>
+readonly record struct Outage(TimeSpan Start, TimeSpan Length, TimeSpan? Period)
+{
+    public bool Covers(TimeSpan age) =>
+        age >= Start && (Period is { } period ? new TimeSpan((age - Start).Ticks % period.Ticks) : age - Start) < Length;
+
+    /// <summary>Null: it is none.</summary>
+    public static Outage? Read(string text)
+    {
+        if (text.Split('/') is not [var once, .. var rest] || rest.Length > 1 || once.Split('+') is not [var start, var length]
+            || !Durations.TryParse(start, out var from) || !Durations.TryParse(length, out var span))
+            return null;
+        if (rest is not [var period])
+            return new Outage(from, span, null);
+        return Durations.TryParse(period, out var each) && each > TimeSpan.Zero ? new Outage(from, span, each) : null;
+    }
 }

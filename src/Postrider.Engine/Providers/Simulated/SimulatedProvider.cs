@@ -11,7 +11,8 @@ sealed class SimulatedProvider(SimulatedOptions options, TimeProvider clock, Ent
     readonly Lock _lock = new();                     // around entropy
     long _accepted;
 
-    public ProviderCapabilities Capabilities { get; } = new() { MaxRecipients = 1_000, SmtpUtf8 = true };
+    /// <summary>Of whom it stands for.</summary>
+    public ProviderCapabilities Capabilities { get; init; } = new() { MaxRecipients = 1_000, SmtpUtf8 = true };
 
     public async ValueTask<IReadOnlyList<Outcome>> SendAsync(OutgoingEnvelope envelope, CancellationToken ct)
     {
@@ -119,7 +120,7 @@ public sealed class SimulatedProviderFactory(TimeProvider clock, Entropy entropy
     }
 }
 
-/// <summary>Repeatable numbers from a seed (SplitMix64: Steele, Lea, Flood 2014). Not for keys.</summary>
+/// <summary>Repeatable numbers from a seed (SplitMix64: Steele, Lea, Flood 2014). Not for keys. Thread-safe.</summary>
 sealed class SeededEntropy(ulong seed) : Entropy
 {
     ulong _state = seed;
@@ -138,7 +139,7 @@ sealed class SeededEntropy(ulong seed) : Entropy
 
     ulong Next()
     {
-        var z = _state += 0x9E3779B97F4A7C15;
+        var z = Interlocked.Add(ref _state, 0x9E3779B97F4A7C15);
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);

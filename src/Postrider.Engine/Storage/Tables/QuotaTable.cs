@@ -7,10 +7,6 @@ namespace Postrider.Storage.Tables;
 /// <summary>What was taken of quotas, one row for each scope and window.</summary>
 public sealed class QuotaTable(ITableStore store) : IQuotaStore
 {
-    /// <summary>Few statements while much is left, and little lost with a node that dies.</summary>
-    const long LargestPart = 1_000;
-    const long PartsOfTheRest = 100;
-
     public Task<IReadOnlyList<long>> TakeAsync(IReadOnlyList<QuotaAsk> asks) => store.WriteAsync<IReadOnlyList<long>>(connection =>
     {
         var granted = new long[asks.Count];
@@ -28,8 +24,7 @@ public sealed class QuotaTable(ITableStore store) : IQuotaStore
             INSERT INTO quota_use AS q (scope, start, used) VALUES (@key, @start, 0)
             ON CONFLICT (scope, start) DO UPDATE SET used = q.used RETURNING used
             """, row);
-        var left = Math.Max(0, ask.Quota.Count - used);
-        var part = Math.Min(left, Math.Max(ask.Count, Math.Min(LargestPart, left / PartsOfTheRest)));
+        var part = ask.Quota.PartOf(used, ask.Count);
         if (part > 0)
             connection.Execute("UPDATE quota_use SET used = used + @part WHERE scope = @key AND start = @start",
                 new { row.key, row.start, part });

@@ -4,23 +4,22 @@ using Postrider.Events;
 using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Queue;
-using Postrider.Storage;
 using Postrider.Storage.Rules;
 
-namespace Postrider.Engine.Tests.Simulation;
+namespace Postrider.Storage.Memory;
 
-/// <summary>A transaction over the model's tables. They serve one at a time, so it needs no locks, and nothing is rolled back.</summary>
-sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutation, AstrayLeases astray) : IWriteSession
+/// <summary>A transaction over the tables in memory. They serve one at a time, so it needs no locks, and nothing is rolled back.</summary>
+class MemorySession(MemoryTables tables, TimeProvider clock, MemoryQueue queue, ISuppressionTable suppressions) : IWriteSession
 {
     public long Now => clock.GetUtcNow().Ms;
-    public IMessageTables Messages { get; } = new ModelMessages(tables);
-    public ModelQueue Queue { get; } = new(tables, mutation, astray);
-    public IEventTable Events { get; } = new ModelEvents(tables);
+    public IMessageTables Messages { get; } = new MemoryMessages(tables);
+    public MemoryQueue Queue { get; } = queue;
+    public IEventTable Events { get; } = new MemoryEvents(tables);
     public CounterDeltas Counters { get; } = new();
-    public ISuppressionTable Suppressions { get; } = new ModelSuppressions(tables, mutation);
-    public IIdempotencyTable Idempotency { get; } = new ModelKeys(tables);
+    public ISuppressionTable Suppressions { get; } = suppressions;
+    public IIdempotencyTable Idempotency { get; } = new MemoryKeys(tables);
     public ISearchEntries Search { get; } = new NoSearch();
-    public IFeedbackTables Feedback { get; } = new ModelFeedback(tables);
+    public IFeedbackTables Feedback { get; } = new MemoryFeedback(tables);
     public IExpansionTable Expansions { get; } = new NoBatches();
     public IDeadLetterTable DeadLetters { get; } = new NoDeadLetters();
     public AcceptedMessages Accepted { get; } = new();
@@ -32,17 +31,19 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
         Accepted.Write(Events, Now);
         foreach (var row in Counters.Take(Now))
         {
-            if (mutation != Mutation.MiscountHeld || row.State != (int)RecipientState.Held)
+            if (Counts(row.State))
                 tables.Counters[(row.Scope, row.State)] = tables.Counters.GetValueOrDefault((row.Scope, row.State)) + row.Delta;
         }
     }
+
+    protected virtual bool Counts(int state) => true;
 
     sealed class NoSearch : ISearchEntries
     {
         public void Add(PreparedMessage message) { }
     }
 
-    /// <summary>A list beside the recipients' states, which are what is simulated.</summary>
+    /// <summary>A list beside the recipients' states, for people to look at.</summary>
     sealed class NoDeadLetters : IDeadLetterTable
     {
         public void Put(DeadLetterRow row) { }
@@ -50,7 +51,7 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
         public void Remove(long message, int n) { }
     }
 
-    /// <summary>No large batches are simulated.</summary>
+    /// <summary>There are no large batches in memory.</summary>
     sealed class NoBatches : IExpansionTable
     {
         static readonly Dictionary<long, BatchStop> None = [];
@@ -62,8 +63,8 @@ sealed class ModelSession(ModelTables tables, TimeProvider clock, Mutation mutat
     }
 }
 
-/// <summary>The model's messages and recipients.</summary>
-sealed class ModelMessages(ModelTables tables) : IMessageTables
+/// <summary>Messages and recipients in memory.</summary>
+sealed class MemoryMessages(MemoryTables tables) : IMessageTables
 {
     public void InsertBatch(PreparedBatch batch, PreparedAcceptance of) { }
 
@@ -71,13 +72,13 @@ sealed class ModelMessages(ModelTables tables) : IMessageTables
     {
         var row = new MessageRow(message.Id, of.Tenant, message.Stream, of.Batch?.Id, message.RouteName, message.Expires,
             message.OnAmbiguous, message.OrderingKeyText);
-        tables.Messages.Add(message.Id, new ModelMessage(row, of.Fields[message.Content!.Value].ToArray()));
-        tables.Changed.Add(message.Id);
+        tables.Messages.Add(message.Id, new MemoryMessage(row, of.Fields[message.Content!.Value].ToArray()));
+        tables.Note(message.Id);
     }
 
     public void InsertRecipient(
         long message, in PreparedRecipient recipient, int envelope, RecipientState state, HeldReason held, FieldWriter fields, long now) =>
-        tables.Messages[message].Recipients.Add(recipient.N, new ModelRecipient(recipient.N, recipient.Kind, recipient.Mailbox.ToString())
+        tables.Messages[message].Recipients.Add(recipient.N, new MemoryRecipient(recipient.N, recipient.Kind, recipient.Mailbox.ToString())
         {
             Envelope = envelope,
             State = state,
@@ -97,6 +98,7 @@ sealed class ModelMessages(ModelTables tables) : IMessageTables
         if (recipient.State != RecipientState.Queued)
             return false;
         (recipient.State, recipient.Held, recipient.Tries, recipient.Updated) = (state, held, tries, now);
+        tables.Ended(new RecipientId(new MessageId(message), n), state);
         return true;
     }
 
@@ -129,25 +131,25 @@ sealed class ModelMessages(ModelTables tables) : IMessageTables
             (recipient.State, recipient.Held, recipient.Updated) = (RecipientState.Cancelled, HeldReason.None, now);
             held.Add(recipient.N);
         }
-        tables.Changed.Add(message);
+        tables.Note(message);
         return held;
     }
 
     public void Reschedule(long message, long sendAt, long expires) =>
         tables.Messages[message].Row = tables.Messages[message].Row with { Expires = expires };
 
-    ModelRecipient Of(long message, int n)
+    MemoryRecipient Of(long message, int n)
     {
-        tables.Changed.Add(message);
+        tables.Note(message);
         return tables.Messages[message].Recipients[n];
     }
 }
 
-/// <summary>The model's event log.</summary>
-sealed class ModelEvents(ModelTables tables) : IEventTable
+/// <summary>The event log in memory.</summary>
+sealed class MemoryEvents(MemoryTables tables) : IEventTable
 {
     public void Append(long message, int tenant, MailEventType type, long at, int? node, ReadOnlySpan<byte> details) =>
-        tables.Events.Add(new ModelEvent(message, type, at, node, details.ToArray()));
+        tables.Events.Add(new MemoryEvent(message, type, at, node, details.ToArray()));
 
     public List<(MailEventType Type, byte[] Details)> Attempts(long message, int limit) =>
     [
@@ -157,10 +159,10 @@ sealed class ModelEvents(ModelTables tables) : IEventTable
     ];
 }
 
-/// <summary>The model's suppression list.</summary>
-sealed class ModelSuppressions(ModelTables tables, Mutation mutation) : ISuppressionTable
+/// <summary>The suppression list in memory.</summary>
+class MemorySuppressions(MemoryTables tables) : ISuppressionTable
 {
-    public bool AnyFor(int tenant) => mutation != Mutation.LeaseSuppressed && tables.Suppressions.Any(s => s.Tenant == tenant);
+    public virtual bool AnyFor(int tenant) => tables.Suppressions.Any(s => s.Tenant == tenant);
 
     public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
@@ -183,15 +185,15 @@ sealed class ModelSuppressions(ModelTables tables, Mutation mutation) : ISuppres
     }
 }
 
-/// <summary>The model's idempotency keys.</summary>
-sealed class ModelKeys(ModelTables tables) : IIdempotencyTable
+/// <summary>Idempotency keys in memory.</summary>
+sealed class MemoryKeys(MemoryTables tables) : IIdempotencyTable
 {
     public (byte[] RequestHash, byte[] Answer)? Find(int tenant, string key, long now) =>
         tables.Idempotency.TryGetValue((tenant, key), out var found) && found.KeepUntil > now ? (found.RequestHash, found.Answer) : null;
 
     public void Put(int tenant, IdempotencyClaim claim, ReadOnlyMemory<byte>? answer) =>
         tables.Idempotency[(tenant, claim.Key)] =
-            new ModelKey(claim.RequestHash.ToArray(), (answer ?? claim.Answer).ToArray(), claim.KeepUntil.Ms);
+            new MemoryKey(claim.RequestHash.ToArray(), (answer ?? claim.Answer).ToArray(), claim.KeepUntil.Ms);
 
     public int Purge(long now, int limit)
     {
@@ -202,8 +204,8 @@ sealed class ModelKeys(ModelTables tables) : IIdempotencyTable
     }
 }
 
-/// <summary>What was reported to the model.</summary>
-sealed class ModelFeedback(ModelTables tables) : IFeedbackTables
+/// <summary>What was reported.</summary>
+sealed class MemoryFeedback(MemoryTables tables) : IFeedbackTables
 {
     public bool IsSeen(long message, long key) => tables.Seen.Contains((message, key));
     public void See(long message, long key) => tables.Seen.Add((message, key));
@@ -213,7 +215,7 @@ sealed class ModelFeedback(ModelTables tables) : IFeedbackTables
     {
         if (tables.Waiting.Exists(w => w.Key == key))
             return [];
-        tables.Waiting.Add(new ModelReport(tables.NextReport++, key, report) { RetryAt = retryAt, Until = until });
+        tables.Waiting.Add(new MemoryReport(tables.NextReport++, key, report) { RetryAt = retryAt, Until = until });
         return [];
     }
 
