@@ -20,7 +20,8 @@ public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactor
     public SimulationProgress? Progress => Volatile.Read(ref _book)?.Progress;
 
     /// <summary>All faults of the scenario's transports and routes in words; empty: it can be run.</summary>
-    public IReadOnlyList<SettingFault> Check() => TransportSetup.Check(scenario.Routing, Factories(TimeProvider.System), TimeProvider.System);
+    public IReadOnlyList<SettingFault> Check() =>
+        TransportSetup.Check(scenario.Routing, Factories(TimeProvider.System), TimeProvider.System);
 
     /// <summary>Runs until every mail has ended.</summary>
     public Task<SimulationResult> RunAsync(CancellationToken ct)

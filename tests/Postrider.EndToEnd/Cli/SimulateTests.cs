@@ -200,7 +200,8 @@ public sealed class SimulateTests
     {
         using var folder = new TemporaryFolder();
         var blocks = File.ReadAllText(Repository.Path("docs", "simulate.md")).Split("```").Where((_, i) => i % 2 == 1).ToList();
-        await File.WriteAllTextAsync(Path.Combine(folder.Path, "postrider.json"), blocks.Single(b => b.StartsWith("json\n", StringComparison.Ordinal))["json\n".Length..]);
+        var configuration = blocks.Single(block => block.StartsWith("json\n", StringComparison.Ordinal))["json\n".Length..];
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, "postrider.json"), configuration);
         OwnerOnly(Path.Combine(folder.Path, "postrider.json"));
         var calls = 0;
         foreach (var (i, block) in blocks.Index())
@@ -212,12 +213,14 @@ public sealed class SimulateTests
                 var run = await RunAsync([.. args]);
                 Assert.Equal((0, ""), (run.ExitCode, run.Error));
                 if (i + 1 < blocks.Count && blocks[i + 1].StartsWith("text\n", StringComparison.Ordinal))
-                    Assert.Equal(blocks[i + 1]["text\n".Length..].Trim(), string.Join('\n', run.Output.Split('\n').Select(l => l.TrimEnd())).Trim());
+                    Assert.Equal(blocks[i + 1]["text\n".Length..].Trim(), Trimmed(run.Output));
                 calls++;
             }
         }
         Assert.True(calls >= 6, $"{calls} calls");
     }
+
+    static string Trimmed(string text) => string.Join('\n', text.Split('\n').Select(line => line.TrimEnd())).Trim();
 
     static async Task<string> ConfigurationAsync(string json)
     {

@@ -86,6 +86,7 @@ public sealed class SimulatedProviderTests
     [Theory]
     [InlineData("outage=10s+60s", "x9 o10 o69 x70 x200")]
     [InlineData("outage=2s+2s/4s", "x0 x1 o2 o3 x4 x5 o6 o7 x8")]
+    [InlineData("outage=2s+2s,10s+1s,20s+1s/5s", "x1 o2 o3 x4 o10 x11 x19 o20 x21 o25 x26")]
     public async Task Outages_come_and_go_by_the_clock(string options, string expected)
     {
         var provider = New(options);
@@ -152,6 +153,7 @@ public sealed class SimulatedProviderTests
     [InlineData("throttle=0.1,1s,2s")]
     [InlineData("defer=often")]
     [InlineData("outage=10s")]
+    [InlineData("outage=10s+1s,")]
     [InlineData("outage=10s+20s/0s")]
     [InlineData("outage=10s+20s/30s/40s")]
     [InlineData("seed=-1")]

@@ -31,6 +31,8 @@ public sealed class TransportOptionsTests
     [InlineData("600/m", 600, 60, 30)]
     [InlineData("1000/h,5", 1000, 3_600, 5)]
     [InlineData("200/d", 200, 86_400, 10)]
+    [InlineData("5/10s", 5, 10, 1)]
+    [InlineData("100/1m", 100, 60, 5)]
     public void Rates_are_read(string text, int count, int seconds, int burst)
     {
         Assert.Equal(new Rate(count, TimeSpan.FromSeconds(seconds), burst), Read($"rate={text}").Rate);
