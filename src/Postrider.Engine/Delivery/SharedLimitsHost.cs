@@ -119,8 +119,7 @@ public sealed partial class SharedLimitsHost : BackgroundService
     {
         var asking = new List<(Transport Transport, RateAsk Ask)>();
         foreach (var transport in _router.Transports)
-            if (transport.NextAsk() is { } ask)
-                asking.Add((transport, ask));
+            asking.AddRange(transport.NextAsks().Select(ask => (transport, ask)));
         if (asking.Count == 0)
             return true;
         var isThere = await Guarded(async () =>
@@ -130,7 +129,7 @@ public sealed partial class SharedLimitsHost : BackgroundService
                 transport.Take(grants[index]);
         });
         if (!isThere)
-            asking.ForEach(static one => one.Transport.AskFailed());
+            asking.ForEach(static one => one.Transport.AskFailed(one.Ask.Key));
         return isThere;
     }
 
@@ -138,8 +137,7 @@ public sealed partial class SharedLimitsHost : BackgroundService
     {
         var unused = new List<RateAsk>();
         foreach (var transport in _router.Transports)
-            if (transport.TakeUnused(all) is { } own)
-                unused.Add(own);
+            unused.AddRange(transport.TakeUnused(all));
         return unused.Count == 0 || await Guarded(() => _limits.GiveBackAsync(unused, ct));
     }
 

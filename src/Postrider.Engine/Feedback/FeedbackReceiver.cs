@@ -86,7 +86,7 @@ public sealed partial class FeedbackReceiver(
         foreach (var i in places)
         {
             var (transport, happened) = (reports[i].TransportName!, reports[i].Event);
-            var owner = await store.FindAsync(transport, happened.ProviderId!, happened.Address!, happened.At, ct);
+            var owner = await store.FindAsync(reports[i].Owner, transport, happened.ProviderId!, happened.Address!, happened.At, ct);
             reports[i] = owner is null ? reports[i] : reports[i] with { Message = owner, N = null };
             reports[i] = reports[i] with { IsLookedUp = true };
         }
@@ -104,7 +104,7 @@ public sealed partial class FeedbackReceiver(
         if (report.Event.CarriedId is { } carried && CarriedId.TryParse(carried, out var message, out var n))
             return report with { Message = message, N = n };
         if (report is { TransportName: { } transport, Event: { ProviderId: { } id, Address: { } address } })
-            return report with { Message = await store.FindAsync(transport, id, address, report.Event.At, ct) };
+            return report with { Message = await store.FindAsync(report.Owner, transport, id, address, report.Event.At, ct) };
         return report;
     }
 

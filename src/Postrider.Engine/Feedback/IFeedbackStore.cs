@@ -16,8 +16,10 @@ public interface IFeedbackStore
     Task QuarantineAsync(IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct);
 
     /// <summary>The message that a transport's provider knows by this id and that went to this address; null when there is none.</summary>
+    /// <param name="owner">The tenant whose own transport it is, of whose mail it is; null: of anybody's.</param>
     /// <remarks>Nothing is indexed for it: the address and the time lead to a few messages, whose attempts are looked at.</remarks>
-    Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct);
+    Task<MessageId?> FindAsync(
+        TenantId? owner, string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct);
 
     /// <summary>Reports that came too early and are to be looked at again now.</summary>
     Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct);

@@ -24,6 +24,7 @@ public sealed class Permit : IDisposable
     internal bool Disposed;
     internal string? SenderDomain;
     internal IReadOnlyList<string>? RecipientDomains;
+    internal IReadOnlyList<string>? WaitsForDomains;   // counted as waiting for their shared rates
 
     /// <summary>Begins a try. Zero: send now. Longer: the limiter allows it only then (a second try; or another envelope
     /// with many recipients, or the provider's answer to it, came between); nothing was charged, ask again or give the permit back.

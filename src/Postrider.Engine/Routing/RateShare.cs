@@ -23,7 +23,8 @@ public readonly record struct RateGrant(string Key, int Count, TimeSpan FirstIn)
 /// and one that dies takes no more than that with it. It begins with one, and doubles while it uses at least half of what it
 /// got. An envelope of many recipients goes, and those after it pay.
 /// </remarks>
-sealed class RateShare(string key, Rate rate)
+/// <param name="lasting">How long an instant lasts from its grant at least; zero: <see cref="LeastGrace"/>.</param>
+sealed class RateShare(string key, Rate rate, TimeSpan lasting = default)
 {
     /// <summary>Work is taken so long before its instant: leasing it takes a while, and then it waits for the instant.</summary>
     public static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
@@ -80,6 +81,13 @@ sealed class RateShare(string key, Rate rate)
         return _debt == 0 && _slices.First is { } first ? first.Value.At - Ahead : null;
     }
 
+    /// <summary>The next instant that is held and not owed. Null: none.</summary>
+    public TimeSpan? Next(TimeSpan now)
+    {
+        Expire(now);
+        return _debt == 0 && _slices.First is { } first ? first.Value.At : null;
+    }
+
     /// <summary>When there is no instant: until when none will be had. Null: as soon as the budget answers.</summary>
     public TimeSpan? NoneBefore(TimeSpan now) => _notBefore > now ? _notBefore : null;
 
@@ -103,9 +111,18 @@ sealed class RateShare(string key, Rate rate)
         Expire(now);
         if (_slices.First is not { } first)
             return null;
-        var least = first.Value.LastsUntil - Grace;
+        var least = first.Value.LastsUntil - Grace < first.Value.HeldSince ? first.Value.LastsUntil - Grace : first.Value.HeldSince;
         var at = Drop(first, 1);
         return at > least ? at : least;
+    }
+
+    public string Key => key;
+
+    /// <summary>Nothing is held, owed, asked for or to be waited for: it might as well be made anew.</summary>
+    public bool IsIdle(TimeSpan now)
+    {
+        Expire(now);
+        return _slices.Count == 0 && _debt == 0 && !_isAsking && !_isWanted && _notBefore <= now;
     }
 
     /// <summary>Recipients beyond the first of an envelope: they go, and those after them pay.</summary>
@@ -159,7 +176,7 @@ sealed class RateShare(string key, Rate rate)
             _notBefore = at;
             return;
         }
-        _slices.AddLast(new RateSlice(at, grant.Count, now, now + LeastGrace));
+        _slices.AddLast(new RateSlice(at, grant.Count, now, now + (lasting > LeastGrace ? lasting : LeastGrace)));
         (_granted, _used, _grantedAt) = (grant.Count, 0, now);
     }
 

@@ -47,36 +47,78 @@ public sealed partial class Transport
         {
             _isShared = true;
             _share ??= Options.Rate is { } rate ? new RateShare(Key, rate) : null;
+            _domains?.Share(Key);
         }
     }
 
-    /// <summary>What to ask the shared budget for; <see cref="Take(RateGrant)"/> or <see cref="AskFailed"/> follows. Null:
-    /// nothing.</summary>
-    internal RateAsk? NextAsk()
+    /// <summary>What to ask the shared budgets for, its own and those of recipients' domains; <see cref="Take(RateGrant)"/> or <see
+    /// cref="AskFailed"/> follows for each.</summary>
+    internal IReadOnlyList<RateAsk> NextAsks()
     {
         lock (_lock)
-            return _share?.NextAsk(Now);
+        {
+            var now = Now;
+            return [.. _share?.NextAsk(now) is { } own ? new[] { own } : [], .. _domains?.NextAsks(now) ?? []];
+        }
     }
 
     internal void Take(RateGrant grant)
     {
         lock (_lock)
-            _share?.Granted(grant, Now);
+            if (grant.Key == Key)
+                _share?.Granted(grant, Now);
+            else
+                _domains?.Granted(grant, Now);
         Tell(capacity: true);
     }
 
-    internal void AskFailed()
+    internal void AskFailed(string key)
     {
         lock (_lock)
-            _share?.AskFailed();
+            if (key == Key)
+                _share?.AskFailed();
+            else
+                _domains?.AskFailed(key);
     }
 
-    /// <summary>Of its budget what this node took and does not need.</summary>
+    /// <summary>Of its budgets what this node took and does not need.</summary>
     /// <param name="all">The node stops.</param>
-    internal RateAsk? TakeUnused(bool all)
+    internal IReadOnlyList<RateAsk> TakeUnused(bool all)
     {
         lock (_lock)
-            return _share?.TakeUnused(Now, all);
+        {
+            var now = Now;
+            return [.. _share?.TakeUnused(now, all) is { } own ? new[] { own } : [], .. _domains?.TakeUnused(now, all) ?? []];
+        }
+    }
+
+    TimeSpan? EarliestOfDomains_NeedsLock(Permit permit, IReadOnlyList<string> domains, TimeSpan now)
+    {
+        if (_domains!.EarliestToEnter(domains, now) is not { } free)
+            return null;
+        if (!_isShared)
+            return free;
+        if (free <= now)
+        {
+            if (permit.WaitsForDomains is not null)
+                permit.LateSince = null;
+            return free;
+        }
+        if (permit.Instant is { } held)
+            _share?.Return(held, now);
+        permit.Instant = null;
+        if (permit.WaitsForDomains is null)
+            _domains.Wait(permit.WaitsForDomains = domains, 1);
+        _more |= _domains.WouldAsk;
+        permit.LateSince ??= now;
+        return now - permit.LateSince < LongestLate ? free : free > now + TooLate ? free : now + TooLate;
+    }
+
+    void EndWait_NeedsLock(Permit permit)
+    {
+        if (permit.WaitsForDomains is { } domains)
+            _domains?.Wait(domains, -1);
+        permit.WaitsForDomains = null;
     }
 
     /// <summary>What the other nodes are to know; <see cref="Told"/> follows.</summary>

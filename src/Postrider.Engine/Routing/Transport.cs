@@ -240,19 +240,23 @@ public sealed partial class Transport
                 && (_circuit.Position == CircuitPosition.Closed || ReferenceEquals(_probe, permit));
             if (!maySend || (senderDomain is not null && IsRefused_NeedsLock(senderDomain, now, out _)))
                 return null;
-            var earliest = EarliestToSend_NeedsLock(permit, now);
             if (_domains is not null && recipientDomains is not null)
             {
-                if (_domains.Earliest(recipientDomains, now) is not { } free)
+                // First, and with nothing in hand: an instant of the transport's own rate would be over by then, and another, and another.
+                if (EarliestOfDomains_NeedsLock(permit, recipientDomains, now) is not { } free)
                     return null;
-                earliest = free > earliest ? free : earliest;
+                if (free > now)
+                    return free - now;
             }
+            var earliest = EarliestToSend_NeedsLock(permit, now);
             if (earliest > now)
                 return earliest - now;
             if (TakeQuota_NeedsLock(permit, recipients, now) is var quota && quota != TimeSpan.Zero)
                 return quota;
             _quotas.ForEach(own => own.Use(recipients));
+            EndWait_NeedsLock(permit);
             _domains?.Enter(permit.RecipientDomains = recipientDomains ?? [], now);
+            _more |= _domains?.WouldAsk == true;
             if (!permit.Charged)
                 _uncharged--;
             permit.Charged = permit.Trying = true;
@@ -277,6 +281,7 @@ public sealed partial class Transport
             permit.Disposed = true;
             if (permit.Trying)
                 Complete_NeedsLock(permit); // given up without a result: no evidence of anything
+            EndWait_NeedsLock(permit);
             if (!permit.Charged)
                 _uncharged--;
             if (permit.Instant is { } unused)

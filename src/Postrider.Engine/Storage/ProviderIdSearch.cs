@@ -16,13 +16,14 @@ sealed class ProviderIdSearch(DbConnection connection, ReadDialect dialect)
     /// <summary>Providers try for up to three days; some more for complaints, which come from people.</summary>
     static readonly TimeSpan Window = TimeSpan.FromDays(10);
 
-    public MessageId? Find(string transport, string providerId, string address, DateTimeOffset at)
+    /// <param name="owner">Null: of all tenants.</param>
+    public MessageId? Find(TenantId? owner, string transport, string providerId, string address, DateTimeOffset at)
     {
         if (!StoredAddress.TryParse(address, out var parsed))
             return null;
         var low = MessageId.Create((at - Window).ToUnixTimeMilliseconds(), 0, 0).Value;
         var high = MessageId.Create((at + TimeSpan.FromHours(1)).ToUnixTimeMilliseconds(), 0, 0).Value;
-        foreach (var tenant in Tenants())
+        foreach (var tenant in owner is { } only ? [only.Value] : Tenants())
         {
             foreach (var message in dialect.FindByHash(
                 connection, StoredAddress.SearchHash(new TenantId(tenant), parsed), low, high, ascending: false, MaxCandidates))

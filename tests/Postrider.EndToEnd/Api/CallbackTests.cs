@@ -218,7 +218,7 @@ public sealed class CallbackTests
         public Task QuarantineAsync(
             IReadOnlyList<FeedbackReport> reports, QuarantineReason reason, DateTimeOffset now, CancellationToken ct) => throw Away;
         public Task<MessageId?> FindAsync(
-            string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
+            TenantId? owner, string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
             throw Away;
 
         public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) =>

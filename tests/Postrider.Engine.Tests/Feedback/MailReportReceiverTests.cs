@@ -85,7 +85,8 @@ public sealed class MailReportReceiverTests
             return Task.CompletedTask;
         }
 
-        public Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
+        public Task<MessageId?> FindAsync(
+            TenantId? owner, string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
             throw new NotSupportedException();
 
         public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) =>

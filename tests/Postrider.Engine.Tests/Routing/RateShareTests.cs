@@ -109,7 +109,7 @@ public sealed class RateShareTests
         for (var mail = 0; mail < 20; mail++)
         {
             var answers = 0;
-            for (; share.Take(_now) is null; answers++)
+            for (; answers <= 3 && share.Take(_now) is null; answers++)
             {
                 share.Want(0, isRefused: true, _now);
                 if (share.NextAsk(_now) is { } ask)

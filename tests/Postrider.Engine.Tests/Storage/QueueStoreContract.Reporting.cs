@@ -265,8 +265,9 @@ public abstract partial class QueueStoreContract
     {
         await SentAsync("ann@example.org");
         var id = await SentAsync("bob@example.org");
-        Task<MessageId?> FindAsync(string transport, string providerId, string address, TimeSpan later = default) =>
-            _under.Feedback.FindAsync(transport, providerId, address, Now + later, default);
+        Task<MessageId?> FindAsync(
+            string transport, string providerId, string address, TimeSpan later = default, TenantId? owner = null) =>
+            _under.Feedback.FindAsync(owner, transport, providerId, address, Now + later, default);
 
         Assert.Equal(id, await FindAsync("relay", "4XyZ", "BOB@example.org"));
         Assert.Null(await FindAsync("relay", "4XyY", "bob@example.org"));
@@ -274,6 +275,8 @@ public abstract partial class QueueStoreContract
         Assert.Null(await FindAsync("relay", "4XyZ", "eve@example.org"));
         Assert.Null(await FindAsync("relay", "4XyZ", "bob@example.org", TimeSpan.FromDays(20)));
         Assert.Null(await FindAsync("relay", "4XyZ", "no address"));
+        Assert.Equal(id, await FindAsync("relay", "4XyZ", "bob@example.org", owner: TenantId.First));
+        Assert.Null(await FindAsync("relay", "4XyZ", "bob@example.org", owner: new TenantId(7)));
     }
 
     [Theory]

@@ -35,6 +35,17 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
         INSERT INTO rate_budgets (key, arrival) SELECT k, 0 FROM unnest($1) AS k ORDER BY k ON CONFLICT DO NOTHING
         """;
 
+    // One that nobody used for two days is as one that is new, for no rate is counted over more than a day. Without this, domains that were
+    // written to once would stay for ever. Looked for once for so many that are made.
+    const int TidyEvery = 1_000;
+    const string TidySql = """
+        DELETE FROM rate_budgets WHERE key IN (
+            SELECT key FROM rate_budgets WHERE arrival > 0 AND arrival < (extract(epoch FROM clock_timestamp()) - 172800) * 1000000
+            ORDER BY key FOR UPDATE SKIP LOCKED)
+        """;
+
+    int _made;
+
     const string GiveBackSql = """
         WITH locked AS MATERIALIZED (
             SELECT b.key FROM rate_budgets b WHERE b.key = ANY ($1) ORDER BY b.key FOR UPDATE)
@@ -56,10 +67,19 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
             await using var make = store.Tables.CreateCommand(MakeSql);
             make.Parameters.Add(Sql.Texts([.. asks.Select(ask => ask.Key)]));
             await RunAsync(make, ct);
+            if (Interlocked.Add(ref _made, asks.Count - granted.Count) >= TidyEvery)
+                await TidyAsync(ct);
             foreach (var (key, grant) in await TakeOnceAsync([.. asks.Where(ask => !granted.ContainsKey(ask.Key))], ct))
                 granted.Add(key, grant);
         }
         return [.. asks.Select(ask => granted[ask.Key])];
+    }
+
+    async Task TidyAsync(CancellationToken ct)
+    {
+        Volatile.Write(ref _made, 0);
+        await using var tidy = store.Tables.CreateCommand(TidySql);
+        await RunAsync(tidy, ct);
     }
 
     async Task<Dictionary<string, RateGrant>> TakeOnceAsync(IReadOnlyList<RateAsk> asks, CancellationToken ct)

@@ -26,8 +26,9 @@ public sealed partial class SqliteStore : IFeedbackStore
         }), isBulk: true);
     }
 
-    public Task<MessageId?> FindAsync(string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
-        ReadAsync(connection => new ProviderIdSearch(connection, _dialect).Find(transport, providerId, address, at), ct);
+    public Task<MessageId?> FindAsync(
+        TenantId? owner, string transport, string providerId, string address, DateTimeOffset at, CancellationToken ct) =>
+        ReadAsync(connection => new ProviderIdSearch(connection, _dialect).Find(owner, transport, providerId, address, at), ct);
 
     public Task<IReadOnlyList<FeedbackReport>> WaitingAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         ReadAsync(connection => FeedbackQueries.Waiting(connection, now, limit), ct);
