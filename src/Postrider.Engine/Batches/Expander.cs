@@ -16,6 +16,9 @@ public sealed partial class Expander(
 
     const int FewestInPiece = 20;
     const int MostInPiece = 500;
+
+    /// <summary>Of merged data in one piece; it ends with the destination that reaches it.</summary>
+    const int BytesInPiece = 1024 * 1024;
     const int EndAtOnce = 100;
     const int TidyAtOnce = 500;
     const int MostBatches = 100;
@@ -23,8 +26,12 @@ public sealed partial class Expander(
     /// <summary>Of the writer's time: transactional mail waits for it.</summary>
     static readonly TimeSpan PieceTime = TimeSpan.FromMilliseconds(2);
 
+    /// <summary>Until a batch that took too long is looked at again.</summary>
+    static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
+
     // The loop's.
     readonly Dictionary<MessageId, Open> _open = [];
+    readonly Dictionary<MessageId, long> _resting = [];
     int _piece = 100;
 
     /// <summary>One round over all batches with work. True: there is more to do now.</summary>
@@ -33,8 +40,10 @@ public sealed partial class Expander(
         var work = await batches.WithWorkAsync(clock.GetUtcNow(), MostBatches, ct);
         foreach (var gone in _open.Keys.Except(work.Select(b => b.Id)).ToList())
             _open.Remove(gone);
+        foreach (var rested in _resting.Where(r => clock.GetElapsedTime(r.Value) >= Rest).ToList())
+            _resting.Remove(rested.Key);
         var more = false;
-        foreach (var batch in work)
+        foreach (var batch in work.Where(b => !_resting.ContainsKey(b.Id)))
         {
             ct.ThrowIfCancellationRequested();
             more |= await WorkAsync(batch, ct);
@@ -42,7 +51,9 @@ public sealed partial class Expander(
         return await batches.TidyAsync(clock.GetUtcNow(), TidyAtOnce) | more;
     }
 
-    /// <summary>One batch that nobody can expand must not keep the others: it is paused, and the reason is with its errors.</summary>
+    /// <summary>One batch that nobody can expand must not keep the others: it is paused, and the reason is with its errors. One that
+    /// takes too
+    /// long is left alone for a while.</summary>
     async Task<bool> WorkAsync(LargeBatch batch, CancellationToken ct)
     {
         try
@@ -51,14 +62,22 @@ public sealed partial class Expander(
                 ? (await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), EndAtOnce)).Rows == EndAtOnce
                 : await ExpandAsync(batch, ct);
         }
-        catch (Exception e) when (e is not (StoreUnavailableException or StorageLowException or TimeoutException
-            or OperationCanceledException))
+        catch (TimeoutException e)
+        {
+            _resting[batch.Id] = clock.GetTimestamp();
+            LogTooSlow(batch.Id, e.Message);
+            return false;
+        }
+        catch (Exception e) when (e is not (StoreUnavailableException or StorageLowException or OperationCanceledException))
         {
             LogBroken(e, batch.Id);
             await batches.BreakAsync(batch.Id, $"The server cannot make messages of this batch: {e.Message}", clock.GetUtcNow());
             return true;
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "Batch {Batch} rests for a while, others go on: {Reason}")]
+    partial void LogTooSlow(MessageId batch, string reason);
 
     [LoggerMessage(LogLevel.Error, "Batch {Batch} is paused: no messages can be made of it")]
     partial void LogBroken(Exception error, MessageId batch);
@@ -77,21 +96,20 @@ public sealed partial class Expander(
         var room = await RoomAsync(open, ct);
         if (room <= 0)
             return false;
-        var limit = Math.Min(room, Page);
-        var rows = await batches.ReadAsync(batch, batch.Cursor, limit, ct);
+        var rows = await batches.ReadAsync(batch, batch.Cursor, Math.Min(room, Page), ct);
         var (cursor, taken) = (batch.Cursor, batch.Taken);
         for (var start = 0; start < rows.Count || rows.Count == 0;)
         {
             var wanted = Math.Min(_piece, rows.Count - start);
-            var count = wanted == 0 ? 0 : await submitter.RoomAsync(batch.Tenant, wanted);
-            if (count == 0 && wanted > 0)
+            var most = wanted == 0 ? 0 : await submitter.RoomAsync(batch.Tenant, wanted);
+            if (most == 0 && wanted > 0)
                 return false; // as much as may waits already, or the quota is spent: looked at again
-            var piece = Make(batch, open, rows, start, count, cursor, taken, isLast: rows.Count < limit && start + count == rows.Count);
+            var piece = Make(batch, open, rows, start, most, cursor, taken);
             var isWritten = await WriteAsync(open, piece);
-            await submitter.ReturnAsync(batch.Tenant, isWritten ? piece.Faults.Count : count);
+            await submitter.ReturnAsync(batch.Tenant, isWritten ? most - piece.Messages.Count : most);
             if (!isWritten)
                 return false;
-            (cursor, taken, start) = (piece.To, taken + count, start + count);
+            (cursor, taken, start) = (piece.To, taken + piece.Count, start + piece.Count);
             if (piece.IsLast)
                 return false;
             ct.ThrowIfCancellationRequested();
@@ -114,19 +132,23 @@ public sealed partial class Expander(
         return true;
     }
 
+    /// <summary>Of rows from one on, at most so many; of none the end of the batch.</summary>
     BatchPiece Make(
-        LargeBatch batch, Open open, IReadOnlyList<StoredDestination> rows, int start, int count, long cursor, int taken, bool isLast)
+        LargeBatch batch, Open open, IReadOnlyList<StoredDestination> rows, int start, int most, long cursor, int taken)
     {
         var now = clock.GetUtcNow();
-        var messages = new List<NewMessage>(count);
+        var messages = new List<NewMessage>(most);
         List<DestinationFault>? faults = null;
-        for (var i = 0; i < count; i++)
+        var (count, bytes) = (0, 0L);
+        for (; count < most && bytes < BytesInPiece; count++)
         {
-            var row = rows[start + i];
-            if (open.Messages.Make(batch.First!.Value.Plus(taken + i), row.Email, row.Name, row.Data, now, out var fault) is { } message)
+            var row = rows[start + count];
+            var id = batch.First!.Value.Plus(taken + count);
+            if (open.Messages.Make(id, row.Email, row.Name, row.Data, now, out var fault) is { } message)
             {
                 messages.Add(message);
                 open.Keys.Add(new QueueKey(message.Route, message.Stream, batch.Tenant));
+                bytes += message.MergeData?.Length ?? 0;
             }
             else
             {
@@ -141,7 +163,7 @@ public sealed partial class Expander(
             Count = count,
             Messages = messages,
             Faults = faults ?? [],
-            IsLast = isLast,
+            IsLast = rows.Count == 0,
         };
     }
 

@@ -39,7 +39,9 @@ public interface IBatchStore
 
     Task<MessageContent?> ContentAsync(MessageId batch, CancellationToken ct);
 
-    /// <summary>The next destinations behind a number, of those that belong to the batch.</summary>
+    /// <summary>The next destinations behind a number, of those that belong to the batch; fewer than the limit where their data is long,
+    /// none
+    /// at the end.</summary>
     Task<IReadOnlyList<StoredDestination>> ReadAsync(LargeBatch batch, long after, int limit, CancellationToken ct);
 
     /// <summary>Fixes the id of the first message. False: somebody did already.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Submission;
@@ -73,8 +74,12 @@ public sealed record LargeBatch
 
 /// <summary>One destination, compact: what its message has of its own.</summary>
 /// <param name="N">Its number in its source, ascending, with gaps.</param>
-/// <param name="Data">A JSON object, or null.</param>
-public sealed record StoredDestination(long N, string Email, string? Name, string? Data);
+/// <param name="Data">A JSON object of at most <see cref="Destination.MaxDataBytes"/>, or null.</param>
+public sealed record StoredDestination(long N, string Email, string? Name, string? Data)
+{
+    /// <summary>About what it takes on the way, in bytes.</summary>
+    public int Bytes => Email.Length + (Name?.Length ?? 0) + (Data is null ? 0 : Encoding.UTF8.GetByteCount(Data));
+}
 
 /// <summary>A destination of which no message was made.</summary>
 /// <param name="N">Its number; of a body that was read by lines, its line.</param>

@@ -11,6 +11,9 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
     /// <summary>Destinations of one transaction: some 2 ms of the writer on SQLite.</summary>
     public const int PerPart = 250;
 
+    /// <summary>And of what they have of their own; the part ends with the destination that reaches it.</summary>
+    public const int BytesPerPart = 512 * 1024;
+
     /// <summary>Rows of the queue that one transaction changes.</summary>
     const int ChangeAtOnce = 100;
 
@@ -55,20 +58,34 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
         var receipt = new SubmissionReceipt(batch.Id, []) { Count = destinations.Count };
         if (batch.State != BatchState.Filling)
             return new SubmissionResult.Replayed(context.Answer!(receipt));
-        for (var start = 0; start < destinations.Count; start += PerPart)
+        for (var start = 0; start < destinations.Count;)
         {
-            var some = destinations.Skip(start).Take(PerPart).Select((d, i) => new StoredDestination(
-                start + i + 1, d.Mailbox.Address.ToString(), d.Mailbox.Name, d.Data?.GetRawText()));
+            var some = Part(destinations, start);
             await batches.AppendAsync(context.Tenant, batch.Id, new BatchPart
             {
                 Key = OnlyPart,
-                Destinations = [.. some],
+                Destinations = some,
                 LinesBefore = start,
-                Lines = Math.Min(start + PerPart, destinations.Count),
+                Lines = start + some.Count,
             });
+            start += some.Count;
         }
         await batches.StartAsync(context.Tenant, batch.Id, clock.GetUtcNow());
         return new SubmissionResult.Accepted(receipt);
+    }
+
+    static List<StoredDestination> Part(IReadOnlyList<LargeDestination> destinations, int start)
+    {
+        var part = new List<StoredDestination>(PerPart);
+        var bytes = 0;
+        while (start + part.Count < destinations.Count && part.Count < PerPart && bytes < BytesPerPart)
+        {
+            var (mailbox, data) = destinations[start + part.Count];
+            part.Add(new StoredDestination(
+                start + part.Count + 1, mailbox.Address.ToString(), mailbox.Name, data?.GetRawText()));
+            bytes += part[^1].Bytes;
+        }
+        return part;
     }
 
     /// <summary>Null: begun. A batch that was begun before stays so.</summary>

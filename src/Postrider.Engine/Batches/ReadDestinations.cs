@@ -123,10 +123,14 @@ public sealed class ReadDestinations(Submitter submitter)
             : Read(submitter, number, number, new AddressText(email, name, IsAddressOnly: true), data);
     }
 
-    static DestinationLine Read(Submitter submitter, long line, long lastLine, AddressText address, string? data) =>
-        submitter.ReadDestination(address, "", out var problem) is { } mailbox
-            ? new DestinationLine(lastLine, new StoredDestination(line, mailbox.Address.ToString(), mailbox.Name, data), null)
-            : new DestinationLine(lastLine, null, new DestinationFault(line, address.Text, problem!.Slug, problem.Detail));
+    static DestinationLine Read(Submitter submitter, long line, long lastLine, AddressText address, string? data)
+    {
+        if (submitter.ReadDestination(address, "", out var problem) is not { } mailbox)
+            return new DestinationLine(lastLine, null, new DestinationFault(line, address.Text, problem!.Slug, problem.Detail));
+        return data is not null && Destination.DataFault(Encoding.UTF8.GetByteCount(data)) is { } fault
+            ? new DestinationLine(lastLine, null, new DestinationFault(line, address.Text, "invalid-field", fault))
+            : new DestinationLine(lastLine, new StoredDestination(line, mailbox.Address.ToString(), mailbox.Name, data), null);
+    }
 
     static DestinationLine Faulty(long line, string? email, string slug, string detail) =>
         new(line, null, new DestinationFault(line, email, slug, detail));

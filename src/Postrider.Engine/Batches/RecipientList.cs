@@ -39,7 +39,8 @@ public interface IListStore
     /// <summary>The number that the next recipient gets; null: no such list.</summary>
     Task<long?> NextAsync(TenantId tenant, MessageId list, CancellationToken ct);
 
-    /// <summary>Its recipients behind a number; null: no such list.</summary>
+    /// <summary>Its recipients behind a number, fewer than the limit where their data is long, none at the end; null: no such
+    /// list.</summary>
     Task<IReadOnlyList<StoredDestination>?> ReadAsync(TenantId tenant, MessageId list, long after, int limit, CancellationToken ct);
 
     /// <summary>False: absent, or another tenant's. Batches that read it go on.</summary>

@@ -92,6 +92,7 @@ sealed partial class Lane
             Ends = decision.Ends,
             Continues = decision.Continues,
             Remarks = remark is null ? Remarks(lease, attempt) : [.. Remarks(lease, attempt), remark],
+            TrackingSkipped = remark,
         };
         return await _parts.Recorder.RecordAsync(record, stop.GiveUp) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }

@@ -44,6 +44,7 @@ public static class EventNames
         [MailEventType.Rejected] = "email.rejected",
         [MailEventType.Reported] = "email.reported",
         [MailEventType.Discarded] = "email.discarded",
+        [MailEventType.TrackingSkipped] = "tracking.skipped",
         [MailEventType.WebhookDisabled] = WebhookDisabled,
         [MailEventType.ScheduleMissed] = "schedule.missed",
         [MailEventType.ScheduleSkipped] = "schedule.skipped",

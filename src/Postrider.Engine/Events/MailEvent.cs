@@ -53,6 +53,8 @@ public enum MailEventType : byte
     ScheduleFailed = 27,
     /// <summary>A dead letter that nobody will send again.</summary>
     Discarded = 28,
+    /// <summary>It left without the tracking that was asked for, or without a part of it.</summary>
+    TrackingSkipped = 29,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>

@@ -95,4 +95,14 @@ public sealed record TemplateUse(string Name)
 }
 
 /// <summary>One destination of a batch: gets a message of its own.</summary>
-public sealed record Destination(AddressText Address, JsonElement? Data = null);
+/// <param name="Data">An object of at most <see cref="MaxDataBytes"/>, filled into the template; null: none.</param>
+public sealed record Destination(AddressText Address, JsonElement? Data = null)
+{
+    /// <summary>What one destination may have of its own: thousands of them are in memory at once.</summary>
+    public const int MaxDataBytes = 64 * 1024;
+
+    /// <summary>What is wrong with so many bytes of data, in words that name the field; null: nothing.</summary>
+    public static string? DataFault(int bytes) => bytes <= MaxDataBytes ? null
+        : $"data has {bytes:N0} bytes, and a destination takes at most {MaxDataBytes:N0}. "
+            + "Shorten it, or put what all share into the data of the template.";
+}

@@ -32,6 +32,10 @@ public sealed record AttemptRecord
 
     /// <summary>Facts to put on the timeline beside the attempt ("possible duplicate", "failed over from a to b").</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>Why opens or clicks are not heard of though that was asked for; null: they are, or nobody asked. Told once it was
+    /// sent.</summary>
+    public string? TrackingSkipped { get; init; }
 }
 
 /// <summary>A recipient's final state (or <see cref="RecipientState.Held"/>).</summary>

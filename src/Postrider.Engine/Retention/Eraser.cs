@@ -13,6 +13,9 @@ public sealed partial class Eraser(
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
 
+    /// <summary>Then another order, perhaps on another node.</summary>
+    static readonly TimeSpan Turn = TimeSpan.FromSeconds(10);
+
     /// <summary>Messages of a turn: far less than <see cref="Patience"/> of work.</summary>
     const int MostMessages = 1_000;
     const int PageSize = 100;
@@ -57,14 +60,22 @@ public sealed partial class Eraser(
         var now = clock.GetUtcNow();
         if (await store.TakeAsync(now, now + Patience) is not { } erasure)
             return false;
+        var started = clock.GetTimestamp();
         var (erased, open, hasMore) = await EraseMessagesAsync(erasure, ct);
-        var rows = 0L;
-        if (!hasMore)
-            while (await store.EraseRestAsync(erasure, isLast: open == 0, ct) is > 0 and var some)
-                rows += some;
+        // Mail that was waited for has ended: what was told of it meanwhile may be anywhere.
+        var at = erasure.Waiting > 0 && open == 0 ? ErasureCursor.Start : erasure.Cursor;
+        var (rows, isThrough) = (0L, false);
+        while (!hasMore && !isThrough && clock.GetElapsedTime(started) < Turn)
+        {
+            var piece = await store.EraseRestAsync(erasure, at, ct);
+            (rows, at, isThrough) = (rows + piece.Rows, piece.Next ?? at, piece.Next is null);
+        }
+        if (isThrough)
+            rows += await store.EraseKeptAsync(erasure, isLast: open == 0, ct);
         now = clock.GetUtcNow();
-        await store.EndTurnAsync(erasure, erased, rows, open, now, hasMore ? now : open > 0 ? now + LookAgain : null);
-        if (!hasMore && open == 0)
+        DateTimeOffset? next = !isThrough ? now : open > 0 ? now + LookAgain : null;
+        await store.EndTurnAsync(erasure, new ErasureTurn(erased, rows, open, at), now, next);
+        if (isThrough && open == 0)
             LogDone(erasure.Id, erasure.Tenant, erasure.Messages + erased);
         return true;
     }

@@ -35,7 +35,25 @@ public sealed record Erasure
 
     /// <summary>Which turn it is: whoever has an older one may not write.</summary>
     public long Revision { get; init; }
+
+    /// <summary>How far all but messages was looked through.</summary>
+    public ErasureCursor Cursor { get; init; }
 }
+
+/// <summary>How far the tables outside messages were looked through for a person.</summary>
+/// <param name="Place">The number of the table.</param>
+/// <param name="After">The row in it; empty: its beginning.</param>
+public readonly record struct ErasureCursor(int Place, string After)
+{
+    public static readonly ErasureCursor Start = new(0, "");
+}
+
+/// <summary>What a piece came to.</summary>
+/// <param name="Next">Where to go on; null: all tables were looked through.</param>
+public readonly record struct ErasedPiece(long Rows, ErasureCursor? Next);
+
+/// <summary>What a turn came to.</summary>
+public readonly record struct ErasureTurn(long Messages, long Rows, long Waiting, ErasureCursor Cursor);
 
 /// <summary>What became of a message of a person's.</summary>
 public enum ErasedMessage { Erased, Open, Absent }
@@ -43,8 +61,12 @@ public enum ErasedMessage { Erased, Open, Absent }
 /// <summary>Keeps orders to erase, and erases.</summary>
 public interface IErasureStore
 {
+    /// <summary>Running orders of one tenant.</summary>
+    const int MostRunning = 1_000;
+
+    /// <summary>The order that runs for this address, if there is one. Null: the tenant has <see cref="MostRunning"/>.</summary>
     /// <param name="address">As <see cref="Erasure.Address"/>.</param>
-    Task<Erasure> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now);
+    Task<Erasure?> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now);
     Task<Erasure?> FindAsync(TenantId tenant, long id, CancellationToken ct);
 
     /// <summary>Newest first.</summary>
@@ -54,12 +76,15 @@ public interface IErasureStore
     Task<Erasure?> TakeAsync(DateTimeOffset now, DateTimeOffset until);
 
     /// <summary>Notes what was done, unless the turn was lost. <paramref name="next"/>: when any node may go on; null: it is done.</summary>
-    Task EndTurnAsync(Erasure erasure, long messages, long rows, long waiting, DateTimeOffset now, DateTimeOffset? next);
+    Task EndTurnAsync(Erasure erasure, ErasureTurn done, DateTimeOffset now, DateTimeOffset? next);
 
     /// <summary>Takes body and address out of a message that has ended, its timeline and its dead letters, in one transaction.</summary>
     Task<ErasedMessage> EraseMessageAsync(Erasure erasure, MessageId message);
 
-    /// <summary>A piece of all else. Returns how many rows; 0: nothing is left.</summary>
+    /// <summary>A piece of all else but what is kept.</summary>
+    Task<ErasedPiece> EraseRestAsync(Erasure erasure, ErasureCursor at, CancellationToken ct);
+
+    /// <summary>Takes the address out of suppressions, which stay. Returns how many rows.</summary>
     /// <param name="isLast">No message of the person is left: it need not be found any more.</param>
-    Task<long> EraseRestAsync(Erasure erasure, bool isLast, CancellationToken ct);
+    Task<long> EraseKeptAsync(Erasure erasure, bool isLast, CancellationToken ct);
 }

@@ -17,6 +17,16 @@ public enum RetentionKind : byte
     Counts = 10,
     /// <summary>Parts of the search index of which no message is left.</summary>
     Search = 11,
+    /// <summary>Jobs on dead letters that have ended.</summary>
+    Jobs = 12,
+    /// <summary>Orders to forget people that are done.</summary>
+    Erasures = 13,
+    /// <summary>Archived ones, with what is left of their runs.</summary>
+    Schedules = 14,
+    /// <summary>Recipients that were a schedule's own, when no schedule that may still come sends to them.</summary>
+    OwnLists = 15,
+    /// <summary>Those that are over.</summary>
+    Suppressions = 16,
 }
 
 /// <summary>A kind in the hand of one node, until the turn ends or its time is up.</summary>

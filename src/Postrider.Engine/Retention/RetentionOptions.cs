@@ -37,14 +37,19 @@ public sealed class RetentionOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan LookEvery { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Of what nobody can use any more: a list that is just being filled for a schedule is younger.</summary>
+    static readonly TimeSpan ADay = TimeSpan.FromDays(1);
+
     /// <summary>How old a kind must be to go; null: it is kept for ever.</summary>
     public TimeSpan? AgeOf(RetentionKind kind) => (kind switch
     {
         RetentionKind.Bodies or RetentionKind.BatchBodies => Bodies,
-        RetentionKind.Messages or RetentionKind.Batches or RetentionKind.Runs or RetentionKind.Search or RetentionKind.Counts => Messages,
+        RetentionKind.Messages or RetentionKind.Batches or RetentionKind.Runs or RetentionKind.Search or RetentionKind.Counts
+            or RetentionKind.Jobs or RetentionKind.Schedules => Messages,
         RetentionKind.Events => Events,
-        RetentionKind.Audit => Audit,
+        RetentionKind.Audit or RetentionKind.Erasures => Audit,
         RetentionKind.Inbox => Inbox,
         RetentionKind.Quarantine => Quarantine,
+        RetentionKind.OwnLists or RetentionKind.Suppressions => ADay,
     }) is { Ticks: > 0 } age ? age : null;
 }

@@ -45,7 +45,7 @@ public sealed record SchedulePlan(Occurrence? Run, MissedTimes? Missed, Occurren
         var kept = new Queue<Occurrence>();
         kept.Enqueue(next);
         var dropped = 0;
-        // What is further back than anybody counts is passed over at once.
+        // Every time that is due is gone through; only the newest are kept.
         foreach (var due in calendar.AllAfter(next.At).TakeWhile(o => o.At <= now))
         {
             kept.Enqueue(due);

@@ -7,8 +7,9 @@ using Postrider.Messages;
 namespace Postrider.Storage;
 
 /// <summary>Rows of the log in the order of commits, and how far the log was looked at.</summary>
+/// <param name="Looked">How many were looked at, with those that are not wanted.</param>
 /// <param name="HasMore">There are rows behind them.</param>
-sealed record FeedRows(IReadOnlyList<FeedRow> Rows, EventCursor LookedAt, bool HasMore);
+sealed record FeedRows(IReadOnlyList<FeedRow> Rows, EventCursor LookedAt, int Looked, bool HasMore);
 
 /// <summary>A row of events with its place.</summary>
 sealed class FeedRow
@@ -24,10 +25,13 @@ sealed class FeedRow
 
 /// <summary>Turns rows of the log into the events that are told outside: one row tells of several messages, or of recipients that were
 /// answered differently.</summary>
-sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, TenantId tenant, EventFilter filter)
+sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, TenantId tenant, EventFilter filter, TimeProvider clock)
 {
-    /// <summary>Looked at for one page; a filter that finds little goes on with the next page.</summary>
-    const int MostLookedAt = 2_000;
+    /// <summary>Rows looked at for one page, wanted or not, and how long: a filter that finds little goes on with the next page, and a
+    /// read of
+    /// the store is cut after 5 s.</summary>
+    const int MostLookedAt = 10_000;
+    static readonly TimeSpan MostTime = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Messages whose rows are asked for at once.</summary>
     const int MessagesAtOnce = 100;
@@ -53,7 +57,7 @@ sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, Tenan
     {
         after = dialect.Place(connection, after);
         var found = new List<PublicEvent>();
-        var (looked, lookedAt) = (0, after);
+        var (looked, lookedAt, started) = (0, after, clock.GetTimestamp());
         while (true)
         {
             var rows = dialect.ReadFeed(connection, tenant, lookedAt, filter.Message?.Value, Math.Min(limit + 1, 500));
@@ -69,9 +73,9 @@ sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, Tenan
                     found.Add(Tell(part));
                 }
             }
-            looked += Math.Max(parts.Count, 1);
+            looked += rows.Looked;
             lookedAt = rows.LookedAt;
-            if (!rows.HasMore || looked >= MostLookedAt)
+            if (!rows.HasMore || looked >= MostLookedAt || clock.GetElapsedTime(started) >= MostTime)
                 return new EventPage(found, lookedAt, rows.HasMore);
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
@@ -308,6 +309,8 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             if (!takesData && destinations[i].Data is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) })
                 faults.Add(string.Create(CultureInfo.InvariantCulture, $"/destinations/{i}/data"), "invalid-field",
                     "Data needs a template to be merged into.");
+            else if (destinations[i].Data is { } data && Destination.DataFault(JsonMarshal.GetRawUtf8Value(data).Length) is { } fault)
+                faults.Add(string.Create(CultureInfo.InvariantCulture, $"/destinations/{i}/data"), "invalid-field", fault);
         }
         return recipients;
     }

@@ -23,7 +23,4 @@ public interface ISuppressionStore
     /// <summary>Newest first.</summary>
     Task<SuppressionPage> ListAsync(
         TenantId tenant, SuppressionCause? cause, SuppressionPlace? after, int limit, CancellationToken ct);
-
-    /// <summary>Forgets what is over, at most <paramref name="limit"/> rows. Returns how many: call again while it is the limit.</summary>
-    Task<int> PurgeAsync(DateTimeOffset now, int limit);
 }

@@ -82,6 +82,8 @@ sealed class ExpressionReader(string source, int start, int end, int depth)
         if (source[_at] is '"' or '\'')
             return Quoted();
         var from = _at;
+        if (source.AsSpan(_at, end - _at).StartsWith(PartialNode.Block))
+            _at++;
         while (_at < end && (IsOfName(source[_at]) || source[_at] is '/' or '.'))
             _at++;
         return _at == from ? null : source[from.._at];

@@ -13,18 +13,35 @@ public sealed class ParsedTemplate
     readonly IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>> _partials;
 
     ParsedTemplate(
-        string source, IReadOnlyList<TemplateNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>> partials) =>
-        (_source, _nodes, _partials) = (source, nodes, partials);
+        string source, IReadOnlyList<TemplateNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>> partials,
+        IReadOnlyList<PartialNode> missing) =>
+        (_source, _nodes, _partials, Missing) = (source, nodes, partials, missing);
+
+    /// <summary>Calls of partials that it does not define; those without a block of their own keep it from being filled in.</summary>
+    internal IReadOnlyList<PartialNode> Missing { get; }
+
+    internal bool Defines(string partial) => _partials.ContainsKey(partial);
+
+    /// <summary>A fault at a place of the source.</summary>
+    internal TemplateFault FaultAt(int at, string message) => new TemplateException(TemplateFaultKind.Syntax, at, message).ToFault(_source);
 
     /// <summary>Null when it cannot be read; then <paramref name="fault"/> says why and where.</summary>
     /// <param name="allowRaw">Values in three braces, which are not escaped.</param>
     public static ParsedTemplate? Parse(string source, bool allowRaw, out TemplateFault? fault)
     {
+        var parsed = ParseOpen(source, allowRaw, out fault);
+        fault ??= parsed?.FirstMissing();
+        return fault is null ? parsed : null;
+    }
+
+    /// <summary>The same, where partials may be missing.</summary>
+    internal static ParsedTemplate? ParseOpen(string source, bool allowRaw, out TemplateFault? fault)
+    {
         fault = null;
         try
         {
-            var nodes = TemplateParser.Parse(source, allowRaw, out var partials);
-            return new ParsedTemplate(source, nodes, partials);
+            var nodes = TemplateParser.Parse(source, allowRaw, out var partials, out var missing);
+            return new ParsedTemplate(source, nodes, partials, missing);
         }
         catch (TemplateException wrong)
         {
@@ -32,6 +49,12 @@ public sealed class ParsedTemplate
             return null;
         }
     }
+
+    /// <summary>The first call that keeps it from being filled in; null: there is none.</summary>
+    TemplateFault? FirstMissing() => Missing.FirstOrDefault(call => call.Body is null) is { } call
+        ? FaultAt(call.At,
+            $"There is no partial '{call.Name}': define it with {{{{#*inline \"{call.Name}\"}}}}, or keep a template of this name.")
+        : null;
 
     /// <summary>The text with the data in it; null when it cannot be filled in, then <paramref name="fault"/> says why and where.</summary>
     public string? Fill(TemplateData data, FillRules rules, out TemplateFault? fault)

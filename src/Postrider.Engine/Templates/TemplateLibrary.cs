@@ -15,7 +15,7 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
         if (!IsName(name))
             return new TemplateResult(TemplateProblems.Invalid(
                 "/name", $"Must be 1 to {MaxNameLength} letters, digits, '-', '_' or '.', and not a number."));
-        if (Refuse(content) is { } problem)
+        if (await RefuseAsync(tenant, content, number: null, CancellationToken.None) is { } problem)
             return new TemplateResult(problem);
         if ((await store.ListAsync(tenant, options.MaxTemplates - 1, 1, CancellationToken.None)).Count > 0)
             return new TemplateResult(TemplateProblems.Invalid("", $"There are {options.MaxTemplates} templates, the most there may be."));
@@ -28,7 +28,7 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
     {
         if (await store.FindAsync(tenant, key, version: null, ct) is not { ArchivedAt: null } template)
             return new TemplateResult(TemplateProblems.Absent);
-        if (Refuse(content) is { } problem)
+        if (await RefuseAsync(tenant, content, template.Number, ct) is { } problem)
             return new TemplateResult(problem);
         if (template.NewestVersion >= options.MaxVersions)
             return new TemplateResult(TemplateProblems.Invalid("", $"There are {options.MaxVersions} versions, the most there may be."));
@@ -51,7 +51,17 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
 
     /// <summary>As it would be sent; exactly one of the two is null.</summary>
     /// <param name="data">Undefined: the template's own test data.</param>
-    public static (FilledTemplate? Filled, Problem? Problem) Preview(TemplateContent content, JsonElement data, FillRules rules)
+    /// <param name="number">Null: it is not kept, and may be as wrong as one that is to be kept.</param>
+    public async Task<(FilledTemplate? Filled, Problem? Problem)> PreviewAsync(
+        TenantId tenant, TemplateContent content, JsonElement data, int? number, CancellationToken ct)
+    {
+        if (number is null && await RefuseAsync(tenant, content, null, ct) is { } refusal)
+            return (null, refusal);
+        var (whole, problem) = await ComposeAsync(tenant, content, number, ct);
+        return whole is null ? (null, problem) : Preview(whole, data, Rules);
+    }
+
+    static (FilledTemplate? Filled, Problem? Problem) Preview(TemplateContent content, JsonElement data, FillRules rules)
     {
         var own = data.ValueKind == JsonValueKind.Undefined && content.TestData is { } test ? JsonElement.Parse(test) : data;
         var template = ReadyTemplate.Read(content, out var problem);
@@ -65,11 +75,16 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
         return (filled, null);
     }
 
-    /// <summary>The template of a message, one version of it; a problem when there is none to be sent with.</summary>
+    /// <summary>The template of a message, one version of it with all that it calls; a problem when there is none to be sent
+    /// with.</summary>
     public async Task<(TemplateContent? Content, Problem? Problem)> PinAsync(TenantId tenant, TemplateUse use, CancellationToken ct) =>
         await store.FindAsync(tenant, use.Name, use.Version, ct) is { ArchivedAt: null } template
-            ? (template.Version.Content, null)
+            ? await ComposeAsync(tenant, template.Version.Content, template.Number, ct)
             : (null, TemplateProblems.NoSuch(use.Name));
+
+    Task<(TemplateContent? Content, Problem? Problem)> ComposeAsync(
+        TenantId tenant, TemplateContent content, int? number, CancellationToken ct) =>
+        new TemplateComposer(store, tenant, options.MaxSourceLength, ct).ComposeAsync(content, number);
 
     /// <summary>Limits for filling in now, while somebody waits.</summary>
     public FillRules Rules => new()
@@ -80,7 +95,7 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
         Clock = clock,
     };
 
-    Problem? Refuse(TemplateContent content)
+    async Task<Problem?> RefuseAsync(TenantId tenant, TemplateContent content, int? number, CancellationToken ct)
     {
         if (string.IsNullOrEmpty(content.Subject) && string.IsNullOrEmpty(content.Text) && string.IsNullOrEmpty(content.Html))
             return TemplateProblems.Invalid("", "The template is empty: give it a 'subject', a 'text' or an 'html'.");
@@ -88,7 +103,9 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
             if (part?.Length > options.MaxSourceLength)
                 return TemplateProblems.Invalid(pointer, string.Create(CultureInfo.InvariantCulture,
                     $"Has {part.Length} characters; at most {options.MaxSourceLength} are taken."));
-        ReadyTemplate.Read(content, out var problem);
+        var (whole, problem) = await ComposeAsync(tenant, content, number, ct);
+        if (whole is not null)
+            ReadyTemplate.Read(whole, out problem);
         return problem;
     }
 

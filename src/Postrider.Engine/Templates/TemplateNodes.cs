@@ -22,7 +22,15 @@ sealed record BlockNode(int At, CallExpression Call, bool IsInverse, IReadOnlyLi
 /// <summary>Another template in this place.</summary>
 /// <param name="Context">Null: that of the place where it is called.</param>
 sealed record PartialNode(
-    int At, string Name, TemplateExpression? Context, IReadOnlyList<KeyValuePair<string, TemplateExpression>> Named) : TemplateNode(At);
+    int At, string Name, TemplateExpression? Context, IReadOnlyList<KeyValuePair<string, TemplateExpression>> Named) : TemplateNode(At)
+{
+    /// <summary>In place of a partial's name: the block that it was called with.</summary>
+    public const string Block = "@partial-block";
+
+    /// <summary>Of a block: what the partial may show as <see cref="Block"/>, and what is shown where there is no such partial. Null: it is
+    /// none.</summary>
+    public IReadOnlyList<TemplateNode>? Body { get; set; }
+}
 
 /// <summary>Something that has a value.</summary>
 abstract record TemplateExpression(int At);

@@ -24,16 +24,16 @@ sealed class TemplateParser
 
     /// <param name="allowRaw">Values in three braces.</param>
     /// <param name="partials">Those that the template defines itself, by name.</param>
+    /// <param name="missing">Calls of others, in their order.</param>
     /// <exception cref="TemplateException">It cannot be read.</exception>
     public static IReadOnlyList<TemplateNode> Parse(
-        string source, bool allowRaw, out IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>> partials)
+        string source, bool allowRaw, out IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>> partials,
+        out IReadOnlyList<PartialNode> missing)
     {
         var parser = new TemplateParser(source, allowRaw);
         var nodes = parser.Nodes(within: null);
-        foreach (var call in parser._calls)
-            if (!parser._partials.ContainsKey(call.Name))
-                throw Fault(call.At, $"There is no partial '{call.Name}': define it with {{{{#*inline \"{call.Name}\"}}}}.");
         partials = parser._partials;
+        missing = [.. parser._calls.Where(call => call.Name != PartialNode.Block && !parser._partials.ContainsKey(call.Name))];
         return nodes;
     }
 
@@ -54,6 +54,7 @@ sealed class TemplateParser
                 case TagKind.Value or TagKind.Raw: nodes.Add(Value(tag)); break;
                 case TagKind.Open or TagKind.Inverse: nodes.Add(Block(tag)); break;
                 case TagKind.Partial: nodes.Add(Partial(tag)); break;
+                case TagKind.PartialBlock: nodes.Add(PartialBlock(tag)); break;
                 case TagKind.InlinePartial: Define(tag); break;
             }
         }
@@ -127,12 +128,27 @@ sealed class TemplateParser
         return call;
     }
 
+    PartialNode PartialBlock(TemplateTag tag)
+    {
+        Enter(tag);
+        var call = Partial(tag);
+        call.Body = Nodes(tag);
+        var close = _tags[_next++];
+        var name = _source.AsSpan(close.Start, close.End - close.Start).Trim();
+        if (close.Kind != TagKind.Close || !name.Trim("\"'").SequenceEqual(call.Name))
+            throw Fault(close.At, $"{Shown(close)} closes nothing: {Shown(tag)} is open.");
+        _depth--;
+        return call;
+    }
+
     void Define(TemplateTag tag)
     {
         Enter(tag);
         var words = new ExpressionReader(_source, tag.Start, tag.End, MaxDepth - _depth);
         var name = words.Name() ?? throw Fault(tag.At, "A partial needs a name: {{#*inline \"name\"}}.");
         words.ExpectEnd();
+        if (name == PartialNode.Block)
+            throw Fault(tag.At, $"{PartialNode.Block} is not a partial's own name.");
         _partials[name] = Nodes(tag);
         var close = _tags[_next++];
         if (close.Kind != TagKind.Close || !_source.AsSpan(close.Start, close.End - close.Start).Trim().SequenceEqual("inline"))

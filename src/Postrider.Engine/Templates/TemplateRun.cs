@@ -17,6 +17,7 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
     readonly TemplateOutput _output = new(rules.IsHtml, rules.MaxLength);
     readonly long _started = rules.Clock?.GetTimestamp() ?? 0;
     int _steps;
+    readonly Stack<IReadOnlyList<TemplateNode>> _blocks = new(); // that partials were called with
     int _partialDepth;
     int _depth;
 
@@ -152,8 +153,30 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
                 members[name] = Value(value, frame);
             context = members;
         }
-        Write(partials[partial.Name], ReferenceEquals(context, frame.Value) ? frame : new Frame(context, frame));
+        WriteCalled(partial, ReferenceEquals(context, frame.Value) ? frame : new Frame(context, frame));
         _partialDepth--;
+    }
+
+    void WriteCalled(PartialNode partial, Frame frame)
+    {
+        if (partial.Name == PartialNode.Block)
+        {
+            // Within the block the name means the one around it. Without one there is nothing to show.
+            if (!_blocks.TryPop(out var block))
+                return;
+            Write(block, frame);
+            _blocks.Push(block);
+        }
+        else if (!partials.TryGetValue(partial.Name, out var nodes))
+            Write(partial.Body!, frame);
+        else if (partial.Body is null)
+            Write(nodes, frame);
+        else
+        {
+            _blocks.Push(partial.Body);
+            Write(nodes, frame);
+            _blocks.Pop();
+        }
     }
 
     object? Value(TemplateExpression expression, Frame frame)

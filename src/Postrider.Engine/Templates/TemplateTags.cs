@@ -1,7 +1,7 @@
 namespace Postrider.Templates;
 
 /// <summary>What a tag of a template is, by the signs after its braces.</summary>
-enum TagKind : byte { Text, Value, Raw, Open, Inverse, Close, Else, Comment, Partial, InlinePartial }
+enum TagKind : byte { Text, Value, Raw, Open, Inverse, Close, Else, Comment, Partial, PartialBlock, InlinePartial }
 
 /// <summary>A piece of a template's source: text, or what stands between braces.</summary>
 /// <param name="At">Where it begins in the source.</param>
@@ -76,8 +76,9 @@ static class TemplateTags
         return kind switch
         {
             '#' when StartsWith(source, inner, "#*inline") => Braced(source, at, inner + 8, TagKind.InlinePartial, "", trimBefore),
-            '#' when StartsWith(source, inner, "#>") || StartsWith(source, inner, "#*") =>
-                throw new TemplateException(TemplateFaultKind.Syntax, at, "Partial blocks and decorators are not supported."),
+            '#' when StartsWith(source, inner, "#*") =>
+                throw new TemplateException(TemplateFaultKind.Syntax, at, "Decorators are not supported."),
+            '#' when StartsWith(source, inner, "#>") => Braced(source, at, inner + 2, TagKind.PartialBlock, "", trimBefore),
             '#' => Braced(source, at, inner + 1, TagKind.Open, "", trimBefore),
             '/' => Braced(source, at, inner + 1, TagKind.Close, "", trimBefore),
             '>' => Braced(source, at, inner + 1, TagKind.Partial, "", trimBefore),

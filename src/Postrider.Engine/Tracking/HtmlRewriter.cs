@@ -21,11 +21,16 @@ public static class HtmlRewriter
     /// <summary>Reading takes time by the square of what is nested: so many, all nested, take some 0.2 s.</summary>
     const int MaxElements = 5_000;
 
+    /// <summary>And by the square of the attributes of an element, of which each is compared with all before it.</summary>
+    const int MaxAttributes = 100;
+
     /// <param name="link">The address in place of that of a link; null: it stays. The same at each call.</param>
     /// <param name="pixel">Address of the image; null: none.</param>
     public static RewrittenHtml Rewrite(string html, Func<string, string?> link, string? pixel)
     {
         var source = html.Replace("\r\n", "\n", StringComparison.Ordinal); // as the parser counts places
+        if (TagAttributes.MayHaveMore(source, MaxAttributes))
+            return new RewrittenHtml(html, $"sent without tracking: an element of its HTML has more than {MaxAttributes} attributes");
         var links = new SortedDictionary<int, IElement>();
         using var before = Parse(source, links);
         if (before is null)

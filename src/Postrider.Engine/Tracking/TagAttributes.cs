@@ -43,6 +43,43 @@ static class TagAttributes
         }
     }
 
+    /// <summary>Whether a tag may have more attributes than so many. What merely looks like a tag, in a comment or in a value, counts as
+    /// one; text in
+    /// which tags seem to lie in each other without end is taken for one that has.</summary>
+    public static bool MayHaveMore(string html, int most)
+    {
+        var effort = 8L * html.Length;
+        for (var at = html.IndexOf('<'); at >= 0 && at + 2 < html.Length; at = html.IndexOf('<', at + 1))
+        {
+            if (!char.IsAsciiLetter(html[at + 1]) && html[at + 1] != '/')
+                continue;
+            var (start, count) = (at, 0);
+            for (var place = at + 1; TryPass(html, ref place); effort -= place - start, start = place)
+                if (++count > most + 1 || effort < 0) // the tag's name is the first
+                    return true;
+            if (effort < 0)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Passes one name with its value. False: the tag ends.</summary>
+    static bool TryPass(string html, ref int at)
+    {
+        while (at < html.Length && (IsSpace(html[at]) || html[at] == '/'))
+            at++;
+        if (at >= html.Length || html[at] == '>')
+            return false;
+        at++;
+        while (at < html.Length && !IsSpace(html[at]) && html[at] is not ('/' or '>' or '='))
+            at++;
+        var behind = SkipSpace(html, at);
+        if (behind >= html.Length || html[behind] != '=')
+            return true;
+        Value(html, SkipSpace(html, behind + 1), out at);
+        return true;
+    }
+
     static Range? Value(string html, int at, out int after)
     {
         after = html.Length;
@@ -51,7 +88,7 @@ static class TagAttributes
         if (html[at] is '"' or '\'')
         {
             var end = html.IndexOf(html[at], at + 1);
-            after = end + 1;
+            after = end < 0 ? html.Length : end + 1;
             return end < 0 ? null : (at + 1)..end;
         }
         after = at;

@@ -99,8 +99,10 @@ public interface IWebhookStore
     /// <summary>Oldest first.</summary>
     Task<IReadOnlyList<Webhook>> ListAsync(TenantId tenant, CancellationToken ct);
 
-    /// <summary>False: somebody else changed it since, or it is gone.</summary>
-    Task<bool> ReplaceAsync(Webhook webhook);
+    /// <summary>Changes what differs of its place and its failing: both are moved by those who send, at any time. False: somebody else
+    /// changed
+    /// it since, or it is gone.</summary>
+    Task<bool> ReplaceAsync(Webhook from, Webhook to);
     Task<bool> RemoveAsync(TenantId tenant, string id);
 
     /// <summary>Enabled ones of all tenants, and whether they have something due.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Postrider.Events;
@@ -119,7 +120,7 @@ public sealed class WebhookBook(
         {
             if (await store.FindAsync(tenant, id, ct) is not { } webhook)
                 return null;
-            if (await store.ReplaceAsync(change(webhook)))
+            if (await store.ReplaceAsync(webhook, change(webhook)))
                 return new WebhookResult(await store.FindAsync(tenant, id, ct) ?? webhook, null, secret);
         }
         return Refused("changed-meanwhile", "", "The webhook is being changed by others. Try again.", 409, "Changed meanwhile");
@@ -149,29 +150,40 @@ public sealed class WebhookBook(
             return new OutboundAnswer(null, TimeSpan.Zero, fault, null);
         var now = clock.GetUtcNow();
         var seconds = now.ToUnixTimeSeconds();
-        var secrets = new List<byte[]> { Open(webhook, webhook.Secret, SecretColumn) };
-        if (webhook is { PreviousSecret: { } previous, PreviousUntil: { } until } && now < until)
-            secrets.Add(Open(webhook, previous, SecretColumn));
+        if (!TryOpen(webhook, webhook.Secret, SecretColumn, out var secret) || OwnHeaders(webhook) is not { } own)
+            return new OutboundAnswer(null, TimeSpan.Zero, FaultOf(webhook), null);
+        List<byte[]> secrets = [secret];
+        if (webhook is { PreviousSecret: { } previous, PreviousUntil: { } until } && now < until
+            && TryOpen(webhook, previous, SecretColumn, out var older))
+            secrets.Add(older);
         List<KeyValuePair<string, string>> headers =
         [
             new("User-Agent", "Postrider-Webhooks/1"),
             new("webhook-id", eventId),
             new("webhook-timestamp", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture)),
             new("webhook-signature", WebhookSignature.Sign(secrets, eventId, seconds, payload.Span)),
-            .. OwnHeaders(webhook),
+            .. own,
         ];
         secrets.ForEach(secret => CryptographicOperations.ZeroMemory(secret));
         return await http.PostAsync(webhook.Tenant, url, headers, payload, ct);
     }
 
-    /// <summary>The customer's own header fields: their values are for the wire alone.</summary>
-    public IReadOnlyDictionary<string, string> OwnHeaders(Webhook webhook) => webhook.Headers is { } headers
-        ? WebhookHeaders.Read(Open(webhook, headers, HeadersColumn)) : new Dictionary<string, string>();
+    /// <summary>Why nothing can be sent to it as it is stored; null: it can be tried.</summary>
+    public string? FaultOf(Webhook webhook) =>
+        !TryOpen(webhook, webhook.Secret, SecretColumn, out _) ? Unreadable("secret", "Rotate it: POST /webhooks/{id}/rotate.")
+        : OwnHeaders(webhook) is null ? Unreadable("header fields", "Set headers again: PATCH /webhooks/{id}.")
+        : null;
 
-    byte[] Open(Webhook webhook, ReadOnlyMemory<byte> sealedText, string column) =>
-        sealer.TryOpen(sealedText.Span, webhook.Tenant, column, webhook.Id, out var text) ? text : throw new MasterKeyException(
-            $"The secret of webhook {webhook.Id} cannot be opened: it was sealed with another master key, or moved. "
-            + "Start with the right master key, or remove the webhook and make a new one.");
+    /// <summary>The customer's own header fields, whose values are for the wire alone; null: they cannot be opened.</summary>
+    public Dictionary<string, string>? OwnHeaders(Webhook webhook) =>
+        webhook.Headers is not { } headers ? []
+        : TryOpen(webhook, headers, HeadersColumn, out var text) ? new(WebhookHeaders.Read(text)) : null;
+
+    bool TryOpen(Webhook webhook, ReadOnlyMemory<byte> sealedText, string column, [NotNullWhen(true)] out byte[]? text) =>
+        sealer.TryOpen(sealedText.Span, webhook.Tenant, column, webhook.Id, out text);
+
+    static string Unreadable(string what, string remedy) =>
+        $"Nothing is sent: the {what} of this webhook cannot be opened. It was sealed with another master key, or moved. {remedy}";
 
     ReadOnlyMemory<byte>? Seal(TenantId tenant, string id, IReadOnlyDictionary<string, string>? headers) =>
         headers is { Count: > 0 } ? sealer.Seal(WebhookHeaders.Write(headers), tenant, HeadersColumn, id) : (ReadOnlyMemory<byte>?)null;

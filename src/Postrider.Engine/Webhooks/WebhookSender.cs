@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postrider.Events;
 using Postrider.Messages;
-using Postrider.Tenants;
 
 namespace Postrider.Webhooks;
 
@@ -28,7 +27,15 @@ public sealed partial class WebhookSender(
     static readonly TimeSpan LeaseBeyond = TimeSpan.FromSeconds(15);
 
     const int EventsAtOnce = 200;
+
+    /// <summary>Pages of the log for one endpoint before the next one's turn, and how long.</summary>
     const int PagesAtOnce = 10;
+    static readonly TimeSpan TurnTime = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an endpoint rests whose events cannot be read or kept: twice as long each time.</summary>
+    static readonly TimeSpan FirstRest = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan LongestRest = TimeSpan.FromMinutes(5);
+
     const int PurgeAtOnce = 500;
 
     /// <summary>What waits for one endpoint as rows. More stays in the log, and the place before it.</summary>
@@ -38,6 +45,7 @@ public sealed partial class WebhookSender(
     sealed record Looked(EventCursor Stored, EventCursor Place, EventCursor Latest, long WrittenAt);
 
     readonly Dictionary<(TenantId, string), Looked> _looked = []; // loop only
+    readonly Dictionary<(TenantId, string), (TimeSpan For, long Since)> _resting = []; // loop only
     readonly ConcurrentDictionary<(TenantId, string), Task> _lanes = [];
     long _purgedAt = clock.GetTimestamp();                         // loop only
 
@@ -66,9 +74,11 @@ public sealed partial class WebhookSender(
             var latest = enabled.Count == 0 ? default : await feed.LatestAsync(ct);
             foreach (var (webhook, isDue) in enabled)
             {
-                if (await SpoolAsync(webhook, latest, ct) || isDue)
+                if (await TakeTurnAsync(webhook, latest, ct) || isDue)
                     StartLane(webhook, ct);
             }
+            foreach (var gone in _resting.Keys.Except(enabled.Select(e => (e.Webhook.Tenant, e.Webhook.Id))).ToList())
+                _resting.Remove(gone);
             if (clock.GetElapsedTime(_purgedAt) >= PurgeEvery)
                 await PurgeAsync();
         }
@@ -78,8 +88,29 @@ public sealed partial class WebhookSender(
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // One endpoint's fault must not end it for all: nothing was lost, the place has not moved.
             LogFault(e);
+        }
+    }
+
+    /// <summary>One endpoint's fault must not end it for all: nothing was lost, the place has not moved. It rests, the others go on. True:
+    /// there are new deliveries.</summary>
+    async Task<bool> TakeTurnAsync(Webhook webhook, EventCursor latest, CancellationToken ct)
+    {
+        var key = (webhook.Tenant, webhook.Id);
+        if (_resting.TryGetValue(key, out var rest) && clock.GetElapsedTime(rest.Since) < rest.For)
+            return false;
+        try
+        {
+            var any = await SpoolAsync(webhook, latest, ct);
+            _resting.Remove(key);
+            return any;
+        }
+        catch (Exception e) when (e is not (StoreUnavailableException or OperationCanceledException))
+        {
+            var longer = rest.For == TimeSpan.Zero ? FirstRest : rest.For * 2;
+            _resting[key] = (longer < LongestRest ? longer : LongestRest, clock.GetTimestamp());
+            LogRests(e, webhook.Id, webhook.Tenant, _resting[key].For);
+            return false;
         }
     }
 
@@ -90,8 +121,8 @@ public sealed partial class WebhookSender(
         // Another place on disk than ours: another node moved it, or people did.
         if (!_looked.TryGetValue(key, out var looked) || looked.Stored != webhook.Cursor)
             looked = new Looked(webhook.Cursor, webhook.Cursor, default, clock.GetTimestamp());
-        var any = false;
-        for (var i = 0; i < PagesAtOnce && looked.Latest != latest; i++)
+        var (any, started) = (false, clock.GetTimestamp());
+        for (var i = 0; i < PagesAtOnce && looked.Latest != latest && clock.GetElapsedTime(started) < TurnTime; i++)
         {
             var page = await feed.ReadEventsAsync(webhook.Tenant, looked.Place, webhook.Filter, EventsAtOnce, ct);
             if (page.Events.Count > 0 && await store.CountWaitingAsync(webhook, MostWaiting, ct) >= MostWaiting)
@@ -161,10 +192,6 @@ public sealed partial class WebhookSender(
         {
             LogStoreAway(e.Message);
         }
-        catch (MasterKeyException e)
-        {
-            LogSecret(e.Message);
-        }
         catch (Exception e)
         {
             LogFault(e);
@@ -217,8 +244,8 @@ public sealed partial class WebhookSender(
     [LoggerMessage(LogLevel.Error, "A fault in sending webhooks")]
     partial void LogFault(Exception fault);
 
-    [LoggerMessage(LogLevel.Error, "{Reason}")]
-    partial void LogSecret(string reason);
+    [LoggerMessage(LogLevel.Error, "Events for webhook {Id} of tenant {Tenant} cannot be read or kept; it rests for {Rest}, others go on")]
+    partial void LogRests(Exception fault, string id, TenantId tenant, TimeSpan rest);
 
     [LoggerMessage(LogLevel.Warning, "Webhook {Id} of tenant {Tenant} is disabled: {Reason}")]
     partial void LogDisabled(string id, TenantId tenant, string reason);

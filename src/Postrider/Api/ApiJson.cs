@@ -70,6 +70,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(DomainListAnswer))]
 [JsonSerializable(typeof(TemplateAnswer))]
 [JsonSerializable(typeof(TemplateListAnswer))]
+[JsonSerializable(typeof(PreviewAnswer))]
 [JsonSerializable(typeof(RenderAnswer))]
 [JsonSerializable(typeof(EventListAnswer))]
 [JsonSerializable(typeof(ScheduleAnswer))]

@@ -17,6 +17,7 @@ static class ApiRoutes
         services.AddSingleton<EmailShapes>();
         services.AddSingleton<TransportShapes>();
         services.AddSingleton<EventSeats>();
+        services.AddSingleton<UnsubscribeCalls>();
         services.AddSingleton<SchedulePages>();
         services.AddSingleton<TrackingEndpoints>();
         services.AddCallbacks();

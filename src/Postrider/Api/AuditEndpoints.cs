@@ -7,26 +7,18 @@ namespace Postrider.Api;
 /// <summary><c>/audit</c>: who asked for what; written by the gate.</summary>
 static class AuditEndpoints
 {
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
-
     public static void MapAudit(this IEndpointRouteBuilder app) => app.MapGet("/audit", ListAsync).For(Access.Admin)
-        .WithMetadata(new DocumentedParameters([new("limit", "1 to 100. Default 20."), new("after", "An id from the page before.")]))
+        .WithMetadata(ListQuery.Pages)
         .Answers<AuditListAnswer>(200)
-        .Says("listAudit", "Calls of the tenant's keys that changed something, or were denied, newest first.", null, "invalid-field");
+        .Says("listAudit", "Calls of the tenant's keys that changed something, or were denied, newest first.", null,
+            "invalid-field", "invalid-cursor", "unknown-field");
 
     static async Task<Results<JsonHttpResult<AuditListAnswer>, ProblemResult>> ListAsync(HttpContext context, IAuditStore audit)
     {
-        long? before = null;
-        var query = context.Request.Query;
-        if (!new PageQuery(query).TryNumber("limit", 1, MaxLimit, DefaultLimit, out var limit))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100."));
-        if (query["after"] is { Count: > 0 } after)
-        {
-            if (!long.TryParse(after.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-                return new ProblemResult(ProblemCatalog.Make("invalid-field", "after is an id from the page before."));
-            before = id;
-        }
+        var query = new ListQuery(context.Request.Query, ListQuery.Pages);
+        var (limit, before) = (query.Limit(), query.AfterNumber());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var found = await audit.ListAsync(context.Caller.Tenant, before, limit + 1, context.RequestAborted);
         return ApiJson.Answer(new AuditListAnswer([.. found.Take(limit).Select(Answer)], found.Count > limit));
     }

@@ -33,16 +33,17 @@ static class BatchEndpoints
                 null, [.. DestinationUpload.Refusals, "batch-begun"]);
         app.MapPost("/batches/{id}/start", StartAsync).For(Access.Send).Answers<BatchRefAnswer>(200)
             .Says("startBatch", "Begins to send.", null, "not-found", "no-recipients", "batch-ended");
-        app.MapGet("/batches", ListAsync).For(Access.Read).WithMetadata(Pages.Parameters).Answers<BatchListAnswer>(200)
-            .Says("listBatches", "Batches, newest first.", null, "invalid-cursor", "invalid-field");
+        app.MapGet("/batches", ListAsync).For(Access.Read).WithMetadata(ListQuery.Pages).Answers<BatchListAnswer>(200)
+            .Says("listBatches", "Batches, newest first.", null,
+                "invalid-cursor", "invalid-field", "unknown-field");
         app.MapGet("/batches/{id}", GetAsync).For(Access.Read)
-            .WithMetadata(QueryReader.BatchParameters).Answers<BatchStatusAnswer>(200)
+            .WithMetadata(EmailQuery.BatchParameters).Answers<BatchStatusAnswer>(200)
             .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor",
                 "invalid-field", "unknown-field");
         app.MapGet("/batches/{id}/errors", ErrorsAsync).For(Access.Read)
             .WithMetadata(ErrorParameters).Answers<DestinationErrorListAnswer>(200)
             .Says("listBatchErrors", "Lines that were refused and destinations of which no message could be made.", null, "not-found",
-                "invalid-cursor", "invalid-field");
+                "invalid-cursor", "invalid-field", "unknown-field");
         app.MapPost("/batches/{id}/pause", PauseAsync).For(Access.Manage).Answers<BatchRefAnswer>(200)
             .Says("pauseBatch", "Nothing of it leaves until it is resumed; what is under way ends.", null, "not-found", "batch-ended");
         app.MapPost("/batches/{id}/resume", ResumeAsync).For(Access.Manage).Answers<BatchRefAnswer>(200)
@@ -138,12 +139,14 @@ static class BatchEndpoints
     static async Task<Results<JsonHttpResult<BatchListAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IBatchStore batches, CancellationToken ct)
     {
-        if (!Pages.TryRead(context.Request.Query, out var page, out var problem))
-            return new ProblemResult(problem!);
-        var found = await batches.ListAsync(context.Caller.Tenant, page.Before, page.Limit + 1, ct);
-        var hasMore = found.Count > page.Limit;
-        return ApiJson.Answer(new BatchListAnswer([.. found.Take(page.Limit).Select(EmailShapes.Batch)], hasMore,
-            hasMore ? found[page.Limit - 1].Id.ToString() : null));
+        var query = new ListQuery(context.Request.Query, ListQuery.Pages);
+        var (limit, after) = (query.Limit(), query.After());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
+        var found = await batches.ListAsync(context.Caller.Tenant, after, limit + 1, ct);
+        var hasMore = found.Count > limit;
+        return ApiJson.Answer(new BatchListAnswer([.. found.Take(limit).Select(EmailShapes.Batch)], hasMore,
+            hasMore ? found[limit - 1].Id.ToString() : null));
     }
 
     static async Task<Results<JsonHttpResult<BatchStatusAnswer>, ProblemResult>> GetAsync(
@@ -151,11 +154,13 @@ static class BatchEndpoints
         CancellationToken ct)
     {
         var tenant = context.Caller.Tenant;
-        if (ReadListing(context.Request.Query, out var problem) is not { } listing)
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, EmailQuery.BatchParameters);
+        var (wanted, filter) = (query.Flag("emails"), EmailQuery.Read(query));
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
             return NoBatch;
-        var page = listing.Wanted ? await messages.ListAsync(tenant, listing.Filter with { Batch = batch }, ct) : null;
+        var page = wanted ? await messages.ListAsync(tenant, filter with { Batch = batch }, ct) : null;
         var large = await batches.FindAsync(tenant, batch, ct);
         var waitingFor = large is { State: BatchState.Expanding, IsPaused: false } ? await submitter.WhyNoRoomAsync(tenant, ct) : null;
         return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor));
@@ -164,8 +169,10 @@ static class BatchEndpoints
     static async Task<Results<JsonHttpResult<DestinationErrorListAnswer>, ProblemResult>> ErrorsAsync(
         string id, HttpContext context, IMessageReader messages, IBatchStore batches, CancellationToken ct)
     {
-        if (!Pages.TryReadNumbers(context.Request.Query, 100, 1_000, out var after, out var limit, out var problem))
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, ErrorParameters);
+        var (limit, after) = (query.Limit(100, 1_000), query.AfterNumber() ?? 0);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(context.Caller.Tenant, batch, ct) is null)
             return NoBatch;
         var found = await batches.FaultsAsync(batch, after, limit + 1, ct);
@@ -199,20 +206,4 @@ static class BatchEndpoints
             ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
             : NoBatch;
     }
-
-    /// <summary><c>emails=true</c> with the parameters of a page.</summary>
-    static BatchListing? ReadListing(IQueryCollection query, out Problem? problem)
-    {
-        var rest = query.Where(p => p.Key is not "emails").ToDictionary(p => p.Key, p => p.Value);
-        var wanted = query["emails"];
-        if (wanted.Count > 0 && wanted != "true" && wanted != "false")
-        {
-            problem = ProblemCatalog.Make("invalid-field", "emails must be true or false.");
-            return null;
-        }
-        return QueryReader.Read(new QueryCollection(rest), out problem) is { } filter ? new BatchListing(wanted == "true", filter) : null;
-    }
-
-    /// <summary>Whether the messages of a batch are asked for, and which.</summary>
-    sealed record BatchListing(bool Wanted, MessageFilter Filter);
 }

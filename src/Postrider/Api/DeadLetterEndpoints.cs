@@ -11,12 +11,9 @@ namespace Postrider.Api;
 /// be.</summary>
 static class DeadLetterEndpoints
 {
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
-
     static readonly string[] BodyRefusals = ["malformed-json", "unsupported-media-type", "unknown-field", "invalid-field"];
 
-    static readonly ParameterDoc[] FilterParameters =
+    public static readonly ParameterDoc[] FilterParameters =
     [
         new("status", "failed, expired or held."),
         new("reason", "As the groups name it."),
@@ -26,18 +23,20 @@ static class DeadLetterEndpoints
         new("until", "On the list since before this instant."),
     ];
 
+    static readonly DocumentedParameters GroupParameters = new(FilterParameters);
+    static readonly DocumentedParameters PageParameters = new([.. ListQuery.Pages.All, .. FilterParameters]);
+
     static readonly DocumentedParameters JobParameters = new(
         [new("limit", "1 to 100. Default 20."), new("after", "The id of the last job of the page before.")]);
 
     public static void MapDeadLetters(this IEndpointRouteBuilder app)
     {
         app.MapGet("/dead-letters", ListAsync).For(Access.Read)
-            .WithMetadata(new DocumentedParameters(
-                [new("limit", "1 to 100. Default 20."), new("after", "An id from the page before."), .. FilterParameters]))
+            .WithMetadata(PageParameters)
             .Answers<DeadLetterListAnswer>(200)
             .Says("listDeadLetters", "Recipients that failed, expired or are held, the newest mail first.", null,
                 "invalid-field", "unknown-field", "invalid-cursor");
-        app.MapGet("/dead-letters/groups", GroupsAsync).For(Access.Read).WithMetadata(new DocumentedParameters(FilterParameters))
+        app.MapGet("/dead-letters/groups", GroupsAsync).For(Access.Read).WithMetadata(GroupParameters)
             .Answers<DeadLetterGroupsAnswer>(200)
             .Says("groupDeadLetters", "How many died of what at which transport, the most first.", null, "invalid-field", "unknown-field");
         app.MapPost("/dead-letters/redrive", (HttpContext context, JsonBody bodies, Redriver redriver, IDeadLetterStore letters,
@@ -51,7 +50,8 @@ static class DeadLetterEndpoints
             .Says("discardDeadLetters", "Takes letters off the list for good: what is held is cancelled, what failed or expired stays so.",
                 """{"filter":{"reason":"rejected"}}""", BodyRefusals);
         app.MapGet("/dead-letters/jobs", ListJobsAsync).For(Access.Read).WithMetadata(JobParameters)
-            .Answers<DeadLetterJobListAnswer>(200).Says("listDeadLetterJobs", "The jobs, newest first.", null, "invalid-field");
+            .Answers<DeadLetterJobListAnswer>(200).Says("listDeadLetterJobs", "The jobs, newest first.", null,
+                "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/dead-letters/jobs/{job}", FindJobAsync).For(Access.Read)
             .Answers<DeadLetterJobAnswer>(200).Says("getDeadLetterJob", "How far a job is.", null, "not-found");
         app.MapPost("/dead-letters/jobs/{job}/cancel", CancelJobAsync).For(Access.Manage)
@@ -62,17 +62,11 @@ static class DeadLetterEndpoints
     static async Task<Results<JsonHttpResult<DeadLetterListAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IDeadLetterStore letters)
     {
-        var faults = new ShapeFaults();
-        var (filter, limit, after) = DeadLetterReader.Query(context.Request.Query, isPage: true, faults);
-        RecipientId? before = null;
-        if (after is not null)
-        {
-            if (!RecipientId.TryParse(after, out var id))
-                return new ProblemResult(ProblemCatalog.Make("invalid-cursor", "after is not an id from an earlier page."));
-            before = id;
-        }
-        if (faults.Any)
-            return new ProblemResult(faults.ToProblem());
+        var query = new ListQuery(context.Request.Query, PageParameters);
+        var (filter, limit) = (DeadLetterReader.Query(query), query.Limit());
+        var before = query.Cursor<RecipientId>("after", RecipientId.TryParse);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var found = await letters.ListAsync(context.Caller.Tenant, filter, before, limit + 1, context.RequestAborted);
         var page = found.Take(limit).ToList();
         return ApiJson.Answer(new DeadLetterListAnswer(
@@ -82,10 +76,10 @@ static class DeadLetterEndpoints
     static async Task<Results<JsonHttpResult<DeadLetterGroupsAnswer>, ProblemResult>> GroupsAsync(
         HttpContext context, IDeadLetterStore letters)
     {
-        var faults = new ShapeFaults();
-        var (filter, _, _) = DeadLetterReader.Query(context.Request.Query, isPage: false, faults);
-        if (faults.Any)
-            return new ProblemResult(faults.ToProblem());
+        var query = new ListQuery(context.Request.Query, GroupParameters);
+        var filter = DeadLetterReader.Query(query);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var groups = await letters.GroupsAsync(context.Caller.Tenant, filter, context.RequestAborted);
         return ApiJson.Answer(new DeadLetterGroupsAnswer([.. groups.Select(group => new DeadLetterGroupAnswer(
             group.State, group.Reason, group.Code, group.EnhancedCode, group.Transport, group.IsTransient, group.Count, group.FirstAt,
@@ -114,10 +108,10 @@ static class DeadLetterEndpoints
     static async Task<Results<JsonHttpResult<DeadLetterJobListAnswer>, ProblemResult>> ListJobsAsync(
         HttpContext context, IDeadLetterStore letters)
     {
-        var query = new PageQuery(context.Request.Query);
-        if (!query.TryNumber("limit", 1, MaxLimit, DefaultLimit, out var limit)
-            || !query.TryNumber("after", 1, int.MaxValue, int.MaxValue, out var after))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100, after the id of a job."));
+        var query = new ListQuery(context.Request.Query, JobParameters);
+        var (limit, after) = (query.Limit(), query.AfterNumber());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var jobs = await letters.ListJobsAsync(context.Caller.Tenant, after, limit + 1, context.RequestAborted);
         return ApiJson.Answer(new DeadLetterJobListAnswer([.. jobs.Take(limit).Select(Answer)], jobs.Count > limit));
     }
@@ -173,25 +167,14 @@ static class DeadLetterReader
     const int MaxIds = 1_000;
     const int MaxPerSecond = 10_000;
     const int MaxWord = 200;
-    const int MaxLimit = 100;
 
-    public static (DeadLetterFilter Filter, int Limit, string? After) Query(IQueryCollection query, bool isPage, ShapeFaults faults)
+    public static DeadLetterFilter Query(ListQuery query)
     {
         var filter = new DeadLetterFilter();
-        var limit = 20;
-        string? after = null;
-        foreach (var (name, values) in query)
-            switch (name)
-            {
-                case "limit" when isPage:
-                    if (!int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out limit)
-                        || limit is < 1 or > MaxLimit)
-                        faults.Invalid("", $"limit must be 1 to {MaxLimit}.");
-                    break;
-                case "after" when isPage: after = values.ToString(); break;
-                default: filter = Take(filter, name, values.ToString(), "", faults); break;
-            }
-        return (filter, limit, after);
+        foreach (var (name, _) in DeadLetterEndpoints.FilterParameters)
+            if (query.Text(name) is { } text)
+                filter = Take(filter, name, text, "", query.Faults);
+        return filter;
     }
 
     public static DeadLetterOrder? Order(JsonElement body, out Problem? problem)

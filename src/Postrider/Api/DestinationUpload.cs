@@ -155,6 +155,7 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
         List<DestinationFault> _faults = [];
         AppendedPart _done = done;
         long _line;
+        int _bytes;
 
         public UploadResult Result => new(_done, _errors);
 
@@ -168,10 +169,14 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
             if (_line <= _done.Lines)
                 return null; // an earlier call with this key brought it
             if (line.Destination is { } destination)
+            {
                 _destinations.Add(destination);
+                _bytes += destination.Bytes;
+            }
             if (line.Fault is { } refused)
                 _faults.Add(refused);
-            return _destinations.Count + _faults.Count < LargeBatches.PerPart ? null : await FlushAsync();
+            var isFull = _destinations.Count + _faults.Count >= LargeBatches.PerPart || _bytes >= LargeBatches.BytesPerPart;
+            return isFull ? await FlushAsync() : null;
         }
 
         public async Task<Problem?> FlushAsync()
@@ -190,7 +195,7 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
                 return problem;
             _done = key is null
                 ? new AppendedPart(_line, _done.Accepted + _destinations.Count, _done.Refused + _faults.Count) : part;
-            (_destinations, _faults) = ([], []);
+            (_destinations, _faults, _bytes) = ([], [], 0);
             return null;
         }
     }

@@ -18,7 +18,7 @@ static class EmailEndpoints
     public static void MapEmails(this IEndpointRouteBuilder app)
     {
         app.MapGet("/emails", ListAsync).For(Access.Read)
-            .WithMetadata(QueryReader.Parameters).Answers<EmailListAnswer>(200)
+            .WithMetadata(EmailQuery.Parameters).Answers<EmailListAnswer>(200)
             .Says("listEmails", "Messages, newest first; next goes into after= for the following page.", null, "invalid-cursor",
                 "invalid-field", "unknown-field");
         app.MapGet("/emails/{id}", GetAsync).For(Access.Read)
@@ -44,8 +44,10 @@ static class EmailEndpoints
     static async Task<Results<JsonHttpResult<EmailListAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IMessageReader messages, EmailShapes shapes, CancellationToken ct)
     {
-        if (QueryReader.Read(context.Request.Query, out var problem) is not { } filter)
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, EmailQuery.Parameters);
+        var filter = EmailQuery.Read(query);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var page = await messages.ListAsync(context.Caller.Tenant, filter, ct);
         return ApiJson.Answer(
             new EmailListAnswer(

@@ -10,9 +10,6 @@ namespace Postrider.Api;
 /// <summary><c>/erasures</c>: orders to forget a person.</summary>
 static class ErasureEndpoints
 {
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
-
     static readonly AddressRules Rules = new() { AllowIpLiteral = true, AllowSingleLabelDomain = true };
 
     public static void MapErasures(this IEndpointRouteBuilder app)
@@ -22,10 +19,12 @@ static class ErasureEndpoints
             .Says("eraseAddress",
                 "Forgets a person, known by an address, in all that is stored of your mail. Mail to that address alone is cancelled. It cannot "
                 + "be undone; the address stays suppressed where it was.",
-                """{"email":"ann@example.com"}""", "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
+                """{"email":"ann@example.com"}""", "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field",
+                "too-many-erasures");
         app.MapGet("/erasures", ListAsync).For(Access.Admin)
-            .WithMetadata(new DocumentedParameters([new("limit", "1 to 100. Default 20."), new("after", "An id from the page before.")]))
-            .Answers<ErasureListAnswer>(200).Says("listErasures", "Orders to forget people, newest first.", null, "invalid-field");
+            .WithMetadata(ListQuery.Pages)
+            .Answers<ErasureListAnswer>(200).Says("listErasures", "Orders to forget people, newest first.", null,
+                "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/erasures/{erasure}", FindAsync).For(Access.Admin)
             .Answers<ErasureAnswer>(200).Says("getErasure", "How far an erasure has come.", null, "not-found");
     }
@@ -36,7 +35,12 @@ static class ErasureEndpoints
         var body = await bodies.ReadAsync<string>(context, Read);
         if (body.Value is not { } address)
             return new ProblemResult(body.Problem!);
-        var erasure = await erasures.AddAsync(context.Caller.Tenant, address, context.Caller.KeyId, clock.GetUtcNow());
+        if (await erasures.AddAsync(context.Caller.Tenant, address, context.Caller.KeyId, clock.GetUtcNow()) is not { } erasure)
+            return new ProblemResult(ProblemCatalog.Make("too-many-erasures",
+                $"{IErasureStore.MostRunning:N0} erasures are running, the most there may be. "
+                + "GET /erasures shows them; try again when some are done.")
+                with
+            { RetryAfter = TimeSpan.FromMinutes(1) });
         eraser.Wake();
         return ApiJson.Answer(Answer(erasure), StatusCodes.Status202Accepted);
     }
@@ -62,10 +66,10 @@ static class ErasureEndpoints
 
     static async Task<Results<JsonHttpResult<ErasureListAnswer>, ProblemResult>> ListAsync(HttpContext context, IErasureStore erasures)
     {
-        var query = new PageQuery(context.Request.Query);
-        if (!query.TryNumber("limit", 1, MaxLimit, DefaultLimit, out var limit)
-            || !query.TryNumber("after", 1, int.MaxValue, int.MaxValue, out var after))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100, after the id of an erasure."));
+        var query = new ListQuery(context.Request.Query, ListQuery.Pages);
+        var (limit, after) = (query.Limit(), query.AfterNumber());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var found = await erasures.ListAsync(context.Caller.Tenant, after, limit + 1, context.RequestAborted);
         return ApiJson.Answer(new ErasureListAnswer([.. found.Take(limit).Select(Answer)], found.Count > limit));
     }

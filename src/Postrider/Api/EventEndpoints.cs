@@ -14,7 +14,7 @@ static class EventEndpoints
         app.MapGet("/events", ListAsync).For(Access.Read).WithMetadata(EventQuery.PullParameters)
             .Answers<EventListAnswer>(200)
             .Says("listEvents", "What happened, in the order in which it was stored. Ask again with after=next: nothing is left out, "
-                + "nothing comes twice.", null, "invalid-cursor", "unknown-field", "invalid-field");
+                + "nothing comes twice.", null, "invalid-cursor", "unknown-field", "invalid-field", "too-many-streams");
         app.MapGet("/events/stream", StreamAsync).For(Access.Read).WithMetadata(EventQuery.StreamParameters)
             .Answers<string>(200)
             .Says("streamEvents", "What happens from now on, as server-sent events; with Last-Event-ID or after from there on.", null,
@@ -22,22 +22,37 @@ static class EventEndpoints
     }
 
     static async Task<Results<JsonHttpResult<EventListAnswer>, ProblemResult>> ListAsync(
-        HttpContext context, IEventFeed feed, IHostApplicationLifetime lifetime, TimeProvider clock)
+        HttpContext context, IEventFeed feed, EventSeats seats, IHostApplicationLifetime lifetime, TimeProvider clock)
     {
         if (EventQuery.Read(context.Request.Query, EventQuery.PullParameters, out var problem) is not { } asked)
             return new ProblemResult(problem!);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         var (tenant, started) = (context.Caller.Tenant, clock.GetTimestamp());
         var place = asked.FromLatest ? await feed.LatestAsync(context.RequestAborted) : asked.After ?? EventCursor.Start;
-        while (true)
+        IDisposable? seat = null;
+        try
         {
-            var page = await feed.ReadEventsAsync(tenant, place, asked.Filter, asked.Limit, context.RequestAborted);
-            if (page.Events.Count > 0 || page.HasMore || clock.GetElapsedTime(started) >= asked.Wait || ends.IsCancellationRequested)
-                return ApiJson.Answer(new EventListAnswer(page.Events, page.HasMore, page.Next.ToString()));
-            place = page.Next;
-            await EventStream.PauseAsync(clock, ends.Token);
+            while (true)
+            {
+                var page = await feed.ReadEventsAsync(tenant, place, asked.Filter, asked.Limit, context.RequestAborted);
+                if (page.Events.Count > 0 || page.HasMore || clock.GetElapsedTime(started) >= asked.Wait || ends.IsCancellationRequested)
+                    return ApiJson.Answer(new EventListAnswer(page.Events, page.HasMore, page.Next.ToString()));
+                place = page.Next;
+                seat ??= seats.Take(context.Caller.KeyId);
+                if (seat is null)
+                    return NoSeat;
+                await EventStream.PauseAsync(clock, ends.Token);
+            }
+        }
+        finally
+        {
+            seat?.Dispose();
         }
     }
+
+    static readonly ProblemResult NoSeat = new(ProblemCatalog.Make("too-many-streams",
+        $"This key has {EventSeats.PerKey} streams or waiting calls open, or the server {EventSeats.InAll}. "
+        + "Close one first, or ask without wait."));
 
     static async Task<Results<EmptyHttpResult, ProblemResult>> StreamAsync(
         HttpContext context, IEventFeed feed, EventSeats seats, Authenticator authenticator, IHostApplicationLifetime lifetime,
@@ -55,8 +70,7 @@ static class EventEndpoints
         }
         using var seat = seats.Take(context.Caller.KeyId);
         if (seat is null)
-            return new ProblemResult(ProblemCatalog.Make("too-many-streams",
-                $"This key has {EventSeats.PerKey} streams open, or the server {EventSeats.InAll}. Close one first."));
+            return NoSeat;
         var from = after ?? await feed.LatestAsync(context.RequestAborted);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         await new EventStream(context, feed, authenticator, clock).RunAsync(from, asked.Filter, ends.Token);
@@ -137,7 +151,7 @@ sealed class EventStream(HttpContext context, IEventFeed feed, Authenticator aut
     }
 }
 
-/// <summary>Counts open streams, so that one key cannot take all connections.</summary>
+/// <summary>Counts open streams, and calls that wait, so that one key cannot take all connections.</summary>
 sealed class EventSeats
 {
     public const int PerKey = 10;

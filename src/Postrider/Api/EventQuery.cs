@@ -1,4 +1,3 @@
-using System.Globalization;
 using Postrider.Events;
 using Postrider.Messages;
 
@@ -32,44 +31,25 @@ sealed record EventQuery(EventCursor? After, bool FromLatest, EventFilter Filter
     ]);
 
     /// <summary>Null: <paramref name="problem"/> says why.</summary>
-    public static EventQuery? Read(IQueryCollection query, DocumentedParameters parameters, out Problem? problem)
+    public static EventQuery? Read(IQueryCollection parameters, DocumentedParameters known, out Problem? problem)
     {
-        var faults = new ShapeFaults();
-        var asked = new EventQuery(null, false, EventFilter.All, DefaultLimit, TimeSpan.Zero);
-        problem = null;
-        foreach (var (name, values) in query)
+        var query = new ListQuery(parameters, known);
+        var fromLatest = query.Text("after") == Latest;
+        var after = fromLatest ? null
+            : query.Cursor("after", static (ReadOnlySpan<char> text, out EventCursor place) =>
+                EventCursor.TryParse(text.ToString(), out place));
+        var types = query.Text("type")?.Split(',');
+        var filter = new EventFilter
         {
-            if (!parameters.All.Any(p => p.Name == name))
-                faults.Add("", "unknown-field",
-                    $"There is no parameter {name}; there are {string.Join(", ", parameters.All.Select(p => p.Name))}.");
-            else if (values is not [{ Length: > 0 and <= 1_000 } value])
-                faults.Invalid("", $"The parameter {name} must be given once, with 1 to 1,000 characters.");
-            else if (name == "after" && value != Latest && !EventCursor.TryParse(value, out _))
-                problem = ProblemCatalog.Make("invalid-cursor", "after is not next from an earlier answer, unchanged. Begin again without it.");
-            else
-                asked = asked.With(name, value, faults);
-        }
-        problem ??= faults.Any ? faults.ToProblem() : null;
+            Types = types is null ? null : ReadTypes(types, "", query.Faults),
+            Message = query.Value<MessageId>("email", MessageId.TryParse, "email must be the id of a message."),
+            Batch = query.Value<MessageId>("batch", MessageId.TryParse, "batch must be the id of a batch."),
+            Tag = query.Text("tag"),
+        };
+        var asked = new EventQuery(after, fromLatest, filter, query.Limit(DefaultLimit, MaxLimit),
+            TimeSpan.FromSeconds(query.Number("wait", 0, MaxWaitSeconds, 0)));
+        problem = query.Problem;
         return problem is null ? asked : null;
-    }
-
-    EventQuery With(string name, string value, ShapeFaults faults)
-    {
-        switch (name)
-        {
-            case "after" when EventCursor.TryParse(value, out var cursor): return this with { After = cursor };
-            case "after": return this with { FromLatest = true };
-            case "type": return this with { Filter = Filter with { Types = ReadTypes(value.Split(','), "", faults) } };
-            case "email" when MessageId.TryParse(value, out var id): return this with { Filter = Filter with { Message = id } };
-            case "batch" when MessageId.TryParse(value, out var id): return this with { Filter = Filter with { Batch = id } };
-            case "email" or "batch": faults.Invalid("", $"{name} must be the id of {(name == "email" ? "a message" : "a batch")}."); break;
-            case "tag": return this with { Filter = Filter with { Tag = value } };
-            case "limit" when TryNumber(value, 1, MaxLimit, out var limit): return this with { Limit = limit };
-            case "limit": faults.Invalid("", $"limit must be 1 to {MaxLimit}."); break;
-            case "wait" when TryNumber(value, 0, MaxWaitSeconds, out var wait): return this with { Wait = TimeSpan.FromSeconds(wait) };
-            case "wait": faults.Invalid("", $"wait must be 0 to {MaxWaitSeconds} seconds."); break;
-        }
-        return this;
     }
 
     /// <summary>Those that exist, each once; the others are faults.</summary>
@@ -86,7 +66,4 @@ sealed record EventQuery(EventCursor? After, bool FromLatest, EventFilter Filter
         }
         return types;
     }
-
-    static bool TryNumber(string text, int least, int most, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most;
 }

@@ -48,7 +48,7 @@ sealed partial class Gate(
             return ProblemWriter.WriteAsync(context, tooMany);
         var denied = principal.Missing(access.Scopes)
             ?? (access.IsForInstallation && principal.Tenant != TenantId.First ? TenantProblems.InstallationOnly : null);
-        if (access.IsManagement && !HttpMethods.IsGet(context.Request.Method))
+        if (access.IsManagement && (denied is not null || !HttpMethods.IsGet(context.Request.Method)))
             return RecordAsync(context, principal, denied);
         return denied is null ? CallAsync(context, principal) : ProblemWriter.WriteAsync(context, denied);
     }
@@ -59,8 +59,9 @@ sealed partial class Gate(
         return next(context);
     }
 
-    /// <summary>Every management call that changes something, or would have, has its row in the audit: made when its answer is known, on
-    /// disk before the connection takes the next call.</summary>
+    /// <summary>Every management call that changes something, or was denied, has its row in the audit: made when its answer is known, on
+    /// disk
+    /// before the connection takes the next call.</summary>
     async Task RecordAsync(HttpContext context, Principal principal, Problem? denied)
     {
         var status = StatusCodes.Status500InternalServerError;

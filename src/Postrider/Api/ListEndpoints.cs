@@ -11,6 +11,9 @@ static class ListEndpoints
 {
     const int ExportAtOnce = 1_000;
 
+    /// <summary>Of a file: every line has all of them.</summary>
+    const int MostColumns = 500;
+
     static readonly ProblemResult NoList = new(LargeBatches.NoSuchList);
 
     static readonly DocumentedParameters RecipientParameters = new(
@@ -24,8 +27,9 @@ static class ListEndpoints
         app.MapPost("/lists", AddAsync).For(Access.Manage).Takes<ListShape>().Answers<ListAnswer>(201)
             .Says("addList", "Makes an empty list.", """{"name":"newsletter"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "list-exists");
-        app.MapGet("/lists", ListAsync).For(Access.Read).WithMetadata(Pages.Parameters).Answers<ListListAnswer>(200)
-            .Says("listLists", "Lists, newest first.", null, "invalid-cursor", "invalid-field");
+        app.MapGet("/lists", ListAsync).For(Access.Read).WithMetadata(ListQuery.Pages).Answers<ListListAnswer>(200)
+            .Says("listLists", "Lists, newest first.", null,
+                "invalid-cursor", "invalid-field", "unknown-field");
         app.MapGet("/lists/{id}", GetAsync).For(Access.Read).Answers<ListAnswer>(200)
             .Says("getList", "A list: its name and how many are in it.", null, "no-such-list");
         app.MapPatch("/lists/{id}", RenameAsync).For(Access.Manage).Takes<ListShape>().Answers<ListAnswer>(200)
@@ -40,7 +44,8 @@ static class ListEndpoints
                 null, [.. DestinationUpload.Refusals, "no-such-list"]);
         app.MapGet("/lists/{id}/recipients", (Delegate)RecipientsAsync).For(Access.Read).WithMetadata(RecipientParameters)
             .Answers<ListRecipientsAnswer>(200)
-            .Says("listRecipients", "Who is in a list, page by page, or all as CSV.", null, "no-such-list", "invalid-cursor", "invalid-field");
+            .Says("listRecipients", "Who is in a list, page by page, or all as CSV.", null,
+                "no-such-list", "invalid-cursor", "invalid-field", "unknown-field");
         app.MapDelete("/lists/{id}/recipients/{email}", RemoveAsync).For(Access.Manage)
             .Says("removeRecipient", "Takes an address out of a list.", null, "no-such-list", "not-found");
     }
@@ -86,12 +91,14 @@ static class ListEndpoints
     static async Task<Results<JsonHttpResult<ListListAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IListStore lists, CancellationToken ct)
     {
-        if (!Pages.TryRead(context.Request.Query, out var page, out var problem))
-            return new ProblemResult(problem!);
-        var found = await lists.ListAsync(context.Caller.Tenant, page.Before, page.Limit + 1, ct);
-        var hasMore = found.Count > page.Limit;
-        return ApiJson.Answer(new ListListAnswer([.. found.Take(page.Limit).Select(Answer)], hasMore,
-            hasMore ? found[page.Limit - 1].Id.ToString() : null));
+        var query = new ListQuery(context.Request.Query, ListQuery.Pages);
+        var (limit, after) = (query.Limit(), query.After());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
+        var found = await lists.ListAsync(context.Caller.Tenant, after, limit + 1, ct);
+        var hasMore = found.Count > limit;
+        return ApiJson.Answer(new ListListAnswer([.. found.Take(limit).Select(Answer)], hasMore,
+            hasMore ? found[limit - 1].Id.ToString() : null));
     }
 
     static async Task<Results<JsonHttpResult<ListAnswer>, ProblemResult>> GetAsync(
@@ -136,25 +143,32 @@ static class ListEndpoints
 
     static async Task RecipientsAsync(string id, HttpContext context, IListStore lists)
     {
-        var query = context.Request.Query;
-        var format = query["format"];
-        Problem? problem = null;
-        var isRead = Pages.TryReadNumbers(query, 100, 1_000, out var after, out var limit, out problem);
-        if (isRead && format.Count > 0 && format != "csv" && format != "json")
-            problem = ProblemCatalog.Make("invalid-field", "format must be csv or json.");
+        var query = new ListQuery(context.Request.Query, RecipientParameters);
+        var (limit, after, isCsv) = (query.Limit(100, 1_000), query.AfterNumber() ?? 0, query.IsCsv());
         var tenant = context.Caller.Tenant;
-        if (problem is not null)
+        if (query.Problem is { } problem)
             await new ProblemResult(problem).ExecuteAsync(context);
         else if (!MessageId.TryParse(id, out var list)
             || await lists.ReadAsync(tenant, list, after, limit + 1, context.RequestAborted) is not { } found)
             await NoList.ExecuteAsync(context);
-        else if (format == "csv")
+        else if (isCsv)
             await ExportAsync(context, lists, tenant, list);
         else
-            await ApiJson.Answer(new ListRecipientsAnswer([.. found.Take(limit).Select(Recipient)], found.Count > limit,
-                found.Count > limit ? found[limit - 1].N.ToString(System.Globalization.CultureInfo.InvariantCulture) : null))
-                .ExecuteAsync(context);
+            await AnswerAsync(context, lists, tenant, list, [.. found.Take(limit)], hasMore: found.Count > limit);
     }
+
+    static async Task AnswerAsync(
+        HttpContext context, IListStore lists, TenantId tenant, MessageId list, List<StoredDestination> page, bool hasMore)
+    {
+        // Short of the limit it may have ended with much data.
+        hasMore |= page is [.., var last] && await lists.ReadAsync(tenant, list, last.N, 1, context.RequestAborted) is { Count: > 0 };
+        await ApiJson.Answer(new ListRecipientsAnswer([.. page.Select(Recipient)], hasMore,
+            hasMore ? page[^1].N.ToString(System.Globalization.CultureInfo.InvariantCulture) : null)).ExecuteAsync(context);
+    }
+
+    static readonly ProblemResult TooManyColumns = new(ProblemCatalog.Make("invalid-field",
+        $"The recipients have more than {MostColumns} different fields, too many columns for a file. "
+        + "Fetch them as JSON, page by page: leave out format."));
 
     /// <summary>All of a list. Its columns are the fields that any of its recipients has, so it is read twice.</summary>
     static async Task ExportAsync(HttpContext context, IListStore lists, TenantId tenant, MessageId list)
@@ -163,10 +177,16 @@ static class ListEndpoints
         var fields = new List<string>();
         var known = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var recipient in AllAsync(lists, tenant, list, ct))
+        {
             if (recipient.Data is { } data)
                 foreach (var member in JsonElement.Parse(data).EnumerateObject())
                     if (known.Add(member.Name))
                         fields.Add(member.Name);
+            if (fields.Count <= MostColumns)
+                continue;
+            await TooManyColumns.ExecuteAsync(context);
+            return;
+        }
         context.Response.ContentType = "text/csv; charset=utf-8";
         context.Response.Headers.ContentDisposition = "attachment; filename=\"recipients.csv\"";
         var text = new StringBuilder();

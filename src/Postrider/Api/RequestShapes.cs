@@ -133,6 +133,13 @@ sealed record NewTemplateShape : TemplateShape
     public required string Name { get; init; }
 }
 
+/// <summary>Body of <c>POST /templates/preview</c>.</summary>
+sealed record PreviewShape : TemplateShape
+{
+    [Description("Filled in. Default: the test data.")]
+    public System.Text.Json.Nodes.JsonObject? Data { get; init; }
+}
+
 /// <summary>Body of <c>POST /templates/{template}/render</c>; may be left out.</summary>
 sealed record RenderShape(int? Version, System.Text.Json.Nodes.JsonObject? Data);
 

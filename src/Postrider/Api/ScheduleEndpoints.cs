@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Batches;
 using Postrider.Messages;
@@ -25,6 +24,7 @@ static class ScheduleEndpoints
 
     static readonly DocumentedParameters Listing = new([new("state", "active, paused or archived."), .. Paging.All]);
 
+    const int DefaultCount = 10;
     static readonly DocumentedParameters Count = new([new("limit", "How many, 1 to 100. Default 10.")]);
 
     public static void MapSchedules(this IEndpointRouteBuilder app)
@@ -67,7 +67,7 @@ static class ScheduleEndpoints
             .Says("runSchedule", "Sends once now, paused or not. When it comes next stays as it is.", null,
                 [.. BodyRefusals, "not-found", "schedule-archived", "changed-meanwhile", "draining"]);
         app.MapGet("/schedules/{id}/next", NextAsync).For(Access.Read).WithMetadata(Count).Answers<OccurrenceListAnswer>(200)
-            .Says("nextRuns", "When it comes next.", null, "not-found", "invalid-field");
+            .Says("nextRuns", "When it comes next.", null, "not-found", "invalid-field", "unknown-field");
         app.MapGet("/schedules/{id}/runs", RunsAsync).For(Access.Read).WithMetadata(Paging).Answers<ScheduleRunListAnswer>(200)
             .Says("listRuns", "What became of its times, newest first.", null, "not-found", "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/schedules/{id}/runs/{run}", GetRunAsync).For(Access.Read).Answers<ScheduleRunAnswer>(200)
@@ -152,19 +152,14 @@ static class ScheduleEndpoints
     static async Task<Results<JsonHttpResult<ScheduleListAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IScheduleStore store, CancellationToken ct)
     {
-        if (KeysetQuery.Read(context.Request.Query, "state", out var problem) is not { } page)
-            return new ProblemResult(problem!);
-        ScheduleState? state = null;
-        if (page.Other is { } word)
-        {
-            if (!Enum.TryParse<ScheduleState>(word, ignoreCase: true, out var named) || !char.IsAsciiLetter(word[0]))
-                return new ProblemResult(ProblemCatalog.Make("invalid-field", "state is active, paused or archived."));
-            state = named;
-        }
-        var found = await store.ListAsync(context.Caller.Tenant, state, page.After, page.Limit + 1, ct);
-        var data = found.Take(page.Limit).ToList();
+        var query = new ListQuery(context.Request.Query, Listing);
+        var (limit, after, state) = (query.Limit(), query.After(), query.Word<ScheduleState>("state"));
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
+        var found = await store.ListAsync(context.Caller.Tenant, state, after, limit + 1, ct);
+        var data = found.Take(limit).ToList();
         return ApiJson.Answer(new ScheduleListAnswer(
-            [.. data.Select(SchedulePages.Short)], found.Count > page.Limit, found.Count > page.Limit ? data[^1].Id.ToString() : null));
+            [.. data.Select(SchedulePages.Short)], found.Count > limit, found.Count > limit ? data[^1].Id.ToString() : null));
     }
 
     static async Task<Results<JsonHttpResult<ScheduleAnswer>, ProblemResult>> GetAsync(
@@ -197,8 +192,10 @@ static class ScheduleEndpoints
     static async Task<Results<JsonHttpResult<OccurrenceListAnswer>, ProblemResult>> PreviewAsync(
         HttpContext context, JsonBody bodies, ScheduleBook book)
     {
-        if (!TryCount(context.Request.Query, out var count))
-            return WrongCount;
+        var query = new ListQuery(context.Request.Query, Count);
+        var count = query.Limit(DefaultCount);
+        if (query.Problem is { } wrong)
+            return new ProblemResult(wrong);
         var body = await bodies.ReadAsync<ScheduleRequest>(context, ScheduleReader.Read);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
@@ -210,8 +207,10 @@ static class ScheduleEndpoints
     static async Task<Results<JsonHttpResult<OccurrenceListAnswer>, ProblemResult>> NextAsync(
         string id, HttpContext context, IScheduleStore store, CancellationToken ct)
     {
-        if (!TryCount(context.Request.Query, out var count))
-            return WrongCount;
+        var query = new ListQuery(context.Request.Query, Count);
+        var count = query.Limit(DefaultCount);
+        if (query.Problem is { } wrong)
+            return new ProblemResult(wrong);
         return await FindAsync(id, context, store, ct) is { } schedule
             ? ApiJson.Answer(SchedulePages.Times(ScheduleBook.NextOf(schedule, count), TimeZoneRules.Find(schedule.Times.TimeZone)))
             : NoSchedule;
@@ -220,15 +219,17 @@ static class ScheduleEndpoints
     static async Task<Results<JsonHttpResult<ScheduleRunListAnswer>, ProblemResult>> RunsAsync(
         string id, HttpContext context, IScheduleStore store, CancellationToken ct)
     {
-        if (KeysetQuery.Read(context.Request.Query, null, out var problem) is not { } page)
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, Paging);
+        var (limit, after) = (query.Limit(), query.After());
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         if (await FindAsync(id, context, store, ct) is not { } schedule)
             return NoSchedule;
-        var found = await store.RunsAsync(schedule.Id, page.After, page.Limit + 1, ct);
-        var data = found.Take(page.Limit).ToList();
+        var found = await store.RunsAsync(schedule.Id, after, limit + 1, ct);
+        var data = found.Take(limit).ToList();
         return ApiJson.Answer(new ScheduleRunListAnswer(
-            [.. data.Select(run => SchedulePages.Run(run, null))], found.Count > page.Limit,
-            found.Count > page.Limit ? data[^1].Id.ToString() : null));
+            [.. data.Select(run => SchedulePages.Run(run, null))], found.Count > limit,
+            found.Count > limit ? data[^1].Id.ToString() : null));
     }
 
     static async Task<Results<JsonHttpResult<ScheduleRunAnswer>, ProblemResult>> GetRunAsync(
@@ -244,13 +245,4 @@ static class ScheduleEndpoints
 
     static async Task<Schedule?> FindAsync(string id, HttpContext context, IScheduleStore store, CancellationToken ct) =>
         MessageId.TryParse(id, out var schedule) ? await store.FindAsync(context.Caller.Tenant, schedule, ct) : null;
-
-    static readonly ProblemResult WrongCount = new(ProblemCatalog.Make("invalid-field", "limit is 1 to 100."));
-
-    static bool TryCount(IQueryCollection query, out int count)
-    {
-        count = 10;
-        return query["limit"].Count == 0 || (query["limit"] is [{ } text]
-            && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count is >= 1 and <= 100);
-    }
 }

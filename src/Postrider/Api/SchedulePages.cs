@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Microsoft.Extensions.Primitives;
 using Postrider.Batches;
 using Postrider.Messages;
 using Postrider.Schedules;
@@ -100,44 +99,4 @@ sealed class SchedulePages(IScheduleStore store, IListStore lists)
         at.ToOffset(zone?.OffsetAt(at) ?? TimeSpan.Zero).ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture);
 
     static string Local(DateTime local) => local.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture);
-}
-
-/// <summary>What a list is asked for: a page, and one filter.</summary>
-/// <param name="After">Null: from the start.</param>
-/// <param name="Other">The filter as written; null without it.</param>
-sealed record KeysetQuery(int Limit, MessageId? After, string? Other)
-{
-    /// <summary>Null: <paramref name="problem"/> says why.</summary>
-    /// <param name="other">The filter's name; null: there is none.</param>
-    public static KeysetQuery? Read(IQueryCollection query, string? other, out Problem? problem)
-    {
-        problem = null;
-        var page = new KeysetQuery(20, null, null);
-        foreach (var (name, values) in query)
-        {
-            page = Take(page, name, values, other, out problem);
-            if (problem is not null)
-                return null;
-        }
-        return page;
-    }
-
-    static KeysetQuery Take(KeysetQuery page, string name, StringValues values, string? other, out Problem? problem)
-    {
-        problem = null;
-        switch (name)
-        {
-            case "limit" when values is [{ } text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
-                && limit is >= 1 and <= 100:
-                return page with { Limit = limit };
-            case "limit": problem = ProblemCatalog.Make("invalid-field", "limit must be 1 to 100."); return page;
-            case "after" when values is [{ } text] && MessageId.TryParse(text, out var after): return page with { After = after };
-            case "after": problem = ProblemCatalog.Make("invalid-cursor", "after is not next from an earlier page."); return page;
-            case not null when name == other && values is [{ } text]: return page with { Other = text };
-            default:
-                problem = ProblemCatalog.Make("unknown-field",
-                    $"There is no parameter {name} here, or it is given twice; there are limit, after{(other is null ? "" : $", {other}")}.");
-                return page;
-        }
-    }
 }

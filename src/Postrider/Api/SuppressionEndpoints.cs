@@ -14,22 +14,15 @@ static class SuppressionEndpoints
 {
     const int ExportAtOnce = 1_000;
 
-    static readonly DocumentedParameters ListParameters = new(
-    [
-        new("email", "Of this address."), new("cause", "bounced, complained, unsubscribed or manual."),
-        new("limit", "1 to 100. Default 20."),
-        new("after", "next of the page before: what is older."),
-        new("format", "csv: all of them as a file; formulas are made harmless by an apostrophe."),
-    ]);
-
     static readonly DocumentedParameters RemoveParameters = new(
         [new("stream", "transactional or bulk: only what holds for this stream alone. Default: all that the list has of the address.")]);
 
     public static void MapSuppressions(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/suppressions", (Delegate)ListAsync).For(Access.Read).WithMetadata(ListParameters)
+        app.MapGet("/suppressions", (Delegate)ListAsync).For(Access.Read).WithMetadata(SuppressionQuery.Parameters)
             .Answers<SuppressionListAnswer>(200)
-            .Says("listSuppressions", "Addresses that get no mail, and why; newest first.", null, "invalid-cursor", "invalid-field");
+            .Says("listSuppressions", "Addresses that get no mail, and why; newest first.", null,
+                "invalid-cursor", "invalid-field", "unknown-field");
         app.MapPost("/suppressions", AddAsync).For(Access.Manage).Takes<SuppressionShape>().Answers<SuppressionAnswer>(201)
             .Says("addSuppression", "Stops all mail to an address, or that of one stream. What is queued for it ends as suppressed.",
                 """{"email":"ann@example.org","stream":"bulk","reason":"asked by phone"}""",

@@ -62,9 +62,6 @@ static class SuppressionReader
         }
     }
 
-    public static bool TryCause(string text, out SuppressionCause cause) =>
-        Enum.TryParse(text, ignoreCase: true, out cause) && Enum.IsDefined(cause) && char.IsAsciiLetter(text[0]);
-
     static SuppressedAddress Empty(DateTimeOffset now) => new(null, null, SuppressionCause.Manual, "", null, now, null);
 
     static void Take(ref SuppressedAddress added, string name, string? text, string root, ShapeFaults faults)
@@ -81,9 +78,9 @@ static class SuppressionReader
                 added = added with { Reason = text ?? "" };
                 break;
             case "cause":
-                if (text is not null && !TryCause(text, out _))
+                if (text is not null && !ListQuery.TryWord<SuppressionCause>(text, out _))
                     faults.Invalid(pointer, "cause must be bounced, complained, unsubscribed or manual.");
-                else if (text is not null && TryCause(text, out var cause))
+                else if (text is not null && ListQuery.TryWord<SuppressionCause>(text, out var cause))
                     added = added with { Cause = cause };
                 break;
             case "expires_at":
@@ -97,8 +94,8 @@ static class SuppressionReader
     {
         if (text is null)
             return;
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until))
-            faults.Invalid(pointer, "expires_at must be an instant such as 2027-01-31T00:00:00Z.");
+        if (!TimeText.TryParseInstant(text, out var until))
+            faults.Invalid(pointer, "expires_at must be an instant with a zone, such as 2027-01-31T00:00:00Z.");
         else if (until <= added.At)
             faults.Invalid(pointer, "expires_at must be in the future.");
         else
@@ -109,50 +106,31 @@ static class SuppressionReader
 /// <summary>What <c>GET /suppressions</c> is asked for.</summary>
 readonly record struct SuppressionQuery(string? Email, SuppressionCause? Cause, SuppressionPlace? After, int Limit, bool IsCsv)
 {
+    public static readonly DocumentedParameters Parameters = new(
+    [
+        new("email", "Of this address."), new("cause", "bounced, complained, unsubscribed or manual."),
+        new("limit", "1 to 100. Default 20."),
+        new("after", "next of the page before: what is older."),
+        new("format", "csv: all of them as a file; formulas are made harmless by an apostrophe."),
+    ]);
+
     /// <summary>Null: it could be read.</summary>
-    public static Problem? Read(IQueryCollection query, Submitter submitter, out SuppressionQuery read)
+    public static Problem? Read(IQueryCollection parameters, Submitter submitter, out SuppressionQuery read)
     {
-        read = default;
+        var query = new ListQuery(parameters, Parameters);
         string? email = null;
-        SuppressionCause? cause = null;
-        foreach (var (name, values) in query)
-            if (name is not ("email" or "cause" or "limit" or "after" or "format"))
-                return ProblemCatalog.Make("invalid-field", $"There is no parameter {name}: email, cause, limit, after, format.");
-            else if (values.Count != 1)
-                return ProblemCatalog.Make("invalid-field", $"{name} may be given once.");
-        if (query["email"] is [{ } address])
-        {
-            if (submitter.ReadDestination(new AddressText(address, null, IsAddressOnly: true), "", out var problem) is not { } mailbox)
-                return problem;
-            email = mailbox.Address.ToString();
-        }
-        if (query["cause"] is [{ Length: > 0 } word])
-        {
-            if (!SuppressionReader.TryCause(word, out var given))
-                return ProblemCatalog.Make("invalid-field", "cause must be bounced, complained, unsubscribed or manual.");
-            cause = given;
-        }
-        var limit = 20;
-        if (query["limit"] is [{ } number]
-            && !(int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= 100))
-            return ProblemCatalog.Make("invalid-field", "limit must be 1 to 100.");
-        SuppressionPlace? after = null;
-        if (query["after"] is [{ } cursor])
-        {
-            if (!TryPlace(cursor, out var place))
-                return ProblemCatalog.Make("invalid-cursor", "after is not next of an earlier page.");
-            after = place;
-        }
-        if (query["format"] is [{ } format] && format is not ("json" or "csv"))
-            return ProblemCatalog.Make("invalid-field", "format must be csv or json.");
-        read = new SuppressionQuery(email, cause, after, limit, query["format"] == "csv");
-        return null;
+        Problem? unread = null;
+        if (query.Text("email") is { } address)
+            email = submitter.ReadDestination(new AddressText(address, null, IsAddressOnly: true), "", out unread)?.Address.ToString();
+        read = new SuppressionQuery(email, query.Word<SuppressionCause>("cause"), query.Cursor<SuppressionPlace>("after", TryPlace),
+            query.Limit(), query.IsCsv());
+        return unread ?? query.Problem;
     }
 
     public static string Write(SuppressionPlace place) => Convert.ToHexStringLower(Encoding.ASCII.GetBytes(
         string.Create(CultureInfo.InvariantCulture, $"{place.AtMs} {place.Hash} {place.Stream}")));
 
-    static bool TryPlace(string cursor, out SuppressionPlace place)
+    static bool TryPlace(ReadOnlySpan<char> cursor, out SuppressionPlace place)
     {
         place = default;
         var bytes = new byte[100];

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Messages;
@@ -9,9 +8,6 @@ namespace Postrider.Api;
 /// <summary><c>/templates</c>: what the tenant's mail is made of, with all its versions, and what it looks like when filled in.</summary>
 static class TemplateEndpoints
 {
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
-
     static readonly string[] BodyRefusals =
         ["malformed-json", "unsupported-media-type", "too-large", "unknown-field", "invalid-field", "template-error"];
 
@@ -28,14 +24,21 @@ static class TemplateEndpoints
                 """{"subject":"Hello {{name}}","html":"<p>Welcome, {{name}}.</p>"}""", [.. BodyRefusals, "not-found"]);
         app.MapGet("/templates", ListAsync).For(Access.Read).WithMetadata(ListParameters)
             .Answers<TemplateListAnswer>(200)
-            .Says("listTemplates", "The templates, archived ones too, oldest first.", null, "invalid-field");
+            .Says("listTemplates", "The templates, archived ones too, oldest first.", null,
+                "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/templates/{template}", GetAsync).For(Access.Read).WithMetadata(VersionParameter)
             .Answers<TemplateAnswer>(200)
             .Says("getTemplate", "A template by its id, name or number, in its newest version or another.", null,
-                "not-found", "invalid-field");
+                "not-found", "invalid-field", "unknown-field");
         app.MapDelete("/templates/{template}", ArchiveAsync).For(Access.Manage)
             .Says("archiveTemplate", "Nothing is sent with it any more, and its name is free. It stays readable by its id.", null,
                 "not-found");
+        app.MapPost("/templates/preview", PreviewAsync).For(Access.Read)
+            .Takes<PreviewShape>().Answers<PreviewAnswer>(200)
+            .Says("previewTemplate", 
+                "What a message would say of a template that is not kept. What cannot be read is told with line and column.",
+                """{"subject":"Hi {{name}}","html":"<p>Welcome, {{name}}.</p>","data":{"name":"Ann"}}""",
+                [.. BodyRefusals, "template-data", "template-limit", "header-injection"]);
         app.MapPost("/templates/{template}/render", RenderAsync).For(Access.Read)
             .Takes<RenderShape>().Answers<RenderAnswer>(200)
             .Says("renderTemplate", "What a message would say; with the template's test data where none is given.",
@@ -69,18 +72,21 @@ static class TemplateEndpoints
 
     static async Task<Results<JsonHttpResult<TemplateListAnswer>, ProblemResult>> ListAsync(HttpContext context, TemplateLibrary templates)
     {
-        var query = context.Request.Query;
-        if (!TryNumber(query, "limit", DefaultLimit, MaxLimit, out var limit) || !TryNumber(query, "after", 0, int.MaxValue, out var after))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100, after the number of a template."));
-        var found = await templates.ListAsync(context.Caller.Tenant, after!.Value, limit!.Value + 1, context.RequestAborted);
-        return ApiJson.Answer(new TemplateListAnswer([.. found.Take(limit.Value).Select(Summary)], found.Count > limit));
+        var query = new ListQuery(context.Request.Query, ListParameters);
+        var (limit, after) = (query.Limit(), (int)Math.Min(query.AfterNumber() ?? 0, int.MaxValue));
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
+        var found = await templates.ListAsync(context.Caller.Tenant, after, limit + 1, context.RequestAborted);
+        return ApiJson.Answer(new TemplateListAnswer([.. found.Take(limit).Select(Summary)], found.Count > limit));
     }
 
     static async Task<Results<JsonHttpResult<TemplateAnswer>, ProblemResult>> GetAsync(
         string template, HttpContext context, TemplateLibrary templates)
     {
-        if (!TryNumber(context.Request.Query, "version", null, int.MaxValue, out var version))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "version must be a number."));
+        var query = new ListQuery(context.Request.Query, VersionParameter);
+        int? version = query.Number("version", 1, int.MaxValue, 0) is > 0 and var given ? given : null;
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         return await templates.FindAsync(context.Caller.Tenant, template, version, context.RequestAborted) is { } found
             ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent;
     }
@@ -97,22 +103,23 @@ static class TemplateEndpoints
             return new ProblemResult(body.Problem!);
         if (await templates.FindAsync(context.Caller.Tenant, template, request.Version, context.RequestAborted) is not { } found)
             return ProblemResult.Absent;
-        var (filled, problem) = TemplateLibrary.Preview(found.Version.Content, request.Data, templates.Rules);
+        var (filled, problem) = await templates.PreviewAsync(
+            context.Caller.Tenant, found.Version.Content, request.Data, found.Number, context.RequestAborted);
         return filled is null
             ? new ProblemResult(problem!)
             : ApiJson.Answer(new RenderAnswer(found.Id, found.Version.Number, filled.Subject, filled.Text, filled.Html));
     }
 
-    /// <summary>False: given, and not a number from 1 (for <c>after</c> from 0) to <paramref name="most"/>.</summary>
-    static bool TryNumber(IQueryCollection query, string name, int? otherwise, int most, out int? number)
+    static async Task<Results<JsonHttpResult<PreviewAnswer>, ProblemResult>> PreviewAsync(
+        HttpContext context, JsonBody bodies, TemplateLibrary templates)
     {
-        number = otherwise;
-        if (query[name] is not [{ } text])
-            return query[name].Count == 0;
-        var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var given)
-            && given >= (name == "after" ? 0 : 1) && given <= most;
-        number = given;
-        return isNumber;
+        var body = await bodies.ReadAsync<PreviewRequest>(context, TemplateReader.Preview);
+        if (body.Value is not { } request)
+            return new ProblemResult(body.Problem!);
+        var (filled, problem) = await templates.PreviewAsync(
+            context.Caller.Tenant, request.Content, request.Data, number: null, context.RequestAborted);
+        return filled is null
+            ? new ProblemResult(problem!) : ApiJson.Answer(new PreviewAnswer(filled.Subject, filled.Text, filled.Html));
     }
 
     static Results<JsonHttpResult<TemplateAnswer>, ProblemResult> Result(TemplateResult result) =>
@@ -144,15 +151,21 @@ static class TemplateEndpoints
 /// <param name="Name">Empty for another version.</param>
 sealed record TemplateRequest(string Name, TemplateContent Content);
 
+/// <param name="Data">Undefined: the test data of the content.</param>
+sealed record PreviewRequest(TemplateContent Content, JsonElement Data);
+
 /// <param name="Data">Undefined: the template's test data.</param>
 sealed record RenderRequest(int? Version, JsonElement Data);
 
 /// <summary>Reads the bodies of the calls about templates.</summary>
 static class TemplateReader
 {
-    public static TemplateRequest? New(JsonElement body, out Problem? problem) => Read(body, isNew: true, out problem);
+    public static TemplateRequest? New(JsonElement body, out Problem? problem) => Read(body, "name", out problem, out _);
 
-    public static TemplateRequest? Version(JsonElement body, out Problem? problem) => Read(body, isNew: false, out problem);
+    public static TemplateRequest? Version(JsonElement body, out Problem? problem) => Read(body, null, out problem, out _);
+
+    public static PreviewRequest? Preview(JsonElement body, out Problem? problem) =>
+        Read(body, "data", out problem, out var data) is { } read ? new PreviewRequest(read.Content, data) : null;
 
     public static RenderRequest? Render(JsonElement body, out Problem? problem)
     {
@@ -193,8 +206,10 @@ static class TemplateReader
     public static JsonElement Data(JsonElement value, string pointer, ShapeFaults faults) =>
         faults.IsObject(value, pointer) ? value.Clone() : default;
 
-    static TemplateRequest? Read(JsonElement body, bool isNew, out Problem? problem)
+    /// <param name="also">A member beside those of the content; null: there is none.</param>
+    static TemplateRequest? Read(JsonElement body, string? also, out Problem? problem, out JsonElement data)
     {
+        data = default;
         var faults = new ShapeFaults();
         var name = "";
         var content = new TemplateContent();
@@ -204,7 +219,8 @@ static class TemplateReader
                 var (value, pointer) = (member.Value, ShapeFaults.Below("", member.Name));
                 switch (member.Name)
                 {
-                    case "name" when isNew: name = faults.Text(value, pointer) ?? ""; break;
+                    case "name" when also == "name": name = faults.Text(value, pointer) ?? ""; break;
+                    case "data" when also == "data": data = Data(value, pointer, faults); break;
                     case "subject": content = content with { Subject = faults.Text(value, pointer) }; break;
                     case "text": content = content with { Text = faults.Text(value, pointer) }; break;
                     case "html": content = content with { Html = faults.Text(value, pointer) }; break;
@@ -265,6 +281,9 @@ sealed record TemplateAnswer
     /// <summary>Nothing is sent with it any more; null while it can be.</summary>
     public required DateTimeOffset? ArchivedAt { get; init; }
 }
+
+/// <summary>What a message would say.</summary>
+sealed record PreviewAnswer(string? Subject, string? Text, string? Html);
 
 /// <summary>What a message would say.</summary>
 sealed record RenderAnswer(string Id, int Version, string? Subject, string? Text, string? Html);

@@ -9,9 +9,6 @@ namespace Postrider.Api;
 /// <summary><c>/tenants</c>: those whose mail this installation sends. For administrators of the first tenant, who runs it.</summary>
 static class TenantEndpoints
 {
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
-
     static readonly string[] BodyRefusals =
         ["malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "tenant-exists", "changed-meanwhile"];
 
@@ -23,7 +20,8 @@ static class TenantEndpoints
                 """{"name":"shop","settings":{"max_queued":100000,"api_calls_per_minute":600,"weight":2}}""", BodyRefusals);
         app.MapGet("/tenants", List).For(Access.Installation).WithMetadata(ListParameters)
             .Answers<TenantListAnswer>(200)
-            .Says("listTenants", "The tenants, the archived too, oldest first.", null, "invalid-field");
+            .Says("listTenants", "The tenants, the archived too, oldest first.", null,
+                "invalid-field", "invalid-cursor", "unknown-field");
         app.MapGet("/tenants/{tenant}", Results<JsonHttpResult<TenantAnswer>, ProblemResult> (string tenant, TenantDirectory tenants) =>
                 Find(tenants, tenant) is { } found ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent).For(Access.Installation)
             .Answers<TenantAnswer>(200).Says("getTenant", "A tenant with its settings.", null, "not-found");
@@ -68,10 +66,10 @@ static class TenantEndpoints
 
     static Results<JsonHttpResult<TenantListAnswer>, ProblemResult> List(HttpContext context, TenantDirectory tenants)
     {
-        var query = new PageQuery(context.Request.Query);
-        if (!query.TryNumber("limit", 1, MaxLimit, DefaultLimit, out var limit)
-            || !query.TryNumber("after", 0, int.MaxValue, 0, out var after))
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "limit is 1 to 100, after the id of a tenant."));
+        var query = new ListQuery(context.Request.Query, ListParameters);
+        var (limit, after) = (query.Limit(), query.AfterNumber() ?? 0);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var page = tenants.All.Where(tenant => tenant.Id.Value > after).Take(limit + 1).ToList();
         return ApiJson.Answer(new TenantListAnswer([.. page.Take(limit).Select(Answer)], page.Count > limit));
     }
@@ -126,19 +124,6 @@ static class TenantEndpoints
 
     static NewKeyAnswer Answer(NewApiKey made) => new(
         made.Key.Id, made.Key.Name, made.Secret, null, null, ScopeNames.Of(made.Key.Scopes), made.Key.CreatedAt, made.Key.ExpiresAt);
-}
-
-/// <summary>Numbers in the query of a call.</summary>
-readonly record struct PageQuery(IQueryCollection Query)
-{
-    /// <summary>False: given, and not a number from <paramref name="least"/> to <paramref name="most"/>.</summary>
-    public bool TryNumber(string name, int least, int most, int otherwise, out int number)
-    {
-        number = otherwise;
-        if (Query[name] is not [{ } text])
-            return Query[name].Count == 0;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most;
-    }
 }
 
 /// <summary>What a body says of a tenant.</summary>

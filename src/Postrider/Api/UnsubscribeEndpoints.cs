@@ -24,11 +24,15 @@ static class UnsubscribeEndpoints
             .Says("unsubscribe", "For recipients and their mail programs: no more mail of this stream goes to the address.");
     }
 
-    static async Task<IResult> UnsubscribeAsync(string token, HttpContext context, UnsubscribeLinks links, ISuppressionStore list,
-        FeedbackReceiver feedback, IMessageReader messages, TimeProvider clock)
+    static async Task<IResult> UnsubscribeAsync(string token, HttpContext context, UnsubscribeLinks links, UnsubscribeCalls calls,
+        ISuppressionStore list, FeedbackReceiver feedback, IMessageReader messages, TimeProvider clock)
     {
+        if (calls.OfSource(context.Connection.RemoteIpAddress) is { } wait)
+            return TooMany(context, wait);
         if (!links.TryRead(token, out var who))
             return Absent(context);
+        if (calls.OfAddress(who.Tenant.Value, who.Email) is { } again)
+            return TooMany(context, again);
         var now = clock.GetUtcNow();
         // First and by itself: it must hold also when the message is long gone. On disk before it is said to be done.
         await list.AddAsync(who.Tenant, [new SuppressedAddress(
@@ -63,6 +67,12 @@ static class UnsubscribeEndpoints
         HtmlEncoder.Default.Encode($"{who.Email[..1]}…{who.Email[who.Email.LastIndexOf('@')..]}");
 
     static IResult Absent(HttpContext context) => Page(context, 404, "Not found", "<p>This link is not complete. Copy all of it.</p>");
+
+    static IResult TooMany(HttpContext context, TimeSpan wait)
+    {
+        context.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        return Page(context, 429, "Too many", "<p>There were too many of these calls. Try again in a minute.</p>");
+    }
 
     static IResult Page(HttpContext context, int status, string title, string body)
     {

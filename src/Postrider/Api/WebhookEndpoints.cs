@@ -53,20 +53,19 @@ static class WebhookEndpoints
                 "not-found", "invalid-field", "unknown-field", "invalid-cursor");
         app.MapGet("/webhooks/{id}/deliveries/{delivery}", DeliveryAsync).For(Access.Read)
             .Answers<DeliveryAnswer>(200).Says("getDelivery", "A delivery with its request and every try.", null, "not-found");
-        app.MapPost("/webhooks/{id}/deliveries/{delivery}/redeliver", async Task<Results<JsonHttpResult<RedeliverAnswer>, ProblemResult>> (
-                string id, string delivery, HttpContext context, IWebhookStore store, TimeProvider clock) =>
-                await store.AgainAsync(context.Caller.Tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null,
-                    clock.GetUtcNow(), 1) is > 0 and var count
-                    ? ApiJson.Answer(new RedeliverAnswer(count, HasMore: false), 202) : ProblemResult.Absent)
-            .For(Access.Manage).Answers<RedeliverAnswer>(202)
+        app.MapPost("/webhooks/{id}/deliveries/{delivery}/redeliver", OneAgainAsync).For(Access.Manage)
+            .Answers<RedeliverAnswer>(202)
             .Says("redeliver", "Sends a delivery that ended once more, under the same webhook-id. One that waits is not found here.", null,
-                "not-found");
+                "not-found", "webhook-disabled");
         app.MapPost("/webhooks/{id}/redeliver", AgainAsync).For(Access.Manage)
             .Takes<RedeliverShape>().Answers<RedeliverAnswer>(202)
             .Says("redeliverRange", "Sends once more what was made in a time: what failed, or state: all. At most 10,000 a call.",
                 """{"from":"2026-01-31T00:00:00Z","until":"2026-02-01T00:00:00Z"}""",
-                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found");
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found", "webhook-disabled");
     }
+
+    static readonly ProblemResult Disabled = new(ProblemCatalog.Make("webhook-disabled",
+        "The webhook is disabled, so nothing would be sent. Enable it first: PATCH /webhooks/{id} with {\"enabled\":true}."));
 
     static readonly DocumentedParameters DeliveryParameters = new(
     [
@@ -112,13 +111,16 @@ static class WebhookEndpoints
         string id, HttpContext context, IWebhookStore store)
     {
         var (tenant, ct) = (context.Caller.Tenant, context.RequestAborted);
-        if (WebhookReader.Query(context.Request.Query, out var problem) is not { } asked)
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, DeliveryParameters);
+        var (limit, state) = (query.Limit(), query.Word<DeliveryState>("state"));
+        var before = query.Cursor<(DateTimeOffset, string)>("after", DeliveryPlace.TryParse);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         if (await store.FindAsync(tenant, id, ct) is null)
             return ProblemResult.Absent;
-        var found = await store.DeliveriesAsync(tenant, id, asked.State, asked.Before, asked.Limit + 1, ct);
-        var page = found.Take(asked.Limit).ToList();
-        var hasMore = found.Count > asked.Limit;
+        var found = await store.DeliveriesAsync(tenant, id, state, before, limit + 1, ct);
+        var page = found.Take(limit).ToList();
+        var hasMore = found.Count > limit;
         return ApiJson.Answer(new DeliveryListAnswer(
             [.. page.Select(d => Answer(d, withRequest: false))], hasMore, hasMore ? DeliveryPlace.Of(page[^1]) : null));
     }
@@ -128,6 +130,19 @@ static class WebhookEndpoints
         await store.FindDeliveryAsync(context.Caller.Tenant, id, delivery, context.RequestAborted) is { } found
             ? ApiJson.Answer(Answer(found, withRequest: true)) : ProblemResult.Absent;
 
+    static async Task<Results<JsonHttpResult<RedeliverAnswer>, ProblemResult>> OneAgainAsync(
+        string id, string delivery, HttpContext context, IWebhookStore store, TimeProvider clock)
+    {
+        var tenant = context.Caller.Tenant;
+        if (await store.FindAsync(tenant, id, context.RequestAborted) is not { } webhook)
+            return ProblemResult.Absent;
+        if (!webhook.IsEnabled)
+            return Disabled;
+        return await store.AgainAsync(
+            tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, clock.GetUtcNow(), 1) is > 0 and var count
+            ? ApiJson.Answer(new RedeliverAnswer(count, HasMore: false), 202) : ProblemResult.Absent;
+    }
+
     static async Task<Results<JsonHttpResult<RedeliverAnswer>, ProblemResult>> AgainAsync(
         string id, HttpContext context, JsonBody bodies, IWebhookStore store, TimeProvider clock)
     {
@@ -135,8 +150,10 @@ static class WebhookEndpoints
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
         var tenant = context.Caller.Tenant;
-        if (await store.FindAsync(tenant, id, context.RequestAborted) is null)
+        if (await store.FindAsync(tenant, id, context.RequestAborted) is not { } webhook)
             return ProblemResult.Absent;
+        if (!webhook.IsEnabled)
+            return Disabled;
         var now = clock.GetUtcNow();
         var count = await store.AgainAsync(tenant, id, null, request.From, request.Until ?? now, request.State, now, MostAgain);
         return ApiJson.Answer(new RedeliverAnswer(count, HasMore: count == MostAgain), 202);
@@ -153,7 +170,8 @@ static class WebhookEndpoints
         Url = webhook.Url,
         Description = webhook.Description,
         Events = webhook.Events,
-        Headers = [.. book.OwnHeaders(webhook).Keys],
+        Headers = [.. book.OwnHeaders(webhook)?.Keys ?? (IReadOnlyCollection<string>)[]],
+        Fault = book.FaultOf(webhook),
         Enabled = webhook.IsEnabled,
         CreatedAt = webhook.CreatedAt,
         DisabledAt = webhook.DisabledAt,
@@ -193,6 +211,9 @@ sealed record WebhookAnswer
 
     /// <summary>The names of its own header fields.</summary>
     public required IReadOnlyList<string> Headers { get; init; }
+
+    /// <summary>Why nothing can be sent to it, and what to do; null where it can be tried.</summary>
+    public required string? Fault { get; init; }
     public required bool Enabled { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
     public required DateTimeOffset? DisabledAt { get; init; }

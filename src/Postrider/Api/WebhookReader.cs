@@ -10,21 +10,21 @@ namespace Postrider.Api;
 /// <param name="State">Null: all that ended.</param>
 sealed record RedeliverRequest(DateTimeOffset From, DateTimeOffset? Until, DeliveryState? State);
 
-/// <summary>What of the deliveries is asked for.</summary>
-sealed record DeliveryQuery(DeliveryState? State, (DateTimeOffset CreatedAt, string Event)? Before, int Limit);
-
 /// <summary>A place in a list of deliveries, as text.</summary>
 static class DeliveryPlace
 {
     public static string Of(WebhookDelivery delivery) =>
         string.Create(CultureInfo.InvariantCulture, $"{delivery.CreatedAt.ToUnixTimeMilliseconds()}-{delivery.Event}");
 
-    public static (DateTimeOffset, string)? Parse(string text)
+    public static bool TryParse(ReadOnlySpan<char> text, out (DateTimeOffset CreatedAt, string Event) place)
     {
-        var dash = text.IndexOf('-', StringComparison.Ordinal);
-        return dash > 0 && text.Length < 100
-            && long.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms < 1L << 43
-            ? (DateTimeOffset.FromUnixTimeMilliseconds(ms), text[(dash + 1)..]) : null;
+        place = default;
+        var dash = text.IndexOf('-');
+        if (dash <= 0 || text.Length >= 100
+            || !long.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var ms) || ms >= 1L << 43)
+            return false;
+        place = (DateTimeOffset.FromUnixTimeMilliseconds(ms), text[(dash + 1)..].ToString());
+        return true;
     }
 }
 
@@ -66,33 +66,6 @@ static class WebhookReader
             faults.Invalid("/from", "Say from when: an instant with a zone, such as 2026-01-31T00:00:00Z.");
         problem = faults.Any ? faults.ToProblem() : null;
         return problem is null ? new RedeliverRequest(from!.Value, until, state) : null;
-    }
-
-    /// <summary>Null: <paramref name="problem"/> says why.</summary>
-    public static DeliveryQuery? Query(IQueryCollection query, out Problem? problem)
-    {
-        var faults = new ShapeFaults();
-        var asked = new DeliveryQuery(null, null, 20);
-        problem = null;
-        foreach (var (name, values) in query)
-            switch (name)
-            {
-                case "limit" when int.TryParse(values, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
-                    && limit is >= 1 and <= 100:
-                    asked = asked with { Limit = limit };
-                    break;
-                case "limit": faults.Invalid("", "limit must be 1 to 100."); break;
-                case "state" when Enum.TryParse<DeliveryState>(values, ignoreCase: true, out var state) && Enum.IsDefined(state)
-                    && char.IsAsciiLetter(values.ToString()[0]):
-                    asked = asked with { State = state };
-                    break;
-                case "state": faults.Invalid("", "state must be waiting, delivered or failed."); break;
-                case "after" when DeliveryPlace.Parse(values.ToString()) is { } place: asked = asked with { Before = place }; break;
-                case "after": problem = ProblemCatalog.Make("invalid-cursor", "after is not next from an earlier page."); break;
-                default: faults.Add("", "unknown-field", $"There is no parameter {name}; there are limit, after, state."); break;
-            }
-        problem ??= faults.Any ? faults.ToProblem() : null;
-        return problem is null ? asked : null;
     }
 
     static WebhookRequest? Read(JsonElement body, bool isNew, out Problem? problem)

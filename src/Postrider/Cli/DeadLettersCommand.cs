@@ -67,14 +67,20 @@ static class DeadLettersCommand
         var ids = new Argument<string[]>("id") { Description = "Ids of letters, as the list shows them.", Arity = ArgumentArity.ZeroOrMore };
         var all = new Option<bool>("--all") { Description = "Every letter there is." };
         var rate = new Option<int>("--per-second") { Description = "1 to 10,000. Default: 100.", DefaultValueFactory = _ => 100 };
+        var yes = new Option<bool>("--yes") { Description = "Really --all: what is discarded cannot be sent again." };
         var command = new Command(ApiJson.Word(action), description) { ids, all, rate };
         filter.AddTo(command);
+        if (action == RedriveAction.Discard)
+            command.Options.Add(yes);
         command.SetAction(async (parsed, ct) =>
         {
             var named = parsed.GetValue(ids) ?? [];
             var chosen = filter.Body(parsed);
             if ((named.Length > 0 ? 1 : 0) + (chosen.Count > 0 ? 1 : 0) + (parsed.GetValue(all) ? 1 : 0) != 1)
                 throw CommandFailure.Usage("say which letters: ids, or options such as --reason, or --all");
+            if (action == RedriveAction.Discard && parsed.GetValue(all) && !parsed.GetValue(yes)
+                && !screen.Asks("Every dead letter is discarded, and cannot be sent again. Really?"))
+                throw CommandFailure.Usage("to discard every letter cannot be undone: say --yes");
             var body = new JsonObject { ["per_second"] = parsed.GetValue(rate) };
             if (named.Length > 0)
                 body["ids"] = new JsonArray([.. named.Select(id => JsonValue.Create(id))]);

@@ -22,6 +22,10 @@ sealed class Screen
     public IAnsiConsole Console { get; }
     public bool IsTerminal => ReferenceEquals(_output, System.Console.Out) && !System.Console.IsOutputRedirected;
 
+    /// <summary>Asks a person. False: no, or nobody is there.</summary>
+    public bool Asks(string question) =>
+        IsTerminal && !System.Console.IsInputRedirected && Console.Confirm(Markup.Escape(question), defaultValue: false);
+
     public void Line(string text) => _output.WriteLine(Printable(text));
 
     /// <summary>JSON as the server wrote it, indented.</summary>

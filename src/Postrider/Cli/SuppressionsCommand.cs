@@ -106,11 +106,26 @@ static class SuppressionsCommand
         command.SetAction(async (parsed, ct) =>
         {
             using var server = connection.Open(parsed);
-            await using var to = parsed.GetRequiredValue(file).Create();
-            await server.DownloadAsync("/suppressions?format=csv", to, ct);
+            await ReplaceAsync(parsed.GetRequiredValue(file), to => server.DownloadAsync("/suppressions?format=csv", to, ct));
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    /// <summary>Beside it first: what is there stays until all of the new one is.</summary>
+    static async Task ReplaceAsync(FileInfo file, Func<Stream, Task> write)
+    {
+        var beside = $"{file.FullName}.{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}.part";
+        try
+        {
+            await using (var to = new FileStream(beside, FileMode.CreateNew))
+                await write(to);
+            File.Move(beside, file.FullName, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(beside);
+        }
     }
 
     static string Of(string name, string? value) => value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";

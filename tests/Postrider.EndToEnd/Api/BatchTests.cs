@@ -151,6 +151,16 @@ public sealed class BatchTests(SharedServer shared) : IClassFixture<SharedServer
 
             """.ReplaceLineEndings("\r\n"), await _server.Client.GetStringAsync($"/lists/{id}/recipients?format=csv"));
 
+        // A file has 500 columns at most, and a destination 64 KB of data.
+        var wide = (string)(await SendAsync(HttpMethod.Post, "/lists", """{"name":"wide"}""", HttpStatusCode.Created))["id"]!;
+        await UploadAsync($"/lists/{wide}/recipients", string.Join('\n', Enumerable.Range(0, 501).Select(i =>
+            $$$"""{"email":"r{{{i}}}@list.example","data":{"field{{{i}}}":1}}""")), "application/x-ndjson");
+        using (var refused = await _server.Client.GetAsync($"/lists/{wide}/recipients?format=csv"))
+            Assert.Contains("more than 500 different fields", await refused.Content.ReadAsStringAsync());
+        var large = await UploadAsync($"/lists/{wide}/recipients",
+            $$$"""{"email":"r@list.example","data":{"x":"{{{new string('x', 70_000)}}}"}}""", "application/x-ndjson");
+        Assert.Contains("data has 70,008 bytes", (string)large["errors"]![0]!["detail"]!);
+
         var sent = await SendAsync(HttpMethod.Post, "/emails/send",
             $$"""{"from":"news@example.com","template":"personal","list":"{{id}}"}""", HttpStatusCode.Accepted);
         Assert.Equal(2, (int)sent["count"]!);

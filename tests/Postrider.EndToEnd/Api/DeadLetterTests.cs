@@ -133,6 +133,12 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Assert.DoesNotContain("secret words", text, StringComparison.Ordinal);
         var next = (await GetAsync($"/audit?limit=1&after={entries[0]!["id"]}"))["data"]![0]!;
         Assert.Equal((string?)entries[1]!["id"], (string?)next["id"]);
+
+        // A reading is not noted, unless it was denied.
+        using var unread = await _server.NewClient(reader.Secret).GetAsync("/audit");
+        Assert.Equal(HttpStatusCode.Forbidden, unread.StatusCode);
+        var newest = (await _server.GetAsync("/audit?limit=1", a => (string)a["data"]![0]!["action"]! == "GET /audit"))["data"]![0]!;
+        Assert.Equal((403, reader.Key.Id), ((int)newest["status"]!, (string)newest["key"]!));
     }
 
     // The same from a shell: what is listed is what is sent again, and a choice that is none is refused before anything is asked for.
@@ -149,7 +155,10 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Assert.Equal("2 letters are sent again.\n", (await RunAsync("dead-letters", "redrive", "--transient", "true")).Output);
         await _server.GetAsync("/dead-letters",
             l => l["data"]!.AsArray().Count == 2 && l["data"]!.AsArray().All(one => (int)one!["redrives"]! == 1));
-        Assert.Equal("2 letters are discarded.\n", (await RunAsync("dead-letters", "discard", "--all")).Output);
+        var asked = await RunAsync("dead-letters", "discard", "--all");
+        Assert.Equal((2, true), (asked.ExitCode, asked.Error.Contains("--yes", StringComparison.Ordinal)));
+        Assert.Equal(2, (await GetAsync("/dead-letters"))["data"]!.AsArray().Count);
+        Assert.Equal("2 letters are discarded.\n", (await RunAsync("dead-letters", "discard", "--all", "--yes")).Output);
         Assert.Empty((await GetAsync("/dead-letters"))["data"]!.AsArray());
     }
 

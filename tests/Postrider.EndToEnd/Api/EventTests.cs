@@ -90,6 +90,11 @@ public sealed class EventTests(SharedServer shared) : IClassFixture<SharedServer
             open.Add(await SseReader.OpenAsync(client, "/events/stream", null));
         using (var refused = await client.GetAsync("/events/stream"))
             Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        // A call that waits holds a connection too; one that does not wait is answered.
+        using (var refused = await client.GetAsync("/events?after=latest&wait=30"))
+            Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        using (var answered = await client.GetAsync("/events?after=latest"))
+            Assert.Equal(HttpStatusCode.OK, answered.StatusCode);
         open[0].Dispose();
         await Postrider.Testing.Eventually.GetAsync(async () =>
         {

@@ -3,8 +3,10 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Postrider.Api;
 using Postrider.Messages;
 using Postrider.Tenants;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -59,6 +61,9 @@ public sealed partial class SuppressionTests : IAsyncLifetime
     [InlineData("""{"email":"ann"}""", "invalid-address")]
     [InlineData("""{"email":"ann@example.org","stream":"all"}""", "invalid-field")]
     [InlineData("""{"email":"ann@example.org","expires_at":"2001-01-01T00:00:00Z"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","expires_at":"2999-01-01"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","expires_at":"2999-01-01T00:00:00"}""", "invalid-field")]
+    [InlineData("""{"email":"ann@example.org","expires_at":"1 Jan 2999 00:00 +0000"}""", "invalid-field")]
     [InlineData("""{"email":"ann@example.org","tenant_id":2}""", "unknown-field")]
     [InlineData("""{"stream":"bulk"}""", "invalid-field")]
     [InlineData("""{"email":"ann@example.org","cause":"+9"}""", "invalid-field")]
@@ -84,6 +89,25 @@ public sealed partial class SuppressionTests : IAsyncLifetime
         Assert.Equal("email,stream,cause,reason,created_at,expires_at", lines[0]);
         Assert.Contains(lines, line => line.StartsWith("ann@example.org,bulk,manual,'=1+1,", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.StartsWith("cy@example.org,bulk,manual,,", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_export_that_fails_leaves_the_file_that_was_there()
+    {
+        var file = Path.Combine(Server.Folder, "list.csv");
+        async Task<int> ExportAsync(string key)
+        {
+            using var output = new StringWriter();
+            var variables = new System.Collections.Hashtable { ["POSTRIDER_URL"] = Server.Address.ToString(), ["POSTRIDER_API_KEY"] = key };
+            return await Postrider.Cli.CommandLine.RunAsync(
+                ["suppressions", "export", file], new Postrider.Cli.CommandInput(variables, null), output, output);
+        }
+        await File.WriteAllTextAsync(file, "of yesterday");
+        Assert.NotEqual(0, await ExportAsync("wrong"));
+        Assert.Equal("of yesterday", await File.ReadAllTextAsync(file));
+        Assert.Equal(0, await ExportAsync(TestServer.Key));
+        Assert.StartsWith("email,stream,", await File.ReadAllTextAsync(file));
+        Assert.Empty(Directory.GetFiles(Server.Folder, "*.part"));
     }
 
     [Fact]
@@ -138,6 +162,37 @@ public sealed partial class SuppressionTests : IAsyncLifetime
         Assert.Equal((id, "bulk"), ((string)one["message_id"]!, (string)one["stream"]!));
         await Server.GetEmailAsync(id, e => (string)e["recipients"]![0]!["status"]! == "delivered");   // who unsubscribes has it
         await Server.GetAsync("/events?type=email.unsubscribed", e => e["data"]!.AsArray().Count == 1);
+
+        // Again and again is not written each time.
+        TimeSpan? wait = null;
+        for (var calls = 2; calls < 40 && wait is null; calls++)
+        {
+            using var again = await Server.Stranger.PostAsync(path, null);
+            Assert.Contains(again.StatusCode, (HttpStatusCode[])[HttpStatusCode.OK, HttpStatusCode.TooManyRequests]);
+            wait = again.Headers.RetryAfter?.Delta;
+        }
+        Assert.InRange(wait!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public void Links_to_unsubscribe_are_limited_by_source_and_by_address()
+    {
+        var clock = new ManualClock();
+        var calls = new UnsubscribeCalls(clock);
+        var one = IPAddress.Parse("2001:db8::1");
+        Assert.All(Enumerable.Range(0, 1_200), _ => Assert.Null(calls.OfSource(one)));
+        Assert.NotNull(calls.OfSource(IPAddress.Parse("2001:db8::ffff")));
+        Assert.Null(calls.OfSource(IPAddress.Parse("2001:db8:0:1::1")));
+        Assert.All(Enumerable.Range(0, 6), _ => Assert.Null(calls.OfAddress(1, "ann@example.org")));
+        Assert.Equal(TimeSpan.FromSeconds(10), calls.OfAddress(1, "ANN@example.org"));
+        Assert.Null(calls.OfAddress(2, "ann@example.org"));
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Null(calls.OfAddress(1, "ann@example.org"));
+        // However many sources there are, so many are told apart.
+        Assert.All(Enumerable.Range(0, 20_000), i => calls.OfSource(new IPAddress(0x0a000000 + i)));
+        Assert.Contains(Enumerable.Range(0, 2_000), i => calls.OfSource(new IPAddress(0x0b000000 + i)) is not null);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.All(Enumerable.Range(0, 2_000), i => Assert.Null(calls.OfSource(new IPAddress(0x0b000000 + i))));
     }
 
     [Fact]

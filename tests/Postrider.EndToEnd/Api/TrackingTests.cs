@@ -146,6 +146,9 @@ public sealed class TrackingTests : IAsyncLifetime
         Assert.DoesNotContain("/t/", (string)(await ReceivedAsync())["html"]!, StringComparison.Ordinal);
         var email = await server.GetEmailAsync(id, e => (string)e["recipients"]![0]!["status"]! == "sent");
         Assert.Contains("POSTRIDER_PUBLIC_URL", (string)email["attempts"]![0]!["remark"]!, StringComparison.Ordinal);
+        var told = (await server.GetAsync("/events?type=tracking.skipped", e => e["data"]!.AsArray().Count == 1))["data"]![0]!["data"]!;
+        Assert.Equal((id, "ann@example.net"), ((string)told["email_id"]!, (string)told["to"]![0]!));
+        Assert.Contains("POSTRIDER_PUBLIC_URL", (string)told["reason"]!, StringComparison.Ordinal);
     }
 
     int _received;

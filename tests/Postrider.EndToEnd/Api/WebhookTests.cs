@@ -67,6 +67,16 @@ public sealed class WebhookTests : IAsyncLifetime
         Assert.Equal(1, (int)range["count"]!);
         await Server.GetAsync($"/webhooks/{id}/deliveries/{delivery}", d => d["attempts"]!.AsArray().Count == 3);
         Assert.Single(receiver.Calls.Skip(1).Select(c => c.Header("webhook-id")).Distinct());
+
+        // Switched off, nothing would be sent: that is said, with what to do.
+        using var off = await Server.Client.PatchAsync($"/webhooks/{id}", TestServer.Json("""{"enabled":false}"""));
+        foreach (var (path, body) in (IEnumerable<(string, string)>)
+            [($"/webhooks/{id}/deliveries/{delivery}/redeliver", ""), ($"/webhooks/{id}/redeliver", """{"from":"2020-01-01T00:00:00Z"}""")])
+        {
+            var refused = await PostAsync(path, body, HttpStatusCode.Conflict);
+            Assert.EndsWith("/webhook-disabled", (string)refused["type"]!);
+            Assert.Contains("""{"enabled":true}""", (string)refused["detail"]!);
+        }
     }
 
     [Fact]

@@ -56,8 +56,8 @@ sealed class BatchHouse : IAsyncDisposable
     public IMessageReader Reader => _under.Reader;
     public IQueueStore Store => _under.Store;
 
-    public Expander NewExpander(int maxAhead = 100_000) =>
-        new(Batches, Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead },
+    public Expander NewExpander(int maxAhead = 100_000, IBatchExpansion? expansion = null) =>
+        new(Batches, expansion ?? Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead },
             NullLogger<Expander>.Instance);
 
     public static SubmissionRequest News { get; } = new()

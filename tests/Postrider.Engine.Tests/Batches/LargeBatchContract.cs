@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Postrider.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Storage.Tables;
+using Postrider.Submission;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Batches;
@@ -245,6 +247,81 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal((0, true), ((await _house.FindAsync(broken.Id)).Taken, (await _house.FindAsync(broken.Id)).IsPaused));
         Assert.Equal("server-error", Assert.Single(await _house.Batches.FaultsAsync(broken.Id, 0, 10, default)).Slug);
         Assert.Equal(5, (await _house.AddressesAsync(good.Id)).Count);
+    }
+
+    [Fact]
+    public async Task A_batch_that_takes_too_long_rests_and_keeps_no_other()
+    {
+        var slow = await _house.StartedAsync(5);
+        var good = await _house.StartedAsync(5);
+        var watched = new WatchedExpansion(_house.Expansion) { TooSlow = slow.Id };
+        var expander = _house.NewExpander(expansion: watched);
+        await BatchHouse.RunAsync(expander);
+        Assert.Equal((5, 0), ((await _house.FindAsync(good.Id)).Taken, (await _house.FindAsync(slow.Id)).Taken));
+        Assert.False((await _house.FindAsync(slow.Id)).IsPaused);
+
+        watched.TooSlow = null;
+        await BatchHouse.RunAsync(expander);
+        Assert.Equal(0, (await _house.FindAsync(slow.Id)).Taken);
+        _house.Clock.Advance(TimeSpan.FromSeconds(30));
+        await BatchHouse.RunAsync(expander);
+        Assert.Equal(5, (await _house.FindAsync(slow.Id)).Taken);
+    }
+
+    [Fact]
+    public async Task Long_data_is_read_and_written_some_at_a_time()
+    {
+        await _house.TemplateAsync("hi", "Hi");
+        var data = $$"""{"name":"{{new string('x', 60_000)}}"}""";
+        var batch = await _house.StartedAsync(100, BatchHouse.News with { Subject = null, Text = null, Template = new("hi") }, _ => data);
+        var read = await _house.Batches.ReadAsync(await _house.FindAsync(batch.Id), 0, 2_000, default);
+        Assert.InRange(read.Sum(r => r.Bytes), 3_000_000, 4_300_000);
+        var watched = new WatchedExpansion(_house.Expansion);
+        await BatchHouse.RunAsync(_house.NewExpander(expansion: watched));
+        Assert.Equal(Everybody(100).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+        Assert.Equal(BatchState.Expanded, (await _house.FindAsync(batch.Id)).State);
+        Assert.All(watched.Pieces, p => Assert.True(p.Messages.Sum(m => m.MergeData?.Length ?? 0) < 1_200_000));
+    }
+
+    /// <summary>The store's, which looks on, and lets one batch take too long.</summary>
+    sealed class WatchedExpansion(IBatchExpansion store) : IBatchExpansion
+    {
+        public MessageId? TooSlow { get; set; }
+        public List<BatchPiece> Pieces { get; } = [];
+
+        public Task<PieceResult> ExpandAsync(BatchPiece piece)
+        {
+            if (piece.Batch.Id == TooSlow)
+                throw new TimeoutException("The search took longer than 5 s and was cut.");
+            Pieces.Add(piece);
+            return store.ExpandAsync(piece);
+        }
+
+        public Task<BatchTurn> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit) => store.EndQueuedAsync(batch, now, limit);
+        public Task<BatchTurn> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) => store.WakeAsync(batch, now, limit);
+    }
+
+    [Fact]
+    public async Task A_destination_has_at_most_64_KB_of_data_and_the_refusal_names_it()
+    {
+        string Data(int bytes) => $$"""{"a":"{{new string('ä', (bytes - 8) / 2)}}"}""";
+        var lines = $$"""
+            {"email":"a@example.com","data":{{Data(65_536)}}}
+            {"email":"b@example.com","data":{{Data(65_538)}}}
+            """;
+        var read = await new ReadDestinations(_house.Submitter).LinesAsync(new StringReader(lines), default).ToListAsync();
+        Assert.Equal(65_536 + "a@example.com".Length, read[0].Destination!.Bytes);
+        Assert.Equal(("b@example.com", "invalid-field"), (read[1].Fault!.Email, read[1].Fault!.Slug));
+        Assert.StartsWith("data has 65,538 bytes, and a destination takes at most 65,536. Shorten it", read[1].Fault!.Detail);
+
+        await _house.TemplateAsync("hi", "Hi");
+        var refused = Assert.IsType<SubmissionResult.Refused>(await _house.Submitter.SubmitToDestinationsAsync(
+            BatchHouse.News with { Subject = null, Text = null, Template = new("hi") { Data = JsonElement.Parse("""{"name":"x"}""") } },
+            [
+                new(new AddressText("a@example.com"), JsonElement.Parse(Data(65_536))),
+                new(new AddressText("b@example.com"), JsonElement.Parse(Data(65_538))),
+            ], Submission.SubmissionHouse.With(), default)).Problem;
+        Assert.Equal((422, "/destinations/1/data"), (refused.Status, refused.Errors[0].Pointer));
     }
 
     [Fact]

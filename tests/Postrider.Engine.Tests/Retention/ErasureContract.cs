@@ -3,6 +3,7 @@ using System.Text;
 using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
@@ -97,7 +98,7 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
     /// <summary>Works off what can be done now.</summary>
     async Task<Erasure> EraseAsync(Erasure? erasure = null)
     {
-        erasure ??= await Erasures.AddAsync(TenantId.First, Normal, "key", Now);
+        erasure ??= (await Erasures.AddAsync(TenantId.First, Normal, "key", Now))!;
         using var eraser = new Eraser(Erasures, _under.Reader, _under.Store, _clock, NullLogger<Eraser>.Instance);
         while (await eraser.TakeTurnAsync(default)) { }
         return (await Erasures.FindAsync(TenantId.First, erasure.Id, default))!;
@@ -173,6 +174,88 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         Assert.NotNull(await _under.Reader.GetContentAsync(Other, theirs, default));
         Assert.Null(await Erasures.FindAsync(Other, erasure.Id, default));
         Assert.Empty(await Erasures.ListAsync(Other, null, 10, default));
+    }
+
+    [Fact]
+    public async Task Addresses_are_found_in_whatever_spelling_and_in_the_data_of_others()
+    {
+        const string joerg = "jörg+x@xn--bcher-kva.example";
+        var list = _ids.Next();
+        var lists = new ListTables(Tables);
+        await lists.AddAsync(list, TenantId.First, "all", Now);
+        await lists.PutAsync(TenantId.First, list,
+        [
+            new(1, Bob, "JÖRG+X@BÜCHER.example sent me", """{"from":"J\u00D6rg\u002Bx\u0040B\u00fccher.example","n":1}"""),
+            new(2, "jörg+x@bücher.example", null, null),
+        ], Now);
+        await Tables.WriteAsync(connection => connection.Execute("""
+            INSERT INTO webhook_deliveries (tenant, webhook, event, type, created, state, due, tries, claim, payload, attempts)
+            VALUES (1, 'w', 'e', 'email.sent', 0, 1, 0, 1, 0, @payload, '[]');
+            INSERT INTO audit (at, tenant, key, action, target, status) VALUES (0, 1, 'k', 'DELETE', @target, 200)
+            """, new
+        {
+            payload = Encoding.UTF8.GetBytes("""{"to":["JÖRG+x@BÜCHER.example"]}"""),
+            target = "/suppressions/j%C3%B6rg%2Bx%40b%C3%BCcher.example",
+        }));
+
+        var done = await EraseAsync(await Erasures.AddAsync(TenantId.First, joerg, "key", Now));
+
+        Assert.Equal((ErasureState.Done, 4), (done.State, done.Rows));
+        var left = Assert.Single((await lists.ReadAsync(TenantId.First, list, 0, 10, default))!);
+        Assert.Equal((Bob, $"{done.Pseudonym} sent me", $$"""{"from":"{{done.Pseudonym}}","n":1}"""), (left.Email, left.Name, left.Data));
+        await Tables.ReadAsync(connection =>
+        {
+            Assert.Equal($"/suppressions/{done.Pseudonym}", connection.ExecuteScalar<string>("SELECT target FROM audit"));
+            Assert.Contains(done.Pseudonym,
+                Encoding.UTF8.GetString(connection.ExecuteScalar<byte[]>("SELECT payload FROM webhook_deliveries")!));
+            return 0;
+        }, default);
+    }
+
+    [Fact]
+    public async Task Tables_are_looked_through_some_rows_at_a_time_and_only_the_tenants()
+    {
+        foreach (var tenant in (TenantId[])[TenantId.First, Other])
+        {
+            var lists = new ListTables(Tables);
+            var list = _ids.Next();
+            await lists.AddAsync(list, tenant, "all", Now);
+            await lists.PutAsync(tenant, list,
+                [.. Enumerable.Range(1, 450).Select(i => new StoredDestination(i, $"r{i}@example.com", $"friend of {Ann}", null))], Now);
+        }
+        var order = (await Erasures.AddAsync(TenantId.First, Normal, "key", Now))!;
+        var (pieces, rows) = (0, 0L);
+        for (ErasureCursor? at = ErasureCursor.Start; at is { } from; pieces++)
+        {
+            var piece = await Erasures.EraseRestAsync(order, from, default);
+            Assert.InRange(piece.Rows, 0, 200);
+            Assert.NotEqual(from, piece.Next);
+            (at, rows) = (piece.Next, rows + piece.Rows);
+        }
+        Assert.Equal(450, rows);
+        Assert.InRange(pieces, 8, 20);
+        Assert.Equal(450, await Tables.ReadAsync(
+            connection => connection.ExecuteScalar<int>("SELECT count(*) FROM destinations WHERE name LIKE '%Ann%'"), default));
+    }
+
+    [Fact]
+    public async Task An_order_that_runs_is_not_given_twice_and_there_are_not_too_many()
+    {
+        var first = (await Erasures.AddAsync(TenantId.First, Normal, "key", Now))!;
+        Assert.Equal(first.Id, (await Erasures.AddAsync(TenantId.First, Normal, "other key", Now))!.Id);
+        Assert.NotEqual(first.Id, (await Erasures.AddAsync(Other, Normal, "key", Now))!.Id);
+        await Tables.WriteAsync(connection => connection.Execute("""
+            INSERT INTO erasures
+                (tenant, address, pseudonym, created, created_by, state, messages, other_rows, waiting, not_before, revision)
+            WITH RECURSIVE seq(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM seq WHERE i < 1000)
+            SELECT 1, 'p' || i || '@example.com', 'x', 0, 'key', 0, 0, 0, 0, 0, 0 FROM seq
+            """));
+        Assert.Null(await Erasures.AddAsync(TenantId.First, Bob, "key", Now));
+        Assert.Equal(first.Id, (await Erasures.AddAsync(TenantId.First, Normal, "key", Now))!.Id);
+        Assert.NotNull(await Erasures.AddAsync(Other, Bob, "key", Now));
+        await Tables.WriteAsync(connection => connection.Execute("DELETE FROM erasures WHERE created_by = 'key' AND id <> @Id", first));
+        await EraseAsync(first);
+        Assert.NotEqual(first.Id, (await Erasures.AddAsync(TenantId.First, Normal, "key", Now))!.Id);
     }
 
     /// <summary>Where the database has one of these texts, in whatever case: in the file after VACUUM, or in any column of any

@@ -1,12 +1,14 @@
 using System.Globalization;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postrider.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Retention;
 using Postrider.Storage.Tables;
+using Postrider.Suppression;
 using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
@@ -384,6 +386,70 @@ public abstract class RetentionContract(StoreEngine engine) : IAsyncLifetime
         var (half, slow, worst) = (waits[waits.Count / 2], waits[waits.Count * 99 / 100], waits[^1]);
         TestContext.Current.SendDiagnosticMessage($"{engine}: {waits.Count} accepted, 50 % in {half}, 99 % in {slow}, all in {worst}");
         Assert.True(slow < TimeSpan.FromMilliseconds(500), $"50 % in {half}, 99 % in {slow}, all in {worst}");
+    }
+
+    [Fact]
+    public async Task Jobs_and_erasures_that_have_ended_and_suppressions_that_are_over_go_and_what_runs_stays()
+    {
+        await Tables.WriteAsync(connection => connection.Execute("""
+            INSERT INTO dead_letter_jobs (tenant, action, filter, per_second, created, created_by, state, done, ended, not_before, revision)
+            VALUES (1, 0, '{}', 1, @now, 'k', 1, 0, @now, 0, 0), (1, 0, '{}', 1, @now, 'k', 0, 0, NULL, 0, 0);
+            INSERT INTO erasures
+                (tenant, address, pseudonym, created, created_by, state, messages, other_rows, waiting, ended, not_before, revision)
+            VALUES (1, NULL, 'x', @now, 'k', 1, 0, 0, 0, @now, 0, 0), (1, 'a@example.com', 'x', @now, 'k', 0, 0, 0, 0, NULL, 0, 0)
+            """, new { now = Now.ToUnixTimeMilliseconds() }));
+        await new SuppressionTables(Tables).AddAsync(TenantId.First,
+        [
+            new("ann@example.org", null, SuppressionCause.Manual, "", null, Now, Now + Day),
+            new("bob@example.org", null, SuppressionCause.Manual, "", null, Now, null),
+        ]);
+        _clock.Advance(1.5 * Day);
+        await PurgeAsync();
+        Assert.Equal((2, 2, 2), (await CountAsync("dead_letter_jobs"), await CountAsync("erasures"), await CountAsync("suppressions")));
+        _clock.Advance(0.5 * Day);
+        await PurgeAsync();
+        Assert.Equal("bob@example.org", await Tables.ReadAsync(c => c.QuerySingle<string>("SELECT address FROM suppressions"), default));
+        _clock.Advance(88 * Day);
+        await PurgeAsync();
+        Assert.Equal((1, 2), (await CountAsync("dead_letter_jobs"), await CountAsync("erasures")));
+        _clock.Advance(275 * Day);
+        await PurgeAsync();
+        Assert.Equal((1, 1), (await CountAsync("dead_letter_jobs WHERE state = 0"), await CountAsync("erasures WHERE state = 0")));
+        Assert.Equal(1, await CountAsync("erasures"));
+    }
+
+    [Fact]
+    public async Task Recipients_that_no_schedule_sends_to_any_more_go_and_then_the_archived_schedule()
+    {
+        var lists = new ListTables(Tables);
+        var (used, left, archived, named) = (_ids.Next(), _ids.Next(), _ids.Next(), _ids.Next());
+        foreach (var (list, name) in ((MessageId, string?)[])[(used, null), (left, null), (archived, null), (named, "news")])
+        {
+            await lists.AddAsync(list, TenantId.First, name, Now);
+            await lists.PutAsync(TenantId.First, list, [new StoredDestination(1, "a@example.org", null, null)], Now);
+        }
+        await Tables.WriteAsync(connection => connection.Execute("""
+            INSERT INTO schedules (id, tenant, name, state, revision, change, edition, source, is_list, updated, times, email)
+            VALUES (1, 1, 'a', 0, 1, 1, '', @used, 0, @now, '{}', '{}'), (2, 1, 'b', 2, 1, 1, '', @archived, 0, @now, '{}', '{}');
+            INSERT INTO schedule_runs (schedule, revision, local, fold, id, tenant, due_at, ran_at, state, told, count)
+            VALUES (1, 1, 0, 0, 1, 1, 0, @now, 1, 1, 1), (2, 1, 0, 0, 2, 1, 0, @now, 1, 1, 1)
+            """, new { used = used.Value, archived = archived.Value, now = Now.ToUnixTimeMilliseconds() }));
+        await PurgeAsync();
+        Assert.Equal(4, await CountAsync("lists WHERE removed IS NULL"));
+
+        _clock.Advance(1.5 * Day);
+        await PurgeAsync();
+        var batches = new BatchTables(Tables);
+        while (await batches.TidyAsync(Now, 100)) { }
+        Assert.Equal([used.Value, named.Value],
+            await Tables.ReadAsync(c => c.Query<long>("SELECT id FROM lists ORDER BY id").AsList(), default));
+        Assert.Equal(2, await CountAsync("destinations"));
+        Assert.Equal(2, await CountAsync("schedules"));
+
+        _clock.Advance(89 * Day);
+        await PurgeAsync();
+        Assert.Equal((1, 1), (await CountAsync("schedules"), await CountAsync("schedule_runs")));
+        Assert.Equal(2, await CountAsync("lists"));
     }
 
     /// <summary>Something happens between what is read and what is written.</summary>

@@ -109,7 +109,11 @@ public sealed class ParsedTemplateTests
     [InlineData("{{if name}}", 1, 3, "needs a block")]
     [InlineData("{{#insert name}}{{/insert}}", 1, 4, "has no block")]
     [InlineData("{{> nowhere}}", 1, 1, "no partial 'nowhere'")]
-    [InlineData("{{#> layout}}{{/layout}}", 1, 1, "not supported")]
+    [InlineData("{{> other}}{{#*inline 'x'}}{{/inline}}", 1, 1, "no partial 'other'")]
+    [InlineData("{{#> layout}}{{/other}}", 1, 14, "closes nothing")]
+    [InlineData("{{#> layout}}", 1, 1, "not closed")]
+    [InlineData("{{#> layout}}{{else}}{{/layout}}", 1, 14, "closes nothing")]
+    [InlineData("{{#*inline '@partial-block'}}{{/inline}}", 1, 1, "own name")]
     [InlineData("{{{{raw}}}}", 1, 1, "not supported")]
     [InlineData("{{name.}}", 1, 8, "missing after the dot")]
     [InlineData("{{lookup o \"p}}", 1, 1, "not closed")]
@@ -122,6 +126,16 @@ public sealed class ParsedTemplateTests
         Assert.Equal((TemplateFaultKind.Syntax, line, column), (fault!.Kind, fault.Line, fault.Column));
         Assert.Contains(words, fault.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("{{#> nowhere}}default{{/nowhere}}", "default")]
+    [InlineData("{{#*inline 'l'}}<{{> @partial-block}}>{{/inline}}{{#> l}}in{{/l}}", "<in>")]
+    [InlineData("{{#*inline 'l'}}<{{> @partial-block}}>{{/inline}}{{> l}}", "<>")]
+    [InlineData("{{#*inline 'l'}}<{{> @partial-block}}>{{/inline}}{{#> l}}{{#> l}}in{{/l}}{{/l}}", "<<in>>")]
+    [InlineData("{{#*inline 'l'}}<{{> @partial-block}}{{> title}}>{{/inline}}{{#> l}}{{#*inline 'title'}}T{{/inline}}in{{/l}}", "<inT>")]
+    [InlineData("{{#*inline 'l'}}{{#> slot}}none{{/slot}}{{/inline}}{{> l}}{{#*inline 'slot'}}own{{/inline}}", "own")]
+    public void A_partial_shows_the_block_that_it_is_called_with(string template, string expected) =>
+        Assert.Equal(expected, Fill(template));
 
     [Theory]
     [InlineData("x {{{name}}}")]

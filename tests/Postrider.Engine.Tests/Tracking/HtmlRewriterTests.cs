@@ -70,6 +70,30 @@ public sealed class HtmlRewriterTests
         Assert.NotNull(rewritten.Remark);
     }
 
+    // Each attribute is compared with those before it; what hides a tag from one that reads carelessly does not help.
+    [Theory]
+    [InlineData("<p {0}>x</p>")]
+    [InlineData("x</a {0}>")]
+    [InlineData("<!-- <a x=' --><p {0}>x</p>")]
+    [InlineData("<script><a x=\"</script><p title='>' {0}>x</p>")]
+    [InlineData("<p title=\">\" {0}")]
+    public void An_element_with_a_hundred_thousand_attributes_is_sent_as_it_is(string form)
+    {
+        var html = form.Replace("{0}", string.Join(' ', Enumerable.Range(0, 100_000).Select(i => $"a{i}=\">\"")), StringComparison.Ordinal)
+            + "<a href=\"https://x.example/\">x</a>";
+        Assert.Equal(new RewrittenHtml(html, "sent without tracking: an element of its HTML has more than 100 attributes"),
+            HtmlRewriter.Rewrite(html, Link, Pixel));
+    }
+
+    [Fact]
+    public void Tags_that_seem_to_lie_in_each_other_take_no_long_look()
+    {
+        var html = string.Concat(Enumerable.Repeat("<a x='", 200_000));
+        Assert.NotNull(HtmlRewriter.Rewrite(html, Link, Pixel).Remark);
+        html = string.Concat(Enumerable.Repeat("<a x=", 200_000));
+        Assert.NotNull(HtmlRewriter.Rewrite(html, Link, Pixel).Remark);
+    }
+
     [Theory]
     [InlineData("<div>")]
     [InlineData("<b>")]

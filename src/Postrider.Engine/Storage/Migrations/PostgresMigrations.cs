@@ -26,6 +26,8 @@ static class PostgresMigrations
         new(17, "books of a move from SQLite", MoveTables.Postgres),
         new(18, "erasures", ErasureSchema.Postgres),
         new(19, "transports, routes", RoutingSchema.Postgres),
+        new(20, "how far erasures have come", ErasureSchema.Cursor),
+        new(21, "retention of jobs, erasures, schedules and what they leave, suppressions", RetentionSchema.More),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

@@ -27,6 +27,16 @@ static class RetentionSchema
             kind smallint NOT NULL, message bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (kind, message));
         CREATE INDEX retention_waits_at ON retention_waits (kind, at, message);
         """;
+
+    // Kinds 12 to 16, and what finds them.
+    public const string More = """
+        INSERT INTO retention (kind, cursor, hand_until, revision, removed, bytes, last_at) VALUES
+            (12, 0, 0, 0, 0, 0, NULL), (13, 0, 0, 0, 0, 0, NULL), (14, 0, 0, 0, 0, 0, NULL), (15, 0, 0, 0, 0, 0, NULL),
+            (16, 0, 0, 0, 0, 0, NULL);
+        CREATE INDEX schedules_archived ON schedules (updated) WHERE state = 2;
+        CREATE INDEX schedules_source ON schedules (source);
+        CREATE INDEX lists_own ON lists (updated) WHERE name IS NULL AND removed IS NULL;
+        """;
 }
 
 /// <summary>Orders to forget people.</summary>
@@ -49,5 +59,11 @@ static class ErasureSchema
             other_rows bigint NOT NULL, waiting bigint NOT NULL, ended bigint, not_before bigint NOT NULL, revision bigint NOT NULL);
         CREATE INDEX erasures_tenant ON erasures (tenant, id);
         CREATE INDEX erasures_running ON erasures (not_before) WHERE state = 0;
+        """;
+
+    // place, cursor: how far the tables outside messages were looked through.
+    public const string Cursor = """
+        ALTER TABLE erasures ADD COLUMN place integer NOT NULL DEFAULT 0;
+        ALTER TABLE erasures ADD COLUMN cursor text NOT NULL DEFAULT '';
         """;
 }

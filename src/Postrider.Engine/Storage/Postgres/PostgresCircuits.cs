@@ -84,6 +84,8 @@ sealed class PostgresCircuits(PostgresStore store)
 
     static void ChangeRefused(DbConnection connection, SharedChange change)
     {
+        // What is over, of all transports: there is no more of it than domains were refused since the last change.
+        connection.Execute($"DELETE FROM refused_senders WHERE until <= {Now}");
         if (change.Kind == SharedChangeKind.Reset)
             connection.Execute("DELETE FROM refused_senders WHERE name = @Transport", change);
         else

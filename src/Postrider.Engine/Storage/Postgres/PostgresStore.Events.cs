@@ -8,7 +8,7 @@ namespace Postrider.Storage.Postgres;
 public sealed partial class PostgresStore : IEventFeed
 {
     public Task<EventPage> ReadEventsAsync(TenantId tenant, EventCursor after, EventFilter filter, int limit, CancellationToken ct) =>
-        ViewAsync(connection => new EventFeedReader(connection, _dialect, tenant, filter).Read(after, limit), ct);
+        ViewAsync(connection => new EventFeedReader(connection, _dialect, tenant, filter, _clock).Read(after, limit), ct);
 
     public Task<EventCursor> LatestAsync(CancellationToken ct) => ReadAsync(_dialect.LatestEvent, ct);
 

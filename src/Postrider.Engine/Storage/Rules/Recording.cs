@@ -107,6 +107,9 @@ static class Recording
                 Suppress(session, lease, end, now);
         }
         AppendWithoutAttempt(session, record, now);
+        if (record.TrackingSkipped is { } why && record.Ends.Any(e => e.State == RecipientState.Sent))
+            session.Events.Append(message, tenant, MailEventType.TrackingSkipped, now, lease.Owner.Node,
+                [.. record.Ends.Where(e => e.State == RecipientState.Sent).Select(e => e.N)], why);
     }
 
     static void Suppress(IWriteSession session, Lease lease, RecipientEnd end, long now)

@@ -37,9 +37,10 @@ sealed class SqliteReadDialect(SearchIndex index, string nodeName) : ReadDialect
     {
         var (oldest, newest) = connection.QuerySingle<(long?, long?)>("SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)");
         if (newest is not { } last || last < after.Id)
-            return new FeedRows([], after, HasMore: false);
+            return new FeedRows([], after, Looked: 0, HasMore: false);
         var rows = new List<FeedRow>();
-        var from = Math.Max(after.Id, oldest!.Value);
+        var first = Math.Max(after.Id, oldest!.Value);
+        var from = first;
         // Numbers follow each other in the order of commits. There is no index by tenant: windows bound what one read looks at.
         for (var windows = 0; windows < MostWindows && from <= last && rows.Count < count; windows++)
         {
@@ -50,11 +51,12 @@ sealed class SqliteReadDialect(SearchIndex index, string nodeName) : ReadDialect
                 """, new { from, to = from + Window - 1, tenant = tenant.Value, message, count = count - rows.Count }));
             from = rows.Count < count ? from + Window : rows[^1].Id + 1;
         }
-        return new FeedRows(rows, EventCursor.After(0, Math.Min(from - 1, last)), HasMore: from <= last);
+        return new FeedRows(
+            rows, EventCursor.After(0, Math.Min(from - 1, last)), Looked: (int)(Math.Min(from, last + 1) - first), HasMore: from <= last);
     }
 
     const int Window = 2_000;
-    const int MostWindows = 20;
+    const int MostWindows = 5;
 
     public override EventCursor LatestEvent(DbConnection connection) =>
         EventCursor.After(0, connection.ExecuteScalar<long?>("SELECT max(id) FROM events") ?? 0);

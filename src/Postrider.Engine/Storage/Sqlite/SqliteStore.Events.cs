@@ -8,7 +8,7 @@ namespace Postrider.Storage.Sqlite;
 public sealed partial class SqliteStore : IEventFeed
 {
     public Task<EventPage> ReadEventsAsync(TenantId tenant, EventCursor after, EventFilter filter, int limit, CancellationToken ct) =>
-        ReadAsync(connection => new EventFeedReader(connection, _dialect, tenant, filter).Read(after, limit), ct);
+        ReadAsync(connection => new EventFeedReader(connection, _dialect, tenant, filter, _clock).Read(after, limit), ct);
 
     public Task<EventCursor> LatestAsync(CancellationToken ct) => ReadAsync(_dialect.LatestEvent, ct);
 

@@ -51,13 +51,25 @@ static class DestinationRows
         command.Parameters.Add(parameter);
     }
 
-    // By the key (source, n).
+    /// <summary>What one read brings of data; it ends with the row that reaches it.</summary>
+    const int MostBytes = 4 * 1024 * 1024;
+
+    // By the key (source, n). octet_length looks at the head of a long text alone, in both engines.
+    /// <summary>As many as the limit says, or fewer with much data; none: there are no more.</summary>
     public static IReadOnlyList<StoredDestination> Read(DbConnection connection, long source, long after, long until, int limit) =>
     [
         .. connection.Query<Row>("""
             SELECT n, email, name, data FROM destinations
-            WHERE source = @source AND n > @after AND n <= @until AND (gone IS NULL OR gone > @until) ORDER BY n LIMIT @limit
-            """, new { source, after, until, limit }).Select(row => new StoredDestination(row.N, row.Email, row.Name, row.Data)),
+            WHERE source = @source AND n > @after AND (gone IS NULL OR gone > @until) AND n <= (
+                SELECT max(n) FROM (
+                    SELECT n, sum(bytes) OVER (ORDER BY n) - bytes AS ahead FROM (
+                        SELECT n, coalesce(octet_length(data), 0) AS bytes FROM destinations
+                        WHERE source = @source AND n > @after AND n <= @until AND (gone IS NULL OR gone > @until)
+                        ORDER BY n LIMIT @limit) AS page) AS sums
+                WHERE ahead < @most)
+            ORDER BY n
+            """, new { source, after, until, limit, most = MostBytes })
+            .Select(row => new StoredDestination(row.N, row.Email, row.Name, row.Data)),
     ];
 
     /// <summary>At most so many, from the front. Returns how many went.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Postrider.Events;
@@ -17,16 +18,41 @@ sealed class ErasedAddress
         Pseudonym = erasure.Pseudonym;
         Normal = address;
         // The domain with A-labels, and as people write it.
-        Spellings = [.. ((string[])[address, StoredAddress.Parse(address).ToString().ToLowerInvariant()]).Distinct()];
-        _pattern = new Regex(string.Join('|', Spellings.Select(Regex.Escape)),
+        var at = address.LastIndexOf('@') + 1;
+        var spellings = ((string[])[address, address[..at] + AsPeopleWrite(address[at..])]).Distinct();
+        _pattern = new Regex(string.Join('|', spellings.Select(s => string.Concat(s.EnumerateRunes().Select(Forms)))),
             RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
     }
+
+    static string AsPeopleWrite(string domain)
+    {
+        try
+        {
+            return new IdnMapping().GetUnicode(domain);
+        }
+        catch (ArgumentException)
+        {
+            return domain; // an address in brackets, or A-labels that stand for nothing
+        }
+    }
+
+    public bool IsOf(Erasure erasure) => erasure.Address == Normal && erasure.Pseudonym == Pseudonym;
 
     public string Pseudonym { get; }
     public string Normal { get; }
 
-    /// <summary>In lower case.</summary>
-    public IReadOnlyList<string> Spellings { get; }
+    /// <summary>A letter as it is, as JSON may write it (RFC 8259 §7), and as an address of the web does (RFC 3986 §2.1).</summary>
+    static string Forms(Rune letter)
+    {
+        var forms = new List<string>();
+        foreach (var form in (Rune[])[letter, Rune.ToUpperInvariant(letter)])
+        {
+            forms.Add(Regex.Escape(form.ToString()));
+            forms.Add(string.Concat(form.ToString().Select(unit => $@"\\u{(int)unit:x4}")));
+            forms.Add(string.Concat(Encoding.UTF8.GetBytes(form.ToString()).Select(octet => $"%{octet:x2}")));
+        }
+        return $"(?:{string.Join('|', forms.Distinct())})";
+    }
 
     public bool Is(string stored) => StoredAddress.TryParse(stored, out var address) && StoredAddress.Normal(address) == Normal;
 
@@ -38,16 +64,41 @@ sealed class ErasedAddress
     /// <summary>Not the end of a longer local part, nor the beginning of a longer domain: those are other people's.</summary>
     static bool IsWhole(string text, Match match)
     {
-        var (before, behind) = (match.Index - 1, match.Index + match.Length);
-        var endsBefore = before < 0 || !(char.IsLetterOrDigit(text[before]) || text[before] is '.' or '_' or '-' or '+')
-            || IsEscape(text.AsSpan(0, match.Index));
-        return endsBefore && (behind == text.Length || !(char.IsLetterOrDigit(text[behind]) || text[behind] is '-'
-            || (text[behind] == '.' && behind + 1 < text.Length && char.IsLetterOrDigit(text[behind + 1]))));
+        var before = text.AsSpan(0, match.Index);
+        var behind = text.AsSpan(match.Index + match.Length);
+        if (!before.IsEmpty && before is not [.., '\\', 'n' or 'r' or 't' or 'b' or 'f']
+            && (Last(before) is '.' or '_' or '-' or '+' || char.IsLetterOrDigit(Last(before))))
+            return false;
+        if (behind.IsEmpty)
+            return true;
+        var next = First(behind, out var length);
+        return !char.IsLetterOrDigit(next) && next != '-'
+            && (next != '.' || behind.Length == length || !char.IsLetterOrDigit(First(behind[length..], out _)));
     }
 
-    /// <summary>In JSON a letter may be the end of a line break or of a character that is written as a number.</summary>
-    static bool IsEscape(ReadOnlySpan<char> before) =>
-        before is [.., '\\', 'n' or 'r' or 't' or 'b' or 'f'] or [.., '\\', 'u', _, _, _, _];
+    static char Last(ReadOnlySpan<char> text) => text switch
+    {
+        [.., '\\', 'u', _, _, _, _] when Hex(text[^4..]) is { } unit => unit,
+        [.., '%', _, _] when Hex(text[^2..]) is { } octet => octet,
+        _ => text[^1],
+    };
+
+    static char First(ReadOnlySpan<char> text, out int length)
+    {
+        var unit = text switch
+        {
+            ['\\', 'u', _, _, _, _, ..] => Hex(text[2..6]),
+            ['%', _, _, ..] => Hex(text[1..3]),
+            _ => null,
+        };
+        length = unit is null ? 1 : text[0] == '%' ? 3 : 6;
+        return unit ?? text[0];
+    }
+
+    /// <summary>A part of a longer character counts as a letter.</summary>
+    static char? Hex(ReadOnlySpan<char> digits) =>
+        !ushort.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit) ? null
+        : digits.Length == 2 && unit >= 0x80 ? 'x' : (char)unit;
 
     public byte[] Replace(byte[] text) => Encoding.UTF8.GetBytes(Replace(Encoding.UTF8.GetString(text))!);
 

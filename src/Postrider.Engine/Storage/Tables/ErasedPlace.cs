@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using System.Text.Json;
 using Dapper;
 using Npgsql;
 using Postrider.Messages;
@@ -7,63 +8,139 @@ using Postrider.Messages;
 namespace Postrider.Storage.Tables;
 
 /// <summary>A table outside messages in which an address may be written.</summary>
-/// <param name="Keys">The columns of its primary key.</param>
+/// <param name="Keys">The columns that tell its rows apart within the tenant, in the order of the primary key.</param>
 /// <param name="Texts">Where the address may be.</param>
-/// <param name="Blobs">Among them those that are bytes.</param>
-/// <param name="OfTenant">Whose rows.</param>
-/// <param name="Deletes">The row goes; else the address is replaced.</param>
-/// <param name="IsForInstallation">Nobody knows which tenant a row is of.</param>
-sealed record ErasedPlace(
-    string Table, string[] Keys, string[] Texts, string[] Blobs, string OfTenant, bool Deletes = false, bool IsForInstallation = false)
+/// <remarks>Rows are read in the order of their keys, some at a time, and looked into here: neither engine finds an address whose letters
+/// JSON
+/// has written as numbers, or that is not ASCII and among bytes.</remarks>
+sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
 {
-    /// <summary>Of what merely contains the address, as a longer one does, no more are looked through.</summary>
-    const int MostFound = 10_000;
+    /// <summary>Rows of one read: what they hold is in memory together.</summary>
+    const int Page = 200;
+
+    /// <summary>Sources of others that one read passes over.</summary>
+    const int MostPassed = 100;
 
     public static readonly IReadOnlyList<ErasedPlace> All =
     [
-        new("destinations", ["source", "n"], ["email"], [], """
-            source IN (SELECT id FROM lists WHERE tenant = @tenant UNION ALL SELECT source FROM expansions WHERE tenant = @tenant
-                UNION ALL SELECT batch FROM expansions WHERE tenant = @tenant UNION ALL SELECT source FROM schedules WHERE tenant = @tenant)
-            """, Deletes: true),
-        new("expansion_faults", ["batch", "n"], ["email", "detail"], [],
-            "batch IN (SELECT batch FROM expansions WHERE tenant = @tenant)"),
-        new("webhook_deliveries", ["tenant", "webhook", "event"], ["payload", "attempts"], ["payload"], "tenant = @tenant"),
-        new("inbox", ["id"], ["recipients", "mime"], ["mime"], "tenant = @tenant", Deletes: true),
-        new("audit", ["id"], ["target"], [], "tenant = @tenant"),
-        new("idempotency", ["tenant", "key"], ["answer"], ["answer"], "tenant = @tenant"),
-        new("feedback_quarantine", ["id"], ["report"], ["report"], "@tenant = @tenant", Deletes: true, IsForInstallation: true),
+        new("destinations", ["source", "n"], ["email", "name", "data"])
+        {
+            Owner = "email",
+            IsOfTenant = """
+                EXISTS (SELECT 1 FROM lists WHERE id = @source AND tenant = @tenant)
+                OR EXISTS (SELECT 1 FROM batches WHERE id = @source AND tenant = @tenant)
+                """,
+        },
+        new("expansion_faults", ["batch", "n"], ["email", "detail"])
+        {
+            IsOfTenant = "EXISTS (SELECT 1 FROM batches WHERE id = @source AND tenant = @tenant)",
+        },
+        new("webhook_deliveries", ["webhook", "event"], ["payload", "attempts"]),
+        new("inbox", ["id"], ["recipients", "mime"]) { Deletes = true, AtOnce = 2 },
+        new("audit", ["id"], ["target"]),
+        new("idempotency", ["key"], ["answer"]),
+        new("dead_letter_jobs", ["id"], ["filter"]),
+        new("feedback_quarantine", ["id"], ["report"]) { Deletes = true, IsForInstallation = true, AtOnce = 20 },
     ];
 
-    string Key => string.Join(" AND ", Keys.Select(key => $"{key} = @{key}"));
+    /// <summary>Where the rows are known by a source, the first of the keys: whether <c>@source</c> is the tenant's. Null: the rows have a
+    /// column <c>tenant</c>.</summary>
+    public string? IsOfTenant { get; init; }
 
-    /// <summary>The keys of some rows that have the address.</summary>
-    public List<Dictionary<string, object>> Find(DbConnection connection, ErasedAddress text, TenantId tenant)
+    /// <summary>The column whose address the row is about: with it the row goes. Null: there is none.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>The row goes wherever the address is in it; else the address is replaced.</summary>
+    public bool Deletes { get; init; }
+
+    /// <summary>Nobody knows which tenant a row is of.</summary>
+    public bool IsForInstallation { get; init; }
+    public int AtOnce { get; init; } = Page;
+
+    string Key => string.Join(" AND ", Keys.Select(key => $"{key} = @{key}")) + (HasTenant ? " AND tenant = @tenant" : "");
+    bool HasTenant => IsOfTenant is null && !IsForInstallation;
+
+    /// <summary>Some rows behind a place, and where to go on; null: there are none behind it.</summary>
+    /// <param name="Found">The keys of those that have the address.</param>
+    public sealed record Look(List<Dictionary<string, object>> Found, string? Next);
+
+    /// <param name="after">Empty: from the beginning.</param>
+    public Look Find(DbConnection connection, ErasedAddress text, TenantId tenant, string after)
     {
-        var isPostgres = connection is NpgsqlConnection;
-        var values = new DynamicParameters(new { tenant = tenant.Value, most = MostFound });
-        var tests = new List<string>();
-        for (var i = 0; i < text.Spellings.Count; i++)
-        {
-            values.Add($"spelling{i}", text.Spellings[i]);
-            foreach (var column in Texts)
-                tests.Add(isPostgres
-                    ? $"position(@spelling{i} IN lower({(Blobs.Contains(column) ? $"encode({column}, 'escape')" : column)})) > 0"
-                    : $"instr(lower(CAST({column} AS TEXT)), @spelling{i}) > 0");
-        }
+        var place = Read(after);
+        if (IsOfTenant is not null && !TryFindSource(connection, tenant, ref place))
+            return new Look([], place is null ? null : Write(place));
+        var values = new DynamicParameters(new { tenant = tenant.Value, most = AtOnce });
+        for (var i = 0; i < place?.Length; i++)
+            values.Add($"k{i}", place[i]);
+        var conditions = new List<string>();
+        if (HasTenant)
+            conditions.Add("tenant = @tenant");
+        if (IsOfTenant is not null)
+            conditions.Add($"{Keys[0]} = @k0 AND {Keys[1]} > @k1");
+        else if (place is not null)
+            conditions.Add($"({string.Join(", ", Keys)}) > ({string.Join(", ", Keys.Select((_, i) => $"@k{i}"))})");
         var rows = connection.Query($"""
-            SELECT {string.Join(", ", Keys)} FROM {Table} WHERE {OfTenant} AND ({string.Join(" OR ", tests)}) LIMIT @most
-            """, values);
-        return [.. rows.Select(row => new Dictionary<string, object>((IDictionary<string, object>)row))];
+            SELECT {string.Join(", ", Keys.Concat(Texts))} FROM {Table}
+            {(conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", conditions))} ORDER BY {string.Join(", ", Keys)} LIMIT @most
+            """, values).Cast<IDictionary<string, object?>>().ToList();
+        var found = rows.Where(row => Texts.Any(column => text.IsIn(TextOf(row[column]))))
+            .Select(row => KeyOf(row, tenant)).ToList();
+        if (rows.Count == AtOnce)
+            return new Look(found, Write([.. Keys.Select(key => rows[^1][key]!)]));
+        return new Look(found, IsOfTenant is null ? null : Write([Convert.ToInt64(place![0], null) + 1, -1L]));
+    }
+
+    /// <summary>The next source of the tenant's, from its beginning if it is another one. False: there is none, or (with a place) more have
+    /// to be passed.</summary>
+    bool TryFindSource(DbConnection connection, TenantId tenant, ref object[]? place)
+    {
+        var from = place is [long source, ..] ? source : long.MinValue;
+        for (var passed = 0; passed < MostPassed; passed++)
+        {
+            var first = $"SELECT min({Keys[0]}) FROM {Table} WHERE {Keys[0]} >= @from";
+            if (connection.ExecuteScalar<long?>(first, new { from }) is not { } next)
+            {
+                place = null;
+                return false;
+            }
+            if (connection.ExecuteScalar<long?>($"SELECT 1 WHERE {IsOfTenant}", new { source = next, tenant = tenant.Value }) is not null)
+            {
+                place = place is [long same, _] && same == next ? place : [next, -1L];
+                return true;
+            }
+            from = next + 1;
+        }
+        place = [from, -1L];
+        return false;
+    }
+
+    Dictionary<string, object> KeyOf(IDictionary<string, object?> row, TenantId tenant)
+    {
+        var key = Keys.ToDictionary(column => column, column => row[column]!);
+        if (HasTenant)
+            key["tenant"] = tenant.Value;
+        return key;
     }
 
     /// <summary>Returns how many of them there were still.</summary>
     public int Erase(DbConnection connection, ErasedAddress text, List<Dictionary<string, object>> keys) =>
-        keys.Sum(key => Deletes ? Delete(connection, text, key) : Replace(connection, text, key));
+        keys.Sum(key => Erase(connection, text, key));
 
-    int Delete(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
+    int Erase(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
     {
-        if (Read(connection, key) is not { } row || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
+        // Read here, as somebody may have added to it meanwhile.
+        var row = connection.QueryFirstOrDefault($"""
+            SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
+            """, new DynamicParameters(key)) as IDictionary<string, object?>;
+        if (row is null || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
             return 0;
+        return Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
+            ? Delete(connection, key) : Replace(connection, text, key, row);
+    }
+
+    int Delete(DbConnection connection, Dictionary<string, object> key)
+    {
         if (Table == "destinations")
             // What a list counts is what is on it; what is gone is counted apart until it is cleared away.
             connection.Execute("""
@@ -74,11 +151,8 @@ sealed record ErasedPlace(
         return connection.Execute($"DELETE FROM {Table} WHERE {Key}", new DynamicParameters(key));
     }
 
-    int Replace(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
+    int Replace(DbConnection connection, ErasedAddress text, Dictionary<string, object> key, IDictionary<string, object?> row)
     {
-        // Read here, as somebody may have added to it meanwhile.
-        if (Read(connection, key) is not { } row || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
-            return 0;
         var values = new DynamicParameters(key);
         foreach (var column in Texts)
             values.Add($"new_{column}", row[column] is byte[] bytes ? text.Replace(bytes) : text.Replace((string?)row[column]));
@@ -86,9 +160,28 @@ sealed record ErasedPlace(
             $"UPDATE {Table} SET {string.Join(", ", Texts.Select(column => $"{column} = @new_{column}"))} WHERE {Key}", values);
     }
 
-    IDictionary<string, object?>? Read(DbConnection connection, Dictionary<string, object> key) => connection.QueryFirstOrDefault($"""
-        SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
-        """, new DynamicParameters(key)) as IDictionary<string, object?>;
-
     static string? TextOf(object? value) => value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : (string?)value;
+
+    /// <summary>Keys as a list in JSON.</summary>
+    static string Write(object[] key)
+    {
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes))
+        {
+            writer.WriteStartArray();
+            foreach (var value in key)
+                if (value is string text)
+                    writer.WriteStringValue(text);
+                else
+                    writer.WriteNumberValue(Convert.ToInt64(value, null));
+            writer.WriteEndArray();
+        }
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    static object[]? Read(string place) => place.Length == 0 ? null :
+    [
+        .. JsonElement.Parse(place).EnumerateArray()
+            .Select(value => value.ValueKind == JsonValueKind.String ? value.GetString()! : (object)value.GetInt64()),
+    ];
 }

@@ -13,25 +13,33 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
     /// <summary>Rows that one transaction changes.</summary>
     const int AtOnce = 50;
 
+    /// <summary>Of the order that was worked on last: to make ready for the search takes longer than to search a page.</summary>
+    ErasedAddress? _text;
+
     const string Columns = """
         id, tenant, address, pseudonym, created, created_by AS CreatedBy, state, messages,
-        other_rows AS Rows, waiting, ended, revision
+        other_rows AS Rows, waiting, ended, revision, place, cursor
         """;
 
-    public async Task<Erasure> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now)
+    public async Task<Erasure?> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now)
     {
         var hash = Hash(tenant, address);
-        return (await store.WriteAsync(connection => connection.QuerySingle<Row>($"""
+        // Uses erasures_running.
+        return (await store.WriteAsync(connection => connection.QueryFirstOrDefault<Row>(
+            $"SELECT {Columns} FROM erasures WHERE state = 0 AND tenant = @tenant AND address = @address ORDER BY id LIMIT 1",
+            new { tenant = tenant.Value, address }) ?? connection.QueryFirstOrDefault<Row>($"""
             INSERT INTO erasures (tenant, address, pseudonym, created, created_by, state, messages, other_rows, waiting, not_before, revision)
-            VALUES (@tenant, @address, @pseudonym, @now, @createdBy, 0, 0, 0, 0, 0, 0) RETURNING {Columns}
+            SELECT @tenant, @address, @pseudonym, @now, @createdBy, 0, 0, 0, 0, 0, 0
+            WHERE (SELECT count(*) FROM erasures WHERE state = 0 AND tenant = @tenant) < @most RETURNING {Columns}
             """, new
-        {
-            tenant = tenant.Value,
-            address,
-            pseudonym = $"erased-{Convert.ToHexStringLower(hash)}@erased.invalid",
-            now = now.Ms,
-            createdBy,
-        }))).ToErasure();
+            {
+                tenant = tenant.Value,
+                address,
+                pseudonym = $"erased-{Convert.ToHexStringLower(hash)}@erased.invalid",
+                now = now.Ms,
+                createdBy,
+                most = IErasureStore.MostRunning,
+            })))?.ToErasure();
     }
 
     public Task<Erasure?> FindAsync(TenantId tenant, long id, CancellationToken ct) => store.ReadAsync(connection =>
@@ -54,16 +62,18 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             RETURNING {Columns}
             """, new { now = now.Ms, until = until.Ms })?.ToErasure(), isBulk: true);
 
-    public Task EndTurnAsync(Erasure erasure, long messages, long rows, long waiting, DateTimeOffset now, DateTimeOffset? next) =>
+    public Task EndTurnAsync(Erasure erasure, ErasureTurn done, DateTimeOffset now, DateTimeOffset? next) =>
         store.WriteAsync(connection => connection.Execute("""
-            UPDATE erasures SET messages = messages + @messages, other_rows = other_rows + @rows, waiting = @waiting, not_before = @next,
-                state = @state, ended = @ended, address = CASE WHEN @state = 0 THEN address END
+            UPDATE erasures SET messages = messages + @Messages, other_rows = other_rows + @Rows, waiting = @Waiting, not_before = @next,
+                place = @place, cursor = @after, state = @state, ended = @ended, address = CASE WHEN @state = 0 THEN address END
             WHERE id = @Id AND revision = @Revision
             """, new
         {
-            messages,
-            rows,
-            waiting,
+            done.Messages,
+            done.Rows,
+            done.Waiting,
+            place = done.Cursor.Place,
+            after = done.Cursor.After,
             next = (next ?? now).Ms,
             state = (int)(next is null ? ErasureState.Done : ErasureState.Running),
             ended = next is null ? now.Ms : (long?)null,
@@ -72,22 +82,28 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
         }));
 
     public Task<ErasedMessage> EraseMessageAsync(Erasure erasure, MessageId message) => store.WriteAsync(
-        connection => new MessageErasing(connection, new ErasedAddress(erasure), erasure.Tenant).Run(message.Value), isBulk: true);
+        connection => new MessageErasing(connection, TextOf(erasure), erasure.Tenant).Run(message.Value), isBulk: true);
 
-    public async Task<long> EraseRestAsync(Erasure erasure, bool isLast, CancellationToken ct)
+    public async Task<ErasedPiece> EraseRestAsync(Erasure erasure, ErasureCursor at, CancellationToken ct)
     {
-        var text = new ErasedAddress(erasure);
+        if (at.Place >= ErasedPlace.All.Count)
+            return new ErasedPiece(0, null);
+        var place = ErasedPlace.All[at.Place];
+        var next = new ErasureCursor(at.Place + 1, "");
+        if (place.IsForInstallation && erasure.Tenant != TenantId.First)
+            return new ErasedPiece(0, next);
+        var text = TextOf(erasure);
+        var look = await store.ReadAsync(connection => place.Find(connection, text, erasure.Tenant, at.After), ct);
         var rows = 0L;
-        foreach (var place in ErasedPlace.All)
-        {
-            if (place.IsForInstallation && erasure.Tenant != TenantId.First)
-                continue;
-            var found = await store.ReadAsync(connection => place.Find(connection, text, erasure.Tenant), ct);
-            foreach (var some in found.Chunk(AtOnce))
-                rows += await store.WriteAsync(connection => place.Erase(connection, text, [.. some]), isBulk: true);
-        }
-        var hash = Hash(erasure.Tenant, erasure.Address!);
-        return rows + await store.WriteAsync(connection => Suppressions(connection, erasure.Tenant, text, hash), isBulk: true)
+        foreach (var some in look.Found.Chunk(AtOnce))
+            rows += await store.WriteAsync(connection => place.Erase(connection, text, [.. some]), isBulk: true);
+        return new ErasedPiece(rows, look.Next is { } after ? at with { After = after } : next);
+    }
+
+    public async Task<long> EraseKeptAsync(Erasure erasure, bool isLast, CancellationToken ct)
+    {
+        var (text, hash) = (TextOf(erasure), Hash(erasure.Tenant, erasure.Address!));
+        return await store.WriteAsync(connection => Suppressions(connection, erasure.Tenant, text, hash), isBulk: true)
             + (isLast ? await SearchAsync(erasure, ct) : 0);
     }
 
@@ -114,6 +130,8 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             "DELETE FROM search WHERE hash = @hash AND bucket IN (SELECT bucket FROM search_runs)", new { hash }), isBulk: true);
     }
 
+    ErasedAddress TextOf(Erasure erasure) => _text is { } known && known.IsOf(erasure) ? known : _text = new ErasedAddress(erasure);
+
     byte[] Hash(TenantId tenant, string address)
     {
         var hash = new byte[StoredAddress.SuppressionHashBytes];
@@ -136,6 +154,8 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
         public long Waiting { get; init; }
         public long? Ended { get; init; }
         public long Revision { get; init; }
+        public int Place { get; init; }
+        public string Cursor { get; init; } = "";
 
         public Erasure ToErasure() => new()
         {
@@ -151,6 +171,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             Waiting = Waiting,
             EndedAt = Ended is { } ended ? Instant.From(ended) : null,
             Revision = Revision,
+            Cursor = new ErasureCursor(Place, Cursor),
         };
     }
 }

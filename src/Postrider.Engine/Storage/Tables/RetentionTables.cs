@@ -22,7 +22,7 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
     const int LargestPiece = 500;
 
     readonly PostgresStore? _postgres = store as PostgresStore;
-    readonly int[] _pieces = [.. Enumerable.Repeat(FirstPiece, (int)RetentionKind.Search + 1)];
+    readonly int[] _pieces = [.. Enumerable.Repeat(FirstPiece, Enum.GetValues<RetentionKind>().Length + 1)];
 
     public Task<RetentionTurn?> TakeTurnAsync(DateTimeOffset now, DateTimeOffset until) => store.WriteAsync<RetentionTurn?>(connection =>
         connection.QueryFirstOrDefault<TurnRow>("""
@@ -57,6 +57,20 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
             """, new { cut = CutOf(before), before = before.Ms, most })),
         RetentionKind.Counts => CountsAsync(before, ct),
         RetentionKind.Search => SearchAsync(before, ct),
+        RetentionKind.Jobs => DeleteAsync(kind, (connection, most) => connection.Execute("""
+            DELETE FROM dead_letter_jobs WHERE id IN (
+                SELECT id FROM dead_letter_jobs WHERE state <> 0 AND ended < @before ORDER BY id LIMIT @most)
+            """, new { before = before.Ms, most })),
+        RetentionKind.Erasures => DeleteAsync(kind, (connection, most) => connection.Execute("""
+            DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE state <> 0 AND ended < @before ORDER BY id LIMIT @most)
+            """, new { before = before.Ms, most })),
+        RetentionKind.Schedules => DeleteAsync(kind, (connection, most) => OldSchedules.Remove(connection, before.Ms, most)),
+        RetentionKind.OwnLists => DeleteAsync(
+            kind, (connection, most) => OldSchedules.RemoveLists(connection, before.Ms, clock.GetUtcNow().Ms, most)),
+        RetentionKind.Suppressions => DeleteAsync(kind, (connection, most) => connection.Execute("""
+            DELETE FROM suppressions WHERE (tenant, address_hash, stream) IN
+                (SELECT tenant, address_hash, stream FROM suppressions WHERE until <= @before ORDER BY until LIMIT @most)
+            """, new { before = before.Ms, most })),
     };
 
     async Task<RetentionPiece> MessagesAsync(RetentionKind kind, long cursor, DateTimeOffset before, CancellationToken ct)
@@ -302,6 +316,11 @@ static class RetentionForecast
             SELECT count(*), CAST(0 AS bigint) FROM schedule_runs r WHERE r.id < @cut AND r.ran_at < @before AND r.told <> 0
                 AND r.id < (SELECT max(n.id) FROM schedule_runs n WHERE n.schedule = r.schedule)
             """,
+        RetentionKind.Jobs => "SELECT count(*), CAST(0 AS bigint) FROM dead_letter_jobs WHERE state <> 0 AND ended < @before",
+        RetentionKind.Erasures => "SELECT count(*), CAST(0 AS bigint) FROM erasures WHERE state <> 0 AND ended < @before",
+        RetentionKind.Schedules => $"SELECT count(*), CAST(0 AS bigint) FROM schedules s WHERE {OldSchedules.Are}",
+        RetentionKind.OwnLists => $"SELECT count(*), CAST(0 AS bigint) FROM lists l WHERE {OldSchedules.ListsAre}",
+        RetentionKind.Suppressions => "SELECT count(*), CAST(0 AS bigint) FROM suppressions WHERE until <= @before",
         RetentionKind.BatchBodies or RetentionKind.Batches or RetentionKind.Counts or RetentionKind.Search => null,
     };
 }

@@ -52,11 +52,6 @@ public sealed class SuppressionTables(ITableStore store) : ISuppressionStore
             rows.Count > limit ? rows[limit - 1].Place : null);
     }, ct);
 
-    public Task<int> PurgeAsync(DateTimeOffset now, int limit) => store.WriteAsync(connection => connection.Execute("""
-        DELETE FROM suppressions WHERE (tenant, address_hash, stream) IN
-            (SELECT tenant, address_hash, stream FROM suppressions WHERE until <= @now ORDER BY until LIMIT @limit)
-        """, new { now = now.Ms, limit }), isBulk: true);
-
     byte[] HashOf(TenantId tenant, string email)
     {
         var hash = new byte[StoredAddress.SuppressionHashBytes];

@@ -39,12 +39,16 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
                 new { tenant = tenant.Value }).Select(row => row.ToWebhook()),
         ], ct);
 
-    public Task<bool> ReplaceAsync(Webhook webhook) => store.WriteAsync(connection => connection.Execute("""
+    public Task<bool> ReplaceAsync(Webhook from, Webhook to) => store.WriteAsync(connection => connection.Execute("""
         UPDATE webhooks SET url = @Url, description = @Description, events = @Events, enabled = @Enabled, disabled = @Disabled,
-            disabled_reason = @DisabledReason, failing_since = @FailingSince, place = @Place, revision = revision + 1, secret = @Secret,
-            previous_secret = @PreviousSecret, previous_until = @PreviousUntil, headers = @Headers
+            disabled_reason = @DisabledReason, revision = revision + 1, secret = @Secret, previous_secret = @PreviousSecret,
+            previous_until = @PreviousUntil, headers = @Headers,
+            failing_since = CASE WHEN @worksAgain = 1 THEN NULL ELSE failing_since END,
+            place = CASE WHEN @moves = 1 THEN @Place ELSE place END
         WHERE tenant = @Tenant AND id = @Id AND revision = @Revision
-        """, Row.Of(webhook).With()) > 0);
+        """, Row.Of(to).With(
+            ("worksAgain", from.FailingSince is not null && to.FailingSince is null ? 1 : 0),
+            ("moves", from.Cursor != to.Cursor ? 1 : 0))) > 0);
 
     public Task<bool> RemoveAsync(TenantId tenant, string id) => store.WriteAsync(connection =>
     {
