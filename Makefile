@@ -1,6 +1,6 @@
 # Targets are thin: what they do is in the .NET command line or in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help build test check fmt bench chaos seeds run
+.PHONY: help build test check fmt bench chaos seeds run publish
 
 SEEDS ?= 100000
 FIRST_SEED ?= 1
@@ -36,6 +36,9 @@ chaos: ## faults against the built product, each with its control; ROWS=1,9 only
 seeds: ## simulated histories with every fault: make seeds SEEDS=1000000 FIRST_SEED=1
 	SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) dotnet run -c Release --project tests/Postrider.Engine.Tests -- \
 		-class Postrider.Engine.Tests.Simulation.SimulationTests -showliveoutput
+
+publish: ## the program for a machine without .NET (linux-x64): artifacts/publish; docs/deploy.md
+	dotnet publish src/Postrider -c Release -r linux-x64 --self-contained -o artifacts/publish
 
 run: ## run it here: SQLite in ./data, mail kept in the capture inbox
 	dotnet run --project src/Postrider

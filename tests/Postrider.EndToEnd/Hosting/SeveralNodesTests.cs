@@ -56,15 +56,6 @@ public sealed partial class SeveralNodesTests : BuiltServerTests
         Assert.Equal(0, await StopAsync(nodes[0]));
     }
 
-    [Fact]
-    public void Every_setting_of_the_compose_file_is_one()
-    {
-        var known = File.ReadAllText(Repository.Path("postrider.env.example"));
-        var named = Names().Matches(File.ReadAllText(Repository.Path("compose.postgres.yaml"))).Select(m => m.Value).Distinct().ToList();
-        Assert.NotEmpty(named);
-        Assert.All(named, name => Assert.Contains($"{name}=", known, StringComparison.Ordinal));
-    }
-
     static async Task<List<(string, bool)>> NodesAsync(HttpClient client) =>
         [.. (await GetAsync(client, "/nodes"))["data"]!.AsArray().Select(n => ((string)n!["name"]!, (bool)n["alive"]!))
             .OrderBy(n => n.Item1, StringComparer.Ordinal)];
@@ -82,7 +73,4 @@ public sealed partial class SeveralNodesTests : BuiltServerTests
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex Address();
-
-    [GeneratedRegex("POSTRIDER_[A-Z_]+")]
-    private static partial Regex Names();
 }
