@@ -94,7 +94,7 @@ sealed partial class Lane
             Remarks = remark is null ? Remarks(lease, attempt) : [.. Remarks(lease, attempt), remark],
             TrackingSkipped = remark,
         };
-        return await _parts.Recorder.RecordAsync(record, stop.GiveUp) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
+        return await _parts.Recorder.RecordAsync(record, stop.GiveUp, Transport.Label) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
 
     /// <summary>Tries until the outcome may not be tried again. Without outcomes nothing was sent.</summary>
@@ -148,6 +148,7 @@ sealed partial class Lane
         {
             if (wait is not { } limited || limited > LongestWaitWithin)
                 return default;
+            _parts.Recorder.Limited(Transport.Label, limited);
             await Task.Delay(limited, _parts.Clock, stop.Draining);
         }
         if (!leave.MaySend())

@@ -14,7 +14,8 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
 
     /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, or never will, and the row stays leased for the
     /// sweep.</summary>
-    public async Task<RecordResult?> RecordAsync(AttemptRecord record, CancellationToken stopNow)
+    /// <param name="label">Of the transport, as it is counted; null where there was no attempt.</param>
+    public async Task<RecordResult?> RecordAsync(AttemptRecord record, CancellationToken stopNow, string? label = null)
     {
         var result = RecordResult.Fenced;
         if (!await PersistAsync(async () => result = await store.RecordAsync(record), record.Lease.Envelope.Id, stopNow))
@@ -22,7 +23,7 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
             LogLost(record.Lease.Envelope.Id, record.Attempt.Transport);
             return null;
         }
-        Tell(record, result);
+        Tell(record, result, label);
         return result;
     }
 
@@ -32,6 +33,9 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
         metrics.Released(leases.Count);
         return await PersistAsync(() => store.ReleaseAsync(leases, dueAt, reason, CancellationToken.None), leases[0].Envelope.Id, stopNow);
     }
+
+    /// <summary>A try waits for the rate limit of its transport.</summary>
+    public void Limited(string label, TimeSpan wait) => metrics.Limited(label, wait);
 
     async Task<bool> PersistAsync(Func<Task> write, EnvelopeId first, CancellationToken stopNow)
     {
@@ -60,13 +64,13 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
         }
     }
 
-    void Tell(AttemptRecord record, RecordResult result)
+    void Tell(AttemptRecord record, RecordResult result, string? label)
     {
-        if (record.Attempt.Transport is { } transport)
+        if (label is not null && record.Attempt.Transport is not null)
         {
-            metrics.Attempted(transport, record.Attempt.Duration);
+            metrics.Attempted(label, record.Attempt.Duration);
             foreach (var outcome in record.Attempt.Outcomes)
-                metrics.Outcome(transport, outcome.Outcome.Kind);
+                metrics.Outcome(label, outcome.Outcome.Kind);
         }
         if (result == RecordResult.Fenced)
         {

@@ -1,8 +1,10 @@
 using System.Diagnostics.Metrics;
+using Postrider.Providers;
 
 namespace Postrider.Feedback;
 
-/// <summary>What the room counts: reports by who sent them and what became of them, callbacks that were refused.</summary>
+/// <summary>What the room counts: reports by who sent them, what they say and what became of them, and callbacks that were
+/// refused.</summary>
 public sealed class FeedbackMetrics : IDisposable
 {
     readonly Meter _meter = new("Postrider");
@@ -11,15 +13,24 @@ public sealed class FeedbackMetrics : IDisposable
 
     public FeedbackMetrics()
     {
-        _reports = _meter.CreateCounter<long>("postrider.feedback.reports");
-        _refused = _meter.CreateCounter<long>("postrider.feedback.refused");
+        _reports = _meter.CreateCounter<long>("postrider.feedback.reports", "{report}",
+            "What providers told of mail that was sent, by vendor, kind and what became of the report.");
+        _refused = _meter.CreateCounter<long>("postrider.feedback.refused", "{call}",
+            "Callbacks that were turned away, by vendor and status.");
     }
 
-    public void Took(string vendor, FeedbackResult result) =>
-        _reports.Add(1, new("vendor", vendor), new("result", result.ToString().ToLowerInvariant()));
+    public void Took(FeedbackReport report, FeedbackResult result) => _reports.Add(1, new("vendor", report.Vendor),
+        new("kind", KindOf(report.Event.Kind)), new("result", result.ToString().ToLowerInvariant()));
 
     /// <param name="status">What it was answered.</param>
     public void Refused(string vendor, int status) => _refused.Add(1, new("vendor", vendor), new("status", status));
+
+    /// <summary>Kinds that are one to whoever watches are counted as one.</summary>
+    static string KindOf(FeedbackKind kind) => kind switch
+    {
+        FeedbackKind.BouncedHard or FeedbackKind.BouncedSoft => "bounced",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
 
     public void Dispose() => _meter.Dispose();
 }

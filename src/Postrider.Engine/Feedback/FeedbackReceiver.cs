@@ -46,7 +46,7 @@ public sealed partial class FeedbackReceiver(
     public async Task QuarantineAsync(FeedbackReport report, QuarantineReason reason, CancellationToken ct)
     {
         await store.QuarantineAsync([report with { Event = Bounded(report.Event) }], reason, clock.GetUtcNow(), ct);
-        metrics.Took(report.Vendor, FeedbackResult.Quarantined);
+        metrics.Took(report, FeedbackResult.Quarantined);
         Warn(report);
     }
 
@@ -71,7 +71,7 @@ public sealed partial class FeedbackReceiver(
         for (var i = 0; i < results.Count; i++)
         {
             var report = reports[i];
-            metrics.Took(report.Vendor, results[i]);
+            metrics.Took(report, results[i]);
             if (results[i] == FeedbackResult.Quarantined)
                 Warn(report);
         }

@@ -58,6 +58,13 @@ public sealed partial class Transport
 
     /// <inheritdoc cref="TransportSettings.Key"/>
     public string Key => Options.Key;
+
+    /// <summary>Its name where it is counted. Tenants' own count together: their names are the tenants', and there may be any
+    /// number.</summary>
+    public string Label => Options.Owner is null ? Name : TenantsLabel;
+
+    /// <summary>No transport can have this name.</summary>
+    public const string TenantsLabel = "(tenants)";
     public TransportOptions Options { get; }
     public ProviderCapabilities Capabilities { get; }
 

@@ -64,7 +64,7 @@ enum FaultKind
 /// starves), in one transaction with one fsync, and only then completes the waiters, on the thread pool. No savepoints: work cannot fail on
 /// data, so an unexpected error rolls back and replays the batch one by one, and only what fails alone fails.
 /// </remarks>
-abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where TWork : PendingWork
+abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health, StoreMetrics? metrics = null) where TWork : PendingWork
 {
     static readonly TimeSpan BulkBudget = TimeSpan.FromMilliseconds(2);
 
@@ -190,6 +190,8 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
             return;
         }
         var committing = false;
+        var measures = metrics is { Times: true };
+        var began = measures ? clock.GetTimestamp() : 0;
         try
         {
             KillPoint.Pass(_taken, "before");
@@ -197,10 +199,13 @@ abstract class GroupCommit<TWork>(TimeProvider clock, StoreHealth health) where 
             ExecuteAll();
             committing = true;
             Commit();
+            if (measures)
+                metrics!.Committed(clock.GetElapsedTime(began), _batch.Count);
             KillPoint.Pass(_batch, "after");
         }
         catch (Exception e)
         {
+            metrics?.Failed();
             Recover(e, committing);
         }
     }

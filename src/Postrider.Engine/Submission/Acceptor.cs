@@ -12,6 +12,9 @@ sealed class Acceptor(IQueueStore store, IsStored isStored, IHandOver handOver, 
     static readonly TimeSpan CommitMayStillCome = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
+    /// <summary>Null: nothing is counted.</summary>
+    public SubmissionMetrics? Metrics { get; set; }
+
     /// <summary>A single message, born leased if a permit can be had.</summary>
     public async Task<SubmissionResult> AcceptOneAsync(NewMessage message, MessageContent content, SubmissionContext context,
         SubmissionReceipt receipt)
@@ -63,31 +66,41 @@ sealed class Acceptor(IQueueStore store, IsStored isStored, IHandOver handOver, 
 
     async Task<Commit> CommitAsync(Acceptance acceptance, SubmissionReceipt receipt)
     {
+        var began = Metrics is { Times: true } ? clock.GetTimestamp() : 0;
         try
         {
-            return await store.AcceptAsync(acceptance, CancellationToken.None) switch
+            return Counted(acceptance, began, await store.AcceptAsync(acceptance, CancellationToken.None) switch
             {
                 AcceptResult.Accepted accepted => Commit.Stored(WithSuppressed(receipt, accepted.Suppressed), accepted.Suppressed),
                 AcceptResult.Replayed replayed => new Commit(Fate.NotStored, new SubmissionResult.Replayed(replayed.Answer)),
                 AcceptResult.Mismatch => Commit.Refused(SubmissionProblems.IdempotencyMismatch),
                 var unheardOf => throw new InvalidOperationException($"The store answered {unheardOf}."),
-            };
+            });
         }
         catch (StorageLowException)
         {
-            return Commit.Refused(SubmissionProblems.StorageLow);
+            return Counted(acceptance, began, Commit.Refused(SubmissionProblems.StorageLow));
         }
         catch (StoreUnavailableException fault) when (!fault.MayHaveCommitted)
         {
-            return Commit.Refused(SubmissionProblems.StorageUnavailable);
+            return Counted(acceptance, began, Commit.Refused(SubmissionProblems.StorageUnavailable));
         }
         catch (StoreUnavailableException)
         {
             // All or nothing: the first message stands for its whole transaction.
-            return await IsStoredAsync(acceptance.Messages[0].Id) == true
+            return Counted(acceptance, began, await IsStoredAsync(acceptance.Messages[0].Id) == true
                 ? new Commit(Fate.StoredReplyLost, new SubmissionResult.Accepted(receipt))
-                : new Commit(Fate.NotKnown, new SubmissionResult.Refused(SubmissionProblems.CommitUnknown));
+                : new Commit(Fate.NotKnown, new SubmissionResult.Refused(SubmissionProblems.CommitUnknown)));
         }
+    }
+
+    Commit Counted(Acceptance acceptance, long began, Commit commit)
+    {
+        if (commit.IsStored)
+            Metrics?.Accepted(acceptance.Urgency, acceptance.Messages.Count, began == 0 ? default : clock.GetElapsedTime(began));
+        else if (commit.Result is SubmissionResult.Refused refused)
+            Metrics?.Refused(refused.Problem);
+        return commit;
     }
 
     /// <summary>Null when the store does not answer.</summary>

@@ -20,6 +20,9 @@ public sealed record SmtpSubmissionRules
     /// <summary>Told where a failed authentication came from; null: nobody cares.</summary>
     public Action<IPAddress>? Refused { get; init; }
 
+    /// <summary>Told the code of each reply to a message; null: nobody counts.</summary>
+    public SubmissionMetrics? Metrics { get; init; }
+
     /// <summary>Reports on mail we sent, which their senders bring without credentials; null: there are none.</summary>
     public SmtpReports? Reports { get; init; }
 }
@@ -104,6 +107,13 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
     }
 
     public async ValueTask<SmtpReply> ReceiveAsync(SmtpReceivedMail mail, CancellationToken ct)
+    {
+        var reply = await TakeAsync(mail, ct);
+        rules.Metrics?.Replied(reply.Code);
+        return reply;
+    }
+
+    async ValueTask<SmtpReply> TakeAsync(SmtpReceivedMail mail, CancellationToken ct)
     {
         if (_isReport || _tenant is not { } tenant)
             return await rules.Reports!.TakeAsync(mail, ct);

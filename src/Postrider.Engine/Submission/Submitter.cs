@@ -39,6 +39,9 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         init => _limits.Tenants = field = value;
     }
 
+    /// <summary>Null: nothing is counted.</summary>
+    public SubmissionMetrics? Metrics { init => _acceptor.Metrics = value; }
+
     /// <summary>Null: quotas of tenants are not counted.</summary>
     public TenantQuotas? Quotas { init => _limits.Quotas = value; }
 

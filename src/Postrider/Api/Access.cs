@@ -17,6 +17,13 @@ sealed record Access(Scopes Scopes, bool IsOpen)
     /// <summary>What concerns all tenants: an administrator of the first one, who runs the installation.</summary>
     public static readonly Access Installation = Admin with { IsForInstallation = true };
 
+    /// <summary>Numbers about the whole process, for a key of the first tenant that may read; on an address of
+    /// <c>POSTRIDER_ADMIN_URLS</c> for everybody.</summary>
+    public static readonly Access Monitoring = Read with { IsForInstallation = true, IsOpenToAdmins = true };
+
+    /// <summary>No credential is asked for where only those who run the installation come.</summary>
+    public bool IsOpenToAdmins { get; init; }
+
     /// <summary>Only for the first tenant.</summary>
     public bool IsForInstallation { get; init; }
 

@@ -33,16 +33,18 @@ static class ApiRoutes
         services.AddDocument();
     }
 
-    /// <param name="roles">Without the role <c>api</c> only health is answered.</param>
+    /// <param name="roles">Without the role <c>api</c> only health and metrics are answered.</param>
     public static void MapApi(this WebApplication app, Role roles)
     {
         app.UseMiddleware<LastResort>();
+        app.Use(AdminConnection.OnlyHealth);
         if (roles.HasFlag(Role.Api))
             app.UseDialects();
         app.UseRouting();
         app.UseMiddleware<Gate>();
         app.UseRequestDecompression();
         app.MapHealth();
+        app.MapMetrics();
         if (!roles.HasFlag(Role.Api))
             return;
         app.MapSending();

@@ -1,3 +1,4 @@
+using Postrider.Hosting;
 using Postrider.Messages;
 using Postrider.Submission;
 using Postrider.Tenants;
@@ -22,7 +23,7 @@ sealed partial class Gate(
         if (context.GetEndpoint() is not RouteEndpoint endpoint)
             return context.GetEndpoint()?.DisplayName == WrongMediaType ? Ask(context, Access.Known) : next(context);
         var access = endpoint.Metadata.GetMetadata<Access>();
-        if (access is { IsOpen: true })
+        if (access is { IsOpen: true } || (access is { IsOpenToAdmins: true } && AdminConnection.Is(context)))
             return next(context);
         if (access is null)
             return ProblemWriter.WriteAsync(context, TenantProblems.InsufficientScope(Scopes.Admin));

@@ -17,7 +17,9 @@ static class ConfigurationRules
     public static void Judge(LoadedConfiguration configuration)
     {
         var options = configuration.Get<PostriderOptions>();
-        JudgeUrls(configuration, options.Urls);
+        JudgeUrls(configuration, nameof(options.Urls), options.Urls);
+        if (options.AdminUrls.Length > 0)
+            JudgeUrls(configuration, nameof(options.AdminUrls), options.AdminUrls);
         JudgeSmtp(configuration, options.Smtp);
         JudgePublicUrl(configuration, options.PublicUrl);
         if (options.BounceDomain.Length > 0 && !EmailAddress.TryParse($"postmaster@{options.BounceDomain}", out _, out _))
@@ -49,9 +51,8 @@ static class ConfigurationRules
 
     public static string[] Split(string list) => list.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
 
-    static void JudgeUrls(LoadedConfiguration configuration, string urls)
+    static void JudgeUrls(LoadedConfiguration configuration, string key, string urls)
     {
-        const string key = nameof(PostriderOptions.Urls);
         var parts = ListenAddress.Split(urls).ToList();
         if (parts.Count == 0)
             configuration.Fault(key, "names no address to listen on");
@@ -60,7 +61,7 @@ static class ConfigurationRules
                 configuration.Fault(key, IsPort(part)
                     ? $"has \"{part}\": write http://127.0.0.1:{part}"
                     : $"has \"{part}\": write http://host:port or https://host:port, where host is an IP address, localhost or *");
-            else if (!address.IsLoopback && !address.IsTls)
+            else if (!address.IsLoopback && !address.IsTls && key == nameof(PostriderOptions.Urls))
                 configuration.Warn(key,
                     $"{part} takes keys and mail over the network in the clear: use https, or a proxy with TLS before 127.0.0.1");
     }

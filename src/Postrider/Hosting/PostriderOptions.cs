@@ -13,6 +13,10 @@ public sealed class PostriderOptions
     /// <summary>Addresses to listen on, <c>http://host:port</c> or <c>https://host:port</c>; port 0 takes a free one.</summary>
     public string Urls { get; set; } = "http://127.0.0.1:8025";
 
+    /// <summary>Further addresses, in the same form, that answer <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> without a key, and
+    /// nothing else. Empty: none.</summary>
+    public string AdminUrls { get; set; } = "";
+
     /// <summary>How the world reaches us. Default: the first of <see cref="Urls"/>.</summary>
     public string PublicUrl { get; set; } = "";
 

@@ -7,6 +7,7 @@ using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Feedback;
 using Postrider.Messages;
+using Postrider.Metrics;
 using Postrider.Providers.Smtp;
 using Postrider.Queue;
 using Postrider.Retention;
@@ -63,6 +64,7 @@ static class ServerBuilder
         services.AddSingleton(Entropy.System);
         AddEngine(services, options, roles);
         services.AddApi();
+        services.AddMetricReading();
         if (roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options))
         {
             services.AddSingleton<SmtpListener>();
@@ -142,11 +144,13 @@ static class ServerBuilder
         services.AddHostedService<KeyUseRecorder>();
         services.AddSingleton<HeldMail>();
         services.AddHostedService(sp => sp.GetRequiredService<HeldMail>());
+        services.AddSingleton<SubmissionMetrics>();
         services.AddSingleton(sp => new Submitter(
             sp.GetRequiredService<IQueueStore>(), sp.GetRequiredService<IMessageReader>(), sp.GetRequiredService<IHandOver>(),
             sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<SubmissionOptions>())
         {
             Router = sp.GetRequiredService<Router>(),
+            Metrics = sp.GetRequiredService<SubmissionMetrics>(),
             KeepHeld = sp.GetRequiredService<HeldMail>().Add,
             Templates = sp.GetRequiredService<TemplateLibrary>(),
             Tenants = sp.GetRequiredService<TenantDirectory>(),
@@ -217,6 +221,14 @@ static class ServerBuilder
                     {
                         if (address.IsTls)
                             listen.UseHttps(ServerCertificate.Load(options, clock));
+                    });
+            foreach (var text in ListenAddress.Split(options.AdminUrls))
+                if (ListenAddress.TryParse(text, out var address))
+                    Listen(kestrel, address, listen =>
+                    {
+                        if (address.IsTls)
+                            listen.UseHttps(ServerCertificate.Load(options, clock));
+                        AdminConnection.Mark(listen);
                     });
         });
     }

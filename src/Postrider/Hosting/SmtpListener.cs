@@ -18,7 +18,7 @@ sealed class ListenException(string message, Exception inner) : Exception(messag
 sealed partial class SmtpListener(
     PostriderOptions options, SmtpListenerOptions limits, ConnectionLimits connections, SubmissionOptions submission,
     DeliveryOptions delivery, Submitter submitter, Authenticator authenticator, TimeProvider clock, ILogger<SmtpListener> logger,
-    SmtpReports? reports = null)
+    SubmissionMetrics metrics, SmtpReports? reports = null)
     : IHostedService, IAsyncDisposable
 {
     readonly List<string> _addresses = [];
@@ -43,10 +43,15 @@ sealed partial class SmtpListener(
             TrustedNetworks = SmtpListenerOptions.Networks(limits.TrustedNetworks, out _),
             Deduplicate = limits.Deduplicate,
             Refused = LogRefused,
+            Metrics = metrics,
             Reports = reports,
         };
         _server = new SmtpServer(
-            Options(addresses), clock, peer => new SmtpSubmission(submitter, authenticator, rules, peer))
+            Options(addresses), clock, peer =>
+            {
+                metrics.SessionBegan();
+                return new SmtpSubmission(submitter, authenticator, rules, peer);
+            })
         {
             Faulted = (peer, fault) => LogFault(fault, peer.Address),
         };

@@ -65,6 +65,7 @@ static class Stores
         else
             AddSqlite(services, options);
         services.AddSingleton<IInbox, InboxTable>();
+        services.AddSingleton<IQueueSums, QueueSumTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
         services.AddSingleton<IQuotaStore, QuotaTable>();
         services.AddHostedService<QuotaHost>();
@@ -157,7 +158,7 @@ static class ThisProcess
     public static NodeCard Card(PostriderOptions options, StorageOptions storage) => new(
         storage.NodeName, Environment.MachineName, options.Urls, options.Roles.Length == 0 ? "all" : options.Roles, Version);
 
-    static string Version => (Assembly.GetExecutingAssembly()
+    public static string Version => (Assembly.GetExecutingAssembly()
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "").Split('+')[0];
 }
 

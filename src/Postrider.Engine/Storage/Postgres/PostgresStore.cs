@@ -32,6 +32,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     readonly NodeNames _names;
     readonly SemaphoreSlim _readers;   // reads at a time: who waits for a connection must not hold a thread
     readonly TimeProvider _clock;
+    readonly StoreMetrics _metrics = new();
     readonly MessageIds _eventIds;
     readonly StoreHealth _health = new();   // never fails: a server comes back
     int _disposed;
@@ -50,7 +51,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         _readers = new SemaphoreSlim(database.ReadersAtOnce);
         PostgresSession Session(int number) => new(clock, _eventIds, () => member.Incarnation.Node * WritersPerNode + number, key);
         PostgresWriter Writer(PostgresSession session, string name) => new(database.Writers, session, name, clock, _health,
-            () => Volatile.Write(ref _fullAt, clock.GetTimestamp()), log);
+            () => Volatile.Write(ref _fullAt, clock.GetTimestamp()), log, _metrics);
         _incoming = Writer(Session(0), "incoming");
         var outgoing = Session(1);
         _outgoing = Writer(outgoing, "outgoing");
@@ -435,6 +436,7 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         await Member.DisposeAsync();
         await _database.DisposeAsync();
         _readers.Dispose();
+        _metrics.Dispose();
         _health.Dispose();
         Notices.Dispose();
     }

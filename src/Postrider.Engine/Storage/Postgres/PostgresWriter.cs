@@ -41,8 +41,9 @@ sealed partial class PostgresWriter : GroupCommit<SessionWork<PostgresSession>>,
 
     /// <param name="full">Called when the server's disk is full.</param>
     public PostgresWriter(
-        NpgsqlDataSource source, PostgresSession session, string name, TimeProvider clock, StoreHealth health, Action full, ILogger log)
-        : base(clock, health)
+        NpgsqlDataSource source, PostgresSession session, string name, TimeProvider clock, StoreHealth health, Action full, ILogger log,
+        StoreMetrics? metrics = null)
+        : base(clock, health, metrics)
     {
         (_source, _session, _full, _log) = (source, session, full, log);
         _thread = new Thread(Run) { IsBackground = true, Name = $"PostgreSQL {name}" };

@@ -29,6 +29,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     readonly QueueReader _queueReader;
     readonly ReaderPool _readers;
     readonly DiskSpace _disk;
+    readonly StoreMetrics _metrics = new();
     readonly TimeProvider _clock;
     readonly SqliteReadDialect _dialect;
     int _disposed;
@@ -46,7 +47,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         _queueReader = new QueueReader(SqliteDatabase.OpenReader(path));
         NewestAtStart = _queueReader.Newest() is { } newest ? new MessageId(newest) : null;
         _readers = new ReaderPool(path, clock);
-        _writer = new SqliteWriter(_session, clock, Health, _disk, log);
+        _writer = new SqliteWriter(_session, clock, Health, _disk, log, _metrics);
     }
 
     /// <summary>Tells rooms of this process what was changed.</summary>
@@ -288,6 +289,7 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
             _lock.MarkClosed();
         _lock.Dispose();
         Notices.Dispose();
+        _metrics.Dispose();
         Health.Dispose();
     }
 

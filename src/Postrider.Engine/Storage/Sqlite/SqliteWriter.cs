@@ -24,7 +24,9 @@ sealed partial class SqliteWriter : GroupCommit<SessionWork<WriteSession>>, IDis
     readonly Thread _thread;
     int _checkpointAt = CheckpointAtPages;   // loop only: pages written since the last complete checkpoint
 
-    public SqliteWriter(WriteSession session, TimeProvider clock, StoreHealth health, DiskSpace disk, ILogger log) : base(clock, health)
+    public SqliteWriter(
+        WriteSession session, TimeProvider clock, StoreHealth health, DiskSpace disk, ILogger log, StoreMetrics? metrics = null)
+        : base(clock, health, metrics)
     {
         (_session, _health, _disk, _log) = (session, health, disk, log);
         PagesWritten(reset: true);
