@@ -29,7 +29,7 @@ sealed record BatchItemAnswer(string? Id, ProblemShape? Error);
 sealed record DestinationAnswer(string Id, string Email);
 
 /// <summary>Answer to <c>GET /emails/{id}</c>, and an element of lists (there without bodies and attempts).</summary>
-sealed record EmailAnswer
+public sealed record EmailAnswer
 {
     public required string Id { get; init; }
     [JsonPropertyOrder(-1)]
@@ -82,7 +82,7 @@ sealed record EmailAnswer
 }
 
 /// <summary>A recipient with its own state.</summary>
-sealed record RecipientAnswer
+public sealed record RecipientAnswer
 {
     public required string Email { get; init; }
     public required string? Name { get; init; }
@@ -109,11 +109,11 @@ sealed record RecipientAnswer
 }
 
 /// <summary>An attempt without an outcome yet.</summary>
-sealed record UnderWayAnswer(string Transport, DateTimeOffset Since);
+public sealed record UnderWayAnswer(string Transport, DateTimeOffset Since);
 
 /// <summary>What one attempt came to for recipients that fared alike.</summary>
 /// <param name="Outcome">Null when nothing was attempted.</param>
-sealed record AttemptAnswer(
+public sealed record AttemptAnswer(
     DateTimeOffset At, string Transport, IReadOnlyList<string> Recipients, OutcomeKind Outcome, int? Code, string? EnhancedCode,
     string Text, long DurationMs, string? Worker)
 {
@@ -125,12 +125,12 @@ sealed record AttemptAnswer(
 /// <summary>What was learned of a message after it arrived, by whoever told: what people did apart from what machines did.</summary>
 /// <param name="Opens">By people. Repetitions within 10 seconds are one.</param>
 /// <param name="FirstOpenedAt">By a person; null: none has yet.</param>
-sealed record EmailTrackingAnswer(
+public sealed record EmailTrackingAnswer(
     int Opens, int Clicks, int MachineOpens, int MachineClicks, DateTimeOffset? FirstOpenedAt, DateTimeOffset? FirstClickedAt);
 
 /// <summary>A fact of the timeline that is no attempt.</summary>
 /// <param name="Recipients">Empty: all of the message, or it is not told which.</param>
-sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker)
+public sealed record EventAnswer(DateTimeOffset At, string Type, IReadOnlyList<string> Recipients, string? Remark, string? Worker)
 {
     // Of what was reported to us; left out of all other events, and where the reporter does not tell.
 

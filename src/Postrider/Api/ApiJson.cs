@@ -48,6 +48,8 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TokenStatusAnswer))]
 [JsonSerializable(typeof(NewKeyAnswer))]
 [JsonSerializable(typeof(KeyListAnswer))]
+[JsonSerializable(typeof(UserAnswer))]
+[JsonSerializable(typeof(UserListAnswer))]
 [JsonSerializable(typeof(TenantAnswer))]
 [JsonSerializable(typeof(NewTenantAnswer))]
 [JsonSerializable(typeof(TenantListAnswer))]

@@ -54,6 +54,7 @@ static class ApiRoutes
         app.MapSuppressions();
         app.MapUnsubscribe();
         app.MapKeys();
+        app.MapUsers();
         app.MapTenants();
         app.MapAudit();
         app.MapDeadLetters();

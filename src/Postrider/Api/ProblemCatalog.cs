@@ -62,6 +62,8 @@ static class ProblemCatalog
         new("read-only", 409, "Read-only", "validation_error",
             "It is set in the environment or the file of the server, and can be changed there alone."),
         new("too-many", 409, "Too many", "validation_error", "As many are there as may be. Remove one that is not used."),
+        new("user-exists", 409, "User exists", "validation_error",
+            "Somebody in this installation signs in with this name already, perhaps for another tenant. Names are used once."),
         new("first-tenant", 409, "The first tenant stays", "validation_error",
             "The first tenant runs the installation and cannot be archived. POST /pause stops its mail."),
         new("schedule-archived", 409, "Schedule is archived", "validation_error",

@@ -72,6 +72,7 @@ static class CommandLine
             RoutesCommand.Make(connection, screen),
             SchedulesCommand.Make(connection, screen),
             DeadLettersCommand.Make(connection, screen),
+            UsersCommand.Make(connection, screen),
             TenantsCommand.Make(connection, screen),
             BatchesCommand.Make(connection, screen),
             RetentionCommand.Make(connection, screen),

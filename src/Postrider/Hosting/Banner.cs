@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Postrider.Dashboard;
 using Postrider.Routing;
 
 namespace Postrider.Hosting;
@@ -15,13 +16,16 @@ static class Banner
             [.. addresses.Select(ForClients)], Stores.Place(options),
             app.Services.GetRequiredService<FirstKey>().Text, app.Services.GetService<SmtpListener>()?.Addresses ?? [],
             [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
-            hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"));
+            hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"),
+            Roles.Of(options.Roles).HasFlag(Role.Dashboard), app.Services.GetRequiredService<FirstLink>().Text, options.PublicUrl);
     }
 
     /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
+    /// <param name="firstLink">What makes the first administrator of the dashboard; null when there is one.</param>
+    /// <param name="publicUrl">How browsers reach us; empty: as we listen.</param>
     internal static string Write(
         IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> smtp, IReadOnlyList<string> transports,
-        bool hasInbox)
+        bool hasInbox, bool hasDashboard = false, string? firstLink = null, string publicUrl = "")
     {
         var address = addresses.Count > 0 ? addresses[0] : "http://127.0.0.1:8025";
         var key = firstKey ?? "$POSTRIDER_API_KEY";
@@ -39,6 +43,8 @@ static class Banner
             lines.Add($"  SMTP        {string.Join(" and ", smtp)}   (any user, an API key as password)");
         if (hasInbox)
             lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
+        if (hasDashboard)
+            lines.Add(DashboardLine(publicUrl.Length > 0 ? publicUrl.TrimEnd('/') : address, firstLink));
         if (firstKey is not null)
             lines.Add(KeyLine(firstKey));
         if (transports.Count == 0)
@@ -62,9 +68,19 @@ static class Banner
 
     public static string KeyLine(string key) => $"  API key     {key}   (made now and shown only this once: keep it)";
 
+    static string DashboardLine(string address, string? firstLink) => firstLink is null
+        ? $"  dashboard   {address}{DashboardPipeline.Root}"
+        : $"  dashboard   {address}{DashboardPipeline.Root}/welcome?link={firstLink}   (makes the first administrator: once, within a day)";
+
     static string ForClients(string address) =>
         address.Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal)
             .Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal);
+}
+
+/// <summary>What makes the first administrator of the dashboard, while there is none: printed, kept nowhere.</summary>
+sealed class FirstLink
+{
+    public string? Text { get; set; }
 }
 
 /// <summary>The API key that this start made, if any: printed once, kept nowhere.</summary>

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Postrider.Api;
 using Postrider.Batches;
+using Postrider.Dashboard;
 using Postrider.Delivery;
 using Postrider.Feedback;
 using Postrider.Messages;
@@ -65,6 +66,7 @@ static class ServerBuilder
         AddEngine(services, options, roles);
         services.AddApi();
         services.AddMetricReading();
+        services.AddUsers();
         if (roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options))
         {
             services.AddSingleton<SmtpListener>();
@@ -95,6 +97,8 @@ static class ServerBuilder
             await app.DisposeAsync(); // closes the storage in order
             throw;
         }
+        if (roles.HasFlag(Role.Dashboard))
+            app.UseDashboard(services);
         app.MapApi(roles);
         return app;
     }
@@ -116,6 +120,10 @@ static class ServerBuilder
         logging.AddFilter("System", LogLevel.Warning);
         // A start that fails is told in one line by who started it; a service that fails has a critical line as well.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        // It warns that keys are not encrypted: they are, by who keeps them.
+        logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+        // It warns of every form that a stranger sends without a token.
+        logging.AddFilter("Microsoft.AspNetCore.Antiforgery", LogLevel.Error);
         // It warns, with a stack, of every client that breaks off inside a body.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
     }
@@ -183,6 +191,7 @@ static class ServerBuilder
         services.AddHostedService<StopDelay>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();
+        services.AddSingleton<FirstLink>();
         Rooms.AddProviders(services);
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
         services.AddPostriderFeedback(roles.HasFlag(Role.Worker) ? static sp => sp.GetRequiredService<TransportSearch>().FindAsync : null);
@@ -266,5 +275,8 @@ static class ServerBuilder
         var options = services.GetRequiredService<PostriderOptions>();
         var made = await services.GetRequiredService<ApiKeys>().BootstrapAsync(options.ApiKey, CancellationToken.None);
         services.GetRequiredService<FirstKey>().Text = made;
+        if (Roles.Of(options.Roles).HasFlag(Role.Dashboard))
+            services.GetRequiredService<FirstLink>().Text =
+                await services.GetRequiredService<Users>().FirstLinkAsync(CancellationToken.None);
     }
 }

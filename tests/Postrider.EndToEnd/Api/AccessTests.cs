@@ -126,6 +126,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         await _server.GetEmailAsync(email, e => (string?)e["status"] == "complete");
         var inbox = (string)(await _server.Client.GetFromJsonAsync<JsonNode>($"/inbox?message={email}"))!["data"]![0]!["id"]!;
         var key = (await _server.NewKeyAsync(TenantId.First, Scopes.Read)).Key.Id;
+        using var added = await _server.Client.PostAsync("/users", TestServer.Json("""{"name":"ann@example.com"}"""));
+        var user = (string)JsonNode.Parse(await added.Content.ReadAsStringAsync())!["id"]!;
         var (schedule, run) = await ScheduleAsync();
         using var hook = await _server.Client.PostAsync("/webhooks", TestServer.Json("""{"url":"https://example.com/"}"""));
         var webhook = (string)JsonNode.Parse(await hook.Content.ReadAsStringAsync())!["id"]!;
@@ -149,6 +151,9 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             (HttpMethod.Get, "/inbox/{0}", inbox, "987654"),
             (HttpMethod.Get, "/inbox/{0}.eml", inbox, "987654"),
             (HttpMethod.Delete, "/keys/{0}", key, "nosuchkey"),
+            (HttpMethod.Patch, "/users/{0}", user, "987654"),
+            (HttpMethod.Post, "/users/{0}/reset", user, "987654"),
+            (HttpMethod.Delete, "/users/{0}", user, "987654"),
             .. CallsAboutSchedules.Select(call => (call.Method, call.Path, schedule, new MessageId(12345).ToString())),
             (HttpMethod.Get, "/webhooks/{0}", webhook, "wh_none"),
             (HttpMethod.Patch, "/webhooks/{0}", webhook, "wh_none"),
@@ -316,6 +321,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
                 method == HttpMethod.Patch ? """{"enabled":true}"""
                 : path.Contains("deliveries", StringComparison.Ordinal) || !path.EndsWith("redeliver", StringComparison.Ordinal)
                     ? "{}" : """{"from":"2020-01-01T00:00:00Z"}""");
+        else if (method == HttpMethod.Patch && path.StartsWith("/users/", StringComparison.Ordinal))
+            request.Content = TestServer.Json("""{"role":"viewer"}""");
         else if (method == HttpMethod.Patch)
             request.Content = TestServer.Json($$"""{"send_at":"{{TimeProvider.System.GetUtcNow().AddDays(1):yyyy-MM-ddTHH:mm:ssZ}}"}""");
         using var response = await client.SendAsync(request);

@@ -24,7 +24,7 @@ static class MovePlan
         "suppressions", "pauses", "quota_use", "transports", "routes", "webhooks", "lists", "batches", "expansions", "expansion_parts",
         "expansion_faults", "destinations", "schedules", "schedule_runs", "messages", "recipients", "queue", "events", "counters", "idempotency",
         "dead_letters", "dead_letter_jobs", "audit", "inbox", "feedback_seen", "feedback_waiting", "feedback_quarantine",
-        "webhook_deliveries", "erasures",
+        "webhook_deliveries", "erasures", "users", "sessions", "protection_keys",
     ];
 
     /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, and

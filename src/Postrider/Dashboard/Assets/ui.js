@@ -1,0 +1,82 @@
+// What only the browser can do for the dashboard: tell its time zone, hear keys, switch light and dark, copy, notice that a session is over.
+(() => {
+  const year = 365 * 24 * 3600;
+  const root = document.querySelector('base')?.getAttribute('href') ?? '/ui/';
+  const remember = (name, value) => {
+    document.cookie = `${name}=${encodeURIComponent(value)}; path=${root.replace(/\/$/, '') || '/'}; max-age=${year}; samesite=strict`;
+  };
+  remember('postrider-zone', Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+
+  const isDark = () => {
+    const theme = document.documentElement.dataset.theme;
+    return theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
+  };
+  const switchTheme = () => {
+    const theme = isDark() ? 'light' : 'dark';
+    document.documentElement.dataset.theme = theme;
+    for (const sheet of document.querySelectorAll('link[data-scheme]')) sheet.media = sheet.dataset.scheme === theme ? 'all' : 'not all';
+    remember('postrider-theme', theme);
+  };
+
+  const toggleMenu = button => {
+    const isOpen = button.parentElement.classList.toggle('is-open');
+    button.setAttribute('aria-expanded', String(isOpen));
+  };
+
+  const help = () => document.getElementById('help')?.showModal();
+
+  document.addEventListener('click', event => {
+    const button = event.target.closest?.('[data-theme-switch], [data-help], [data-menu], [data-copy], .reload');
+    if (!button) return;
+    if (button.matches('[data-theme-switch]')) switchTheme();
+    else if (button.matches('[data-help]')) help();
+    else if (button.matches('[data-menu]')) toggleMenu(button);
+    else if (button.matches('.reload')) { event.preventDefault(); location.reload(); }
+    else {
+      navigator.clipboard?.writeText(button.parentElement.querySelector('code').textContent);
+      button.textContent = 'Copied';
+    }
+  });
+
+  const rows = () => [...document.querySelectorAll('[data-rows] .row-link')];
+  const move = step => {
+    const links = rows();
+    if (links.length === 0) return;
+    const at = links.findIndex(link => link.closest('tr').contains(document.activeElement));
+    const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
+    links[next].focus();
+    links[next].scrollIntoView({ block: 'nearest' });
+  };
+  const places = { o: '', m: 'messages', i: 'inbox', c: 'compose', q: 'queue' };
+  let wentAt = 0;
+
+  document.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.target.closest?.('input, textarea, select, [contenteditable]')) return;
+    const place = performance.now() - wentAt < 1500 ? places[event.key] : undefined;
+    wentAt = 0;
+    if (place !== undefined) document.querySelector(`.side a[href="${place}"]`)?.click();
+    else if (event.key === '/') document.getElementById('search')?.focus();
+    else if (event.key === '?') help();
+    else if (event.key === 'j') move(1);
+    else if (event.key === 'k') move(-1);
+    else if (event.key === 'g') wentAt = performance.now();
+    else return;
+    event.preventDefault();
+  });
+
+  // A connection that was cut because the session is over comes never again: the sign-in form does.
+  document.addEventListener('DOMContentLoaded', () => {
+    const bar = document.getElementById('components-reconnect-modal');
+    if (!bar) return;
+    const look = async () => {
+      try {
+        const answer = await fetch(`${root}session`, { cache: 'no-store' });
+        if (answer.status === 401 || bar.className.includes('components-reconnect-rejected')) location.reload();
+      } catch { /* The server is away; the bar says so. */ }
+    };
+    new MutationObserver(() => {
+      if (/components-reconnect-(show|retrying|failed|rejected)/.test(bar.className)) look();
+    }).observe(bar, { attributes: true, attributeFilter: ['class'] });
+  });
+})();

@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.WebUtilities;
+using Postrider.Api;
+using Postrider.Dashboard.Access;
+using Postrider.Dashboard.Parts;
+using Postrider.Messages;
+using Postrider.Queue;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>Messages, searched by what the API takes too.</summary>
+sealed partial class MessageList
+{
+    MessageFilter _filter = new();
+    bool _isFiltered;
+    Problem? _problem;
+
+    [Inject]
+    IMessageReader Messages { get; set; } = null!;
+
+    [Inject]
+    Viewer Viewer { get; set; } = null!;
+
+    [Inject]
+    IServiceProvider Services { get; set; } = null!;
+
+    [Inject]
+    NavigationManager Pages { get; set; } = null!;
+
+    protected override void OnParametersSet()
+    {
+        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query).Where(p => p.Value.ToString().Trim().Length > 0)
+            .ToDictionary(p => p.Key, p => p.Value);
+        if (asked.Remove("q", out var words))
+        {
+            var text = words.ToString().Trim();
+            if (MessageId.TryParse(text, out _))
+                Pages.NavigateTo($"messages/{text}");
+            var (name, value) = SearchBox.Read(text);
+            asked[name] = value;
+        }
+        _isFiltered = asked.Count > 0;
+        var query = new ListQuery(new QueryCollection(asked), EmailQuery.Parameters);
+        _filter = EmailQuery.Read(query);
+        _problem = query.Problem;
+    }
+
+    async Task<ListPage<EmailAnswer>> LoadAsync(string? from, CancellationToken ct)
+    {
+        MessageId? before = from is not null && MessageId.TryParse(from, out var id) ? id : null;
+        var page = await Messages.ListAsync(
+            Viewer.Tenant, _filter with { Before = before, Limit = LiveList<EmailAnswer>.PageSize }, ct);
+        var shapes = Services.GetRequiredService<EmailShapes>();
+        return new ListPage<EmailAnswer>([.. page.Messages.Select(shapes.Short)], page.ContinueBefore?.ToString());
+    }
+}
+
+/// <summary>What is typed into the one box: an address, <c>tag:NAME</c>, a state, or a part of the subject.</summary>
+static class SearchBox
+{
+    const string Tag = "tag:";
+
+    /// <returns>The parameter of the list, and its value.</returns>
+    public static (string Name, string Value) Read(string text) => text switch
+    {
+        _ when text.StartsWith(Tag, StringComparison.OrdinalIgnoreCase) => ("tag", text[Tag.Length..].Trim()),
+        _ when text.Contains('@', StringComparison.Ordinal) && !text.Contains(' ', StringComparison.Ordinal) => ("address", text),
+        _ when Enum.GetNames<RecipientState>().Contains(text, StringComparer.OrdinalIgnoreCase) => ("state", text.ToLowerInvariant()),
+        _ => ("subject", text),
+    };
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Components;
+using Postrider.Api;
+using Postrider.Dashboard.Access;
+using Postrider.Dashboard.Parts;
+using Postrider.Queue;
+using Postrider.Routing;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>How the mail goes at this moment, and what needs a person.</summary>
+sealed partial class Overview
+{
+    const int NewestShown = 8;
+
+    StateCounts? _counts;
+    IReadOnlyList<TransportAnswer> _transports = [];
+    IReadOnlyList<EmailAnswer> _newest = [];
+    IReadOnlyList<Alert> _alerts = [];
+
+    [Inject]
+    IMessageReader Messages { get; set; } = null!;
+
+    [Inject]
+    Router Router { get; set; } = null!;
+
+    [Inject]
+    IServiceProvider Services { get; set; } = null!;
+
+    static CultureInfo Invariant => CultureInfo.InvariantCulture;
+
+    protected override TimeSpan Every => TimeSpan.FromSeconds(2);
+
+    protected override async Task ReadAsync(CancellationToken ct)
+    {
+        _counts = await Messages.CountAsync(Viewer.Tenant, ct);
+        var page = await Messages.ListAsync(Viewer.Tenant, new MessageFilter { Limit = NewestShown }, ct);
+        _newest = [.. page.Messages.Select(Services.GetRequiredService<EmailShapes>().Short)];
+        _transports = await Services.GetRequiredService<TransportShapes>()
+            .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
+        _alerts = [.. Alerts.Of(_counts, _transports, Router, Viewer)];
+    }
+
+    static IEnumerable<Tile> Tiles(StateCounts counts) =>
+    [
+        new("queued", counts.Queued, "messages?state=queued"), new("under way", counts.Leased, "messages?state=leased"),
+        new("scheduled", counts.Scheduled, "messages?state=scheduled"), new("unknown", counts.Unknown, "messages?state=unknown"),
+        new("held", counts.Held, "messages?state=held"), new("sent", counts.Sent, "messages?state=sent"),
+        new("delivered", counts.Delivered, "messages?state=delivered"), new("bounced", counts.Bounced, "messages?state=bounced"),
+        new("failed", counts.Failed, "messages?state=failed"), new("expired", counts.Expired, "messages?state=expired"),
+        new("suppressed", counts.Suppressed, "messages?state=suppressed"),
+    ];
+
+    /// <summary>Of what the transport answered, on this node.</summary>
+    static string Share(TransportAnswer transport)
+    {
+        var all = transport.Outcomes.Values.Sum();
+        return all == 0 ? "–" : string.Create(Invariant, $"{100.0 * transport.Outcomes.GetValueOrDefault("accepted") / all:0.#} %");
+    }
+
+    readonly record struct Tile(string Word, long Count, string Address);
+}
+
+/// <summary>Something that goes on being wrong until a person does something.</summary>
+readonly record struct Alert(string What, string Remedy, string Address);
+
+/// <summary>What needs a person.</summary>
+static class Alerts
+{
+    public static IEnumerable<Alert> Of(StateCounts counts, IReadOnlyList<TransportAnswer> transports, Router router, Viewer viewer)
+    {
+        if (router.Of(viewer.Tenant).Transports.Count == 0)
+            yield return new Alert("There is no transport.", "Mail is refused until POSTRIDER_TRANSPORTS names one.", "");
+        foreach (var transport in transports.Where(t => t.State is "open" or "half_open" or "stalled" or "paused"))
+            yield return new Alert($"{transport.Name} is {transport.State.Replace('_', ' ')}.", Words.Meaning(transport.State) ?? "", "");
+        foreach (var pause in router.Pauses.All.Where(p => p.Scope.Tenant == viewer.Tenant))
+            yield return new Alert(
+                $"{pause.Scope.Stream?.ToString() ?? "All"} mail is paused.", pause.Reason ?? "It is accepted and waits.", "messages?state=queued");
+        if (counts.Held > 0)
+            yield return new Alert(
+                string.Create(CultureInfo.InvariantCulture, $"{counts.Held:N0} recipients are held."), "They wait for a person to send or cancel them.",
+                "messages?state=held");
+    }
+}

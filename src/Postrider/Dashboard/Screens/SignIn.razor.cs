@@ -1,0 +1,64 @@
+using Microsoft.AspNetCore.Components;
+using Postrider.Dashboard.Access;
+using Postrider.Messages;
+using Postrider.Tenants;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>Shown to whoever is not signed in, whatever was asked for; leads there afterwards.</summary>
+sealed partial class SignIn
+{
+    bool _hasAdministrator;
+    Problem? _problem;
+
+    [Inject]
+    Users Users { get; set; } = null!;
+
+    [Inject]
+    Sessions Sessions { get; set; } = null!;
+
+    [CascadingParameter]
+    HttpContext Context { get; set; } = null!;
+
+    [SupplyParameterFromForm(FormName = "sign-in")]
+    SignInForm? Form { get; set; }
+
+    protected override async Task OnInitializedAsync() => _hasAdministrator = await Users.HasAdministratorAsync(Context.RequestAborted);
+
+    async Task SignInAsync()
+    {
+        var source = Context.Connection.RemoteIpAddress?.ToString();
+        var result = await Users.SignInAsync(Form?.Name ?? "", Form?.Password ?? "", source ?? "", Context.RequestAborted);
+        if (result.User is not { } user)
+        {
+            (_problem, Context.Response.StatusCode) = (result.Problem, result.Problem!.Status);
+            return;
+        }
+        await SignInBrowser.BeginAsync(Context, Sessions, user);
+        SignInBrowser.Continue(Context);
+    }
+
+    /// <summary>What was typed.</summary>
+    public sealed class SignInForm
+    {
+        public string? Name { get; set; }
+        public string? Password { get; set; }
+    }
+}
+
+/// <summary>Lets a browser in.</summary>
+static class SignInBrowser
+{
+    public static async Task BeginAsync(HttpContext context, Sessions sessions, User user)
+    {
+        var secret = await sessions.BeginAsync(user, context.Connection.RemoteIpAddress?.ToString(), context.Request.Headers.UserAgent);
+        SessionCookie.Write(context, secret, Sessions.Longest);
+    }
+
+    /// <summary>To what was asked for before the form was shown.</summary>
+    public static void Continue(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status303SeeOther;
+        context.Response.Headers.Location = SessionGate.WantedOf(context);
+    }
+}

@@ -1,0 +1,48 @@
+using Microsoft.AspNetCore.Components;
+using Postrider.Messages;
+using Postrider.Tenants;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>Where a link leads: to a password, and for the first administrator to a name.</summary>
+sealed partial class Welcome
+{
+    (UserLink Link, User? User)? _opened;
+    Problem? _problem;
+
+    [Inject]
+    Users Users { get; set; } = null!;
+
+    [Inject]
+    Sessions Sessions { get; set; } = null!;
+
+    [CascadingParameter]
+    HttpContext Context { get; set; } = null!;
+
+    [SupplyParameterFromQuery(Name = "link")]
+    string? Link { get; set; }
+
+    [SupplyParameterFromForm(FormName = "welcome")]
+    WelcomeForm? Form { get; set; }
+
+    protected override async Task OnInitializedAsync() => _opened = await Users.OpenAsync(Link ?? "", Context.RequestAborted);
+
+    async Task ChooseAsync()
+    {
+        var result = await Users.ChoosePasswordAsync(Link ?? "", Form?.Name ?? "", Form?.Password ?? "", Context.RequestAborted);
+        if (result.User is not { } user)
+        {
+            (_problem, Context.Response.StatusCode) = (result.Problem, result.Problem!.Status);
+            return;
+        }
+        await SignInBrowser.BeginAsync(Context, Sessions, user);
+        SignInBrowser.Continue(Context);
+    }
+
+    /// <summary>What was typed.</summary>
+    public sealed class WelcomeForm
+    {
+        public string? Name { get; set; }
+        public string? Password { get; set; }
+    }
+}
