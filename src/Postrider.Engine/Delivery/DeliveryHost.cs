@@ -78,8 +78,7 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         }
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Second);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Second);
-        if (_started.Task.IsCompleted)
-            await dispatcher.DrainAsync(now.Token);
+        await dispatcher.DrainAsync(now.Token);
         await base.StopAsync(cancellationToken);
     }
 

@@ -52,6 +52,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     readonly CancellationTokenSource _draining = new();
     readonly CancellationTokenSource _now = new();
+    readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile bool _open;                             // permits may be taken: started, not stopping, not standing down
     volatile bool _running;
 
@@ -72,6 +73,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     }
 
     internal Incarnation Owner => _node.Incarnation;
+
+    /// <summary>Ends when <see cref="DrainAsync"/> does: nothing is under way any more, and nothing will be.</summary>
+    public Task Drained => _drained.Task;
 
     /// <summary>Attempts and leases under way.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
@@ -128,11 +132,14 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         using var patience = new CancellationTokenSource(_options.DrainTimeout, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, now);
         await using var cut = either.Token.Register(_now.Cancel);
-        LogDraining(InFlight);
+        if (_running)
+            LogDraining(InFlight);
         while (InFlight > 0)
             await _left.WaitAsync(CancellationToken.None);
         _left.Release(); // for another who drains
-        LogDrained();
+        _drained.TrySetResult();
+        if (_running)
+            LogDrained();
     }
 
     public void Dispose()

@@ -41,6 +41,16 @@ sealed partial class NodeHost(
         }
     }
 
+    /// <summary>A node beats until its last outcome is recorded: one that drains and is silent would be given up, and all it sends would be
+    /// sent again.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (services.GetService<Dispatcher>() is { } dispatcher)
+            await Task.WhenAny(dispatcher.Drained, ExecuteTask ?? Task.CompletedTask,
+                Task.Delay(Timeout.InfiniteTimeSpan, clock, cancellationToken));
+        await base.StopAsync(cancellationToken);
+    }
+
     /// <summary>False: attempts did not stop. Outcomes that wait for the database are no reason: they are kept until it is back.</summary>
     async Task<bool> StandDownAsync(Dispatcher dispatcher, CancellationToken stopping)
     {

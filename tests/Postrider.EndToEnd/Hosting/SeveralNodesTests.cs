@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -31,7 +33,7 @@ public sealed partial class SeveralNodesTests : BuiltServerTests
             .Select(s => (s.Groups["name"].Value, s.Groups["value"].Value)).ToList()).ToList();
         Assert.Equal(3, commands.Count);
 
-        var nodes = new List<System.Diagnostics.Process>();
+        var nodes = new List<Process>();
         var banner = "";
         foreach (var settings in commands)
         {
@@ -54,6 +56,35 @@ public sealed partial class SeveralNodesTests : BuiltServerTests
         Assert.Equal([("front", true), ("worker-1", false), ("worker-2", true)], await NodesAsync(client));
         Assert.Equal(0, await StopAsync(nodes[2]));
         Assert.Equal(0, await StopAsync(nodes[0]));
+    }
+
+    // The others give a node up that is silent for 20 s.
+    [Fact]
+    public async Task A_node_that_drains_for_longer_than_its_death_would_take_sends_nothing_twice()
+    {
+        Requires.Check();
+        await using var relay = SmtpSink.Start(new SmtpSinkOptions { Slow = TimeSpan.FromSeconds(35) });
+        var store = PostgresCluster.Shared.Dsn(PostgresCluster.Shared.Create());
+        Process Node(string name, string roles) => Start(
+            ("POSTRIDER_STORE", store), ("POSTRIDER_API_KEY", Key), ("POSTRIDER_ROLES", roles), ("POSTRIDER_STORAGE__NODE_NAME", name),
+            ("POSTRIDER_MASTER_KEY", "bm90IGEgc2VjcmV0LCBhIHRlc3QncyBtYXN0ZXIga2U="),
+            ("POSTRIDER_TRANSPORTS", string.Create(CultureInfo.InvariantCulture, $"relay=smtp://127.0.0.1:{relay.Port}?tls=none&stall=off")));
+        var front = Node("front", "api");
+        using var client = new HttpClient { BaseAddress = new Uri(Address().Match(await BannerAsync(front)).Value) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+        var leaving = Node("leaving", "worker");
+        await BannerAsync(leaving);
+        using var accepted = await client.PostAsync("/emails",
+            TestServer.Json(Mail.Replace("ann@", "slow@", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+        await Eventually.HoldsAsync(async () => (int)(await GetAsync(client, "/stats"))["leased"]! == 1);
+        var staying = Node("staying", "worker");
+        await BannerAsync(staying);
+
+        Assert.Equal(0, await StopAsync(leaving));
+
+        Assert.Equal(1, (int)(await GetAsync(client, "/stats"))["sent"]!);
+        Assert.Single(relay.Messages);
     }
 
     static async Task<List<(string, bool)>> NodesAsync(HttpClient client) =>

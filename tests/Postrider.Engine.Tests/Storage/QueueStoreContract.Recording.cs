@@ -161,6 +161,57 @@ public abstract partial class QueueStoreContract
         Assert.Equal(new StateCounts { Accepted = 1, Sent = 1 }, await Reader.CountAsync(Tenant, default));
     }
 
+    // A node that stood still goes on, and its provider had answered: the copy that waits to be sent again does not leave.
+    [Fact]
+    public async Task Late_evidence_of_acceptance_ends_what_was_queued_again()
+    {
+        var id = await AcceptAsync("a@example.org", "b@example.org");
+        var lease = await LeaseOneAsync();
+        await SweepAsync(1);
+        Assert.Equal(RecipientState.Queued, await StateAsync(id));
+
+        Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(new AttemptRecord
+        {
+            Lease = lease,
+            Attempt = Attempt((0, Accepted), (1, Deferred)),
+            Ends = [new(0, RecipientState.Sent, Accepted, "sent")],
+            Continues = [Later(lease, TimeSpan.Zero, 1)],
+        }));
+
+        Assert.Equal(1, Assert.Single(Assert.Single(await LeaseAsync(owner: Incarnation(1))).Recipients).N);
+        Assert.Equal(1, (await Reader.CountAsync(Tenant, default)).Sent);
+    }
+
+    [Fact]
+    public async Task Late_evidence_of_acceptance_ends_what_is_held_in_doubt()
+    {
+        var id = await AcceptAsync(Message("a@example.org") with { OnAmbiguous = AmbiguityPolicy.Hold });
+        var lease = await LeaseOneAsync();
+        await Store.CommitPointAsync(lease, "relay", Now, default);
+        await SweepAsync(1);
+        _clock.Advance(Day);
+        await Store.SettleAsync(Now, 100, default);
+        Assert.Equal(RecipientState.Held, await StateAsync(id));
+
+        await Store.RecordAsync(Sent(lease));
+
+        Assert.Equal(RecipientState.Sent, await StateAsync(id));
+        Assert.Empty(await ListAsync());
+    }
+
+    [Fact]
+    public async Task Late_evidence_of_acceptance_leaves_what_is_attempted_anew()
+    {
+        var id = await AcceptAsync("a@example.org");
+        var lost = await LeaseOneAsync();
+        await SweepAsync(1);
+        Assert.Single(await LeaseAsync(owner: Incarnation(1)));
+
+        await Store.RecordAsync(Sent(lost));
+
+        Assert.Equal(RecipientState.Leased, await StateAsync(id));
+    }
+
     [Fact]
     public async Task Late_evidence_of_refusal_resolves_nothing()
     {

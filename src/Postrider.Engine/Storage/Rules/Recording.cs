@@ -133,34 +133,20 @@ static class Recording
                 lease.Owner.Node, [.. group.Select(e => e.N)], group.Key.Reason);
     }
 
-    /// <summary>The lease was lost: states stay, the attempt is kept, and it may resolve what is unknown since that very lease.</summary>
+    /// <summary>The lease was lost: the attempt is kept, and where its provider says that it has a mail, that counts as a report of it
+    /// would: a copy that waits to be sent again does not leave.</summary>
     static RecordResult KeepEvidence(IWriteSession session, PreparedRecord prepared, long now)
     {
         var record = prepared.Record;
         if (record.Attempt.Transport is null)
             return RecordResult.Fenced;
         Append(session, prepared, MailEventType.LateEvidence);
-        if (session.Queue.Find(record.Lease.Envelope.Id) is { State: RecipientState.Unknown } row
-            && row.Claim == record.Lease.Envelope.Claim)
-            Resolve(session, record, row, now);
-        return RecordResult.Fenced;
-    }
-
-    static void Resolve(IWriteSession session, AttemptRecord record, QueueRow row, long now)
-    {
-        var batch = session.Messages.Find(row.Message)?.Batch;
         foreach (var (n, outcome) in record.Attempt.Outcomes)
         {
-            if (outcome.Kind != OutcomeKind.Accepted
-                || !session.Messages.End(row.Message, n, RecipientState.Sent, HeldReason.None, row.Tries, now))
-                continue;
-            row.Recipients--;
-            session.Counters.Move(row.Tenant, batch, RecipientState.Unknown, RecipientState.Sent, 1);
+            if (outcome.Kind == OutcomeKind.Accepted)
+                Reporting.HasIt(session, record.Lease.Envelope.Id.Message, n, record.Attempt.Transport, now);
         }
-        if (row.Recipients == 0)
-            session.Queue.Remove(row);
-        else
-            session.Queue.Update(row);
+        return RecordResult.Fenced;
     }
 }
 

@@ -63,6 +63,23 @@ static class Reporting
             session.Counters.Add(QuarantineScope, null, FirstQuarantineState + (int)reason, 1);
     }
 
+    /// <summary>A provider answered, too late for the lease, that it has the mail.</summary>
+    public static void HasIt(IWriteSession session, MessageId id, int n, string transport, long now)
+    {
+        if (session.Messages.Find(id.Value) is not { } message
+            || session.Messages.Recipients(message.Id).Find(r => r.N == n) is not { } recipient)
+            return;
+        var row = RowOf(session, id, recipient);
+        // What is attempted anew has its own outcome.
+        if (row is { State: RecipientState.Leased } || Next(recipient, row, FeedbackKind.Accepted) is not { } to)
+            return;
+        Move(session, message, recipient, row, row?.State ?? recipient.State, to, now);
+        DeadLettering.Reported(session, message, recipient, to, transport, now);
+    }
+
+    static QueueRow? RowOf(IWriteSession session, MessageId id, RecipientRow recipient) =>
+        recipient.State == RecipientState.Queued ? session.Queue.Find(new EnvelopeId(id, recipient.Envelope)) : null;
+
     static FeedbackResult Judge(IWriteSession session, FeedbackReport report, long key, long now)
     {
         if (report.Message is not { } id || session.Messages.Find(id.Value) is not { } message
@@ -74,7 +91,7 @@ static class Reporting
             return Unmatched(session, report, key, now);
         if (session.Feedback.IsSeen(message.Id, key))
             return FeedbackResult.Duplicate;
-        var row = recipient is { State: RecipientState.Queued } ? session.Queue.Find(new EnvelopeId(id, recipient.Envelope)) : null;
+        var row = recipient is null ? null : RowOf(session, id, recipient);
         if (row is not null && FeedbackPrecedence.MustWait(row.State, report.Event.Kind))
             return WaitOn(session, report, key, now, LeasedForMs);
         var trace = TraceOf(session, message.Id, report);
