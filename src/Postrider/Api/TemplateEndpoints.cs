@@ -35,7 +35,7 @@ static class TemplateEndpoints
                 "not-found");
         app.MapPost("/templates/preview", PreviewAsync).For(Access.Read)
             .Takes<PreviewShape>().Answers<PreviewAnswer>(200)
-            .Says("previewTemplate", 
+            .Says("previewTemplate",
                 "What a message would say of a template that is not kept. What cannot be read is told with line and column.",
                 """{"subject":"Hi {{name}}","html":"<p>Welcome, {{name}}.</p>","data":{"name":"Ann"}}""",
                 [.. BodyRefusals, "template-data", "template-limit", "header-injection"]);
