@@ -29,8 +29,13 @@ public static class DeliveryRegistration
         // own.
         services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));
         services.TryAddSingleton<AttemptsInHand>();
+        services.TryAddSingleton(sp => new Drills(sp.GetService<IDrillStore>()));
         services.TryAddSingleton(sp =>
-            ActivatorUtilities.CreateInstance<LaneParts>(sp) with { Finish = sp.GetService<ContentFinish>() });
+            ActivatorUtilities.CreateInstance<LaneParts>(sp) with
+            {
+                Finish = sp.GetService<ContentFinish>(),
+                Drills = sp.GetRequiredService<Drills>(),
+            });
         services.TryAddSingleton<Lanes>();
         services.TryAddSingleton(sp =>
         {

@@ -155,7 +155,7 @@ sealed partial class Lane
             return default;
         using var timeout = new CancellationTokenSource(Transport.Options.Timeout ?? Timeout.InfiniteTimeSpan, _parts.Clock);
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop.Now);
-        var outcomes = await AskAsync(envelope, cut.Token);
+        var outcomes = BrokenOnPurpose(envelope) ?? await AskAsync(envelope, cut.Token);
         if (!leave.WasRefused)
         {
             permit.Report(outcomes);
@@ -166,6 +166,16 @@ sealed partial class Lane
         permit.Report([.. outcomes.Select(outcome => IsAnswered(outcome.Kind) ? outcome : NotAsked)]);
         return new Tried([.. envelope.Recipients.Select((r, i) => new RecipientOutcome(r.N, outcomes[i]))
             .Where(outcome => IsAnswered(outcome.Outcome.Kind))]);
+    }
+
+    /// <summary>A fire drill: the provider is not asked. Null: it is.</summary>
+    Outcome[]? BrokenOnPurpose(OutgoingEnvelope envelope)
+    {
+        if (_parts.Drills?.Of(Transport.Key, _parts.Time.Now) is not { } drill || _parts.Jitter() >= drill.Fail)
+            return null;
+        var broken = new Outcome(OutcomeKind.Unreachable, OutcomeScope.Transport,
+            new Reply(0, null, $"fire drill until {drill.Until:u}: nothing was sent to {Transport.Name}"));
+        return [.. envelope.Recipients.Select(_ => broken)];
     }
 
     /// <summary>What an earlier transaction of the same attempt came to, before leave was refused: to forget it would be to send it
@@ -289,6 +299,9 @@ sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Op
 {
     /// <summary>Null: contents are sent as they are.</summary>
     public ContentFinish? Finish { get; init; }
+
+    /// <summary>Null: nothing is broken on purpose.</summary>
+    public Drills? Drills { get; init; }
 
     public double Jitter() => Entropy.NextDouble();
 }

@@ -16,6 +16,8 @@ public enum Topic : byte
     Transports,
     /// <summary>Which transports and routes there are, beside those of the configuration.</summary>
     Routes,
+    /// <summary>Transports that are broken on purpose.</summary>
+    Drills,
 }
 
 /// <summary>What the topics' versions were at one moment; those that never changed are absent.</summary>

@@ -67,6 +67,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(ErasureAnswer))]
 [JsonSerializable(typeof(ErasureListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
+[JsonSerializable(typeof(DrillAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(DomainAnswer))]
 [JsonSerializable(typeof(DomainListAnswer))]

@@ -59,6 +59,7 @@ static class ApiRoutes
         app.MapAudit();
         app.MapDeadLetters();
         app.MapTransports();
+        app.MapDrills();
         app.MapRoutes();
         app.MapTransportTest();
         app.MapNodes();

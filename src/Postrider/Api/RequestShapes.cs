@@ -228,6 +228,11 @@ sealed record PauseShape(
     [property: Description("transactional or bulk.")] string? Stream, string? Route,
     [property: Description("Shown to people.")] string? Reason);
 
+/// <summary>Body of <c>POST /transports/{name}/drill</c>.</summary>
+sealed record DrillShape(
+    [property: Description("Share of the tries that fail, above 0. Default: 1, all of them.")] double? Fail,
+    [property: Description("How long, from 1s to 1h, such as 10m.")] string For);
+
 /// <summary>Body of <c>POST /suppressions</c>.</summary>
 sealed record SuppressionShape(
     string Email,

@@ -83,6 +83,7 @@ static class CommandLine
             MigrateCommand.Make(screen, input),
             MoveCommand.Make(screen, input),
             SimulateCommand.Make(connection, screen, input),
+            DrillCommand.Make(connection, screen),
             VendorsCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };

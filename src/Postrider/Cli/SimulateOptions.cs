@@ -52,7 +52,7 @@ sealed class SimulateOptions(CommandInput input)
     readonly Option<string> _from = New("--from", "With --config: the sender, which rules and transports may look at.", "shop@postrider.example");
     readonly Option<string> _stream = New("--stream", "transactional or bulk.", "transactional");
     readonly Option<string> _expires = New("--expires-in", "How long a mail is tried.", "24h");
-    readonly Option<ulong> _seed = New<ulong>("--seed", "The same seed gives the same result, to the byte.", 1);
+    readonly Option<string> _seed = New("--seed", "The same seed gives the same result, to the byte.", "1");
     readonly Option<bool> _realTime = new("--real-time") { Description = "By the machine's clock: an hour takes an hour." };
 
     // Shares of the calls that end so; the name is that of the option of sim://.
@@ -97,7 +97,8 @@ sealed class SimulateOptions(CommandInput input)
             From = EmailAddress.TryParse(parsed.GetValue(_from), out var from, out _) ? from
                 : throw Wrong(_from, parsed.GetValue(_from), "write an address, such as shop@example.com"),
             ExpiresIn = Span(_expires, parsed.GetValue(_expires)!),
-            Seed = parsed.GetValue(_seed),
+            Seed = ulong.TryParse(parsed.GetValue(_seed), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed
+                : throw Wrong(_seed, parsed.GetValue(_seed), "write a whole number from 0 on"),
             RealTime = parsed.GetValue(_realTime),
         };
     }

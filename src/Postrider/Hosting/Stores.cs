@@ -67,6 +67,7 @@ static class Stores
         services.AddSingleton<IInbox, InboxTable>();
         services.AddSingleton<IQueueSums, QueueSumTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
+        services.AddSingleton<IDrillStore, DrillTable>();
         services.AddSingleton<IQuotaStore, QuotaTable>();
         services.AddHostedService<QuotaHost>();
         services.AddHostedService<ChangeHost>();

@@ -84,6 +84,7 @@ public sealed class SimulateTests
     [InlineData("--rate: \"fast\": write mails per s, m, h, d or a span, such as 10/s, 600/h or 5/10s", "--rate", "fast")]
     [InlineData("--weights needs --strategy weighted", "--weights", "1,2,3")]
     [InlineData("--weights: \"1,2\": write 3 numbers from 1 to 1000, one for each vendor", "--strategy", "weighted", "--weights", "1,2")]
+    [InlineData("--seed: \"-1\": write a whole number from 0 on", "--seed", "-1")]
     [InlineData("--stream: \"slow\": write transactional or bulk", "--stream", "slow")]
     [InlineData("--expires-in: \"soon\": write a whole number with a unit", "--expires-in", "soon")]
     [InlineData("--route needs --config: the vendors that are made have one route", "--route", "news")]

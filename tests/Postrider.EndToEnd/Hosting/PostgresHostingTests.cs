@@ -70,6 +70,14 @@ public sealed class PostgresHostingTests
         using var resumed = await one.Client.DeleteAsync("/pause");
         await SeenAsync("/pause", answer => answer["data"]!.AsArray().Count == 0);
 
+        using var broken = await one.Client.PostAsync("/transports/capture/drill", TestServer.Json("""{"for":"1m"}"""));
+        Assert.Equal(HttpStatusCode.OK, broken.StatusCode);
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var seen = await two.Client.GetAsync("/transports/capture/drill");
+            return seen.StatusCode == HttpStatusCode.OK;
+        }, second);
+
         using var added = await one.Client.PostAsync("/domains", TestServer.Json("{\"name\":\"example.com\"}"));
         Assert.Equal(HttpStatusCode.Created, added.StatusCode);
         await SeenAsync("/domains", answer => answer["data"]!.AsArray().Count == 1);

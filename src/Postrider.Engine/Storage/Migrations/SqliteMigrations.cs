@@ -24,6 +24,7 @@ static class SqliteMigrations
         new(17, "how far erasures have come", ErasureSchema.Cursor),
         new(18, "retention of jobs, erasures, schedules and what they leave, suppressions", RetentionSchema.More),
         new(19, "users, sessions, keys of the dashboard", UserSchema.Sqlite),
+        new(20, "drills", DrillSchema.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

@@ -1,0 +1,64 @@
+namespace Postrider.Routing;
+
+/// <summary>A transport that is broken on purpose for a while, inside Postrider only: so many of its tries fail without being made.</summary>
+/// <param name="Transport">Its key.</param>
+/// <param name="Fail">Share of the tries; above 0, at most 1.</param>
+/// <param name="Until">It ends by itself, whatever becomes of who began it.</param>
+public sealed record Drill(string Transport, double Fail, DateTimeOffset Since, DateTimeOffset Until)
+{
+    /// <summary>Longer is an outage of one's own making.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromHours(1);
+
+    public bool IsOn(DateTimeOffset now) => now < Until;
+}
+
+/// <summary>Keeps drills where all nodes see them.</summary>
+public interface IDrillStore
+{
+    Task<IReadOnlyList<Drill>> LoadAsync(CancellationToken ct);
+
+    /// <summary>In place of an earlier one of the same transport; those that have ended are forgotten.</summary>
+    Task PutAsync(Drill drill, CancellationToken ct);
+    Task RemoveAsync(string transport, CancellationToken ct);
+}
+
+/// <summary>The drills that this node knows of. Thread-safe.</summary>
+/// <param name="store">Null: they last as long as the process.</param>
+public sealed class Drills(IDrillStore? store = null)
+{
+    readonly Lock _lock = new();
+    volatile IReadOnlyList<Drill> _all = [];
+
+    /// <summary>Null: the transport is not broken on purpose.</summary>
+    public Drill? Of(string transport, DateTimeOffset now)
+    {
+        foreach (var drill in _all)
+            if (drill.Transport == transport && drill.IsOn(now))
+                return drill;
+        return null;
+    }
+
+    /// <summary>Takes up what is stored: at the start, and whenever a node changed it.</summary>
+    public async Task LoadAsync(CancellationToken ct)
+    {
+        if (store is not null)
+            _all = await store.LoadAsync(ct);
+    }
+
+    /// <summary>On this node at once, on all others within a second.</summary>
+    public async Task BeginAsync(Drill drill, CancellationToken ct)
+    {
+        if (store is not null)
+            await store.PutAsync(drill, ct);
+        lock (_lock)
+            _all = [.. _all.Where(other => other.Transport != drill.Transport && other.IsOn(drill.Since)), drill];
+    }
+
+    public async Task EndAsync(string transport, CancellationToken ct)
+    {
+        if (store is not null)
+            await store.RemoveAsync(transport, ct);
+        lock (_lock)
+            _all = [.. _all.Where(other => other.Transport != transport)];
+    }
+}

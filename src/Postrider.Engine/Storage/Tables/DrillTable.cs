@@ -1,0 +1,43 @@
+using Dapper;
+using Postrider.Nodes;
+using Postrider.Routing;
+
+namespace Postrider.Storage.Tables;
+
+/// <summary>Drills in the store's database; a handful of rows.</summary>
+public sealed class DrillTable(ITableStore store) : IDrillStore
+{
+    public Task<IReadOnlyList<Drill>> LoadAsync(CancellationToken ct) => store.ReadAsync<IReadOnlyList<Drill>>(connection =>
+        [.. connection.Query<Row>("SELECT transport, fail, since, until FROM drills").Select(row => row.ToDrill())], ct);
+
+    public Task PutAsync(Drill drill, CancellationToken ct) => store.ChangeAsync(Topic.Drills, connection =>
+    {
+        connection.Execute("DELETE FROM drills WHERE until <= @Since", Row.Of(drill));
+        return connection.Execute("""
+            INSERT INTO drills (transport, fail, since, until) VALUES (@Transport, @Fail, @Since, @Until)
+            ON CONFLICT (transport) DO UPDATE SET fail = excluded.fail, since = excluded.since, until = excluded.until
+            """, Row.Of(drill));
+    });
+
+    public Task RemoveAsync(string transport, CancellationToken ct) => store.ChangeAsync(Topic.Drills, connection =>
+        connection.Execute("DELETE FROM drills WHERE transport = @transport", new { transport }));
+
+    sealed class Row
+    {
+        public string Transport { get; init; } = "";
+        public double Fail { get; init; }
+        public long Since { get; init; }
+        public long Until { get; init; }
+
+        public static Row Of(Drill drill) => new()
+        {
+            Transport = drill.Transport,
+            Fail = drill.Fail,
+            Since = drill.Since.ToUnixTimeMilliseconds(),
+            Until = drill.Until.ToUnixTimeMilliseconds(),
+        };
+
+        public Drill ToDrill() =>
+            new(Transport, Fail, DateTimeOffset.FromUnixTimeMilliseconds(Since), DateTimeOffset.FromUnixTimeMilliseconds(Until));
+    }
+}
