@@ -18,11 +18,13 @@ static class DrillCommand
         var length = new Option<string>("--for") { Description = "How long, 1s to 1h.", DefaultValueFactory = _ => "1m" };
         var before = new Option<string>("--before")
         {
-            Description = "How long mail is watched before, to compare with.", DefaultValueFactory = _ => "10s",
+            Description = "How long mail is watched before, to compare with.",
+            DefaultValueFactory = _ => "10s",
         };
         var settle = new Option<string>("--settle")
         {
-            Description = "How long the drill's mail is waited for afterwards.", DefaultValueFactory = _ => "2m",
+            Description = "How long the drill's mail is waited for afterwards.",
+            DefaultValueFactory = _ => "2m",
         };
         var command = new Command("drill", "A fire drill: breaks a transport inside Postrider only, for a while, and tells what became of the mail.")
         {

@@ -95,7 +95,10 @@ public sealed class DrillTests
                 ["created_at"] = start.AddMilliseconds(milliseconds).ToString("O"),
                 ["data"] = new JsonObject
                 {
-                    ["email_id"] = mails[mail], ["to"] = new JsonArray("b@example.com"), ["transport"] = by, ["text"] = text,
+                    ["email_id"] = mails[mail],
+                    ["to"] = new JsonArray("b@example.com"),
+                    ["transport"] = by,
+                    ["text"] = text,
                 },
             };
             book.Take(JsonDocument.Parse(happened.ToJsonString()).RootElement);
