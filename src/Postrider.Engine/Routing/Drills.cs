@@ -1,6 +1,7 @@
 namespace Postrider.Routing;
 
-/// <summary>A transport that is broken on purpose for a while, inside Postrider only: so many of its tries fail without being made.</summary>
+/// <summary>A transport that is broken on purpose for a while, inside Postrider only: so many of its tries fail without being
+/// made.</summary>
 /// <param name="Transport">Its key.</param>
 /// <param name="Fail">Share of the tries; above 0, at most 1.</param>
 /// <param name="Until">It ends by itself, whatever becomes of who began it.</param>

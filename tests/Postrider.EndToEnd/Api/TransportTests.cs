@@ -168,7 +168,7 @@ public sealed class TransportTests
 
     [Theory]
     [InlineData("/transports", """{"name":"x","dsn":"nothing://host"}""", "/dsn", "there is no provider 'nothing'")]
-    [InlineData("/transports", """{"name":"x","dsn":"smtp://host?rate=fast"}""", "/dsn", "x: option 'rate' is recipients per s, m, h or d")]
+    [InlineData("/transports", """{"name":"x","dsn":"smtp://host?rate=fast"}""", "/dsn", "x: option 'rate' is recipients per s, m, h, d or a span")]
     [InlineData("/transports", """{"name":"x","dsn":"other=smtp://host"}""", "/dsn", "without a name in front")]
     [InlineData("/transports", """{"name":"X y","dsn":"smtp://host"}""", "/name", "a-z")]
     [InlineData("/transports", """{"dsn":"smtp://host"}""", "/name", "own-relay")]
