@@ -31,6 +31,7 @@ chaos: ## faults against the built product, each with its control; ROWS=1,9 only
 	scripts/prerequisites postgresql e2fsprogs mount gcc libfaketime iproute2 nftables
 	dotnet build src/Postrider -c Release
 	dotnet run -c Release --project tests/Postrider.Chaos -- run --together 6 $(if $(FULL),--full) $(ARGS) \
+		--demonstration docs/reliability-full.json \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(ROWS)$(filter --engine --controls,$(ARGS)),,--report docs/reliability-report --readme README.md)
 
 seeds: ## simulated histories with every fault: make seeds SEEDS=1000000 FIRST_SEED=1

@@ -34,6 +34,7 @@ static class RunCommand
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => (int)(Clock.Now & int.MaxValue) };
         var together = new Option<int>("--together") { Description = "Scenarios at a time.", DefaultValueFactory = _ => 1 };
         var report = new Option<string>("--report") { Description = "Where to write it: PATH.json and PATH.md. What was there is replaced." };
+        var demonstration = new Option<string>("--demonstration") { Description = "Where the row all of a run with --full is kept, and is read from for the report." };
         var readme = new Option<string>("--readme") { Description = "A page whose line of numbers is written anew." };
         var limit = new Option<int?>("--limit") { Description = "Seconds that a scenario may take. Default: its own, 4 minutes or more; 6 hours with --full." };
         // From artifacts/bin/Postrider.Chaos/release.
@@ -42,13 +43,13 @@ static class RunCommand
         var command = new Command("run",
             "Faults against the built product; exit code 0 when nothing that was acknowledged is lost, every duplicate is explained, and "
             + "every negative control was seen red.")
-            { rows, engine, full, controls, seed, together, report, readme, limit, binary, folder };
+            { rows, engine, full, controls, seed, together, report, demonstration, readme, limit, binary, folder };
         command.SetAction(async (options, ct) =>
         {
             var jobs = JobsOf(options.GetValue(rows)?.Split(','), options.GetValue(engine), options.GetRequiredValue(controls)).ToList();
             var plan = new StagePlan(options.GetRequiredValue(binary), options.GetRequiredValue(folder), options.GetValue(seed),
                 Engine.Sqlite, options.GetValue(full), false);
-            var book = new ReportFile(options.GetValue(report) ?? Path.Combine(plan.Folder, "report"));
+            var book = new ReportFile(options.GetValue(report) ?? Path.Combine(plan.Folder, "report"), options.GetValue(demonstration));
             TimeSpan? patience = options.GetValue(limit) is { } seconds ? TimeSpan.FromSeconds(seconds)
                 : plan.IsFull ? TimeSpan.FromHours(6) : null;
             Console.WriteLine($"seed {plan.Seed}");
@@ -113,6 +114,8 @@ static class RunCommand
             Console.WriteLine(verdict);
             if (!verdict.IsAsExpected)
                 Console.WriteLine($"  its journals and the nodes' log are kept in {work}");
+            if (plan.IsFull)
+                report.Keep(verdict);
             report.Add(verdict);
             return verdict.IsAsExpected;
         }

@@ -14,7 +14,8 @@ public sealed record NodeView
     public required string Name { get; init; }
     public required string Host { get; init; }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>Where others reach it, one or more URLs; where it listens on every address of its machine, by the machine's
+    /// name.</summary>
     public required string Address { get; init; }
     public required string Roles { get; init; }
     public required string Version { get; init; }

@@ -23,8 +23,9 @@ public interface IScheduleStore
     /// gone.</summary>
     Task<bool> ReplaceAsync(Schedule schedule);
 
-    /// <summary>Active ones that come at or before <paramref name="now"/>, the latest due first of all.</summary>
-    Task<IReadOnlyList<Schedule>> DueAsync(DateTimeOffset now, int limit, CancellationToken ct);
+    /// <summary>Takes in hand active ones that come at or before <paramref name="now"/> and that are in no other node's, the longest due
+    /// first. Until <paramref name="until"/> nobody else gets them, unless they are written before.</summary>
+    Task<IReadOnlyList<Schedule>> TakeDueAsync(DateTimeOffset now, DateTimeOffset until, int limit, CancellationToken ct);
 
     /// <summary>Active ones that were reckoned with another edition of the zones.</summary>
     Task<IReadOnlyList<Schedule>> OfOtherEditionAsync(string edition, int limit, CancellationToken ct);

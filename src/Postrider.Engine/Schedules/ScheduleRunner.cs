@@ -9,11 +9,10 @@ namespace Postrider.Schedules;
 /// <param name="email">As the caller wrote it.</param>
 public delegate Task<(SharedSubmission? Shared, Problem? Problem)> MailMaker(TenantId tenant, string email);
 
-/// <summary>Runs what is due. Any number of nodes do so at once: a step is written where the schedule stands as it was read, or not at
-/// all, and a time has one run whoever writes it.</summary>
+/// <summary>Runs what is due. Any number of nodes do so at once: each takes some in hand that no other has. A step is written where the
+/// schedule stands as it was taken, or not at all, and a time has one run whoever writes it.</summary>
 public sealed partial class ScheduleRunner(
-    IScheduleStore store, MailMaker mail, ScheduleTime time, MessageIds ids, Entropy entropy, ScheduleOptions options,
-    ILogger<ScheduleRunner> logger)
+    IScheduleStore store, MailMaker mail, ScheduleTime time, MessageIds ids, ScheduleOptions options, ILogger<ScheduleRunner> logger)
 {
     /// <summary>What is said of a run whose list is gone.</summary>
     public const string NoList = "its list is gone";
@@ -24,6 +23,9 @@ public sealed partial class ScheduleRunner(
     const int AtOnce = 8;
 
     static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
+
+    /// <summary>What a node took in hand and did not run, because it died or is too slow, is anybody's after this.</summary>
+    internal static readonly TimeSpan InHand = TimeSpan.FromSeconds(30);
 
     bool _doubtful;   // the loop's
 
@@ -38,13 +40,20 @@ public sealed partial class ScheduleRunner(
             LogClock((_doubtful = read is null) ? "jumped: schedules wait until it is steady" : "is steady again: schedules go on");
         if (read is not { } now)
             return false;
-        var due = await store.DueAsync(now, options.BatchPerNode, ct);
-        // Nodes begin at different places, so that they seldom meet.
-        var start = due.Count == 0 ? 0 : (int)(Number() % (uint)due.Count);
+        var taken = await store.TakeDueAsync(now, now + InHand, options.BatchPerNode, ct);
         var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct };
-        await Parallel.ForEachAsync(Enumerable.Range(0, due.Count), some,
-            async (i, stopping) => await GuardedAsync(due[(start + i) % due.Count], now, stopping));
-        return due.Count == options.BatchPerNode;
+        try
+        {
+            await Parallel.ForEachAsync(taken, some, async (schedule, stopping) => await GuardedAsync(schedule, now, stopping));
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // Others may have at once what was not run; what was is not as it was taken any more.
+            foreach (var schedule in taken)
+                await store.ReplaceAsync(schedule);
+            throw;
+        }
+        return taken.Count == options.BatchPerNode;
     }
 
     /// <summary>Reckons again, with the zones of this machine, when schedules come that were reckoned with others. Returns how
@@ -166,13 +175,6 @@ public sealed partial class ScheduleRunner(
             LogPostponed(schedule.Id, fault.Message);
             return null;
         }
-    }
-
-    uint Number()
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        entropy.Fill(bytes);
-        return BitConverter.ToUInt32(bytes);
     }
 
     void Log(Schedule schedule, List<ScheduleRun> runs, StepResult result)

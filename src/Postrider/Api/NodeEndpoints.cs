@@ -17,6 +17,8 @@ sealed record NodeListAnswer(IReadOnlyList<NodeAnswer> Data);
 
 /// <summary>A process as the others see it.</summary>
 /// <param name="Id">A number from 0 to 255.</param>
+/// <param name="Address">Where others reach it, one or more URLs: <c>POSTRIDER_URLS</c>, with the machine's name where it listens on every
+/// address.</param>
 /// <param name="Roles">Separated by commas, or <c>all</c>.</param>
 /// <param name="Alive">False: the others have given it up.</param>
 sealed record NodeAnswer(

@@ -60,9 +60,12 @@ public sealed record ListenAddress(string Host, int Port, bool IsTls)
     public bool IsLoopback => Host == "localhost" || (IPAddress.TryParse(Host, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <summary>As a client on this machine would write it, with the port that was taken.</summary>
-    public string ForClients(int port)
-    {
-        var host = IsEveryAddress ? "127.0.0.1" : Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
-        return $"{(IsTls ? "https" : "http")}://{host}:{port}";
-    }
+    public string ForClients(int port) => At(IsEveryAddress ? "127.0.0.1" : Host, port);
+
+    /// <summary>As others on the network would write them: where it is every address of the machine, by the machine's name.</summary>
+    public static string ForOthers(string urls, string machine) => string.Join(' ', Split(urls).Select(
+        text => TryParse(text, out var address) ? address.At(address.IsEveryAddress ? machine : address.Host, address.Port) : text));
+
+    string At(string host, int port) =>
+        $"{(IsTls ? "https" : "http")}://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}";
 }

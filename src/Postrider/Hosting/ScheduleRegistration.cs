@@ -37,7 +37,7 @@ static class ScheduleRegistration
         services.AddSingleton<ScheduleTeller>();
         services.AddSingleton(sp => new ScheduleRunner(
             sp.GetRequiredService<IScheduleStore>(), sp.GetRequiredService<MailMaker>(), sp.GetRequiredService<ScheduleTime>(),
-            sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<Entropy>(), sp.GetRequiredService<ScheduleOptions>(),
+            sp.GetRequiredService<MessageIds>(), sp.GetRequiredService<ScheduleOptions>(),
             sp.GetRequiredService<ILogger<ScheduleRunner>>())
         {
             Teller = sp.GetRequiredService<ScheduleTeller>(),

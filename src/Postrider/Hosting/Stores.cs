@@ -157,7 +157,8 @@ static class Stores
 static class ThisProcess
 {
     public static NodeCard Card(PostriderOptions options, StorageOptions storage) => new(
-        storage.NodeName, Environment.MachineName, options.Urls, options.Roles.Length == 0 ? "all" : options.Roles, Version);
+        storage.NodeName, Environment.MachineName, ListenAddress.ForOthers(options.Urls, Environment.MachineName),
+        options.Roles.Length == 0 ? "all" : options.Roles, Version);
 
     public static string Version => (Assembly.GetExecutingAssembly()
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "").Split('+')[0];

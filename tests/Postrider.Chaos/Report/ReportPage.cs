@@ -7,7 +7,8 @@ namespace Postrider.Chaos.Report;
 /// <summary>The report as a page.</summary>
 static class ReportPage
 {
-    public static string Of(IReadOnlyList<Verdict> verdicts)
+    /// <param name="full">The last demonstration in full, with a line and a section of its own; null: there was none.</param>
+    public static string Of(IReadOnlyList<Verdict> verdicts, Verdict? full)
     {
         var page = new StringBuilder();
         var runs = verdicts.Where(verdict => verdict.Control is null).ToList();
@@ -21,8 +22,9 @@ static class ReportPage
         Line("| row | fault | engine | faults | submitted | acknowledged | lost | held | duplicates | attempts without outcome | control | result |");
         Line("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|");
         foreach (var run in runs)
-            Line($"| {run.Row} | {run.Name} | {run.Engine} | {run.Cycles} | {run.Submitted} | {run.Acknowledged} | {run.Lost.Count} | {run.Held} "
-                + $"| {run.Copies} | {run.WithoutOutcome} | {ControlOf(run, controls)} | {run.Colour} |");
+            Row(run.Row, run);
+        if (full is not null)
+            Row($"{full.Row}, in full", full);
         Line("");
         Line("## What had to hold, and what was seen");
         foreach (var row in runs.GroupBy(run => (run.Row, run.Name)))
@@ -34,7 +36,19 @@ static class ReportPage
             foreach (var run in row.Concat(controls.Where(control => control.Row == row.Key.Row)))
                 Tell(run);
         }
+        if (full is not null)
+        {
+            Line("");
+            Line($"### {full.Row}, in full: {full.Name}");
+            Line("");
+            Line($"{full.Invariant}. The last run of `make chaos ROWS=all FULL=1`, apart from the others.");
+            Tell(full);
+        }
         return page.ToString();
+
+        void Row(string row, Verdict run) =>
+            Line($"| {row} | {run.Name} | {run.Engine} | {run.Cycles} | {run.Submitted} | {run.Acknowledged} | {run.Lost.Count} | {run.Held} "
+                + $"| {run.Copies} | {run.WithoutOutcome} | {ControlOf(run, controls)} | {run.Colour} |");
 
         void Line(string text) => page.Append(text).Append('\n');
 

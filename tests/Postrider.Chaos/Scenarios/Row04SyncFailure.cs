@@ -33,7 +33,7 @@ sealed class Row04SyncFailure : Scenario
         }
         await stage.StartNodesAsync();
         stage.StartClient(ClientPlan.Usual with { PerSecond = 200 });
-        for (var failures = stage.Bar(3, 100); failures > 0; failures--)
+        for (var failures = stage.Bar(5, 100); failures > 0; failures--)
         {
             await Clock.WaitAsync(stage.Random.Next(500, 2500));
             var struck = Clock.Now;

@@ -36,7 +36,7 @@ sealed class Row12Partition : Scenario
             await place.StartReadyAsync();
         stage.TendNodes();
         stage.StartClient(ClientPlan.Usual with { PerSecond = 40, Domains = ["chaos.example", "hold.example"] });
-        for (var cuts = stage.Bar(1, 25); cuts > 0; cuts--)
+        for (var cuts = stage.IsControl ? 1 : stage.Bar(2, 50); cuts > 0; cuts--)
         {
             await Clock.WaitAsync(4000);
             await CutAsync(stage, pen, cutOff);

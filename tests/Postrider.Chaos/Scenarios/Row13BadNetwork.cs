@@ -12,7 +12,7 @@ sealed class Row13BadNetwork : Scenario
     public override string Name => "lossy and slow network";
     public override string Invariant => "0 lost; a second copy only of what was in doubt";
     public override IReadOnlyList<Engine> Engines => [Engine.Postgres];
-    public override string Control => "mail is acknowledged before its commit, and the node that took it is killed";
+    public override string Control => "mail is acknowledged before its commit, and the network of the node that took it is cut";
     public override string? Missing => NetworkPen.Missing ?? (PostgresServer.IsInstalled ? null : "postgresql");
 
     public override async Task PlayAsync(Stage stage)
@@ -23,15 +23,29 @@ sealed class Row13BadNetwork : Scenario
         if (stage.IsControl)
             (stage.Settings["POSTRIDER_TESTING"], stage.Settings["POSTRIDER_TESTING_ACK_EARLY"]) = ("1", "1");
         stage.StartSink(address: pen.Outside);
-        stage.Add("api-1", "api", relay: pen.Outside);
-        stage.Add("worker-1", "worker", wrapper: pen.Wrapper, host: pen.Inside, relay: pen.Outside, store: stage.Postgres.Dsn(pen.Outside));
+        void AddInside(string name, string role) =>
+            stage.Add(name, role, wrapper: pen.Wrapper, host: pen.Inside, relay: pen.Outside, store: stage.Postgres.Dsn(pen.Outside));
+        if (stage.IsControl)
+            AddInside("api-1", "api");
+        else
+            stage.Add("api-1", "api", relay: pen.Outside);
+        AddInside("worker-1", "worker");
         foreach (var place in stage.Places)
             await place.StartReadyAsync();
         stage.TendNodes();
         stage.StartClient(ClientPlan.Usual with { PerSecond = 30 });
         await Clock.WaitAsync(2000);
+        await (stage.IsControl ? CutAsync(stage, pen) : SpoilAsync(stage, pen));
+        await stage.StopClientAsync();
+        await stage.DrainAsync();
+        await stage.RememberStoriesAsync();
+        await stage.DisposeNodesAsync();
+    }
+
+    static async Task SpoilAsync(Stage stage, NetworkPen pen)
+    {
         var struck = Clock.Now;
-        await pen.DropAsync(stage.Postgres.Port, 0.3);
+        await pen.DropAsync(stage.Postgres!.Port, 0.3);
         await pen.DropAsync(stage.SinkPort, 0.3);
         await Clock.WaitAsync(stage.Span(10, 900));
         await pen.HealAsync();
@@ -41,13 +55,15 @@ sealed class Row13BadNetwork : Scenario
         await Clock.WaitAsync(stage.Span(8, 900));
         await pen.FastAsync();
         stage.Strike("64 kbit/s", struck);
-        if (stage.IsControl)
-            await stage.Apis[0].KillAsync();
-        await stage.StopClientAsync();
-        if (stage.IsControl)
-            await stage.Apis[0].StartReadyAsync();
-        await stage.DrainAsync();
-        await stage.RememberStoriesAsync();
-        await stage.DisposeNodesAsync();
+    }
+
+    /// <summary>Until the server has ended the transactions of whom it does not hear.</summary>
+    static async Task CutAsync(Stage stage, NetworkPen pen)
+    {
+        var struck = Clock.Now;
+        await pen.DropAsync(stage.Postgres!.Port, 1);
+        await Clock.WaitAsync(TimeSpan.FromSeconds(15));
+        await pen.HealAsync();
+        stage.Strike("the database out of reach", struck);
     }
 }

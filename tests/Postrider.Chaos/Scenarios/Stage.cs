@@ -250,7 +250,8 @@ sealed class Stage(StagePlan plan) : IAsyncDisposable
             if (open < least)
                 (least, since) = (open, TimeProvider.System.GetTimestamp());
         }
-        Broken.Add($"{least} mails were still open, and none had ended for {StuckAfter.TotalSeconds:0} s");
+        Broken.Add(least == long.MaxValue ? $"for {StuckAfter.TotalSeconds:0} s no node told how many mails were open: that is unknown"
+            : $"{least} mails were still open, and none had ended for {StuckAfter.TotalSeconds:0} s");
     }
 
     public Checker Check() => new([.. _clients.Select(client => client.Journal)], [SinkJournal, VendorJournal], Strikes);

@@ -24,11 +24,18 @@ public sealed class ChaosTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_database_that_is_restarted_loses_nothing_and_mail_is_taken_again()
+    {
+        Requires.Check();
+        RequirePostgres();
+        await RunAsync("--rows", "9", "--controls", "without");
+    }
+
+    [Fact]
     public async Task Killed_and_frozen_nodes_and_a_database_that_is_restarted_lose_nothing()
     {
         Requires.Check();
-        Requires.Program("initdb", Directory.Exists("/usr/lib/postgresql")
-            ? [.. Directory.GetDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))] : []);
+        RequirePostgres();
         await RunAsync("--rows", "all", "--controls", "without");
     }
 
@@ -39,6 +46,9 @@ public sealed class ChaosTests(ITestOutputHelper output)
         RequireDisk();
         await RunAsync("--rows", "1,3", "--engine", "sqlite", "--controls", "only", "--together", "2");
     }
+
+    static void RequirePostgres() => Requires.Program("initdb", Directory.Exists("/usr/lib/postgresql")
+        ? [.. Directory.GetDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))] : []);
 
     static void RequireDisk()
     {

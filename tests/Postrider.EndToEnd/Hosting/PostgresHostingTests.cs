@@ -40,6 +40,35 @@ public sealed class PostgresHostingTests
     }
 
     [Fact]
+    public async Task A_node_says_where_it_is_what_it_is_and_that_it_lives()
+    {
+        var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        await using var server = await StartAsync(PostgresCluster.Shared.Create());
+        async Task<JsonNode> NodeAsync() => Assert.Single((await server.Client.GetFromJsonAsync<JsonNode>("/nodes"))!["data"]!.AsArray())!;
+        static DateTimeOffset At(JsonNode node, string field) => (DateTimeOffset)node[field]!;
+
+        var first = await NodeAsync();
+        Assert.Equal((Environment.MachineName, "http://127.0.0.1:0", "all"),
+            ((string?)first["host"], (string?)first["address"], (string?)first["roles"]));
+        Assert.Matches(@"^\d+\.\d+\.\d+", (string?)first["version"]);
+        Assert.InRange(At(first, "started_at"), before, TimeProvider.System.GetUtcNow());
+        Assert.InRange(At(first, "last_beat_at"), At(first, "started_at"), TimeProvider.System.GetUtcNow());
+
+        var later = await Eventually.GetAsync(NodeAsync, node => (long)node["beats"]! > (long)first["beats"]!);
+        Assert.True(At(later, "last_beat_at") > At(first, "last_beat_at"));
+        Assert.Equal(At(first, "started_at"), At(later, "started_at"));
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:8025", "http://m1:8025")]
+    [InlineData("http://*:8025;https://[::]:8443", "http://m1:8025 https://m1:8443")]
+    [InlineData("http://10.1.2.3:8025", "http://10.1.2.3:8025")]
+    [InlineData("http://[fd00::1]:8025", "http://[fd00::1]:8025")]
+    [InlineData("http://localhost:8025", "http://localhost:8025")]
+    public void Who_listens_on_every_address_is_reached_by_the_name_of_the_machine(string urls, string expected) =>
+        Assert.Equal(expected, ListenAddress.ForOthers(urls, "m1"));
+
+    [Fact]
     public async Task Keys_tokens_and_the_master_key_are_those_of_the_house()
     {
         var database = PostgresCluster.Shared.Create();

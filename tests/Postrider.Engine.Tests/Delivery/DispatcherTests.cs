@@ -47,6 +47,19 @@ public sealed class DispatcherTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_node_leases_no_more_at_once_than_it_may_whatever_its_transports_allow()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x?concurrency=50", options: new DeliveryOptions { MaxLease = 4 });
+        await node.KnowAsync("a");
+        node.Transport("a").Pause();
+        for (var i = 0; i < 18; i++)
+            await node.SubmitAsync($"r{i}@example.com");
+        node.Transport("a").Resume();
+        await node.UntilAsync(async () => (await node.CountAsync()).Sent == 19);
+        Assert.Equal((18, 4), (node.Queue.Leases.Sum(l => l.Leased), node.Queue.Leases.Max(l => l.Permits)));
+    }
+
+    [Fact]
     public async Task A_mail_passes_by_the_queue_when_nothing_is_due_ahead()
     {
         await using var node = await DeliveringNode.StartAsync("a=script://x");

@@ -1,8 +1,10 @@
+using Dapper;
 using Postrider.Engine.Tests.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Schedules;
+using Postrider.Storage.Postgres;
 using Postrider.Submission;
 using Postrider.Testing;
 using Xunit;
@@ -11,7 +13,21 @@ namespace Postrider.Engine.Tests.Schedules;
 
 public sealed class SqliteScheduleTests() : ScheduleContract(StoreEngine.Sqlite);
 
-public sealed class PostgresScheduleTests() : ScheduleContract(StoreEngine.Postgres);
+public sealed class PostgresScheduleTests() : ScheduleContract(StoreEngine.Postgres)
+{
+    [Fact]
+    public async Task Nodes_pass_each_other_instead_of_waiting()
+    {
+        var (first, second) = (await House.AddAsync(ScheduleHouse.Daily), await House.AddAsync(ScheduleHouse.Daily));
+        House.Clock.Advance(TimeSpan.FromHours(9));
+        await using var other = await ((PostgresStore)House.Batches.Tables).OpenWriterAsync();
+        await other.ExecuteAsync("BEGIN; SELECT 1 FROM schedules WHERE id = @id FOR UPDATE", new { id = first.Id.Value });
+
+        var taken = await House.Store.TakeDueAsync(House.Now, House.Now + ScheduleRunner.InHand, 10, default);
+
+        Assert.Equal(second.Id, Assert.Single(taken).Id);
+    }
+}
 
 /// <summary>What schedules do, on every store. The clock stands at the beginning of 2026, a Thursday, until a test moves it.</summary>
 public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
@@ -19,6 +35,8 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
     static readonly TenantId Other = new(2);
 
     ScheduleHouse _house = null!;
+
+    private protected ScheduleHouse House => _house;
 
     public async ValueTask InitializeAsync() => _house = await ScheduleHouse.OpenAsync(engine);
 
@@ -96,6 +114,80 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         Assert.Empty(await _house.RunsAsync(schedule.Id));
         Assert.Null(await _house.Batches.Batches.FindAsync(TenantId.First, batch.Id, default));
         Assert.Equal("first", (await _house.FindAsync(schedule.Id)).Name);
+    }
+
+    [Fact]
+    public async Task What_a_node_has_in_hand_no_other_gets_until_it_is_written_or_the_time_is_up()
+    {
+        for (var i = 0; i < 5; i++)
+            await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        var until = _house.Now + ScheduleRunner.InHand;
+        async Task<IReadOnlyList<Schedule>> TakeAsync(int limit) => await _house.Store.TakeDueAsync(_house.Now, until, limit, default);
+
+        var (first, second) = (await TakeAsync(3), await TakeAsync(3));
+        Assert.Equal((3, 2), (first.Count, second.Count));
+        Assert.Equal(5, first.Concat(second).Select(s => s.Id).Distinct().Count());
+        Assert.Empty(await TakeAsync(3));
+
+        Assert.True(await _house.Store.ReplaceAsync(first[0]));
+        Assert.Equal(first[0].Id, Assert.Single(await TakeAsync(3)).Id);
+        _house.Clock.Advance(ScheduleRunner.InHand);
+        Assert.Equal(5, (await TakeAsync(9)).Count);
+    }
+
+    [Fact]
+    public async Task A_node_takes_no_more_at_once_than_it_is_told()
+    {
+        _house.Options.BatchPerNode = 3;
+        var schedules = new List<Schedule>();
+        for (var i = 0; i < 7; i++)
+            schedules.Add(await _house.AddAsync(ScheduleHouse.Daily));
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        var runner = _house.NewRunner();
+
+        var hasMore = new List<bool>();
+        for (var look = 0; look < 3; look++)
+            hasMore.Add(await runner.TickAsync(default));
+        Assert.Equal([true, true, false], hasMore);
+
+        foreach (var schedule in schedules)
+            Assert.Single(await _house.RunsAsync(schedule.Id));
+    }
+
+    [Fact]
+    public async Task What_a_node_that_stops_did_not_run_is_others_at_once()
+    {
+        for (var i = 0; i < 20; i++)
+            await _house.AddAsync(ScheduleHouse.Daily);
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        using var stopping = new CancellationTokenSource();
+        _house.BeforeMail = stopping.Cancel;
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _house.NewRunner().TickAsync(stopping.Token));
+
+        Assert.True(await _house.IsAnyDueAsync());
+    }
+
+    [Fact]
+    public async Task Two_nodes_do_each_its_own_of_what_is_due()
+    {
+        var schedules = new List<MessageId>();
+        for (var i = 0; i < 200; i++)
+            schedules.Add((await _house.AddAsync(ScheduleHouse.Daily)).Id);
+        _house.Clock.Advance(TimeSpan.FromHours(9));
+        var checkedOnly = _house.Mails;
+        var nodes = (ScheduleRunner[])[_house.NewRunner(), _house.NewRunner()];
+
+        await Task.WhenAll(nodes.Select(async node =>
+        {
+            while (await node.TickAsync(default))
+                ;
+        }));
+
+        Assert.Equal(200, _house.Mails - checkedOnly);
+        foreach (var schedule in schedules)
+            Assert.Single(await _house.RunsAsync(schedule));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Engine.Tests.Batches;
 using Postrider.Engine.Tests.Storage;
@@ -14,6 +15,8 @@ namespace Postrider.Engine.Tests.Schedules;
 /// <summary>Schedules over a real store, which the test has to itself.</summary>
 sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
 {
+    int _mails;
+
     public static async Task<ScheduleHouse> OpenAsync(StoreEngine engine) => new(await BatchHouse.OpenAsync(engine));
 
     public BatchHouse Batches => batches;
@@ -26,13 +29,18 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     /// <summary>What the mail of schedules is refused with; null: it is made.</summary>
     public Problem? Refusal { get; set; }
 
+    /// <summary>How often the mail of a run was made.</summary>
+    public int Mails => _mails;
+
+    public Action? BeforeMail { get; set; }
+
     /// <summary>Making mail throws, as only a bug does.</summary>
     public bool IsBroken { get; set; }
 
     public ScheduleBook Book => new(Store, batches.Lists, batches.Submitter, MakeAsync, batches.Ids, Clock, Options);
 
     public ScheduleRunner NewRunner(IScheduleStore? store = null) => new(
-        store ?? Store, MakeAsync, new ScheduleTime(_ => Task.FromResult(Now), Clock), batches.Ids, Entropy.System, Options,
+        store ?? Store, MakeAsync, new ScheduleTime(_ => Task.FromResult(Now), Clock), batches.Ids, Options,
         NullLogger<ScheduleRunner>.Instance)
     {
         Teller = store is null ? new ScheduleTeller(Store, Feed, Clock) : null,
@@ -61,14 +69,14 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     {
         Clock.Advance(instant - Now);
         runner ??= NewRunner();
-        var due = 0;
         do
-        {
             await runner.TickAsync(default);
-            due = (await Store.DueAsync(Now, 1, default)).Count;
-        }
-        while (due > 0);
+        while (await IsAnyDueAsync());
     }
+
+    /// <summary>Something is due that no node has in hand.</summary>
+    public Task<bool> IsAnyDueAsync() => batches.Tables.ReadAsync(connection => connection.ExecuteScalar<long>(
+        "SELECT count(*) FROM schedules WHERE due <= @now", new { now = Now.ToUnixTimeMilliseconds() }) > 0, default);
 
     /// <summary>What became of its times, oldest first.</summary>
     public async Task<List<ScheduleRun>> RunsAsync(MessageId schedule)
@@ -85,10 +93,14 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
         return all;
     }
 
-    async Task<(SharedSubmission?, Problem?)> MakeAsync(TenantId tenant, string email) => Refusal is { } problem
-        ? (null, problem)
-        : IsBroken ? throw new InvalidOperationException("a bug")
-        : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
+    async Task<(SharedSubmission?, Problem?)> MakeAsync(TenantId tenant, string email)
+    {
+        Interlocked.Increment(ref _mails);
+        BeforeMail?.Invoke();
+        return Refusal is { } problem ? (null, problem)
+            : IsBroken ? throw new InvalidOperationException("a bug")
+            : await batches.Submitter.CheckSharedAsync(BatchHouse.News, SubmissionHouse.With());
+    }
 
     public ValueTask DisposeAsync() => batches.DisposeAsync();
 }

@@ -95,7 +95,8 @@ public abstract class ScheduleSimulation(StoreEngine engine)
                         nodes[i] = NewNode();
                 }));
             }
-            await _house.RunAtAsync(_house.Now);
+            // What the dead had in hand is anybody's by then.
+            await _house.RunAtAsync(_house.Now + ScheduleRunner.InHand);
         }
 
         /// <summary>False: it died.</summary>
@@ -104,7 +105,7 @@ public abstract class ScheduleSimulation(StoreEngine engine)
             try
             {
                 await node.ReckonAsync(default);
-                while (await node.TickAsync(default) || (await _house.Store.DueAsync(_house.Now, 1, default)).Count > 0)
+                while (await node.TickAsync(default) || await _house.IsAnyDueAsync())
                     ;
                 return true;
             }
@@ -178,8 +179,8 @@ public abstract class ScheduleSimulation(StoreEngine engine)
             }));
         }
 
-        public Task<IReadOnlyList<Schedule>> DueAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
-            LiveAsync(() => store.DueAsync(now, limit, ct));
+        public Task<IReadOnlyList<Schedule>> TakeDueAsync(DateTimeOffset now, DateTimeOffset until, int limit, CancellationToken ct) =>
+            LiveAsync(() => store.TakeDueAsync(now, until, limit, ct));
 
         public Task<IReadOnlyList<Schedule>> OfOtherEditionAsync(string edition, int limit, CancellationToken ct) =>
             store.OfOtherEditionAsync(edition, limit, ct);

@@ -34,14 +34,35 @@ static class AgreedState
             return Line(r.N, isScheduled ? RecipientState.Scheduled : row?.State ?? r.State, wait, r.Held, row?.Tries ?? r.Tries, next,
                 Instant.From(r.Updated));
         }),
-        .. tables.Events.Where(e => e.Message == message.Row.Id).Select(e =>
-            Line(e.Type, Instant.From(e.At), e.Read.Recipients, e.Read.Remark, e.Read.Attempt)),
+        .. Told(tables.Events.Where(e => e.Message == message.Row.Id).Select(e => (e.Type, Instant.From(e.At),
+            Line(e.Type, Instant.From(e.At), e.Read.Recipients, e.Read.Remark, e.Read.Attempt)))),
     ]);
 
     static string Lines(MessageView view) => string.Join('\n', [
         .. view.Recipients.Select(r => Line(r.N, r.State, r.WaitReason, r.HeldReason, r.Tries, r.NextAttemptAt, r.UpdatedAt)),
-        .. view.Events.Select(e => Line(e.Type, e.At, e.Recipients, e.Remark, e.Attempt)),
+        .. Told(view.Events.Select(e => (e.Type, e.At, Line(e.Type, e.At, e.Recipients, e.Remark, e.Attempt)))),
     ]);
+
+    /// <summary>Rows of a message that end at the same instant do so in any order.</summary>
+    static List<string> Told(IEnumerable<(MailEventType Type, DateTimeOffset At, string Line)> events)
+    {
+        var (lines, alike, last) = (new List<string>(), new List<string>(), default((MailEventType, DateTimeOffset)));
+        foreach (var (type, at, line) in events)
+        {
+            if ((type, at) != last)
+                Close();
+            last = (type, at);
+            alike.Add(line);
+        }
+        Close();
+        return lines;
+
+        void Close()
+        {
+            lines.AddRange(alike.Order(StringComparer.Ordinal));
+            alike.Clear();
+        }
+    }
 
     static string Line(int n, RecipientState state, WaitReason wait, HeldReason held, int tries, DateTimeOffset? next,
         DateTimeOffset updated) => string.Create(CultureInfo.InvariantCulture,

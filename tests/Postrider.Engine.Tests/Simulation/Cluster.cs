@@ -49,6 +49,9 @@ sealed partial class Cluster
     /// <summary>Of two.</summary>
     public int FirstTenant { get; init; } = 1;
 
+    /// <summary>The wall clocks of all nodes jump together: they have one store, and it has one.</summary>
+    public bool HasOneClock { get; init; }
+
     /// <summary>Looks at what an act came to, by its number.</summary>
     public Func<int, Task> AfterAct { get; init; } = _ => Task.CompletedTask;
 
@@ -140,7 +143,11 @@ sealed partial class Cluster
                 frozen.IsFrozen = false;
                 break;
             case ActKind.JumpClock:
-                node.Clock.Offset = dice.Pick(0, 2, -2, 60, -60, 3600, -3600, 86400) * TimeSpan.FromSeconds(1);
+                var jump = dice.Pick(0, 2, -2, 60, -60, 3600, -3600, 86400) * TimeSpan.FromSeconds(1);
+                if (HasOneClock)
+                    Clock.WallOffset = jump;
+                else
+                    node.Clock.Offset = jump;
                 break;
             case ActKind.LoseDatabase:
                 node.Store.IsAway = true;
@@ -176,6 +183,7 @@ sealed partial class Cluster
     async Task FinishAsync(int number)
     {
         _sink.IsCalm = true;
+        Clock.WallOffset = TimeSpan.Zero;
         _sink.Out.Clear();
         foreach (var node in _nodes)
         {

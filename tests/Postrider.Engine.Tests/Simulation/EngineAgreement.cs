@@ -10,7 +10,7 @@ namespace Postrider.Engine.Tests.Simulation;
 /// sums. What holds for the model then holds for the engine.</summary>
 public abstract class EngineAgreement
 {
-    const int Acts = 60;
+    const int Acts = Simulation.Acts;
 
     /// <summary>Between two looks at everything that people see.</summary>
     const int LookEvery = 20;
@@ -62,13 +62,13 @@ public abstract class EngineAgreement
         {
             Log = log,
             FirstTenant = 10 + 2 * number,
+            HasOneClock = true,
             AfterAct = act => act % LookEvery == 0
                 ? AgreedState.CompareAsync(tables, engine.Reader, _clock.GetUtcNow()) : Task.CompletedTask,
         };
         try
         {
-            // One clock for all: the engine has no other.
-            await cluster.RunAsync(Act.Draw(seed, Acts).FindAll(a => a.Kind != ActKind.JumpClock));
+            await cluster.RunAsync(Act.Draw(seed, Acts));
             await AgreedState.CompareAsync(tables, engine.Reader, _clock.GetUtcNow());
             return null;
         }

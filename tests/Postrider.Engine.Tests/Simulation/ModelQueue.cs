@@ -36,6 +36,18 @@ sealed class ModelQueue(ModelTables tables, Mutation mutation, AstrayLeases astr
         astray.Took(row);
     }
 
+    public override bool PassCommitPoint(Lease lease, byte[]? history, long now)
+    {
+        var passed = base.PassCommitPoint(lease, history, now);
+        if (passed && mutation == Mutation.NoteCommitPointApart)
+        {
+            var row = base.Find(lease.Envelope.Id)!;
+            row.PastCommitPoint = false;
+            Tables.Put(row);
+        }
+        return passed;
+    }
+
     protected override bool IsHeld(QueueRow row, Lease lease) => Pretended is not null || base.IsHeld(row, lease);
 
     protected override bool IsCancelled(QueueRow row) => mutation != Mutation.CommitCancelled && base.IsCancelled(row);

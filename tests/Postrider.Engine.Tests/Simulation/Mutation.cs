@@ -24,6 +24,8 @@ public enum Mutation
     AnswerBeforeCommit,
     /// <summary>At-most-once sends without its commit point.</summary>
     SkipCommitPoint,
+    /// <summary>The commit point is tested, and noted apart from the lease: a sweep does not see it.</summary>
+    NoteCommitPointApart,
     /// <summary>Leases whose commit was not answered are not given back.</summary>
     ForgetLostLease,
     /// <summary>An outcome that could not be recorded is forgotten, and the attempt made again.</summary>

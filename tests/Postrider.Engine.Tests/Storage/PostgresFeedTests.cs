@@ -85,19 +85,5 @@ public sealed class PostgresFeedTests : IAsyncLifetime
         Assert.Equal("c@example.org", Assert.Single((await ReadAsync(EventCursor.Start)).Events).Data.To![0]);
     }
 
-    [Fact]
-    public async Task A_page_is_read_by_the_index_of_the_feed()
-    {
-        await _under.Store.AcceptAsync(StoredMails.Accept(_mails.Make("a@example.org")), default);
-        await using var connection = await _under.Postgres.OpenWriterAsync();
-        await connection.ExecuteAsync("SET enable_seqscan = off; SET enable_sort = off");
-        var plan = string.Join('\n', await connection.QueryAsync<string>("""
-            EXPLAIN SELECT id FROM events WHERE tenant = 1 AND (xid, id) >= ('5'::xid8, 1)
-                AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND id >= 0 ORDER BY xid, id LIMIT 100
-            """));
-        Assert.Contains("_tenant_xid_id_idx", plan, StringComparison.Ordinal);
-        Assert.True(!plan.Contains("Sort  (", StringComparison.Ordinal), plan);
-    }
-
     Task<EventPage> ReadAsync(EventCursor after) => Feed.ReadEventsAsync(TenantId.First, after, EventFilter.All, 100, default);
 }

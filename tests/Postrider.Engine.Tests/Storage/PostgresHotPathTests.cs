@@ -89,7 +89,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         { QueueRows.SelectDue, "text, int, int, int, bigint, int", "queue_due" },
         { QueueRows.SelectSettled, "bigint, int", "queue_unknown" },
         { QueueRows.SelectExpired, "bigint, int", "queue_expires" },
-        { QueueRows.SelectOrphaned, "int", "queue_leased" },
+        { QueueRows.SelectOrphaned, "int", "queue_leased*" },
         { QueueRows.SelectRows, "bigint[], int[]", "queue_pkey" },
         { QueueRows.SelectOfMessages, "bigint[]", "queue_pkey" },
         { QueueRows.DeleteClaims, "bigint[], int[], int[], int[], bigint[]", "queue_pkey recipients_pkey" },
@@ -104,6 +104,17 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         { SuppressionRows.SelectAny, "int[]", "suppressions_(at|pkey)" },
         { IdempotencyRows.Select, "int[], text[]", "idempotency_pkey" },
         { PostgresSession.Member, "int, bigint", "nodes_pkey" },
+        { PostgresMember.Beat, "int, bigint, bigint, int", "nodes_pkey" },
+        { MessageRows.LockHeads, "bigint[]", "messages_pkey" },
+        { QueueRows.LockAll, "bigint[]", "queue_pkey" },
+        { QueueRows.TakeOfBatch(waitsPaused: false), "bigint, bigint, int, bigint", "queue_pkey messages_pkey" },
+        { QueueRows.TakeOfBatch(waitsPaused: true), "bigint, bigint, int, bigint", "queue_pkey messages_pkey" },
+        { QueueRows.SelectFirst(behind: false), "int, text", "queue_ordering" },
+        { QueueRows.SelectFirst(behind: true), "int, text", "queue_ordering" },
+        { FeedbackRows.SelectSeen, "bigint[], bigint[]", "feedback_seen_pkey" },
+        { EventRows.SelectAttempts, "bigint[], bigint", "events_20260101_message_idx" },
+        { ExpansionRows.AdvanceCursor, "bigint, bigint, bigint, int, int, boolean, bigint", "expansions_pkey" },
+        { ExpansionRows.SelectStopped, "", "expansions_stopped*" },
         { LeaseReader.SelectMessages, "bigint[]", "messages_pkey" },
         { LeaseReader.SelectRecipients, "bigint[]", "recipients_pkey" },
     };
@@ -115,8 +126,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         await FillAsync(50);
         var plan = await PlanAsync(sql, types);
 
-        Assert.All(indexes.Split(' '), index => Assert.Matches($"(using|Bitmap Index Scan on) {index}", plan));
-        Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
+        PostgresPlanTests.AssertBy(indexes, plan);
         Assert.DoesNotContain("Sort Key: q.due", plan, StringComparison.Ordinal);
     }
 
@@ -154,17 +164,9 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Addresses_and_tags_are_found_by_their_index()
+    public async Task An_address_is_found_however_it_is_written()
     {
-        await FillAsync(300);
-        await Store.WriteAsync(c => c.Execute("ANALYZE recipients"));
-
-        foreach (var table in (string[])["recipients", "tagged"])
-        {
-            var plan = await Store.ReadAsync(c => string.Join('\n', c.Query<string>(
-                $"EXPLAIN SELECT message FROM {table} WHERE hash = 5 AND message > 1 AND message < 9 ORDER BY message DESC LIMIT 3")), default);
-            Assert.DoesNotContain("Seq Scan on recipients", plan, StringComparison.Ordinal);
-        }
+        await FillAsync(10);
         var page = await Store.ListAsync(TenantId.First, new MessageFilter { Address = "R7@example.org" }, default);
         Assert.Equal("r7@example.org", Assert.Single(page.Messages).Recipients[0].Mailbox.Address.ToString());
     }
@@ -185,10 +187,19 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
     async Task<string> PlanAsync(string sql, string types)
     {
         await using var connection = await Store.OpenWriterAsync();
-        var count = types.Split(',').Length;
-        connection.Execute($"PREPARE hot ({types}) AS {sql}");
-        return string.Join('\n', connection.Query<string>($"EXPLAIN EXECUTE hot ({string.Join(',', Enumerable.Repeat("NULL", count))})"));
+        var (declared, given) = types.Length == 0 ? ("", "")
+            : ($"({types})", $"({string.Join(',', types.Split(", ").Select(Some))})");
+        connection.Execute($"PREPARE hot {declared} AS {sql}");
+        return string.Join('\n', connection.Query<string>($"EXPLAIN EXECUTE hot {given}"));
     }
+
+    // Not NULL: no partition has it, so none would be in the plan.
+    static string Some(string type) => type.EndsWith("[]", StringComparison.Ordinal) ? "'{}'" : type switch
+    {
+        "text" => "''",
+        "boolean" => "false",
+        _ => "0",
+    };
 
     Task<int> WatchRowsAsync() => Store.WriteAsync(c =>
     {

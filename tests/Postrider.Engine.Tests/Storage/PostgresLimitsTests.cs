@@ -10,6 +10,7 @@ namespace Postrider.Engine.Tests.Storage;
 public sealed class PostgresLimitsTests : IAsyncLifetime
 {
     static readonly TimeSpan Gap = TimeSpan.FromMilliseconds(10);
+    static readonly TimeSpan Slower = Gap * 1.01;
 
     PostgresUnderTest _under = null!;
     PostgresLimits _limits = null!;
@@ -38,6 +39,39 @@ public sealed class PostgresLimitsTests : IAsyncLifetime
         // 200 instants from the first ask on: the next one is 2 s after it.
         var arrival = await ArrivalAsync("a");
         Assert.InRange(arrival - before, 1_999_000, 2_000_000 + (await NowAsync() - before));
+    }
+
+    // A hundredth slower than asked, as nodes ask where many go in a second.
+    [Fact]
+    public async Task Three_nodes_are_granted_the_rate_and_no_more_by_the_servers_clock_though_one_dies()
+    {
+        await _under.ExecuteAsync(GrantBook.Open);
+        await using var second = await _under.OpenStoreAsync("second");
+        await using var third = await _under.OpenStoreAsync("third");
+        using var over = new CancellationTokenSource();
+        using var death = new CancellationTokenSource();
+        var asking = new[] { AskAsync(_limits, over.Token), AskAsync(new(second), over.Token), AskAsync(new(third), death.Token) };
+        await Task.Delay(TimeSpan.FromSeconds(6), TimeProvider.System);
+        await death.CancelAsync();
+        await Task.Delay(TimeSpan.FromSeconds(7), TimeProvider.System);
+        await over.CancelAsync();
+        await Task.WhenAll(asking);
+
+        await using var connection = await _under.Postgres.OpenWriterAsync();
+        var instants = await GrantBook.InstantsAsync(connection, "a", Slower);
+        Assert.InRange(TimeWindows.Most(instants, TimeSpan.FromSeconds(1)), 97, 105);
+        Assert.All(TimeWindows.Counts(instants, TimeSpan.FromSeconds(10)), count => Assert.InRange(count, 970, 1_030));
+        Assert.NotEmpty(TimeWindows.Counts(instants, TimeSpan.FromSeconds(10)));
+
+        static async Task AskAsync(PostgresLimits limits, CancellationToken until)
+        {
+            while (!until.IsCancellationRequested)
+            {
+                var grant = Assert.Single(await limits.TakeAsync([new RateAsk("a", Slower, TimeSpan.Zero, 5, 0)], default));
+                if (grant.Count == 0)
+                    await Task.Delay(grant.FirstIn, TimeProvider.System, CancellationToken.None);
+            }
+        }
     }
 
     [Fact]

@@ -47,6 +47,8 @@ sealed class PostgresUnderTest : IStoreUnderTest
         return under;
     }
 
+    public PostgresDsn Dsn => Parse(_database);
+
     static PostgresDsn Parse(string database) => PostgresDsn.TryParse(PostgresCluster.Shared.Dsn(database), out _)!;
 
     public Task<PostgresStore> OpenStoreAsync(string name = "the store") => OpenStoreAsync(Parse(_database), _clock, name);

@@ -47,6 +47,7 @@ public sealed class PostgresSettingsTests
         ["server_encoding"] = "UTF8",
         ["server_version_num"] = "150004",
         ["default_transaction_isolation"] = "read committed",
+        ["idle_in_transaction_session_timeout"] = "10000",
     };
 
     [Fact]
@@ -62,6 +63,7 @@ public sealed class PostgresSettingsTests
     [InlineData("server_encoding", "SQL_ASCII", "--encoding=UTF8")]
     [InlineData("server_version_num", "140011", "needs 15")]
     [InlineData("default_transaction_isolation", "serializable", "read committed")]
+    [InlineData("idle_in_transaction_session_timeout", "0", "in session mode")]
     public void A_dangerous_setting_is_refused_with_its_remedy(string name, string value, string remedy)
     {
         var settings = Good();

@@ -55,7 +55,7 @@ class MemoryQueue(MemoryTables tables) : IQueueTable
 
     protected virtual bool IsHeld(QueueRow row, Lease lease) => row.IsHeldBy(Claimed.Of(lease));
 
-    public bool PassCommitPoint(Lease lease, byte[]? history, long now)
+    public virtual bool PassCommitPoint(Lease lease, byte[]? history, long now)
     {
         var id = lease.Envelope.Id;
         if (!tables.Queue.TryGetValue((id.Message.Value, id.N), out var row) || !row.IsHeldBy(Claimed.Of(lease))

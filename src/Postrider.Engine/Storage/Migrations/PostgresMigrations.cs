@@ -30,6 +30,7 @@ static class PostgresMigrations
         new(21, "retention of jobs, erasures, schedules and what they leave, suppressions", RetentionSchema.More),
         new(22, "users, sessions, keys of the dashboard", UserSchema.Postgres),
         new(23, "drills", DrillSchema.Postgres),
+        new(24, "settings of the vacuum", VacuumSettings.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

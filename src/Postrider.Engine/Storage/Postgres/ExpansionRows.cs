@@ -6,7 +6,7 @@ namespace Postrider.Storage.Postgres;
 /// <summary>What a running transaction does to large batches.</summary>
 sealed class ExpansionRows(PostgresSession session) : IExpansionTable
 {
-    const string AdvanceCursor = """
+    public const string AdvanceCursor = """
         UPDATE expansions SET cursor = $3, taken = taken + $4, failed = failed + $5, updated = $7,
             state = CASE WHEN $6 OR taken + $4 >= total THEN 2 ELSE 1 END,
             open = CASE WHEN $6 OR taken + $4 >= total THEN 0 ELSE 1 END,

@@ -6,7 +6,7 @@ namespace Postrider.Storage.Postgres;
 /// <summary>What a running transaction finds and writes about reports.</summary>
 sealed class FeedbackRows(PostgresSession session) : IFeedbackTables
 {
-    const string SelectSeen = """
+    public const string SelectSeen = """
         SELECT s.message, s.key FROM unnest($1, $2) AS c (message, key) JOIN feedback_seen s ON s.message = c.message AND s.key = c.key
         """;
 

@@ -24,7 +24,7 @@ public sealed partial class Membership(
         UPDATE nodes SET alive = false, incarnation = incarnation + 1 WHERE id = $1 AND incarnation = $2 AND beat = $3 AND alive
         """;
 
-    const string SelectOthers = "SELECT id, incarnation, beat FROM nodes WHERE alive AND id <> $1";
+    public const string SelectOthers = "SELECT id, incarnation, beat FROM nodes WHERE alive AND id <> $1";
 
     readonly DeathWatch _watch = new(clock);
     long _tidiedAt = clock.GetTimestamp();

@@ -10,6 +10,7 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
 {
     public const string HeadColumns = "m.id, m.tenant, m.stream, m.batch, m.route, m.expires, m.on_ambiguous, m.ordering_key";
     const string SelectHeads = $"SELECT {HeadColumns} FROM messages m WHERE m.id = ANY($1)";
+    public const string LockHeads = $"{SelectHeads} ORDER BY m.id FOR UPDATE";
     const string SelectRecipients =
         "SELECT message, n, envelope, address, state, tries, generation, held, updated FROM recipients WHERE message = ANY($1)";
 
@@ -98,7 +99,7 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
     public void Lock(Trip trip, IReadOnlyCollection<long> messages)
     {
         if (messages.Count > 0)
-            trip.Read($"{SelectHeads} ORDER BY m.id FOR UPDATE", row => See(row, 0), Sql.Longs([.. messages]));
+            trip.Read(LockHeads, row => See(row, 0), Sql.Longs([.. messages]));
     }
 
     /// <summary>Reads the recipients of messages whose rows are held by now.</summary>

@@ -15,12 +15,13 @@ sealed class PostgresDatabase : IAsyncDisposable
     const int Held = 3;
 
     // A process that freezes must not hold rows; and what hangs is better an error than a standstill.
-    const string Common = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s -c default_transaction_isolation=read\\ committed "
-        + "-c jit=off -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
+    static readonly string Common = $"-c idle_in_transaction_session_timeout={ServerSettings.IdleMilliseconds} -c lock_timeout=5s "
+        + "-c default_transaction_isolation=read\\ committed -c jit=off -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
+        + "-c tcp_keepalives_count=3";
 
     // Statements of the writers find single rows: whatever the statistics say of tables that fill and empty by the minute, an index is
     // right.
-    const string Writing = $"{Common} -c statement_timeout=30s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    static readonly string Writing = $"{Common} -c statement_timeout=30s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
         + "-c plan_cache_mode=force_generic_plan";
 
     readonly PostgresDsn _dsn;

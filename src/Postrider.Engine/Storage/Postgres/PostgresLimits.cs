@@ -13,7 +13,7 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
 
     // Uses rate_budgets_pkey. Locked in the order of their keys, so that nodes do not wait for each other in a circle. What a clock that
     // was set back would keep for hours is cut to what debts may come to.
-    const string TakeSql = """
+    public const string TakeSql = """
         WITH asked AS MATERIALIZED (
             SELECT * FROM unnest($1, $2, $3, $4, $5) AS a (key, count, gap, late, kept)),
         locked AS MATERIALIZED (

@@ -13,11 +13,14 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
     public override long OldestEvent(long message) => EventPartitions.Before(message);
     public override string NodeName(int node) => names.Of(node);
 
-    public override List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count)
+    public override List<long> FindByHash(DbConnection connection, long hash, long above, long below, bool ascending, int count) =>
+        connection.Query<long>(SelectByHash(ascending), new { hash, above, below, count }).AsList();
+
+    /// <summary>Each half by its index, in its order; a hash is of an address or of a tag.</summary>
+    internal static string SelectByHash(bool ascending)
     {
         var order = ascending ? "ASC" : "DESC";
-        // Each half by its index, in its order; a hash is of an address or of a tag.
-        return connection.Query<long>($"""
+        return $"""
             SELECT DISTINCT message FROM (
                 (SELECT message FROM recipients WHERE hash = @hash AND message > @above AND message < @below
                     ORDER BY message {order} LIMIT @count)
@@ -25,24 +28,15 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
                 (SELECT message FROM tagged WHERE hash = @hash AND message > @above AND message < @below
                     ORDER BY message {order} LIMIT @count)) AS found
             ORDER BY message {order} LIMIT @count
-            """, new { hash, above, below, count }).AsList();
+            """;
     }
 
     public override EventCursor Place(DbConnection connection, EventCursor told) => MovedEvents.Translate(connection, told);
 
     public override FeedRows ReadFeed(DbConnection connection, TenantId tenant, EventCursor after, long? message, int count)
     {
-        // Whoever numbered a row before us may commit after us. So the order is that of the transactions' numbers, and nothing is told
-        // while a transaction with a lower number is still running anywhere in the cluster. Rows of other messages are passed over here,
-        // not by the condition: however rare the message is, a read looks at so many rows.
         var looked = message is null ? count : MostPassed;
-        var rows = connection.Query<FeedRow>($"""
-            SELECT xid::text::bigint AS Transaction, id, message, type, at, node,
-                {(message is null ? "details" : "CASE WHEN message IN (0, @message) THEN details END AS details")} FROM events
-            WHERE tenant = @tenant AND (xid, id) >= (@transaction::text::xid8, @row) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-                AND id >= @oldest
-            ORDER BY xid, id LIMIT @looked
-            """, new
+        var rows = connection.Query<FeedRow>(SelectFeed(ofMessage: message is not null), new
         {
             tenant = tenant.Value,
             transaction = after.Transaction,
@@ -56,6 +50,17 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
     }
 
     const int MostPassed = 2_000;
+
+    // Whoever numbered a row before us may commit after us. So the order is that of the transactions' numbers, and nothing is told while a
+    // transaction with a lower number is still running anywhere in the cluster. Rows of other messages are left out by the reader, not by
+    // the condition: however rare the message is, a read looks at so many rows. Uses events_feed.
+    internal static string SelectFeed(bool ofMessage) => $"""
+        SELECT xid::text::bigint AS Transaction, id, message, type, at, node,
+            {(ofMessage ? "CASE WHEN message IN (0, @message) THEN details END AS details" : "details")} FROM events
+        WHERE tenant = @tenant AND (xid, id) >= (@transaction::text::xid8, @row) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+            AND id >= @oldest
+        ORDER BY xid, id LIMIT @looked
+        """;
 
     public override EventCursor LatestEvent(DbConnection connection) => new(
         connection.ExecuteScalar<long>("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"), 0, 0);

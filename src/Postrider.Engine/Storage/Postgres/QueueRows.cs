@@ -49,11 +49,24 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         """;
 
     // Ids of others may lie between those of a batch.
-    public const string SelectOfBatch = $"""
+    const string SelectOfBatch = $"""
         {Select} WHERE q.message BETWEEN $1 AND $2 AND NOT q.cancelled
             AND EXISTS (SELECT 1 FROM messages b WHERE b.id = q.message AND b.batch = $4)
         """;
     const string InOrder = "ORDER BY q.message, q.n LIMIT $3 FOR UPDATE OF q SKIP LOCKED";
+
+    static string SelectOf(bool waitsPaused) =>
+        waitsPaused ? $"{SelectOfBatch} AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : SelectOfBatch;
+
+    public static string TakeOfBatch(bool waitsPaused) => $"{SelectOf(waitsPaused)} AND {PostgresSession.HoldsKey} {InOrder}";
+
+    /// <summary>By queue_ordering.</summary>
+    public static string SelectFirst(bool behind) => $"""
+        SELECT message, n, state, suspect FROM queue
+        WHERE tenant = $1 AND ordering_key = $2 AND ordering_key IS NOT NULL AND gate {(behind ? "=" : "<")} 2
+        ORDER BY tenant, ordering_key, message, n LIMIT 1 FOR UPDATE
+        """;
+
     public const string SelectOfMessages = $"{Select} WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE OF q";
     public const string SelectRows = $"""
         {Select} JOIN unnest($1, $2) AS c (message, n) ON q.message = c.message AND q.n = c.n
@@ -61,7 +74,7 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
         """;
 
     // Where several of the statements below lock rows, they would do so in several orders: this one comes before them.
-    const string LockAll = "SELECT 1 FROM queue q WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE";
+    public const string LockAll = "SELECT 1 FROM queue q WHERE q.message = ANY($1) ORDER BY q.message, q.n FOR UPDATE";
 
     // The fence: a lease that was lost deletes nothing. The recipients of what is deleted come with it. state + 0: by the key, not by the
     // index of all that this node has leased.
@@ -216,13 +229,12 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
 
     public (List<QueueRow> Rows, bool HasMore) OfBatch(long batch, long first, long last, bool waitsPaused, int limit)
     {
-        var which = $"{SelectOfBatch} {(waitsPaused ? $"AND q.state + 0 = 1 AND q.wait + 0 = {(int)WaitReason.Paused}" : "")}";
-        var rows = Take($"{which} AND {PostgresSession.HoldsKey} {InOrder}", Sql.Long(first), Sql.Long(last), Sql.Int(limit), Sql.Long(batch));
+        var rows = Take(TakeOfBatch(waitsPaused), Sql.Long(first), Sql.Long(last), Sql.Int(limit), Sql.Long(batch));
         if (rows.Count == limit)
             return (rows, true);
         // Those here are not written yet, so they are found again; one more was passed over.
         var left = 0;
-        session.Ask($"SELECT 1 FROM ({which} LIMIT $3) q", _ => left++, Sql.Long(first), Sql.Long(last), Sql.Int(rows.Count + 1),
+        session.Ask($"SELECT 1 FROM ({SelectOf(waitsPaused)} LIMIT $3) q", _ => left++, Sql.Long(first), Sql.Long(last), Sql.Int(rows.Count + 1),
             Sql.Long(batch));
         return (rows, left > rows.Count);
     }
@@ -296,11 +308,8 @@ sealed class QueueRows(PostgresSession session) : IQueueTable
     {
         OrderedRow? first = null;
         session.Lock(tenant, orderingKey);
-        session.Ask($"""
-            SELECT message, n, state, suspect FROM queue
-            WHERE tenant = $1 AND ordering_key = $2 AND ordering_key IS NOT NULL AND gate {(behind ? "=" : "<")} 2
-            ORDER BY tenant, ordering_key, message, n LIMIT 1 FOR UPDATE
-            """, row => first = new OrderedRow(row.GetInt64(0), row.GetInt32(1), (RecipientState)row.GetInt16(2), row.GetInt32(3)),
+        session.Ask(SelectFirst(behind),
+            row => first = new OrderedRow(row.GetInt64(0), row.GetInt32(1), (RecipientState)row.GetInt16(2), row.GetInt32(3)),
             Sql.Int(tenant), Sql.Text(orderingKey));
         return first;
     }

@@ -8,8 +8,13 @@ static class ServerSettings
     public static readonly IReadOnlyList<string> Names =
     [
         "fsync", "full_page_writes", "synchronous_commit", "zero_damaged_pages", "ignore_checksum_failure", "server_encoding",
-        "server_version_num", "default_transaction_isolation",
+        "server_version_num", "default_transaction_isolation", IdleTimeout,
     ];
+
+    const string IdleTimeout = "idle_in_transaction_session_timeout";
+
+    /// <summary>What our sessions ask for, in milliseconds. By it alone a process that freezes lets go of its rows.</summary>
+    public const int IdleMilliseconds = 10_000;
 
     /// <summary>Sentences that say what is wrong and what to do; none when all is well.</summary>
     /// <param name="settings">As in <c>pg_settings</c>, of a session of ours.</param>
@@ -26,6 +31,9 @@ static class ServerSettings
         if (Of("default_transaction_isolation") != "read committed")
             faults.Add($"sessions start as {Of("default_transaction_isolation")} although read committed is asked for: "
                 + "connect to the server directly, not through a pooler that drops session settings.");
+        if (Of(IdleTimeout) != IdleMilliseconds.ToString(CultureInfo.InvariantCulture))
+            faults.Add($"{IdleTimeout} is {Of(IdleTimeout)} ms in our sessions although {IdleMilliseconds} are asked for: connect to the "
+                + "server directly, or through a pooler in session mode that hands the start-up options on.");
         if (isRelaxed)
             return faults;
         foreach (var name in (string[])["fsync", "full_page_writes"])

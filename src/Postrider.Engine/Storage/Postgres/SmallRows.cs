@@ -10,7 +10,7 @@ namespace Postrider.Storage.Postgres;
 sealed class EventRows(PostgresSession session, MessageIds ids) : IEventTable
 {
     // Attempts, evidence that came late, and sweeps. No event is older than its message by more than clocks of nodes differ.
-    const string SelectAttempts = """
+    public const string SelectAttempts = """
         SELECT message, type, details FROM events WHERE message = ANY($1) AND type IN (1, 8, 10) AND id >= $2
         """;
 

@@ -192,16 +192,16 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
 
     // Uses expansions_open.
     // Each tenant's first before anybody's second: batches that wait for their tenant's quota must not keep those of the others.
+    internal const string SelectWithWork = $"""
+        SELECT {Columns} FROM (
+            SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY start_at) AS turn FROM expansions
+            WHERE open = 1 AND start_at <= @now AND (state = 3 OR (state = 1 AND stop = 0))) AS work
+        ORDER BY turn, start_at LIMIT @limit
+        """;
+
     public Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<LargeBatch>>(connection =>
-        [
-            .. connection.Query<Row>($"""
-                SELECT {Columns} FROM (
-                    SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY start_at) AS turn FROM expansions
-                    WHERE open = 1 AND start_at <= @now AND (state = 3 OR (state = 1 AND stop = 0))) AS work
-                ORDER BY turn, start_at LIMIT @limit
-                """, new { now = now.Ms, limit }).Select(row => row.ToBatch()),
-        ], ct);
+            [.. connection.Query<Row>(SelectWithWork, new { now = now.Ms, limit }).Select(row => row.ToBatch())], ct);
 
     public Task<MessageContent?> ContentAsync(MessageId batch, CancellationToken ct) => store.ReadAsync(
         connection => connection.ExecuteScalar<byte[]?>("SELECT content FROM batches WHERE id = @batch", new { batch = batch.Value })

@@ -102,14 +102,17 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
         UPDATE dead_letter_jobs SET state = 2, ended = @at, revision = revision + 1 WHERE tenant = @tenant AND id = @id AND state = 0
         """, new { tenant = tenant.Value, id, at = at.ToUnixTimeMilliseconds() }) > 0);
 
-    // The outer test is made again where another node was faster: one of the two gets the job.
+    // The outer test is made again where another node was faster: one of the two gets the job. Uses dead_letter_jobs_running.
+    internal const string TakeJob = $"""
+        UPDATE dead_letter_jobs SET not_before = @until, revision = revision + 1
+        WHERE id = (SELECT id FROM dead_letter_jobs WHERE state = 0 AND not_before <= @now ORDER BY not_before, id LIMIT 1)
+            AND state = 0 AND not_before <= @now
+        RETURNING {JobColumns}
+        """;
+
     public Task<RedriveJob?> TakeJobAsync(DateTimeOffset now, DateTimeOffset until) => store.WriteAsync(connection =>
-        connection.QuerySingleOrDefault<JobRow>($"""
-            UPDATE dead_letter_jobs SET not_before = @until, revision = revision + 1
-            WHERE id = (SELECT id FROM dead_letter_jobs WHERE state = 0 AND not_before <= @now ORDER BY not_before, id LIMIT 1)
-                AND state = 0 AND not_before <= @now
-            RETURNING {JobColumns}
-            """, new { now = now.ToUnixTimeMilliseconds(), until = until.ToUnixTimeMilliseconds() })?.ToJob());
+        connection.QuerySingleOrDefault<JobRow>(
+            TakeJob, new { now = now.ToUnixTimeMilliseconds(), until = until.ToUnixTimeMilliseconds() })?.ToJob());
 
     public Task EndTurnAsync(RedriveJob job, long done, DateTimeOffset now, DateTimeOffset? next) => store.WriteAsync(connection =>
         connection.Execute("""

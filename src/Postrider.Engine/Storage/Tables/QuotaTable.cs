@@ -16,18 +16,21 @@ public sealed class QuotaTable(ITableStore store) : IQuotaStore
         return granted;
     });
 
+    // What is read of the row stays so until the commit.
+    internal const string LockUsed = """
+        INSERT INTO quota_use AS q (scope, start, used) VALUES (@key, @start, 0)
+        ON CONFLICT (scope, start) DO UPDATE SET used = q.used RETURNING used
+        """;
+
+    internal const string AddUsed = "UPDATE quota_use SET used = used + @part WHERE scope = @key AND start = @start";
+
     static long Take(DbConnection connection, QuotaAsk ask)
     {
         var row = new { key = Key(ask), start = ask.WindowStart.ToUnixTimeMilliseconds() };
-        // Locks the row: what is read of it stays so until the commit.
-        var used = connection.ExecuteScalar<long>("""
-            INSERT INTO quota_use AS q (scope, start, used) VALUES (@key, @start, 0)
-            ON CONFLICT (scope, start) DO UPDATE SET used = q.used RETURNING used
-            """, row);
+        var used = connection.ExecuteScalar<long>(LockUsed, row);
         var part = ask.Quota.PartOf(used, ask.Count);
         if (part > 0)
-            connection.Execute("UPDATE quota_use SET used = used + @part WHERE scope = @key AND start = @start",
-                new { row.key, row.start, part });
+            connection.Execute(AddUsed, new { row.key, row.start, part });
         if (used == 0)
             connection.Execute("DELETE FROM quota_use WHERE scope = @key AND start < @start", row);
         return part;

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
+using Npgsql;
 using Postrider.Messages;
 using Postrider.Schedules;
 using Postrider.Storage.Rules;
@@ -9,16 +10,17 @@ using Postrider.Storage.Rules;
 namespace Postrider.Storage.Tables;
 
 /// <summary>Schedules and their runs in the store's database.</summary>
-/// <remarks>A step first writes the schedule where it is as it was read, which holds its row: of two nodes with the same time one finds it
-/// changed. The key of a run would stop the other one even so.</remarks>
+/// <remarks>A node takes what is due in hand for a while. A step first writes the schedule where it is as it was taken, which holds its
+/// row: of two nodes with the same time one finds it changed. The key of a run would stop the other one even so.</remarks>
 public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 {
-    const string Select = """
-        SELECT id, tenant, name, state, revision, change, next_at AS NextAt, next_local AS NextLocal, next_fold AS NextFold,
+    const string Columns = """
+        id, tenant, name, state, revision, change, next_at AS NextAt, next_local AS NextLocal, next_fold AS NextFold,
             last_local AS LastLocal, last_fold AS LastFold, retry_at AS RetryAt, edition, times, email, source, is_list AS IsList, updated,
             request_hash AS RequestHash
-        FROM schedules
         """;
+
+    const string Select = $"SELECT {Columns} FROM schedules";
 
     const string SelectRun = """
         SELECT id, schedule, revision, local, fold, tenant, due_at AS DueAt, ran_at AS RanAt, state, count, reason FROM schedule_runs
@@ -54,9 +56,26 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 
     public Task<bool> ReplaceAsync(Schedule schedule) => store.WriteAsync(connection => Write(connection, schedule));
 
-    // Uses schedules_due.
-    public Task<IReadOnlyList<Schedule>> DueAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
-        QueryAsync($"{Select} WHERE due IS NOT NULL AND due <= @now ORDER BY due LIMIT @limit", new { now = now.Ms, limit }, ct);
+    internal const string PassOver = "FOR UPDATE SKIP LOCKED";
+
+    /// <summary>By schedules_due.</summary>
+    /// <param name="passing">How rows in others' hands are passed over, where there are others.</param>
+    internal static string Take(string passing) => $"""
+        WITH taken AS MATERIALIZED (
+            SELECT id FROM schedules WHERE due IS NOT NULL AND due <= @now ORDER BY due LIMIT @limit {passing})
+        UPDATE schedules SET due = @until, change = change + 1 WHERE id IN (SELECT id FROM taken)
+        RETURNING {Columns}
+        """;
+
+    // Looked at first: a write that finds nothing to do would still be a write.
+    public async Task<IReadOnlyList<Schedule>> TakeDueAsync(DateTimeOffset now, DateTimeOffset until, int limit, CancellationToken ct) =>
+        await store.ReadAsync(connection => connection.ExecuteScalar<long?>(
+            "SELECT id FROM schedules WHERE due IS NOT NULL AND due <= @now LIMIT 1", new { now = now.Ms }), ct) is null ? []
+        : await store.WriteAsync<IReadOnlyList<Schedule>>(connection =>
+        [
+            .. connection.Query<Row>(Take(connection is NpgsqlConnection ? PassOver : ""),
+                new { now = now.Ms, until = until.Ms, limit }).Select(row => row.ToSchedule()).OrderBy(schedule => schedule.Next?.At),
+        ]);
 
     // All that are active are looked at, some hundred thousand at most, when a node starts and then now and then.
     public Task<IReadOnlyList<Schedule>> OfOtherEditionAsync(string edition, int limit, CancellationToken ct) =>

@@ -101,21 +101,27 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
                 WHERE tenant = @tenant AND webhook = @id AND state = 0 LIMIT @limit) AS waiting
             """, new { tenant = webhook.Tenant.Value, id = webhook.Id, limit }), ct);
 
+    // Uses webhook_deliveries_due.
+    internal const string SelectDue = $"""
+        SELECT {DeliveryColumns} FROM webhook_deliveries
+        WHERE tenant = @tenant AND webhook = @id AND state = 0 AND due <= @now ORDER BY due, event LIMIT @count
+        """;
+
+    internal const string Claim = """
+        UPDATE webhook_deliveries SET due = @until, claim = claim + 1
+        WHERE tenant = @tenant AND webhook = @id AND event = @Event AND claim = @Claim AND state = 0
+        """;
+
     public Task<IReadOnlyList<WebhookDelivery>> LeaseAsync(Webhook webhook, int count, DateTimeOffset now, DateTimeOffset until) =>
         store.WriteAsync<IReadOnlyList<WebhookDelivery>>(connection =>
         {
             var of = new { tenant = webhook.Tenant.Value, id = webhook.Id, now = now.ToUnixTimeMilliseconds(), count };
-            var due = connection.Query<DeliveryRow>($"""
-                SELECT {DeliveryColumns} FROM webhook_deliveries
-                WHERE tenant = @tenant AND webhook = @id AND state = 0 AND due <= @now ORDER BY due, event LIMIT @count
-                """, of).AsList();
+            var due = connection.Query<DeliveryRow>(SelectDue, of).AsList();
             // In the order of the key: two nodes that want the same wait for each other once.
             return
             [
-                .. due.OrderBy(row => row.Event, StringComparer.Ordinal).Where(row => connection.Execute("""
-                    UPDATE webhook_deliveries SET due = @until, claim = claim + 1
-                    WHERE tenant = @tenant AND webhook = @id AND event = @Event AND claim = @Claim AND state = 0
-                    """, new { of.tenant, of.id, row.Event, row.Claim, until = until.ToUnixTimeMilliseconds() }) > 0)
+                .. due.OrderBy(row => row.Event, StringComparer.Ordinal).Where(row => connection.Execute(Claim,
+                    new { of.tenant, of.id, row.Event, row.Claim, until = until.ToUnixTimeMilliseconds() }) > 0)
                     .Select(row => row.ToDelivery() with { Claim = row.Claim + 1 }),
             ];
         });
