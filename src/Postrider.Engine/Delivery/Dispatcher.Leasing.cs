@@ -22,6 +22,7 @@ public sealed partial class Dispatcher
             var leases = await _store.LeaseAsync(
                 state.Key, asked, _node.Incarnation, _time.Earliest, alone: false, CancellationToken.None);
             leased = leases.Count;
+            StoreIsBack();
             _metrics.Leased(leased);
             await StartAsync(leases, hand, route, state);
         }

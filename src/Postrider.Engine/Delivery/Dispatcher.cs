@@ -43,6 +43,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     int _inHand;                                     // permits with which leases are being asked for
     int _pollWanted = 1;
     long _restUntil;                                 // UTC ticks; the store is left alone before
+    int _storeAway;                             // 1 from the first failure of an outage to the next lease
     volatile Exception? _fault;                      // a bug, or storage that is lost for good: ends the loop
 
     // The loop's:
@@ -272,7 +273,8 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
         {
             Volatile.Write(ref _restUntil, (_time.Now + StoreRest).UtcTicks);
             PollSoon();
-            LogStoreAway(e.Message, StoreRest);
+            if (Interlocked.Exchange(ref _storeAway, 1) == 0)
+                LogStoreAway(e.Message);
             if (e is StoreUnavailableException { IsForGood: true })
                 await _now.CancelAsync();
         }
@@ -290,8 +292,19 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     [LoggerMessage(LogLevel.Information, "Drained")]
     partial void LogDrained();
 
-    [LoggerMessage(LogLevel.Warning, "No work is taken for {Rest}: {Reason}")]
-    partial void LogStoreAway(string reason, TimeSpan rest);
+    /// <summary>Work was leased: an outage, if there was one, is over.</summary>
+    void StoreIsBack()
+    {
+        if (Volatile.Read(ref _storeAway) == 1 && Interlocked.Exchange(ref _storeAway, 0) == 1)
+            LogStoreBack();
+    }
+
+    // Once for each outage: every lease that fails meanwhile says the same.
+    [LoggerMessage(LogLevel.Warning, "No work is taken until the store answers again: {Reason}")]
+    partial void LogStoreAway(string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The store answers again: work is taken")]
+    partial void LogStoreBack();
 
     [LoggerMessage(LogLevel.Critical, "Delivery failed")]
     partial void LogFault(Exception e);

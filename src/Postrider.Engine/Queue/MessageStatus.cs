@@ -17,12 +17,13 @@ public readonly record struct MessageStatus(string Word, string? Reason)
         return new MessageStatus(word, Count(recipients));
     }
 
-    /// <summary>The same for the sums of many messages.</summary>
+    /// <summary>What a batch comes to: <c>incomplete</c> while anything of it is open; then <c>complete</c>, however few were sent, for the
+    /// counts tell how it ended; <c>failed</c> where not one was.</summary>
     public static string Of(StateCounts counts)
     {
         var open = counts.Scheduled + counts.Queued + counts.Leased + counts.Unknown + counts.Held;
         var bad = counts.Bounced + counts.Failed + counts.Expired + counts.Suppressed + counts.Cancelled;
-        return open > 0 ? "incomplete" : bad == 0 ? "complete" : "failed";
+        return open > 0 ? "incomplete" : counts.Sent + counts.Delivered > 0 || bad == 0 ? "complete" : "failed";
     }
 
     static string? Count(IReadOnlyList<RecipientView> recipients)

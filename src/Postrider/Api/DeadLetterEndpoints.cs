@@ -273,7 +273,8 @@ static class DeadLetterReader
         {
             var text = item.ValueKind == JsonValueKind.String ? item.GetString() : null;
             if (text is null || !RecipientId.TryParse(text, out _))
-                faults.Invalid(ShapeFaults.Below("/ids", ids.Count), "Must be the id of a dead letter.");
+                faults.Invalid(ShapeFaults.Below("/ids", ids.Count), "Must be the id of a dead letter, a message's id with -N behind it, "
+                    + "as GET /dead-letters shows it. All of one message is sent again by POST /emails/{id}/retry.");
             ids.Add(text ?? "");
         }
         return ids;

@@ -20,11 +20,12 @@ sealed record NodeListAnswer(IReadOnlyList<NodeAnswer> Data);
 /// <param name="Address">Where others reach it, one or more URLs: <c>POSTRIDER_URLS</c>, with the machine's name where it listens on every
 /// address.</param>
 /// <param name="Roles">Separated by commas, or <c>all</c>.</param>
+/// <param name="InFlight">Attempts under way; 0 where it does not live.</param>
 /// <param name="Alive">False: the others have given it up.</param>
 sealed record NodeAnswer(
     int Id, string Name, string Host, string Address, string Roles, string Version, DateTimeOffset StartedAt, DateTimeOffset LastBeatAt,
     long Beats, int InFlight, bool Alive)
 {
     public static NodeAnswer Of(NodeView node) => new(node.Id, node.Name, node.Host, node.Address, node.Roles, node.Version,
-        node.StartedAt, node.LastBeatAt, node.Beats, node.InFlight, node.Alive);
+        node.StartedAt, node.LastBeatAt, node.Beats, node.Alive ? node.InFlight : 0, node.Alive);
 }

@@ -9,7 +9,7 @@ namespace Postrider.Api;
 /// <summary>Answer to <c>GET /transports</c>, in the order of configuration.</summary>
 sealed record TransportListAnswer(IReadOnlyList<TransportAnswer> Data);
 
-/// <summary>How a transport is doing now, on this node.</summary>
+/// <summary>How a transport is doing now, on all nodes.</summary>
 sealed record TransportAnswer
 {
     public required string Name { get; init; }
@@ -35,7 +35,11 @@ sealed record TransportAnswer
     public required CircuitPosition Circuit { get; init; }
     public required DateTimeOffset? CircuitOpenUntil { get; init; }
     public required DateTimeOffset? ThrottledUntil { get; init; }
+
+    /// <summary>Attempts under way, on all nodes.</summary>
     public required int InFlight { get; init; }
+
+    /// <summary>Most of them on one node.</summary>
     public required int Concurrency { get; init; }
 
     /// <summary>Null: no limit of our own.</summary>
@@ -44,14 +48,25 @@ sealed record TransportAnswer
     /// <summary>Of the transport for all nodes; empty: none.</summary>
     public required IReadOnlyList<QuotaAnswer> Quotas { get; init; }
 
-    /// <summary>Tries since the process started.</summary>
+    /// <summary>Tries of all nodes, each since its process started.</summary>
     public required long Tries { get; init; }
 
-    /// <summary>Recipients by outcome, since the process started.</summary>
+    /// <summary>Recipients by outcome, of all nodes, each since its process started.</summary>
     public required IReadOnlyDictionary<string, long> Outcomes { get; init; }
 
-    /// <summary>The newest first.</summary>
+    /// <summary>Of all nodes, the newest first; addresses in them are masked.</summary>
     public required IReadOnlyList<TransportErrorAnswer> LastErrors { get; init; }
+
+    /// <summary>Node by node: the one that answers as it is now, the others as they were a second ago, those that have ended as they were
+    /// last, until their number is another's.</summary>
+    public required IReadOnlyList<TransportNodeAnswer> Nodes { get; init; }
+
+    /// <summary>The routes of yours that it is in.</summary>
+    public required IReadOnlyList<string> Routes { get; init; }
+
+    /// <summary>What an addition changes for mail that names no route; only in the answer to it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
 
     /// <summary>Sender domains that it refuses, and when they are tried again.</summary>
     public required IReadOnlyDictionary<string, DateTimeOffset> RefusedSenderDomains { get; init; }
@@ -68,7 +83,15 @@ sealed record RateAnswer(int Recipients, double PerSeconds, int Burst);
 sealed record QuotaAnswer(long Recipients, QuotaSpan Span, long Used, DateTimeOffset ResetsAt);
 
 /// <summary>Something that spoke against a transport.</summary>
-sealed record TransportErrorAnswer(DateTimeOffset At, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text);
+/// <param name="Node">Where it was tried.</param>
+sealed record TransportErrorAnswer(DateTimeOffset At, string Node, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text);
+
+/// <summary>A transport on one node.</summary>
+/// <param name="Alive">False: that process has ended.</param>
+/// <param name="At">As of when.</param>
+sealed record TransportNodeAnswer(
+    string Node, bool Alive, DateTimeOffset At, int InFlight, bool Stalled, CircuitPosition Circuit, string? Fault, long Tries,
+    IReadOnlyDictionary<string, long> Outcomes);
 
 /// <summary>Answer to <c>POST /transports/{name}/test</c>.</summary>
 sealed record TransportTestAnswer(string Transport, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs);

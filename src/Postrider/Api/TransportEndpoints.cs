@@ -3,6 +3,7 @@ using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Tenants;
 using Postrider.Transports;
+using Route = Postrider.Routing.Route;
 
 namespace Postrider.Api;
 
@@ -17,7 +18,7 @@ static class TransportEndpoints
             ApiJson.Answer(new TransportListAnswer(
                 await shapes.OfAsync(context.Caller, router.Of(context.Caller.Tenant).Transports, ct)))).For(Access.Read)
             .Answers<TransportListAnswer>(200)
-            .Says("listTransports", "The transports that your mail may go by, and how each is doing; counts and errors are of this node.");
+            .Says("listTransports", "The transports that your mail may go by, and how each is doing, on all nodes together and on each.");
         app.MapGet("/transports/{name}", async Task<Results<JsonHttpResult<TransportAnswer>, ProblemResult>> (
                 string name, HttpContext context, Router router, TransportShapes shapes, CancellationToken ct) =>
             router.Of(context.Caller.Tenant).FindTransport(name) is { } found
@@ -26,8 +27,10 @@ static class TransportEndpoints
             .Answers<TransportAnswer>(200).Says("getTransport", "How one transport is doing.", null, "not-found");
         app.MapPost("/transports", AddAsync).For(Access.Manage)
             .Takes<NewTransportShape>().Answers<TransportAnswer>(201)
-            .Says("addTransport", "A transport of your own, in force on all nodes within a second. What is secret in its DSN is never "
-                + "shown again. shared makes it the installation's, which takes an administrator of the first tenant.",
+            .Says("addTransport", "A transport of your own, in force on all nodes within a second. Unless you have a route default, mail "
+                + "without a route goes by transports of your own alone from the first one on; note says what has changed. What is "
+                + "secret in its DSN is never shown again. shared makes it the installation's, which takes an administrator of the first "
+                + "tenant.",
                 """{"name":"own-relay","dsn":"smtp://user:password@smtp.example.com:587?rate=10/s"}""",
                 [.. BodyRefusals, "transport-exists", "too-many", "installation-only"]);
         app.MapPatch("/transports/{name}", ChangeAsync).For(Access.Manage)
@@ -71,9 +74,28 @@ static class TransportEndpoints
         var caller = context.Caller;
         if (request.IsShared && MayNotRun(caller) is { } denied)
             return new ProblemResult(denied);
+        var before = router.Of(caller.Tenant).Default;
         var problem = await book.AddAsync(request.IsShared ? null : caller.Tenant, caller.Tenant, request.Name!, request.Dsn!);
         return problem is null
-            ? await AnswerAsync(caller, request.Name!, router, shapes, StatusCodes.Status201Created) : new ProblemResult(problem);
+            ? await AnswerAsync(caller, request.Name!, router, shapes, StatusCodes.Status201Created,
+                WhatChanged(before, router.Of(caller.Tenant).Default, request))
+            : new ProblemResult(problem);
+    }
+
+    /// <summary>Whoever adds a transport learns at once where mail goes from now on: the first of a tenant's own takes all of it from the
+    /// installation's.</summary>
+    static string WhatChanged(Route? before, Route? now, TransportRequest added)
+    {
+        var (was, isNow) = (Words(before), Words(now));
+        if (was == isNow)
+            return $"Mail that names no route goes as before: {isNow}. Name {added.Name} in a route to use it.";
+        var left = before?.Transports.Except(now?.Transports ?? []).Select(transport => transport.Name).ToList() ?? [];
+        return $"Mail that names no route, and that no rule of yours leads elsewhere, now goes: {isNow} (until now: {was})."
+            + (left.Count == 0 ? "" : $" It no longer goes by {string.Join(", ", left)}; to keep that, make a route named default that "
+                + "names the transports in your order.");
+
+        static string Words(Route? route) => route is null ? "nowhere"
+            : string.Join(route.Settings.Strategy == RouteStrategy.Priority ? " → " : " or ", route.Transports.Select(t => t.Name));
     }
 
     static async Task<Results<JsonHttpResult<TransportAnswer>, ProblemResult>> ChangeAsync(
@@ -118,8 +140,8 @@ static class TransportEndpoints
     }
 
     static async Task<Results<JsonHttpResult<TransportAnswer>, ProblemResult>> AnswerAsync(
-        Principal caller, string name, Router router, TransportShapes shapes, int status = StatusCodes.Status200OK) =>
+        Principal caller, string name, Router router, TransportShapes shapes, int status = StatusCodes.Status200OK, string? note = null) =>
         router.Of(caller.Tenant).FindTransport(name) is { } transport
-            ? ApiJson.Answer((await shapes.OfAsync(caller, [transport], CancellationToken.None))[0], status)
+            ? ApiJson.Answer((await shapes.OfAsync(caller, [transport], CancellationToken.None))[0] with { Note = note }, status)
             : new ProblemResult(TransportProblems.AbsentTransport); // removed this very moment
 }

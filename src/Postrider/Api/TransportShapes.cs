@@ -1,13 +1,17 @@
 using Postrider.Api.Callbacks;
+using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Tenants;
 using Postrider.Transports;
 
 namespace Postrider.Api;
 
-/// <summary>Transports as people see them, with what all nodes have used of their quotas.</summary>
-sealed class TransportShapes(CallbackAddresses callbacks, TransportBook book, IQuotaStore quotas, TimeProvider clock)
+/// <summary>Transports as people see them: how they are doing on every node, with what all nodes have used of their quotas.</summary>
+sealed class TransportShapes(
+    CallbackAddresses callbacks, TransportBook book, IQuotaStore quotas, ITransportReports reports, Router router, TimeProvider clock)
 {
+    const int ShownErrors = 10;
+
     /// <summary>Of a transport that is not the caller's to change its state is shown, and nothing that was said of anybody's
     /// mail.</summary>
     public async Task<IReadOnlyList<TransportAnswer>> OfAsync(
@@ -20,19 +24,31 @@ sealed class TransportShapes(CallbackAddresses callbacks, TransportBook book, IQ
         var answers = asks.Zip(used).ToLookup(
             one => one.First.Scope,
             one => new QuotaAnswer(one.First.Quota.Count, one.First.Quota.Span, one.Second, one.First.Quota.EndOf(now)));
-        return [.. transports.Select(transport => Shape(caller, transport, [.. answers[$"transport {transport.Key}"]]))];
+        var others = (await reports.ReadAsync([.. transports.Select(transport => transport.Key)], ct)).ToLookup(report => report.Transport);
+        return
+        [
+            .. transports.Select(transport =>
+                Shape(caller, transport, [.. others[transport.Key]], [.. answers[$"transport {transport.Key}"]])),
+        ];
     }
 
-    TransportAnswer Shape(Principal caller, Transport transport, IReadOnlyList<QuotaAnswer> quotas)
+    TransportAnswer Shape(
+        Principal caller, Transport transport, IReadOnlyList<NodeReport> others, IReadOnlyList<QuotaAnswer> quotas)
     {
         var status = transport.GetStatus();
+        List<NodeReport> nodes =
+            [new(transport.Key, reports.Node, IsAlive: true, clock.GetUtcNow(), TransportReport.Of(status)), .. others];
         var isOwn = transport.Options.Owner is null ? TransportEndpoints.MayNotRun(caller) is null : caller.May(Scopes.Manage);
         var dsn = book.DsnOf(transport);
-        var whole = Whole(transport, status, quotas) with
+        var isStalled = nodes.Exists(node => node is { IsAlive: true, Report.Stalled: true });
+        var routes = router.Of(caller.Tenant).Routes.Where(route => route.Transports.Contains(transport));
+        var whole = Whole(transport, status with { Stalled = isStalled }, nodes) with
         {
             Shared = transport.Options.Owner is null,
             Source = dsn is null ? "configuration" : "database",
             Dsn = dsn,
+            Quotas = quotas,
+            Routes = [.. routes.Select(route => route.Name).Order(StringComparer.Ordinal)],
         };
         return isOwn ? whole : whole with
         {
@@ -43,12 +59,13 @@ sealed class TransportShapes(CallbackAddresses callbacks, TransportBook book, IQ
             Tries = 0,
             Outcomes = new Dictionary<string, long>(),
             LastErrors = [],
+            Nodes = [],
             RefusedSenderDomains = new Dictionary<string, DateTimeOffset>(),
             CallbackUrl = null,
         };
     }
 
-    TransportAnswer Whole(Transport transport, TransportStatus status, IReadOnlyList<QuotaAnswer> quotas) =>
+    TransportAnswer Whole(Transport transport, TransportStatus status, IReadOnlyList<NodeReport> nodes) =>
         new()
         {
             Name = status.Name,
@@ -63,17 +80,31 @@ sealed class TransportShapes(CallbackAddresses callbacks, TransportBook book, IQ
             Circuit = status.Circuit,
             CircuitOpenUntil = status.CircuitOpenUntil,
             ThrottledUntil = status.ThrottledUntil,
-            InFlight = status.InFlight,
+            InFlight = nodes.Sum(InFlight),
             Concurrency = status.Concurrency,
             Rate = status.Rate is { } rate ? new RateAnswer(rate.Count, rate.Per.TotalSeconds, rate.Burst) : null,
-            Quotas = quotas,
-            Tries = status.Tries,
-            Outcomes = status.Outcomes.ToDictionary(o => ApiJson.Word(o.Key), o => o.Value),
-            LastErrors = [.. status.LastErrors.Select(
-                e => new TransportErrorAnswer(e.At, e.Kind, e.Reply.Code == 0 ? null : e.Reply.Code, e.Reply.Enhanced, e.Reply.Text))],
+            Quotas = [],
+            Tries = nodes.Sum(node => node.Report.Tries),
+            Outcomes = Enum.GetValues<OutcomeKind>().ToDictionary(
+                kind => ApiJson.Word(kind), kind => nodes.Sum(node => node.Report.Outcomes.GetValueOrDefault(kind))),
+            LastErrors =
+            [
+                .. nodes.SelectMany(node => node.Report.Errors.Select(error => new TransportErrorAnswer(
+                    error.At, node.Node, error.Kind, error.Code == 0 ? null : error.Code, error.Enhanced, error.Text)))
+                    .OrderByDescending(error => error.At).Take(ShownErrors),
+            ],
+            Nodes =
+            [
+                .. nodes.Select(node => new TransportNodeAnswer(
+                    node.Node, node.IsAlive, node.At, InFlight(node), node.Report.Stalled, node.Report.Circuit, node.Report.Fault,
+                    node.Report.Tries, node.Report.Outcomes.ToDictionary(outcome => ApiJson.Word(outcome.Key), outcome => outcome.Value))),
+            ],
+            Routes = [],
             RefusedSenderDomains = status.RefusedSenderDomains,
             CallbackUrl = callbacks.UrlOf(transport.Key),
         };
+
+    static int InFlight(NodeReport node) => node.IsAlive ? node.Report.InFlight : 0;
 
     static string State(TransportStatus status) => status switch
     {

@@ -78,6 +78,8 @@ static class CommandLine
             RetentionCommand.Make(connection, screen),
             SuppressionsCommand.Make(connection, screen),
             EraseCommand.Make(connection, screen),
+            NodesCommand.Make(connection, screen),
+            HealthCommand.Make(connection, screen),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

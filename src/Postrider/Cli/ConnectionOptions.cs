@@ -24,15 +24,20 @@ sealed class ConnectionOptions(CommandInput input)
     /// <summary>Throws <see cref="CommandFailure"/> when the address or the key is missing or makes no sense.</summary>
     public ServerClient Open(ParseResult parsed)
     {
-        var text = parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? WhereAServerHereListens() ?? DefaultUrl;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-            throw CommandFailure.Usage($"\"{text}\" is no address of a server; write http://host:port or https://host:port");
+        var url = AddressOf(parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? WhereAServerHereListens() ?? DefaultUrl);
         var key = parsed.GetValue(Key) ?? input.Variable("POSTRIDER_API_KEY")
             ?? throw CommandFailure.Usage("there is no API key: set POSTRIDER_API_KEY or give --key");
         if (key.Any(letter => letter is <= ' ' or > '~'))
             throw CommandFailure.Usage("the API key has characters that no key has; was it copied whole?");
         return new ServerClient(url, key, parsed.GetValue(Insecure));
     }
+
+    /// <summary>Of the server that has this environment, wherever commands usually go.</summary>
+    public Uri OwnAddress(ParseResult parsed) => AddressOf(parsed.GetValue(Url) ?? WhereAServerHereListens() ?? DefaultUrl);
+
+    static Uri AddressOf(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url
+            : throw CommandFailure.Usage($"\"{text}\" is no address of a server; write http://host:port or https://host:port");
 
     // What the server reads: one variable for both is enough where they share a machine.
     string? WhereAServerHereListens() =>

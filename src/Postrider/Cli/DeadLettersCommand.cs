@@ -6,7 +6,7 @@ using Postrider.DeadLetters;
 
 namespace Postrider.Cli;
 
-/// <summary><c>dead-letters list|groups|redrive|discard</c>.</summary>
+/// <summary><c>dead-letters list|groups|redrive|discard|jobs</c>.</summary>
 static class DeadLettersCommand
 {
     static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
@@ -17,6 +17,7 @@ static class DeadLettersCommand
             MakeList(connection, screen), MakeGroups(connection, screen),
             MakeOrder(connection, screen, RedriveAction.Redrive, "Sends letters again, so many in a second."),
             MakeOrder(connection, screen, RedriveAction.Discard, "Takes letters off the list for good; what is held is cancelled."),
+            MakeJobs(connection, screen),
         };
 
     static Command MakeList(ConnectionOptions connection, Screen screen)
@@ -94,10 +95,27 @@ static class DeadLettersCommand
             if (connection.WantsJson(parsed))
                 screen.Json(answer);
             else
-                screen.Line($"{answer.As(ApiJson.Default.DeadLetterJobAnswer).Count} letters "
-                    + (action == RedriveAction.Redrive ? "are sent again." : "are discarded."));
+                screen.Line(Words(answer.As(ApiJson.Default.DeadLetterJobAnswer).Count, action));
             return 0;
         });
+        return command;
+    }
+
+    static string Words(long count, RedriveAction action) =>
+        $"{count.ToString(CultureInfo.InvariantCulture)} {(count == 1 ? "letter is" : "letters are")} "
+        + (action == RedriveAction.Redrive ? "sent again." : "discarded.");
+
+    static Command MakeJobs(ConnectionOptions connection, Screen screen)
+    {
+        var command = new Command("jobs", "Lists what was ordered for many letters, and how far it is.");
+        connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/dead-letters/jobs", ct), (answer, _) =>
+            screen.Table(["id", "action", "state", "letters", "per second", "by", "made", "ended"],
+                answer.As(ApiJson.Default.DeadLetterJobListAnswer).Data.Select(job => new[]
+                {
+                    job.Id, ApiJson.Word(job.Action), ApiJson.Word(job.Status), job.Count.ToString(CultureInfo.InvariantCulture),
+                    job.PerSecond.ToString(CultureInfo.InvariantCulture), job.CreatedBy, Screen.Time(job.CreatedAt),
+                    Screen.Time(job.EndedAt),
+                })));
         return command;
     }
 

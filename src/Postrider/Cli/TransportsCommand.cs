@@ -26,12 +26,20 @@ static class TransportsCommand
                 answer.As(ApiJson.Default.TransportListAnswer).Data.Select(transport => new[]
                 {
                     transport.Name, transport.Scheme, transport.Shared ? "shared" : "own", transport.State,
-                    string.Create(CultureInfo.InvariantCulture, $"{transport.InFlight} of {transport.Concurrency}"),
+                    InFlight(transport),
                     transport.Tries.ToString(CultureInfo.InvariantCulture),
                     transport.Fault ?? (transport.LastErrors is [var last, ..]
-                        ? $"{Screen.Time(last.At)} {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : ""),
+                        ? $"{Screen.Time(last.At)} {last.Node}: {Screen.Reply(last.Code, last.EnhancedCode, last.Text)}" : ""),
                 })));
         return command;
+    }
+
+    /// <summary>The limit is each node's own.</summary>
+    static string InFlight(TransportAnswer transport)
+    {
+        var nodes = transport.Nodes.Count(node => node.Alive);
+        var text = string.Create(CultureInfo.InvariantCulture, $"{transport.InFlight} of {transport.Concurrency}");
+        return nodes > 1 ? string.Create(CultureInfo.InvariantCulture, $"{text} x {nodes}") : text;
     }
 
     static Command MakeAdd(ConnectionOptions connection, Screen screen)
@@ -48,7 +56,13 @@ static class TransportsCommand
             ["name"] = parsed.GetRequiredValue(name),
             ["dsn"] = parsed.GetRequiredValue(dsn) is not "-" and var given ? given : Console.In.ReadLine()?.Trim() ?? "",
             ["shared"] = parsed.GetValue(shared),
-        }.ToJsonString(), ct), (answer, _) => screen.Line($"Transport {answer.As(ApiJson.Default.TransportAnswer).Name} is in force."));
+        }.ToJsonString(), ct), (answer, _) =>
+        {
+            var added = answer.As(ApiJson.Default.TransportAnswer);
+            screen.Line($"Transport {added.Name} is in force.");
+            if (added.Note is not null)
+                screen.Line(added.Note);
+        });
         return command;
     }
 

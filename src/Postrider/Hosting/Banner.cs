@@ -17,15 +17,17 @@ static class Banner
             app.Services.GetRequiredService<FirstKey>().Text, app.Services.GetService<SmtpListener>()?.Addresses ?? [],
             [.. app.Services.GetRequiredService<Router>().Table.Transports.Select(t => $"{t.Name} ({t.Options.Scheme})")],
             hasInbox: app.Services.GetRequiredService<Router>().Table.Transports.Any(t => t.Options.Scheme == "capture"),
-            Roles.Of(options.Roles).HasFlag(Role.Dashboard), app.Services.GetRequiredService<FirstLink>().Text, options.PublicUrl);
+            Roles.Of(options.Roles).HasFlag(Role.Dashboard), app.Services.GetRequiredService<FirstLink>().Text, options.PublicUrl,
+            takesMail: Roles.Of(options.Roles).HasFlag(Role.Api));
     }
 
     /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
     /// <param name="firstLink">What makes the first administrator of the dashboard; null when there is one.</param>
     /// <param name="publicUrl">How browsers reach us; empty: as we listen.</param>
+    /// <param name="takesMail">It has the role <c>api</c>: without it there is nothing to call here.</param>
     internal static string Write(
         IReadOnlyList<string> addresses, string database, string? firstKey, IReadOnlyList<string> smtp, IReadOnlyList<string> transports,
-        bool hasInbox, bool hasDashboard = false, string? firstLink = null, string publicUrl = "")
+        bool hasInbox, bool hasDashboard = false, string? firstLink = null, string publicUrl = "", bool takesMail = true)
     {
         var address = addresses.Count > 0 ? addresses[0] : "http://127.0.0.1:8025";
         var key = firstKey ?? "$POSTRIDER_API_KEY";
@@ -41,7 +43,7 @@ static class Banner
         ];
         if (smtp.Count > 0)
             lines.Add($"  SMTP        {string.Join(" and ", smtp)}   (any user, an API key as password)");
-        if (hasInbox)
+        if (hasInbox && takesMail)
             lines.Add($"  inbox       {address}/inbox   (capture: mail stays here to be looked at, nothing leaves)");
         if (hasDashboard)
             lines.Add(DashboardLine(publicUrl.Length > 0 ? publicUrl.TrimEnd('/') : address, firstLink));
@@ -54,6 +56,8 @@ static class Banner
                 "  POSTRIDER_TRANSPORTS=capture://                                  keeps mail in an inbox, to try things out", "");
             return string.Join('\n', lines) + "\n";
         }
+        if (!takesMail)
+            return string.Join('\n', [.. lines, "  calls       are taken by nodes with the role api; here /readyz answers", ""]) + "\n";
         lines.AddRange(
             "",
             firstKey is null ? "Send a mail (with your API key in POSTRIDER_API_KEY):" : "Send a mail:",

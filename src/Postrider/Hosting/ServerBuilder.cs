@@ -94,6 +94,7 @@ static class ServerBuilder
         }
         catch
         {
+            app.Services.GetService<PostgresOpening>()?.Withdraw();
             await app.DisposeAsync(); // closes the storage in order
             throw;
         }
@@ -267,6 +268,7 @@ static class ServerBuilder
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Submitter>().StopAccepting);
         await services.GetRequiredService<MasterKey>()
             .VerifyAsync(services.GetRequiredService<IKeyStore>(), services.GetRequiredService<Entropy>(), CancellationToken.None);
+        services.GetService<PostgresOpening>()?.WarnOfKey();
         await StopArchivedAsync(services.GetRequiredService<TenantDirectory>(), services.GetRequiredService<Router>().Pauses);
         await services.GetRequiredService<SenderDomains>().LoadAsync(CancellationToken.None);
         var transports = services.GetRequiredService<TransportBook>();

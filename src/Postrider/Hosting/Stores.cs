@@ -104,6 +104,7 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<SqliteStore>().Notices);
         services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<INodeList, OnlyNode>();
+        services.AddSingleton<ITransportReports, NoReports>();
         services.AddSingleton(sp =>
             MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
         services.AddSingleton(sp =>
@@ -126,6 +127,9 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Member.Node);
         services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
         services.AddSingleton<ISharedLimits, PostgresLimits>();
+        services.AddSingleton<ITransportReports>(sp => new PostgresReports(
+            sp.GetRequiredService<PostgresStore>(), sp.GetRequiredService<StorageOptions>().NodeName, sp.GetRequiredService<TimeProvider>()));
+        services.AddHostedService<TransportReporter>();
         if (!TestSwitches.KeepsLimitsApart)
             services.AddHostedService<SharedLimitsHost>();
         services.AddHostedService<NodeHost>();
@@ -189,6 +193,18 @@ sealed class OnlyNode(PostriderOptions options, StorageOptions storage, TimeProv
     }
 }
 
+/// <summary>On SQLite the process that answers knows all there is to know.</summary>
+sealed class NoReports(StorageOptions storage) : ITransportReports
+{
+    public string Node => storage.NodeName;
+
+    public Task WriteAsync(IReadOnlyDictionary<string, string> all, IReadOnlyCollection<string> changed, CancellationToken ct) =>
+        Task.CompletedTask;
+
+    public Task<IReadOnlyList<NodeReport>> ReadAsync(IReadOnlyCollection<string> transports, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<NodeReport>>([]);
+}
+
 /// <summary>The store on PostgreSQL, opened before anything is started.</summary>
 sealed partial class PostgresOpening(
     PostriderOptions options, StorageOptions storage, TimeProvider clock, Entropy entropy, ILogger<PostgresStore> log) : IAsyncDisposable
@@ -197,6 +213,7 @@ sealed partial class PostgresOpening(
 
     PostgresStore? _store;
     MasterKey? _masterKey;
+    bool _keyIsInDatabase;
 
     public PostgresStore Store => _store ?? throw new InvalidOperationException("The store is asked for before it was opened.");
     public MasterKey MasterKey => _masterKey ?? throw new InvalidOperationException("The master key is asked for before it was read.");
@@ -217,9 +234,19 @@ sealed partial class PostgresOpening(
         var made = new byte[32];
         entropy.Fill(made);
         var key = await new InstallationTable(store).GetOrAddAsync(MasterKeyName, made);
-        LogMasterKey(log);
+        _keyIsInDatabase = true;
         return MasterKey.Parse(Convert.ToBase64String(key), "The master key in the database");
     }
+
+    /// <summary>Once the key is known to be the right one: else the refusal says all there is to say.</summary>
+    public void WarnOfKey()
+    {
+        if (_keyIsInDatabase)
+            LogMasterKey(log);
+    }
+
+    /// <summary>The process does not start after all.</summary>
+    public void Withdraw() => _store?.Withdraw();
 
     public ValueTask DisposeAsync() => _store is null ? ValueTask.CompletedTask : _store.DisposeAsync();
 

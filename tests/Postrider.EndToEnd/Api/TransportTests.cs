@@ -24,6 +24,14 @@ public sealed class TransportTests
             $$"""{"name":"own","dsn":"smtp://me:{{Secret}}@127.0.0.1:{{first.Port}}?tls=none&rate=1000/s"}""")), Created);
         Assert.Equal(("own", false, "database"), ((string)made["name"]!, (bool)made["shared"]!, (string)made["source"]!));
         Assert.Equal($"own=smtp://me:***@127.0.0.1:{first.Port}?tls=none&rate=1000/s", (string)made["dsn"]!);
+        Assert.Contains("now goes: own (until now: capture). It no longer goes by capture;", (string)made["note"]!,
+            StringComparison.Ordinal);
+        Assert.Equal(["default"], made["routes"]!.AsArray().Select(route => (string)route!));
+        var behind = await Answer(server.Client.PostAsync("/transports", Json(
+            $$"""{"name":"last","dsn":"smtp://me:{{Secret}}@127.0.0.1:{{first.Port}}?tls=none"}""")), Created);
+        Assert.EndsWith("now goes: own → last (until now: own).", (string)behind["note"]!, StringComparison.Ordinal);
+        Assert.Null((await Answer(server.Client.GetAsync("/transports/last")))["note"]);
+        Assert.Equal(HttpStatusCode.NoContent, (await server.Client.DeleteAsync("/transports/last")).StatusCode);
 
         await SendAsync(server.Client, 5);
         await first.WaitForAsync(5);

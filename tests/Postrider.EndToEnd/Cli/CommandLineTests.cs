@@ -149,11 +149,23 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task Nodes_are_listed_and_health_asks_without_a_key()
+    {
+        Assert.Contains("alive", (await RunAsync("nodes")).Output, StringComparison.Ordinal);
+        Assert.True((bool)(await JsonAsync(null, "nodes"))["data"]![0]!["alive"]!);
+        var run = await RunAsync("health", "--url", shared.Server.Address.ToString());
+        Assert.Equal((0, "ready\n", ""), (run.ExitCode, run.Output, run.Error));
+        var away = await RunAsync("health", "--url", $"http://127.0.0.1:{Postrider.Testing.Ports.Free()}");
+        Assert.Equal(1, away.ExitCode);
+        Assert.Contains("does not answer", away.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_transport_and_its_route_are_added_paused_resumed_and_removed()
     {
         var run = await RunAsync("transports", "add", "cli-own", "sim://cli");
         Assert.True(run.ExitCode == 0, run.Error);
-        Assert.Equal("Transport cli-own is in force.\n", run.Output);
+        Assert.StartsWith("Transport cli-own is in force.\nMail that names no route", run.Output, StringComparison.Ordinal);
         Assert.Equal("Transport cli-own: paused.\n", (await RunAsync("transports", "pause", "cli-own")).Output);
         Assert.Equal("Transport cli-own: ok.\n", (await RunAsync("transports", "resume", "cli-own")).Output);
         Assert.Equal("Route cli is in force.\n", (await RunAsync("routes", "add", "cli", "cli-own", "--tag", "cli")).Output);

@@ -69,6 +69,49 @@ public sealed class PostgresHostingTests
         Assert.Equal(expected, ListenAddress.ForOthers(urls, "m1"));
 
     [Fact]
+    public async Task A_start_that_is_refused_leaves_no_node_behind()
+    {
+        var database = PostgresCluster.Shared.Create();
+        static (string, string) Key(byte first) => ("MASTER_KEY", Convert.ToBase64String([first, .. new byte[31]]));
+        await using var one = await StartAsync(database, Key(1));
+
+        await Assert.ThrowsAsync<MasterKeyException>(() => StartAsync(database, Key(2)));
+        await Assert.ThrowsAsync<MasterKeyException>(() => StartAsync(database));
+
+        Assert.Single((await one.Client.GetFromJsonAsync<JsonNode>("/nodes"))!["data"]!.AsArray());
+        await using var two = await StartAsync(database, Key(1));
+        Assert.Equal(1, two.Services.GetRequiredService<PostgresStore>().Member.Incarnation.Node);
+    }
+
+    [Fact]
+    public async Task Any_node_tells_how_the_transports_are_doing_on_all_of_them()
+    {
+        var database = PostgresCluster.Shared.Create();
+        (string, string) transports = ("TRANSPORTS", "relay=sim://one?refuse=1 backup=sim://two");
+        await using var front = await StartAsync(database, transports, ("ROLES", "api"), ("STORAGE__NODE_NAME", "front"));
+        Task<JsonNode> RelayAsync(Func<JsonNode, bool> until) => Eventually.GetAsync(
+            async () => (await front.Client.GetFromJsonAsync<JsonNode>("/transports"))!["data"]![0]!, until);
+        JsonNode seen;
+        await using (await StartAsync(database, transports, ("ROLES", "api,worker"), ("STORAGE__NODE_NAME", "back")))
+        {
+            using var accepted = await front.Client.PostAsync("/emails", TestServer.Json(Mail));
+            Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+            seen = await RelayAsync(relay => (long)relay["tries"]! > 0 && (int)relay["in_flight"]! == 0);
+
+            Assert.Equal(("back", "refused"), ((string?)seen["last_errors"]![0]!["node"], (string?)seen["last_errors"]![0]!["outcome"]));
+            Assert.Equal(1, (long)seen["outcomes"]!["refused"]!);
+            Assert.Equal([("front", true, 0), ("back", true, 1)],
+                seen["nodes"]!.AsArray().Select(n => ((string?)n!["node"], (bool)n["alive"]!, (long)n["tries"]!)));
+        }
+        // What it saw last stays to be read.
+        seen = await RelayAsync(relay => !(bool)relay["nodes"]![1]!["alive"]!);
+        Assert.Equal("back", (string?)seen["last_errors"]![0]!["node"]);
+
+        await using var again = await StartAsync(database, transports, ("ROLES", "api,worker"), ("STORAGE__NODE_NAME", "back"));
+        await RelayAsync(relay => relay["nodes"]!.AsArray().Count == 1 && (long)relay["tries"]! == 0);
+    }
+
+    [Fact]
     public async Task Keys_tokens_and_the_master_key_are_those_of_the_house()
     {
         var database = PostgresCluster.Shared.Create();
@@ -243,6 +286,7 @@ public sealed class PostgresHostingTests
     [Theory]
     [InlineData("postgres://u@host", "the database is missing")]
     [InlineData("mysql://u@host/db", "postgres://user:password@host/database")]
+    [InlineData("postgres://postrider:p@ss:w/rd@127.0.0.1:27411/mail", "percent-encoded")]
     public void A_faulty_address_is_a_fault_of_the_configuration(string store, string expected) =>
         Assert.Contains(expected, Stores.Fault(store), StringComparison.Ordinal);
 
@@ -258,5 +302,8 @@ public sealed class PostgresHostingTests
         Assert.Equal((0, true), (first.ExitCode, first.Text.Contains("steps done", StringComparison.Ordinal)));
         Assert.Equal((0, true), (second.ExitCode, second.Text.EndsWith("is up to date.", StringComparison.Ordinal)));
         Assert.Equal(ExitCodes.Refused, sqlite.ExitCode);
+
+        var faulty = await Stores.MigrateAsync("postgres://postrider:p@ss:w/rd@127.0.0.1:27411/mail", default);
+        Assert.Equal((ExitCodes.Configuration, true), (faulty.ExitCode, faulty.Text.Contains("percent-encoded", StringComparison.Ordinal)));
     }
 }

@@ -37,6 +37,38 @@ public sealed class PostgresSettingsTests
         Assert.Contains(expected, fault, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("postgres://postrider:p@ss:w/rd@127.0.0.1:27411/mail")]
+    [InlineData("postgres://postrider:pa/ss@127.0.0.1:27411/mail")]
+    [InlineData("postgres://postrider:pa/ss@db/mail")]
+    [InlineData("postgres://postrider:pa?ss@db/mail")]
+    [InlineData("postgres://postrider:12/34@db")]
+    [InlineData("postgres://postrider:pa@ss:word/db@host/mail")]
+    [InlineData("postgres://postrider:pa@12/34@host/mail")]
+    [InlineData("postgres://u@host:port/db")]
+    [InlineData("postgres://u@host:/db")]
+    [InlineData("postgres://u@host:70000/db")]
+    [InlineData("postgres://u@ho st/db")]
+    public void A_password_that_is_not_encoded_is_told_so_and_not_shown(string text)
+    {
+        Assert.Null(PostgresDsn.TryParse(text, out var fault));
+        Assert.Contains("percent-encoded", fault, StringComparison.Ordinal);
+        Assert.Contains("PGPASSWORD", fault, StringComparison.Ordinal);
+        Assert.DoesNotContain("ss", fault!.Replace("pass", "", StringComparison.OrdinalIgnoreCase), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("postgres://u:p@db.example.com/mail", "db.example.com")]
+    [InlineData("postgres://u:p@10.0.0.1:5432,db-2/mail", "10.0.0.1:5432,db-2")]
+    [InlineData("postgres://u:p@[2001:db8::1]:5432/mail", "[2001:db8::1]:5432")]
+    [InlineData("postgres://u:p@[::1]/mail", "[::1]")]
+    [InlineData("postgres://u:p@ss@my_db/mail", "my_db")]
+    public void A_host_is_taken_as_it_stands(string text, string hosts)
+    {
+        Assert.Equal(hosts, PostgresDsn.TryParse(text, out var fault)?.Hosts);
+        Assert.Null(fault);
+    }
+
     static Dictionary<string, string> Good() => new()
     {
         ["fsync"] = "on",

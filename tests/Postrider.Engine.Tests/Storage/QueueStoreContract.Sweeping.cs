@@ -35,9 +35,24 @@ public abstract partial class QueueStoreContract
         var happened = Assert.Single((await ViewAsync(id)).Events);
         Assert.Equal((MailEventType.Swept, true),
             (happened.Type, happened.Remark!.Contains("possible duplicate", StringComparison.Ordinal)));
-        Assert.StartsWith("Was under way when the process ended; whether and where it was sent is not known.", happened.Remark,
-            StringComparison.Ordinal);
+        Assert.StartsWith("Was under way when its process ended or was given up; whether and where it was sent is not known.",
+            happened.Remark, StringComparison.Ordinal);
         Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(Sent(lost)));
+    }
+
+    [Fact]
+    public async Task What_is_swept_has_its_place_in_the_queue_back()
+    {
+        var first = await AcceptAsync("a@example.org");
+        await LeaseOneAsync();
+        var later = await AcceptAsync(Message("b@example.org") with { SendAt = Now + TimeSpan.FromSeconds(5) });
+        var swept = Now + TimeSpan.FromMinutes(1);
+        await _under.JoinAsync(Incarnation(1));
+
+        Assert.Equal(1, await Store.SweepAsync(Incarnation(1), swept, swept + TimeSpan.FromMinutes(11), default));
+
+        var leases = await Store.LeaseAsync(Main, 100, Incarnation(1), swept, false, default);
+        Assert.Equal([first, later], leases.Select(l => l.Message.Id));
     }
 
     [Fact]
@@ -64,9 +79,10 @@ public abstract partial class QueueStoreContract
 
         await SweepAsync(1);
 
-        Assert.Equal("Was under way when the process ended; whether it was sent is not known.",
+        Assert.Equal("Was under way when its process ended or was given up; whether it was sent is not known.",
             Assert.Single((await ViewAsync(doubtful)).Events).Remark);
-        Assert.Equal("Was under way when the process ended, and had not been sent.", Assert.Single((await ViewAsync(unsent)).Events).Remark);
+        Assert.Equal("Was under way when its process ended or was given up, and had not been sent.",
+            Assert.Single((await ViewAsync(unsent)).Events).Remark);
         Assert.Equal(RecipientState.Unknown, await StateAsync(doubtful));
         Assert.Equal(Now + TimeSpan.FromMinutes(11), (await RecipientAsync(doubtful)).NextAttemptAt);
         var again = Assert.Single(await LeaseAsync(owner: Incarnation(1)));

@@ -22,6 +22,14 @@ static class LimitTables
             name text COLLATE "C" NOT NULL, domain text COLLATE "C" NOT NULL, until bigint NOT NULL, PRIMARY KEY (name, domain));
         """;
 
+    // body: JSON. at: Unix milliseconds of the node's clock.
+    public const string Reports = """
+        CREATE TABLE transport_reports (
+            node integer NOT NULL REFERENCES nodes (id) ON DELETE CASCADE, transport text COLLATE "C" NOT NULL, incarnation bigint NOT NULL,
+            at bigint NOT NULL, body text NOT NULL, PRIMARY KEY (node, transport))
+            WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+        """;
+
     // start: of the day or month, Unix milliseconds. used: recipients that nodes took, whether or not they have used them yet.
     public const string Quotas = """
         CREATE TABLE quota_use (

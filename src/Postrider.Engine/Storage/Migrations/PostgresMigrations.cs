@@ -31,6 +31,7 @@ static class PostgresMigrations
         new(22, "users, sessions, keys of the dashboard", UserSchema.Postgres),
         new(23, "drills", DrillSchema.Postgres),
         new(24, "settings of the vacuum", VacuumSettings.Postgres),
+        new(25, "how transports are doing on each node", LimitTables.Reports),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

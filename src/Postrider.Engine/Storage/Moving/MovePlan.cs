@@ -38,8 +38,8 @@ static class MovePlan
     /// <summary>What nodes of the target tell each other, and the books of the move.</summary>
     public static readonly IReadOnlyList<string> OnlyTarget =
     [
-        "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves", "move_progress", "retention",
-        "retention_waits", "drills",
+        "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves",
+        "move_progress", "retention", "retention_waits", "transport_reports", "drills",
     ];
 
     /// <summary>Columns of the target that the source has not.</summary>

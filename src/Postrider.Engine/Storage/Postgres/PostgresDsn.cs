@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Postrider.Storage.Postgres;
@@ -9,8 +11,14 @@ public sealed record PostgresDsn
 {
     const string Options = "host, sslmode, sslrootcert, schema, connections, durability";
 
+    // Never what stands there: it may be a piece of the password.
+    const string Encode = "in user and password these are percent-encoded: / %2F, @ %40, : %3A, ? %3F, # %23, % %25, & %26; or leave the "
+        + "password out and give it in PGPASSWORD";
+
     public required string Hosts { get; init; }
     public required string User { get; init; }
+
+    /// <summary>Null: that of the environment (<c>PGPASSWORD</c>, <c>PGPASSFILE</c>) or of <c>~/.pgpass</c>.</summary>
     public string? Password { get; init; }
     public required string Database { get; init; }
 
@@ -42,6 +50,12 @@ public sealed record PostgresDsn
         var (before, query) = Split(rest, '?');
         var (authority, database) = Split(before, '/');
         var at = authority.LastIndexOf('@');
+        // A separator in the password that is not encoded ends it early, and what is behind it looks like host, database or option.
+        if ((at < 0 && rest.Contains('@', StringComparison.Ordinal)) || (database ?? "").AsSpan().ContainsAny('/', '@'))
+        {
+            fault = $"it cannot be taken apart; {Encode}";
+            return null;
+        }
         var (user, password) = Split(at < 0 ? "" : authority[..at], ':');
         var dsn = new PostgresDsn
         {
@@ -58,6 +72,8 @@ public sealed record PostgresDsn
                 return null;
         }
         fault = dsn.User.Length == 0 ? "the user is missing: postgres://user:password@host/database"
+            : dsn.Hosts.Split(',').FirstOrDefault(host => host.Length > 0 && !IsHost(host)) is not null
+                ? $"what stands for the host is no host nor host:port; {Encode}"
             : dsn.Hosts.Length == 0 ? "the host is missing: postgres://user:password@host/database, or ?host=/var/run/postgresql"
             : dsn.Database.Length == 0 ? "the database is missing: postgres://user:password@host/database"
             : null;
@@ -98,6 +114,18 @@ public sealed record PostgresDsn
             default:
                 return $"the option {name} is not known; there are {Options}";
         }
+    }
+
+    /// <summary>A name or address with or without a port, or a folder with the server's socket.</summary>
+    static bool IsHost(string text)
+    {
+        if (text.StartsWith('/'))
+            return true;
+        var end = text.LastIndexOf(':');
+        var isAddress = IPAddress.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6;
+        var (name, port) = end < 0 || isAddress ? (text, null) : (text[..end], text[(end + 1)..]);
+        return (isAddress || Uri.CheckHostName(name) != UriHostNameType.Unknown)
+            && (port is null || (ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0));
     }
 
     /// <summary>What may be shown: without the password.</summary>

@@ -66,6 +66,7 @@ static class PostgresFault
             $"{fault.MessageText}. Check user and password.",
         PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } fault => $"{fault.MessageText}. Make it with: createdb NAME",
         PostgresException fault => $"{fault.MessageText} ({fault.SqlState})",
-        _ => error.InnerException is { } inner ? $"{error.Message} ({inner.Message})" : error.Message,
+        _ => error.InnerException is { } inner
+            ? $"{error.Message} ({(inner is PostgresException fault ? fault.MessageText : inner.Message)})" : error.Message,
     };
 }

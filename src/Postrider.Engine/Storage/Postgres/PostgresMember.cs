@@ -36,6 +36,9 @@ public sealed class PostgresMember : IAsyncDisposable
         RETURNING incarnation
         """;
 
+    // Its only incarnation, and nothing was done in it: no lease and no id is anybody's. Else the incarnations must go on counting.
+    const string Forget = "DELETE FROM nodes WHERE id = $1 AND incarnation = $2 AND incarnation = 1 AND beat = 0";
+
     const string Leave = "UPDATE nodes SET alive = false WHERE id = $1 AND incarnation = $2";
 
     readonly NpgsqlDataSource _source;
@@ -44,6 +47,7 @@ public sealed class PostgresMember : IAsyncDisposable
     readonly long _startedAt;
     NpgsqlConnection? _connection;   // null: lost
     bool _disposed;
+    bool _withdrawn;
 
     PostgresMember(NpgsqlDataSource source, NodeCard card, TimeProvider clock) =>
         (_source, _card, _clock, _startedAt) = (source, card, clock, clock.GetUtcNow().Ms);
@@ -176,6 +180,9 @@ public sealed class PostgresMember : IAsyncDisposable
         await dropped.DisposeAsync();
     }
 
+    /// <summary>Before it has done anything, the process finds that it cannot start: no trace of it is to stay.</summary>
+    internal void Withdraw() => _withdrawn = true;
+
     /// <summary>Leaves in order: what is still leased is the others' at once, and the number is free. A server that is away finds out by
     /// itself.</summary>
     public async ValueTask DisposeAsync()
@@ -186,6 +193,8 @@ public sealed class PostgresMember : IAsyncDisposable
         try
         {
             _connection ??= await _source.OpenConnectionAsync();
+            if (_withdrawn)
+                await ScalarAsync(Forget, CancellationToken.None, Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number));
             await ScalarAsync(Leave, CancellationToken.None, Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number));
         }
         catch (Exception e) when (PostgresFault.IsPassing(e) || e is InvalidOperationException)

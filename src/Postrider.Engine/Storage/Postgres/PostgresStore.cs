@@ -134,6 +134,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     /// <summary>Forgets the events of whole days before one; see <see cref="EventPartitions.DropBeforeAsync"/>.</summary>
     public Task<int> DropEventsBeforeAsync(DateTimeOffset day, CancellationToken ct) => EventPartitions.DropBeforeAsync(Tables, day, ct);
 
+    /// <summary>The process does not start after all: nothing was leased or accepted, and none of the nodes is to show it.</summary>
+    public void Withdraw() => Member.Withdraw();
+
     /// <summary>Joins the nodes anew, after the others have given this one up.</summary>
     internal Task RejoinAsync(CancellationToken ct) => Member.RejoinAsync(joined => NumberAsync(joined, ct), ct);
 
@@ -155,12 +158,16 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
     }
 
     /// <summary>Only brings the schema up to date. Returns how many steps were done.</summary>
+    /// <exception cref="StoreUnusableException">The server would lose mail, the schema is too new, or a move into it is not
+    /// done.</exception>
     public static async Task<int> MigrateAsync(PostgresDsn dsn, TimeProvider clock, CancellationToken ct)
     {
         await using var database = new PostgresDatabase(dsn);
         try
         {
-            return await MigrateAsync(database, clock, ct);
+            var steps = await MigrateAsync(database, clock, ct);
+            await MovedEvents.RefuseHalfMovedAsync(database.Tables, dsn, ct);
+            return steps;
         }
         catch (NpgsqlException e)
         {

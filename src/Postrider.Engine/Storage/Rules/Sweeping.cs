@@ -42,7 +42,8 @@ static class Sweeping
         if (doubtful)
             (row.State, row.Due, row.Wait) = (RecipientState.Unknown, settleAt, WaitReason.Settling);
         else
-            (row.State, row.Due, row.Wait) = (RecipientState.Queued, now, WaitReason.Released);
+            // Due since when it was: it has its place back, before what came later.
+            (row.State, row.Due, row.Wait) = (RecipientState.Queued, Math.Min(row.Due, now), WaitReason.Released);
         if (row.Suspect == QueueRow.SuspectLimit)
         {
             row.Gate = Gate.Alone;
@@ -54,10 +55,11 @@ static class Sweeping
         session.Queue.Update(row);
         Note(session, row, RecipientState.Leased, MailEventType.Swept, now, node,
             row.OnAmbiguous == AmbiguityPolicy.Retry
-                ? "Was under way when the process ended; whether and where it was sent is not known. Sent again: possible duplicate."
+                ? "Was under way when its process ended or was given up; whether and where it was sent is not known. "
+                    + "Sent again: possible duplicate."
                 : doubtful
-                    ? "Was under way when the process ended; whether it was sent is not known."
-                    : "Was under way when the process ended, and had not been sent.");
+                    ? "Was under way when its process ended or was given up; whether it was sent is not known."
+                    : "Was under way when its process ended or was given up, and had not been sent.");
     }
 
     public static int Settle(IWriteSession session, long now, int limit)
