@@ -33,7 +33,7 @@ static class FailurePolicy
         if (now >= envelope.ExpiresAt)
             return EndAll(lease, RecipientState.Expired, "its time was up before an attempt could start");
         if (lease.Suppressed.Count == lease.Recipients.Count)
-            return EndAll(lease, RecipientState.Suppressed, SuppressedReason);
+            return new Decision(Suppressed(lease), []);
         var history = envelope.History;
         if (history.PinnedTo is { } pinned && !route.LeadsTo(pinned, history.PinnedPlace))
             return ContinueAll(lease, Step.Settle(envelope, now, route, pinned));
@@ -67,8 +67,8 @@ static class FailurePolicy
         foreach (var recipient in lease.Recipients)
         {
             var n = recipient.N;
-            if (lease.Suppressed.Contains(n))
-                ends.Add(new RecipientEnd(n, RecipientState.Suppressed, null, SuppressedReason));
+            if (lease.Suppressed.TryGetValue(n, out var why))
+                ends.Add(new RecipientEnd(n, RecipientState.Suppressed, null, why));
             else if (Find(outcomes, n) is not { } outcome)
                 steps.Add((n, Step.Untouched(lease.Envelope, now), null));
             else if (Decide(lease.Envelope, attempt, outcome, now, jitter) is { } step)
@@ -174,20 +174,17 @@ static class FailurePolicy
 
     static TimeSpan Longer(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
-    const string SuppressedReason = "the address is on the suppression list";
-
     static Decision EndAll(Lease lease, RecipientState state, string reason, HeldReason held = HeldReason.None) =>
-        new([.. lease.Recipients.Select(r => lease.Suppressed.Contains(r.N)
-            ? new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason)
-            : new RecipientEnd(r.N, state, null, reason, held))], []);
+        new([.. Suppressed(lease), .. Open(lease).Select(r => new RecipientEnd(r.N, state, null, reason, held))], []);
 
-    static Decision ContinueAll(Lease lease, Step step)
-    {
-        var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => (r.N, step, (Outcome?)null));
-        var ends = lease.Recipients.Where(r => lease.Suppressed.Contains(r.N)).Select(r =>
-            new RecipientEnd(r.N, RecipientState.Suppressed, null, SuppressedReason));
-        return new Decision([.. ends], Together(lease.Envelope, lease.Envelope.History.Last, [.. open]));
-    }
+    static Decision ContinueAll(Lease lease, Step step) => new(
+        Suppressed(lease),
+        Together(lease.Envelope, lease.Envelope.History.Last, [.. Open(lease).Select(r => (r.N, step, (Outcome?)null))]));
+
+    static List<RecipientEnd> Suppressed(Lease lease) =>
+        [.. lease.Suppressed.OrderBy(s => s.Key).Select(s => new RecipientEnd(s.Key, RecipientState.Suppressed, null, s.Value))];
+
+    static IEnumerable<MessageRecipient> Open(Lease lease) => lease.Recipients.Where(r => !lease.Suppressed.ContainsKey(r.N));
 
     static Outcome? Find(IReadOnlyList<RecipientOutcome> outcomes, int n)
     {

@@ -101,7 +101,7 @@ sealed partial class Lane
     async Task<Tried> SendAsync(Lease lease, Permit permit, LaneStop stop)
     {
         if (MergedContent.Of(lease.Message.Content, out var why) is not { } content)
-            return new Tried([.. lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).Select(r => new RecipientOutcome(
+            return new Tried([.. lease.Recipients.Where(r => !lease.Suppressed.ContainsKey(r.N)).Select(r => new RecipientOutcome(
                 r.N, new Outcome(OutcomeKind.Rejected, OutcomeScope.Message, new Reply(0, "5.6.0", why))))]);
         if (_parts.Unsubscribe is { } links)
             content = links.AddTo(
@@ -363,7 +363,7 @@ readonly record struct Fitting(MessageContent Content, IReadOnlyList<MessageReci
 {
     public static Fitting Of(Lease lease, ProviderCapabilities can, TransportOptions transport)
     {
-        var open = lease.Recipients.Where(r => !lease.Suppressed.Contains(r.N)).ToList();
+        var open = lease.Recipients.Where(r => !lease.Suppressed.ContainsKey(r.N)).ToList();
         if (WhyNobody(lease.Message, can, transport, out var content) is { } all)
             return new Fitting(content, [], [.. open.Select(r => Unfits(r, OutcomeScope.Message, "5.3.4", all))]);
         var unfit = can.SmtpUtf8 ? [] : open.Where(r => r.Mailbox.Address.NeedsSmtpUtf8).ToList();

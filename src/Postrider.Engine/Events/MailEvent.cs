@@ -16,7 +16,7 @@ public enum MailEventType : byte
     Suppressed = 7,
     /// <summary>A lease of a dead process was returned.</summary>
     Swept = 8,
-    /// <summary>The waiting for evidence ended.</summary>
+    /// <summary>No evidence came of an attempt in doubt: it is tried again.</summary>
     Settled = 9,
     /// <summary>An outcome that came after its lease was lost: evidence only.</summary>
     LateEvidence = 10,

@@ -64,9 +64,11 @@ public interface IQueueStore
     /// were cancelled at once, or null where the message is not the tenant's.</summary>
     Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct);
 
-    /// <summary>Sends dead letters (failed, expired, held) and bounced recipients of a message again, due now: same recipient ids, next
+    /// <summary>Sends dead letters (failed, expired, held) of a message again, due now: same recipient ids, next
     /// generation, history cleared. Returns how many recipients, or null where the message is not the tenant's.</summary>
-    Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct);
+    /// <param name="bounced">What bounced, too.</param>
+    Task<int?> RetryAsync(
+        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct);
 
     /// <summary>Moves a message that is still scheduled or queued and was never attempted to another time. False: too late; null: not the
     /// tenant's.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Postrider.Messages;
 
 namespace Postrider.Queue;
@@ -58,8 +59,11 @@ public sealed record Lease
     /// <summary>The recipients to attempt: those of this envelope that are still open. Never empty.</summary>
     public required IReadOnlyList<MessageRecipient> Recipients { get; init; }
 
-    /// <summary>Of <see cref="Recipients"/>, those that were put on the suppression list since; they are not attempted.</summary>
-    public IReadOnlyList<int> Suppressed { get; init; } = [];
+    /// <summary>Of <see cref="Recipients"/>, those that were put on the suppression list since, by number, with what the list says of them;
+    /// they are not attempted.</summary>
+    public IReadOnlyDictionary<int, string> Suppressed { get; init; } = NoneSuppressed;
+
+    public static IReadOnlyDictionary<int, string> NoneSuppressed { get; } = ReadOnlyDictionary<int, string>.Empty;
 }
 
 /// <summary>The message of a lease.</summary>

@@ -27,10 +27,16 @@ public sealed partial class ScheduleRunner(
     /// <summary>What a node took in hand and did not run, because it died or is too slow, is anybody's after this.</summary>
     internal static readonly TimeSpan InHand = TimeSpan.FromSeconds(30);
 
+    /// <summary>So long after a stopped tenant goes on its schedules do so at the latest.</summary>
+    static readonly TimeSpan AfterStop = TimeSpan.FromMinutes(1);
+
     bool _doubtful;   // the loop's
 
     /// <summary>Null: nobody is told of what was not sent.</summary>
     public ScheduleTeller? Teller { get; init; }
+
+    /// <summary>Tenants that are archived: what is due of theirs waits, and is late when they go on.</summary>
+    public Func<TenantId, bool> IsStopped { get; init; } = _ => false;
 
     /// <summary>One look. True: there is more to do now.</summary>
     public async Task<bool> TickAsync(CancellationToken ct)
@@ -87,6 +93,11 @@ public sealed partial class ScheduleRunner(
 
     async Task RunAsync(Schedule schedule, DateTimeOffset now, CancellationToken ct)
     {
+        if (IsStopped(schedule.Tenant))
+        {
+            await store.ReplaceAsync(schedule with { RetryAt = now + AfterStop });
+            return;
+        }
         if (Read(schedule) is not { } calendar)
         {
             await store.ReplaceAsync(schedule with { RetryAt = now + RetryAfter });

@@ -83,7 +83,7 @@ static class MessageQueries
         foreach (var recipient in recipients)
         {
             var row = recipient.State == RecipientState.Queued ? queue.GetValueOrDefault((head.Id, recipient.Envelope)) : null;
-            views.Add(recipient.View(row, last.GetValueOrDefault(recipient.N), dialect, now));
+            views.Add(recipient.View(row, last.GetValueOrDefault(recipient.N), WhySuppressed(recipient, events), dialect, now));
         }
         return new MessageView
         {
@@ -104,6 +104,10 @@ static class MessageQueries
             Events = withEvents ? events : [],
         };
     }
+
+    /// <summary>What the suppression list had of it; null where it is not that which ended it.</summary>
+    static string? WhySuppressed(RecipientLine recipient, IReadOnlyList<MailEvent> events) => recipient.State != RecipientState.Suppressed
+        ? null : events.LastOrDefault(e => e.Type == MailEventType.Suppressed && e.Recipients.Contains(recipient.N))?.Remark;
 
     /// <summary>By recipient: the newest attempt and what it came to.</summary>
     static Dictionary<int, LastAttempt> LastAttempts(IReadOnlyList<MailEvent> events)
@@ -175,7 +179,8 @@ sealed class RecipientLine
     public long Updated { get; init; }
 
     /// <param name="row">Its queue row; null when it has ended.</param>
-    public RecipientView View(QueueLine? row, LastAttempt? last, ReadDialect dialect, long now) => new()
+    /// <param name="suppressed">What the suppression list had of it, where that ended it: no earlier reply did.</param>
+    public RecipientView View(QueueLine? row, LastAttempt? last, string? suppressed, ReadDialect dialect, long now) => new()
     {
         N = N,
         Mailbox = StoredAddress.Mailbox(Name, Address),
@@ -185,7 +190,7 @@ sealed class RecipientLine
         HeldReason = Held,
         StatusCode = last?.ReplyFor(State).Code is > 0 and var code ? code : null,
         EnhancedCode = last?.ReplyFor(State).Enhanced,
-        StatusReason = (State == RecipientState.Failed ? last?.Verdict : null) ?? last?.ReplyFor(State).Text,
+        StatusReason = suppressed ?? (State == RecipientState.Failed ? last?.Verdict : null) ?? last?.ReplyFor(State).Text,
         Transport = last?.Event.Attempt?.Transport,
         ProviderId = last?.Outcome.ProviderId,
         Tries = row?.Tries ?? Tries,

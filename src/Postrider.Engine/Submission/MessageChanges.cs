@@ -34,14 +34,18 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
         return new CancelResult(0, !view.Recipients.Any(r => r.State.IsOpen || r.State == RecipientState.Cancelled));
     }
 
-    /// <summary>Recipients sent again; null where there is no such message of this tenant.</summary>
-    public async Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct)
+    /// <summary>Sends what failed, expired, is held or bounced again. Recipients sent again; null where there is no such message of this
+    /// tenant.</summary>
+    public Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
+        RetryAsync(tenant, message, bounced: true, ct);
+
+    async Task<int?> RetryAsync(TenantId tenant, MessageId message, bool bounced, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         // What bounced long ago has no body any more. One that goes just now is held, and says so.
         if (await reader.GetContentAsync(tenant, message, ct) is null)
             return await reader.GetAsync(tenant, message, ct) is null ? null : 0;
-        var count = await store.RetryAsync(tenant, message, now, now + options.DefaultExpiresIn, ct);
+        var count = await store.RetryAsync(tenant, message, bounced, now, now + options.DefaultExpiresIn, ct);
         if (count > 0)
             await WakeAsync(tenant, message, now, ct);
         return count;
@@ -72,19 +76,22 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
             : await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, Limit = AtOnce },
                 view => view.Recipients.Any(r => r.State.IsOpen), CancelOpenAsync, ct);
 
-    /// <summary>Sends what failed, expired or is held again. Null where there is no such batch of this tenant.</summary>
+    /// <summary>Sends what has failed, expired or is held again: each once, whatever becomes of it meanwhile. Null where there is no such
+    /// batch of this tenant.</summary>
     /// <param name="bounced">What bounced too.</param>
     public async Task<BatchChange?> RetryBatchAsync(TenantId tenant, MessageId batch, bool bounced, CancellationToken ct)
     {
         if (await reader.GetBatchAsync(tenant, batch, ct) is null)
             return null;
-        var total = default(BatchChange);
+        var (total, asked) = (default(BatchChange), clock.GetUtcNow());
         RecipientState[] again = [RecipientState.Failed, RecipientState.Expired, RecipientState.Held];
         // By state: the few that ended so are found without looking at all of a large batch.
         foreach (var state in bounced ? [.. again, RecipientState.Bounced] : again)
         {
             var change = await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, State = state, Limit = AtOnce },
-                _ => true, RetryAsync, ct);
+                // What ended since was sent again by this very call, and came to another end.
+                view => view.Recipients.Any(r => r.State == state && r.UpdatedAt <= asked),
+                (of, message, stop) => RetryAsync(of, message, bounced, stop), ct);
             total = new BatchChange(total.Messages + change.Messages, total.Recipients + change.Recipients);
         }
         return total;

@@ -41,6 +41,7 @@ static class ScheduleRegistration
             sp.GetRequiredService<ILogger<ScheduleRunner>>())
         {
             Teller = sp.GetRequiredService<ScheduleTeller>(),
+            IsStopped = sp.GetRequiredService<TenantDirectory>().IsArchived,
         });
         services.AddHostedService<ScheduleHost>();
     }

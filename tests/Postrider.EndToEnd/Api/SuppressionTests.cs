@@ -45,7 +45,11 @@ public sealed partial class SuppressionTests : IAsyncLifetime
         using var added = await PostAsync("/suppressions", """{"email":"Ann@example.org","stream":"bulk","reason":"asked by phone"}""");
         Assert.Equal(HttpStatusCode.Created, added.StatusCode);
 
-        Assert.Equal("suppressed", await StatusAsync("ann@example.org"));
+        var email = await Server.GetEmailAsync(await SendAsync("ann@example.org"), e => (string)e["status"]! != "incomplete");
+        Assert.Equal(("suppressed", "The address is on the suppression list (manual): asked by phone"),
+            ((string?)email["recipients"]![0]!["status"], (string?)email["recipients"]![0]!["status_reason"]));
+        Assert.Equal("The address is on the suppression list (manual): asked by phone",
+            (string?)Assert.Single(email["events"]!.AsArray(), e => (string?)e!["type"] == "suppressed")!["remark"]);
         Assert.Equal("sent", await StatusAsync("ann@example.org", "transactional"));
         var one = Assert.Single((await GetAsync("/suppressions?email=ann%40example.org"))["data"]!.AsArray())!;
         Assert.Equal(("manual", "asked by phone", "bulk"), ((string)one["cause"]!, (string)one["reason"]!, (string)one["stream"]!));

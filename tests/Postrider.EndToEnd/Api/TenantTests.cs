@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -7,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Postrider.Api;
 using Postrider.Hosting;
 using Postrider.Messages;
+using Postrider.Queue;
 using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
@@ -71,18 +73,31 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
     [Fact]
     public async Task An_archived_tenant_is_refused_and_its_mail_waits_until_it_is_restored()
     {
-        var made = await PostAsync("/tenants", """{"name":"stops"}""", HttpStatusCode.Created);
-        using var client = _server.NewClient((string)made["key"]!["key"]!);
-        await Answer(await client.PostAsync("/pause", null), HttpStatusCode.OK);
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", "only=capture://"));
+        async Task<JsonNode> CallAsync(string path, HttpStatusCode status) => await Answer(await server.Client.PostAsync(path, null), status);
+        var made = await Answer(
+            await server.Client.PostAsync("/tenants", TestServer.Json("""{"name":"stops"}""")), HttpStatusCode.Created);
+        using var client = server.NewClient((string)made["key"]!["key"]!);
+        // What keeps it for now is nothing of the tenant's own.
+        await CallAsync("/transports/only/pause", HttpStatusCode.OK);
         var mail = (string)(await Answer(await client.PostAsync("/emails", TestServer.Json(Mail)), HttpStatusCode.Accepted))["id"]!;
-        await PostAsync($"/tenants/{made["id"]}/archive", null, HttpStatusCode.OK);
+        await CallAsync($"/tenants/{made["id"]}/archive", HttpStatusCode.OK);
+        await CallAsync("/transports/only/resume", HttpStatusCode.OK);
+        for (var i = 0; i < 3; i++)
+        {
+            using var sent = await server.Client.PostAsync("/emails", TestServer.Json(Mail));
+            await server.GetEmailAsync((string)(await Answer(sent, HttpStatusCode.Accepted))["id"]!, e => (string?)e["status"] == "complete");
+        }
+        Assert.True(MessageId.TryParse(mail, out var id));
+        var waits = await server.Services.GetRequiredService<IMessageReader>().GetAsync(
+            new TenantId(int.Parse((string)made["id"]!, CultureInfo.InvariantCulture)), id, CancellationToken.None);
+        Assert.Equal((RecipientState.Queued, 0), (waits!.Recipients[0].State, waits.Recipients[0].Tries));
         Assert.Contains("tenant-archived", await (await client.GetAsync("/stats")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsync("/emails", TestServer.Json(Mail))).StatusCode);
-        await PostAsync($"/tenants/{made["id"]}/restore", null, HttpStatusCode.OK);
-        await Answer(await client.DeleteAsync("/pause"), HttpStatusCode.OK);
+        await CallAsync($"/tenants/{made["id"]}/restore", HttpStatusCode.OK);
         await Eventually.GetAsync(async () => (await client.GetFromJsonAsync<JsonNode>($"/emails/{mail}"))!,
             e => (string?)e["status"] == "complete");
-        using var first = await _server.Client.PostAsync("/tenants/1/archive", null);
+        using var first = await server.Client.PostAsync("/tenants/1/archive", null);
         Assert.Equal(HttpStatusCode.Conflict, first.StatusCode);
     }
 

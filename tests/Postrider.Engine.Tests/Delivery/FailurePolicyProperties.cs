@@ -47,7 +47,7 @@ public sealed class FailurePolicyProperties
             PinnedTo = pinned == 0 ? Names[at] : null,
         }
         select new Case(
-            Lease(count, deferrals, rounds, history) with { Suppressed = suppressed >= 0 ? [suppressed] : [] },
+            Lease(count, deferrals, rounds, history) with { Suppressed = suppressed >= 0 ? OnTheList(suppressed) : OnTheList() },
             new AttemptFacts(Names[at], idempotent, new RoutePatience(route, DeferralSchedule.Default, spill ? TimeSpan.Zero : null,
                 TimeSpan.FromMinutes(1))),
             [.. Enumerable.Range(0, count).Skip(skipped == 2 ? 1 : 0).Where(n => n != suppressed)
@@ -80,7 +80,7 @@ public sealed class FailurePolicyProperties
     {
         (RecipientState.Sent, OutcomeKind.Accepted) => true,
         (RecipientState.Bounced, OutcomeKind.Rejected) => true,
-        (RecipientState.Suppressed, null) => c.Lease.Suppressed.Contains(e.N),
+        (RecipientState.Suppressed, null) => c.Lease.Suppressed.ContainsKey(e.N),
         (RecipientState.Failed, OutcomeKind.Deferred) => c.Lease.Envelope.Deferrals >= 3,
         (RecipientState.Failed, OutcomeKind.Rejected) when c.Of(e.N)!.Scope is OutcomeScope.Message => true,
         (RecipientState.Failed, OutcomeKind.Rejected or OutcomeKind.Refused or OutcomeKind.Unfit) =>

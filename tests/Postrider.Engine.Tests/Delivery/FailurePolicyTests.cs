@@ -229,9 +229,10 @@ public sealed class FailurePolicyTests
     [Fact]
     public void A_recipient_suppressed_since_is_not_attempted_and_ends_so()
     {
-        var lease = Lease(recipients: 2) with { Suppressed = [1] };
+        var lease = Lease(recipients: 2) with { Suppressed = OnTheList(1) };
         var decision = FailurePolicy.Next(lease, At(), [new(0, Outcome(OutcomeKind.Accepted, OutcomeScope.Recipient))], Now, 0.5);
         Assert.Equal([(0, RecipientState.Sent), (1, RecipientState.Suppressed)], decision.Ends.Select(e => (e.N, e.State)).Order());
+        Assert.Equal("for reason 1", Assert.Single(decision.Ends, e => e.N == 1).Reason);
     }
 
     [Fact]
@@ -278,8 +279,8 @@ public sealed class FailurePolicyTests
         var route = At().Route;
         Assert.Null(FailurePolicy.Stop(Lease(), route, Now, 0.5));
         Assert.Equal("Expired", Told(FailurePolicy.Stop(Lease(), route, Now.AddDays(1), 0.5)!));
-        Assert.Equal("Suppressed | Suppressed", Told(FailurePolicy.Stop(Lease(recipients: 2) with { Suppressed = [0, 1] }, route, Now,
-            0.5)!));
+        Assert.Equal("Suppressed | Suppressed", Told(FailurePolicy.Stop(
+            Lease(recipients: 2) with { Suppressed = OnTheList(0, 1) }, route, Now, 0.5)!));
     }
 
     [Fact]

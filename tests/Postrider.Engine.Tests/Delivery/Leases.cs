@@ -42,6 +42,9 @@ static class Leases
         string text = "words") =>
         new(kind, scope, new Reply(code, enhanced, text, command));
 
+    /// <summary>These recipients are on the suppression list.</summary>
+    public static Dictionary<int, string> OnTheList(params int[] recipients) => recipients.ToDictionary(n => n, n => $"for reason {n}");
+
     /// <summary>The same outcome for every recipient of the lease.</summary>
     public static IReadOnlyList<RecipientOutcome> All(Lease lease, Outcome outcome) =>
         [.. lease.Recipients.Select(r => new RecipientOutcome(r.N, outcome))];

@@ -70,8 +70,9 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
         Here(store).CancelAsync(tenant, message, now, ct);
 
-    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Here(store).RetryAsync(tenant, message, now, expiresAt, ct);
+    public Task<int?> RetryAsync(
+        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        Here(store).RetryAsync(tenant, message, bounced, now, expiresAt, ct);
 
     public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
         CancellationToken ct) =>

@@ -157,7 +157,7 @@ public abstract class RetentionContract(StoreEngine engine) : IAsyncLifetime
         await EndDueAsync(RecipientState.Failed);
         _clock.Advance(100 * Day);
         var tables = new RetentionTables(new Interrupted(Tables, () => _under.Store.RetryAsync(
-            TenantId.First, failed, Now, Now + Day, default)), _clock);
+            TenantId.First, failed, bounced: true, Now, Now + Day, default)), _clock);
         await tables.PurgeAsync(RetentionKind.Messages, 0, Now - 90 * Day, default);
         Assert.True(await HasBodyAsync(failed));
         await EndDueAsync();

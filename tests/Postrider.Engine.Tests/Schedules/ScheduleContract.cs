@@ -101,6 +101,27 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal("schedule-archived", ScheduleProblemSlug(await _house.Book.ResumeAsync(TenantId.First, schedule.Id, default)));
     }
 
+    // However long: what is late by then is run or missed as the schedule wants it.
+    [Theory]
+    [InlineData(1, RunState.Enqueued)]
+    [InlineData(100, RunState.Missed)]
+    public async Task What_is_due_while_its_tenant_is_archived_waits_until_it_goes_on(int hours, RunState then)
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Cron = null, At = ["2026-01-02T09:00"] });
+        _house.IsStopped = true;
+        await _house.RunAtAsync(new DateTimeOffset(2026, 1, 2, 9, 0, 0, TimeSpan.Zero));
+        await _house.RunAtAsync(_house.Now.AddHours(hours));
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        var waits = await _house.FindAsync(schedule.Id);
+        Assert.Equal((ScheduleState.Active, schedule.Next), (waits.State, waits.Next));
+
+        _house.IsStopped = false;
+        await _house.RunAtAsync(_house.Now.AddMinutes(1));
+
+        Assert.Equal(then, Assert.Single(await _house.RunsAsync(schedule.Id)).State);
+        Assert.Equal(ScheduleState.Archived, (await _house.FindAsync(schedule.Id)).State);
+    }
+
     [Fact]
     public async Task A_step_that_another_node_was_faster_with_writes_nothing()
     {

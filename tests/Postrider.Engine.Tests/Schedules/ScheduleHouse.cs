@@ -34,6 +34,9 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
 
     public Action? BeforeMail { get; set; }
 
+    /// <summary>The tenant is archived.</summary>
+    public bool IsStopped { get; set; }
+
     /// <summary>Making mail throws, as only a bug does.</summary>
     public bool IsBroken { get; set; }
 
@@ -44,6 +47,7 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
         NullLogger<ScheduleRunner>.Instance)
     {
         Teller = store is null ? new ScheduleTeller(Store, Feed, Clock) : null,
+        IsStopped = _ => IsStopped,
     };
 
     public static ScheduleRequest Daily { get; } = new()

@@ -271,7 +271,7 @@ sealed class Oracle(ModelTables tables, SimulatedSink sink, Setting setting)
 
     void MayStart(Lease lease, DateTimeOffset now, string what)
     {
-        foreach (var n in lease.Recipients.Select(r => r.N).Except(lease.Suppressed))
+        foreach (var n in lease.Recipients.Select(r => r.N).Except(lease.Suppressed.Keys))
         {
             var recipient = Of(lease.Message.Id).Recipients[n];
             var stored = tables.Recipient(recipient.Id);
@@ -283,7 +283,7 @@ sealed class Oracle(ModelTables tables, SimulatedSink sink, Setting setting)
     }
 
     IEnumerable<PromisedRecipient> Attempted(UnderWay attempt) => attempt.Lease.Recipients.Select(r => r.N)
-        .Except(attempt.Lease.Suppressed).Select(n => Of(attempt.Lease.Message.Id).Recipients[n]);
+        .Except(attempt.Lease.Suppressed.Keys).Select(n => Of(attempt.Lease.Message.Id).Recipients[n]);
 
     QueueRow? Row(PromisedRecipient recipient)
     {

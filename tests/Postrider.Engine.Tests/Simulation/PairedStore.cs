@@ -60,8 +60,8 @@ sealed class PairedStore(ModelStore model, IStoreUnderTest engine) : ISimulatedS
         MayBeLost(await BothAsync("cancel", s => s.CancelAsync(tenant, message, now, ct)));
 
     public async Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        MayBeLost(await BothAsync("retry", s => s.RetryAsync(tenant, message, now, expiresAt, ct)));
+        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        MayBeLost(await BothAsync("retry", s => s.RetryAsync(tenant, message, bounced, now, expiresAt, ct)));
 
     public async Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>
@@ -164,7 +164,7 @@ sealed class PairedStore(ModelStore model, IStoreUnderTest engine) : ISimulatedS
         return string.Create(CultureInfo.InvariantCulture, $"""
             {e.Id} {e.Key} due {e.DueAt:O} until {e.ExpiresAt:O} claim {e.Claim} tries {e.Tries} deferrals {e.Deferrals} rounds {e.Rounds}
             suspect {e.Suspect} {e.OnAmbiguous} {e.OrderingKey} {e.Cancelled} {lease.Owner} generation {lease.Message.Generation}
-            to {Words(lease.Recipients.Select(r => r.N))} suppressed {Words(lease.Suppressed)} pinned {history.PinnedTo} last {history.Last}
+            to {Words(lease.Recipients.Select(r => r.N))} suppressed {Words(lease.Suppressed.Keys)} pinned {history.PinnedTo} last {history.Last}
             refused {Words(history.RefusedBy)} failed {Words(history.FailedThisRound)} doubt {history.PossibleDuplicate}
             """);
     }

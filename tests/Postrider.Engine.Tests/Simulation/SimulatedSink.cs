@@ -30,7 +30,7 @@ sealed class SimulatedSink(Setting setting)
     {
         var transport = setting.Transports.First(t => t.Name == attempt.Transport);
         var outcomes = new List<RecipientOutcome>();
-        var open = attempt.Lease.Recipients.Where(r => !attempt.Lease.Suppressed.Contains(r.N)).ToList();
+        var open = attempt.Lease.Recipients.Where(r => !attempt.Lease.Suppressed.ContainsKey(r.N)).ToList();
         // What is said at the dot is said of all; what is said of a recipient is of that one.
         var (common, isTaken) = Draw(dice);
         var together = dice.OneIn(2);

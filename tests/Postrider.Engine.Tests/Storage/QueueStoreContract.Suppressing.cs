@@ -1,3 +1,4 @@
+using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
@@ -32,6 +33,58 @@ public abstract partial class QueueStoreContract
         Assert.Equal(RecipientState.Suppressed, await StateAsync(waiting));
         Assert.Single(await SuppressedOfAsync("ann@EXAMPLE.org", MailStream.Transactional));
         Assert.Equal([Manual("Ann@Example.org")], await Suppressions.FindAsync(Tenant, "ann@example.org", default));
+    }
+
+    // At accept, at the lease of all of an envelope, and of one of its recipients.
+    [Theory]
+    [InlineData(SuppressionCause.Bounced, "550 5.1.1 No such user", "(bounced): 550 5.1.1 No such user")]
+    [InlineData(SuppressionCause.Bounced, "bounced: 550 5.1.1 No such user", "(bounced): 550 5.1.1 No such user")]
+    [InlineData(SuppressionCause.Complained, "complained", "(complained)")]
+    [InlineData(SuppressionCause.Unsubscribed, "unsubscribed", "(unsubscribed)")]
+    [InlineData(SuppressionCause.Manual, "asked by phone", "(manual): asked by phone")]
+    [InlineData(SuppressionCause.Manual, "", "(manual)")]
+    public async Task A_recipient_says_why_its_address_gets_no_mail(SuppressionCause cause, string reason, string words)
+    {
+        var waiting = await AcceptAsync("ann@example.org");
+        var shared = await AcceptAsync("bob@example.org", "ann@example.org");
+        await Suppressions.AddAsync(Tenant,
+            [Manual("ann@example.org") with { Cause = cause, Reason = reason }, Manual("ann@example.org", MailStream.Transactional)]);
+        var late = await AcceptAsync("ann@example.org");
+
+        var lease = await LeaseOneAsync();
+
+        var why = $"The address is on the suppression list {words}";
+        Assert.Equal(new KeyValuePair<int, string>(1, why), Assert.Single(lease.Suppressed));
+        await Store.RecordAsync(Sent(lease) with
+        {
+            Ends = [new(0, RecipientState.Sent, Accepted, "sent"), new(1, RecipientState.Suppressed, null, lease.Suppressed[1])],
+        });
+        foreach (var (id, n) in ((MessageId, int)[])[(waiting, 0), (shared, 1), (late, 0)])
+        {
+            var view = await ViewAsync(id);
+            Assert.Equal((RecipientState.Suppressed, why), (view.Recipients[n].State, view.Recipients[n].StatusReason));
+            Assert.Equal(why, Assert.Single(view.Events, e => e.Type == MailEventType.Suppressed).Remark);
+        }
+    }
+
+    [Fact]
+    public async Task Recipients_of_one_message_each_say_their_own_reason()
+    {
+        string[] to = ["ann@example.org", "bob@example.org", "cy@example.org"];
+        var waiting = await AcceptAsync(to);
+        await Suppressions.AddAsync(Tenant,
+        [
+            Manual(to[0]), Manual(to[1]) with { Cause = SuppressionCause.Complained, Reason = "complained" }, Manual(to[2]),
+        ]);
+        var late = await AcceptAsync(to);
+        Assert.Empty(await LeaseAsync());
+        foreach (var id in (MessageId[])[waiting, late])
+        {
+            var view = await ViewAsync(id);
+            Assert.Equal([[0, 2], [1]], view.Events.Select(e => e.Recipients));
+            Assert.Equal(["(manual): asked by phone", "(complained)", "(manual): asked by phone"],
+                view.Recipients.Select(r => r.StatusReason!["The address is on the suppression list ".Length..]));
+        }
     }
 
     [Fact]

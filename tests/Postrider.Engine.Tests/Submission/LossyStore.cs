@@ -52,8 +52,9 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     public Task<IReadOnlyList<DueKey>> DueKeysAsync(CancellationToken ct) => store.DueKeysAsync(ct);
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
         store.CancelAsync(tenant, message, now, ct);
-    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        store.RetryAsync(tenant, message, now, expiresAt, ct);
+    public Task<int?> RetryAsync(
+        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        store.RetryAsync(tenant, message, bounced, now, expiresAt, ct);
     public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
         CancellationToken ct) =>
         store.RescheduleAsync(tenant, message, sendAt, expiresAt, ct);

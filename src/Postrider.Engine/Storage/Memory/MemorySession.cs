@@ -162,17 +162,17 @@ sealed class MemoryEvents(MemoryTables tables) : IEventTable
 /// <summary>The suppression list in memory.</summary>
 class MemorySuppressions(MemoryTables tables) : ISuppressionTable
 {
-    public virtual bool AnyFor(int tenant) => tables.Suppressions.Any(s => s.Tenant == tenant);
+    public virtual bool AnyFor(int tenant) => tables.Suppressions.Keys.Any(s => s.Tenant == tenant);
 
-    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
+    public SuppressionHit? Find(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
         var number = BinaryPrimitives.ReadInt128BigEndian(hash);
-        return tables.Suppressions.Contains((tenant, number, SuppressionSql.AllStreams))
-            || tables.Suppressions.Contains((tenant, number, (int)stream));
+        return tables.Suppressions.TryGetValue((tenant, number, SuppressionSql.AllStreams), out var hit)
+            || tables.Suppressions.TryGetValue((tenant, number, (int)stream), out hit) ? hit : null;
     }
 
-    public void Add(int tenant, in NewSuppression added) => tables.Suppressions.Add((tenant, HashOf(tenant, added.Address),
-        SuppressionSql.NumberOf(added.Stream)));
+    public void Add(int tenant, in NewSuppression added) => tables.Suppressions.TryAdd(
+        (tenant, HashOf(tenant, added.Address), SuppressionSql.NumberOf(added.Stream)), new SuppressionHit(added.Cause, added.Reason));
 
     public void Resubscribe(int tenant, string address, MailStream stream) =>
         tables.Suppressions.Remove((tenant, HashOf(tenant, address), (int)stream));

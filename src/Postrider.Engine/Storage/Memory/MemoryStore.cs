@@ -94,8 +94,9 @@ class MemoryStore(MemoryTables tables, TimeProvider clock) : IQueueStore
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
         Commit(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
 
-    public Task<int?> RetryAsync(TenantId tenant, MessageId message, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Commit(session => Commanding.Retry(session, tenant.Value, message.Value, now.Ms, expiresAt.Ms));
+    public Task<int?> RetryAsync(
+        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
+        Commit(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, now.Ms, expiresAt.Ms));
 
     public Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>

@@ -22,7 +22,7 @@ class MemoryTables
     public IReadOnlyDictionary<(long Message, int N), QueueRow> Queue => _queue;
     public List<MemoryEvent> Events { get; } = [];
     public Dictionary<(long Scope, int State), long> Counters { get; } = [];
-    public HashSet<(int Tenant, Int128 Hash, int Stream)> Suppressions { get; } = [];
+    public Dictionary<(int Tenant, Int128 Hash, int Stream), SuppressionHit> Suppressions { get; } = [];
     public Dictionary<(int Tenant, string Key), MemoryKey> Idempotency { get; } = [];
     public HashSet<(long Message, long Key)> Seen { get; } = [];
     public List<MemoryReport> Waiting { get; } = [];

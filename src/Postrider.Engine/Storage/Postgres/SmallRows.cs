@@ -93,14 +93,14 @@ sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppres
         """;
 
     public const string SelectHits = """
-        SELECT s.tenant, s.address_hash, s.stream FROM unnest($1, $2) AS c (tenant, address_hash)
+        SELECT s.tenant, s.address_hash, s.stream, s.cause, s.reason FROM unnest($1, $2) AS c (tenant, address_hash)
         JOIN suppressions s ON s.tenant = c.tenant AND s.address_hash = c.address_hash
         WHERE s.until IS NULL OR s.until > $3
         """;
 
     readonly Dictionary<int, bool> _any = [];
     readonly HashSet<(int Tenant, UInt128 Hash)> _asked = [];
-    readonly HashSet<(int Tenant, UInt128 Hash, int Stream)> _hits = [];
+    readonly Dictionary<(int Tenant, UInt128 Hash, int Stream), SuppressionHit> _hits = [];
     readonly List<(int Tenant, byte[] Hash, NewSuppression Row)> _new = [];
     readonly List<(int Tenant, byte[] Hash, MailStream Stream)> _resubscribed = [];
 
@@ -122,7 +122,8 @@ sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppres
     {
         var unknown = addresses.Where(a => _asked.Add((a.Tenant, Number(a.Hash)))).ToList();
         if (unknown.Count > 0)
-            trip.Read(SelectHits, row => _hits.Add((row.GetInt32(0), Number(row.GetFieldValue<byte[]>(1)), row.GetInt16(2))),
+            trip.Read(SelectHits, row => _hits[(row.GetInt32(0), Number(row.GetFieldValue<byte[]>(1)), row.GetInt16(2))] =
+                new SuppressionHit((SuppressionCause)row.GetInt16(3), row.GetString(4)),
                 Sql.Ints(unknown.ConvertAll(a => a.Tenant)), Sql.Blobs(unknown.ConvertAll(a => (byte[]?)a.Hash)), Sql.Long(session.Now));
     }
 
@@ -153,7 +154,7 @@ sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppres
         return _any[tenant];
     }
 
-    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
+    public SuppressionHit? Find(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
         var keyed = key.Of(hash);
         var number = Number(keyed);
@@ -163,7 +164,8 @@ sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppres
             AskHits(trip, [(tenant, keyed)]);
             session.Ask(trip);
         }
-        return _hits.Contains((tenant, number, SuppressionSql.AllStreams)) || _hits.Contains((tenant, number, (int)stream));
+        return _hits.TryGetValue((tenant, number, SuppressionSql.AllStreams), out var hit)
+            || _hits.TryGetValue((tenant, number, (int)stream), out hit) ? hit : null;
     }
 
     public void Add(int tenant, in NewSuppression added)
@@ -171,7 +173,7 @@ sealed class SuppressionRows(PostgresSession session, AddressKey key) : ISuppres
         var hash = HashOf(tenant, added.Address);
         _new.Add((tenant, hash, added));
         _any[tenant] = true;
-        _hits.Add((tenant, Number(hash), SuppressionSql.NumberOf(added.Stream)));
+        _hits.TryAdd((tenant, Number(hash), SuppressionSql.NumberOf(added.Stream)), new SuppressionHit(added.Cause, added.Reason));
     }
 
     public void Resubscribe(int tenant, string address, MailStream stream)

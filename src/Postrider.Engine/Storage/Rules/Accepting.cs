@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Queue;
 
@@ -38,10 +37,10 @@ static class Accepting
         var batch = acceptance.Batch?.Id;
         var perEnvelope = NewMessage.MostTogether(message.OnAmbiguous);
         var (envelope, filled) = (-1, 0);   // the envelope being filled, and with how many
-        List<int>? suppressedHere = null;
+        List<(int N, string Why)>? suppressedHere = null;
         foreach (ref readonly var recipient in message.Recipients.AsSpan())
         {
-            var (state, held) = StateOf(session, acceptance, message, recipient);
+            var (state, held, suppression) = StateOf(session, acceptance, message, recipient);
             if (state == RecipientState.Queued && (envelope < 0 || filled == perEnvelope))
             {
                 if (envelope >= 0)
@@ -50,8 +49,8 @@ static class Accepting
             }
             if (state == RecipientState.Queued)
                 filled++;
-            else if (recipient.Stopped is null)
-                (suppressedHere ??= []).Add(recipient.N);
+            else if (suppression is { } hit)
+                (suppressedHere ??= []).Add((recipient.N, hit.Remark));
             session.Messages.InsertRecipient(message.Id, recipient, Math.Max(envelope, 0), state, held, acceptance.Fields, now);
             if (state == RecipientState.Queued)
                 continue;
@@ -64,17 +63,17 @@ static class Accepting
         NoteStopped(session, acceptance, message, suppressedHere, now, ref suppressed);
     }
 
-    static (RecipientState, HeldReason) StateOf(
+    static (RecipientState, HeldReason, SuppressionHit?) StateOf(
         IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, in PreparedRecipient recipient)
     {
         if (recipient.Stopped is { } stopped)
-            return (stopped.State, stopped.Held);
+            return (stopped.State, stopped.Held, null);
         if (!session.Suppressions.AnyFor(acceptance.Tenant))
-            return (RecipientState.Queued, HeldReason.None);
+            return (RecipientState.Queued, HeldReason.None, null);
         Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
         StoredAddress.SuppressionHash(new TenantId(acceptance.Tenant), recipient.Mailbox, hash);
-        var isSuppressed = session.Suppressions.Contains(acceptance.Tenant, message.Stream, hash);
-        return (isSuppressed ? RecipientState.Suppressed : RecipientState.Queued, HeldReason.None);
+        var hit = session.Suppressions.Find(acceptance.Tenant, message.Stream, hash);
+        return (hit is null ? RecipientState.Queued : RecipientState.Suppressed, HeldReason.None, hit);
     }
 
     static void InsertEnvelope(
@@ -109,7 +108,7 @@ static class Accepting
 
     /// <summary>Says on the timeline why recipients were not even queued.</summary>
     static void NoteStopped(
-        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<int>? suppressedHere, long now,
+        IWriteSession session, PreparedAcceptance acceptance, PreparedMessage message, List<(int N, string Why)>? suppressedHere, long now,
         ref List<RecipientId>? suppressed)
     {
         foreach (ref readonly var recipient in message.Recipients.AsSpan())
@@ -119,8 +118,8 @@ static class Accepting
         }
         if (suppressedHere is null)
             return;
-        session.Events.Append(message.Id, acceptance.Tenant, MailEventType.Suppressed, now, null, suppressedHere, Ending.SuppressedRemark);
-        foreach (var n in suppressedHere)
+        Ending.NoteSuppressed(session, message.Id, acceptance.Tenant, null, suppressedHere, now);
+        foreach (var (n, _) in suppressedHere)
             (suppressed ??= []).Add(new RecipientId(new MessageId(message.Id), n));
     }
 }

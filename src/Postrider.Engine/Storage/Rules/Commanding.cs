@@ -38,11 +38,12 @@ static class Commanding
         return cancelled + held.Count;
     }
 
-    public static int? Retry(IWriteSession session, int tenant, long message, long now, long expires)
+    public static int? Retry(IWriteSession session, int tenant, long message, bool bounced, long now, long expires)
     {
         if (Find(session, tenant, message) is not { } found)
             return null;
-        var again = session.Messages.Recipients(message).FindAll(r => r.State.IsDeadLetter || r.State == RecipientState.Bounced);
+        var again = session.Messages.Recipients(message)
+            .FindAll(r => r.State.IsDeadLetter || (bounced && r.State == RecipientState.Bounced));
         SendAgain(session, found, again, now, expires, remark: null);
         return again.Count;
     }

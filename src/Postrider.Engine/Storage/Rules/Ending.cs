@@ -6,7 +6,6 @@ namespace Postrider.Storage.Rules;
 /// <summary>Ends envelopes without an attempt: cancelled, expired, suppressed, held.</summary>
 static class Ending
 {
-    public const string SuppressedRemark = "The address is on the suppression list.";
     public const string CancelledInDoubtRemark = "Cancelled; an earlier attempt may have been accepted.";
 
     /// <summary>The event that tells of a state reached without an attempt.</summary>
@@ -27,6 +26,30 @@ static class Ending
         IWriteSession session, QueueRow row, RecipientState state, long now, string? remark, HeldReason held = HeldReason.None,
         MailEventType? type = null)
     {
+        var numbers = Close(session, row, state, held, now);
+        session.Events.Append(row.Message, row.Tenant, type ?? EventOf(state), now, row.Owner?.Node, numbers, remark);
+        return numbers.Count;
+    }
+
+    /// <summary>Ends a row all of whose open recipients are on the suppression list.</summary>
+    /// <param name="why">By number.</param>
+    public static void Suppress(IWriteSession session, QueueRow row, IReadOnlyDictionary<int, string> why, long now)
+    {
+        var numbers = Close(session, row, RecipientState.Suppressed, HeldReason.None, now);
+        NoteSuppressed(session, row.Message, row.Tenant, row.Owner?.Node, numbers.Select(n => (n, why[n])), now);
+    }
+
+    /// <summary>Says on the timeline who was suppressed, and for what: those of one reason together.</summary>
+    public static void NoteSuppressed(
+        IWriteSession session, long message, int tenant, int? node, IEnumerable<(int N, string Why)> suppressed, long now)
+    {
+        foreach (var alike in suppressed.GroupBy(s => s.Why, s => s.N))
+            session.Events.Append(message, tenant, MailEventType.Suppressed, now, node, [.. alike], alike.Key);
+    }
+
+    /// <summary>Ends all open recipients of a row in one state and deletes the row; who does it says so on the timeline.</summary>
+    static List<int> Close(IWriteSession session, QueueRow row, RecipientState state, HeldReason held, long now)
+    {
         var numbers = new List<int>();
         foreach (var recipient in session.Messages.Open(row))
         {
@@ -35,9 +58,8 @@ static class Ending
             DeadLettering.Ended(session, row, recipient, state, held, now);
         }
         session.Queue.Remove(row);
-        session.Events.Append(row.Message, row.Tenant, type ?? EventOf(state), now, row.Owner?.Node, numbers, remark);
         session.Counters.Move(row.Tenant, session.Messages.Find(row.Message)?.Batch, row.State, state, numbers.Count);
-        return numbers.Count;
+        return numbers;
     }
 
     /// <summary>Ends a row that was cancelled. Who looks at it later must learn that the mail may have arrived all the same.</summary>

@@ -110,13 +110,31 @@ interface ISuppressionTable
 {
     /// <summary>False: there is no need to ask for addresses.</summary>
     bool AnyFor(int tenant);
-    bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash);
+
+    /// <summary>What keeps mail of a stream from an address; null: nothing does. What holds for all streams comes first.</summary>
+    SuppressionHit? Find(int tenant, MailStream stream, ReadOnlySpan<byte> hash);
 
     /// <summary>One that is there for as long, or longer, stays as it is.</summary>
     void Add(int tenant, in NewSuppression suppression);
 
     /// <summary>Its owner wants the stream's mail again: what another reason put there stays.</summary>
     void Resubscribe(int tenant, string address, MailStream stream);
+}
+
+/// <summary>What the suppression list has of an address.</summary>
+/// <param name="Reason">Plain words, in most cases with the cause in front; may be empty.</param>
+readonly record struct SuppressionHit(SuppressionCause Cause, string Reason)
+{
+    /// <summary>What the recipient's timeline says of it: <c>The address is on the suppression list (bounced): 550 Unknown</c>.</summary>
+    public string Remark
+    {
+        get
+        {
+            var cause = Cause.ToString().ToLowerInvariant();
+            var words = Reason.StartsWith(cause, StringComparison.Ordinal) ? Reason[cause.Length..].TrimStart(':', ' ') : Reason;
+            return $"The address is on the suppression list ({cause}){(words.Length == 0 ? "" : ": ")}{words}";
+        }
+    }
 }
 
 /// <summary>An address that goes on the suppression list, for good.</summary>
@@ -217,11 +235,11 @@ static class WriteSessions
 
     extension(ISuppressionTable suppressions)
     {
-        public bool Contains(int tenant, MailStream stream, string address)
+        public SuppressionHit? Find(int tenant, MailStream stream, string address)
         {
             Span<byte> hash = stackalloc byte[StoredAddress.SuppressionHashBytes];
             StoredAddress.SuppressionHash(new TenantId(tenant), address, hash);
-            return suppressions.Contains(tenant, stream, hash);
+            return suppressions.Find(tenant, stream, hash);
         }
     }
 }

@@ -5,7 +5,7 @@ using Postrider.Queue;
 namespace Postrider.Storage.Rules;
 
 /// <summary>A row that was leased, before its message is read.</summary>
-readonly record struct Taken(QueueRow Row, IReadOnlyList<int> Suppressed)
+readonly record struct Taken(QueueRow Row, IReadOnlyDictionary<int, string> Suppressed)
 {
     /// <param name="recipients">All of the message, in the order of their numbers.</param>
     public Lease ToLease(long? batch, MessageContent content, IReadOnlyList<LeasedRecipient> recipients)
@@ -83,7 +83,7 @@ static class Leasing
         var suppressed = SuppressedOf(session, row);
         if (suppressed.Count == row.Recipients)
         {
-            Ending.End(session, row, RecipientState.Suppressed, now, Ending.SuppressedRemark);
+            Ending.Suppress(session, row, suppressed, now);
             return;
         }
         session.Queue.Lease(row, owner);
@@ -92,15 +92,15 @@ static class Leasing
         taken.Add(new Taken(row, suppressed));
     }
 
-    static List<int> SuppressedOf(IWriteSession session, QueueRow row)
+    static IReadOnlyDictionary<int, string> SuppressedOf(IWriteSession session, QueueRow row)
     {
         if (!session.Suppressions.AnyFor(row.Tenant))
-            return [];
-        var suppressed = new List<int>();
+            return Lease.NoneSuppressed;
+        var suppressed = new Dictionary<int, string>();
         foreach (var recipient in session.Messages.Open(row))
         {
-            if (session.Suppressions.Contains(row.Tenant, row.Stream, recipient.Address))
-                suppressed.Add(recipient.N);
+            if (session.Suppressions.Find(row.Tenant, row.Stream, recipient.Address) is { } hit)
+                suppressed.Add(recipient.N, hit.Remark);
         }
         return suppressed;
     }
@@ -140,8 +140,8 @@ static class Leasing
         {
             foreach (var recipient in lease.Recipients)
             {
-                if (!lease.Suppressed.Contains(recipient.N)
-                    && session.Suppressions.Contains(key.Tenant.Value, key.Stream, recipient.Mailbox.Address.ToString()))
+                if (!lease.Suppressed.ContainsKey(recipient.N)
+                    && session.Suppressions.Find(key.Tenant.Value, key.Stream, recipient.Mailbox.Address.ToString()) is not null)
                     return false;
             }
         }

@@ -68,7 +68,8 @@ sealed class SuppressionTable : ISuppressionTable
     {
         (_clock, _key) = (clock, key);
         _test = statements.Prepare("""
-            SELECT 1 FROM suppressions WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3) AND (until IS NULL OR until > ?4)
+            SELECT cause, reason FROM suppressions
+            WHERE tenant = ?1 AND address_hash = ?2 AND stream IN (-1, ?3) AND (until IS NULL OR until > ?4) ORDER BY stream LIMIT 1
             """);
         _insert = statements.Prepare($"""
             INSERT INTO suppressions (tenant, address_hash, stream, cause, reason, message, at, address)
@@ -93,12 +94,15 @@ sealed class SuppressionTable : ISuppressionTable
 
     public bool AnyFor(int tenant) => _tenants.Contains(tenant);
 
-    public bool Contains(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
+    public SuppressionHit? Find(int tenant, MailStream stream, ReadOnlySpan<byte> hash)
     {
         Span<byte> keyed = stackalloc byte[StoredAddress.SuppressionHashBytes];
         hash.CopyTo(keyed);
         _key.Apply(keyed);
-        return _test.With().Add(tenant).AddBlob(keyed).Add((long)stream).Add(_clock.GetUtcNow().Ms).Scalar() is not null;
+        _test.With().Add(tenant).AddBlob(keyed).Add((long)stream).Add(_clock.GetUtcNow().Ms);
+        SuppressionHit? hit = _test.Step() ? new SuppressionHit((SuppressionCause)_test.Int(0), _test.Text(1)) : null;
+        _test.Reset();
+        return hit;
     }
 
     public void Add(int tenant, in NewSuppression added)
