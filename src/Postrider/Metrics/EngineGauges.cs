@@ -86,7 +86,8 @@ sealed class EngineGauges : IDisposable
     {
         // First of a route, or in one that spreads its mail: it is meant to carry.
         var carrying = _router.Table.Routes
-            .SelectMany(route => route.Settings.Strategy == RouteStrategy.Priority ? route.Transports.Take(1) : route.Transports).ToHashSet();
+            .SelectMany(route => route.Settings.Strategy == RouteStrategy.Priority ? route.Transports.Take(1) : route.Transports)
+            .ToHashSet();
         return _router.Transports.Where(t => t.Options.Owner is null)
             .Select(t => new Measurement<int>(carrying.Contains(t) ? 0 : 1, new Tag("transport", t.Label)));
     }

@@ -64,7 +64,8 @@ sealed partial class QueueReadings(IQueueSums sums, INodeList nodes, TimeProvide
         try
         {
             var now = clock.GetUtcNow();
-            reading = new Reading(now, await sums.ReadAsync(now, CancellationToken.None), await nodes.ListNodesAsync(CancellationToken.None));
+            reading = new Reading(
+                now, await sums.ReadAsync(now, CancellationToken.None), await nodes.ListNodesAsync(CancellationToken.None));
         }
         catch (Exception e)
         {

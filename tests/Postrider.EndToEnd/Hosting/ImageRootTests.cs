@@ -13,7 +13,8 @@ using Xunit;
 
 namespace Postrider.EndToEnd.Hosting;
 
-/// <summary>What the image holds, started as an engine would start it: its own root file system, read-only, without a shell, not as root.</summary>
+/// <summary>What the image holds, started as an engine would start it: its own root file system, read-only, without a shell, not as
+/// root.</summary>
 [UnsupportedOSPlatform("windows")]
 public sealed partial class ImageRootTests : IDisposable
 {

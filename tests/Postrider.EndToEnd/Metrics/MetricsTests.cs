@@ -51,7 +51,8 @@ public sealed partial class MetricsTests : BuiltServerTests
                 ? new[] { "_bucket", "_sum", "_count" }.Select(part => m.Groups["name"].Value + part) : [m.Groups["name"].Value])
             .ToHashSet();
         var rules = Names().Matches(string.Join('\n', (await File.ReadAllLinesAsync(Rules))
-            .Where(line => !line.TrimStart().StartsWith('#') && !line.Contains("description:", StringComparison.Ordinal)))).Select(m => m.Value);
+            .Where(line => !line.TrimStart().StartsWith('#') && !line.Contains("description:", StringComparison.Ordinal))))
+            .Select(m => m.Value);
         var expressions = JsonNode.Parse(await File.ReadAllTextAsync(Dashboard))!["panels"]!.AsArray()
             .SelectMany(panel => panel!["targets"]?.AsArray() ?? []).Select(target => (string)target!["expr"]!).ToList();
         Assert.True(expressions.Count > 25);

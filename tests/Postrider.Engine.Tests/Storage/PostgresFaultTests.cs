@@ -211,10 +211,10 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         Assert.Empty(await LeaseAsync());
         await Assert.ThrowsAsync<StoreUnavailableException>(() =>
             Store.AcceptAsync(StoredMails.Accept(_mails.Make("c@example.org") with { BornLeasedBy = Own }), default));
-        Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(_mails.Sent(late)));
-        Assert.False(await Store.CommitPointAsync(late, "relay", _clock.GetUtcNow(), default));
         var leases = await LeaseAsync(other, 10);
         Assert.Equal(2, leases.Count);
+        Assert.Equal(RecordResult.Fenced, await Store.RecordAsync(_mails.Sent(late)));
+        Assert.False(await Store.CommitPointAsync(late, "relay", _clock.GetUtcNow(), default));
         Assert.Equal(RecipientState.Leased, (await Store.GetAsync(TenantId.First, held, default))!.Recipients[0].State);
     }
 
