@@ -128,7 +128,8 @@ static class Stores
         services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
         services.AddSingleton<ISharedLimits, PostgresLimits>();
         services.AddSingleton<ITransportReports>(sp => new PostgresReports(
-            sp.GetRequiredService<PostgresStore>(), sp.GetRequiredService<StorageOptions>().NodeName, sp.GetRequiredService<TimeProvider>()));
+            sp.GetRequiredService<PostgresStore>(), sp.GetRequiredService<StorageOptions>().NodeName,
+            sp.GetRequiredService<TimeProvider>()));
         services.AddHostedService<TransportReporter>();
         if (!TestSwitches.KeepsLimitsApart)
             services.AddHostedService<SharedLimitsHost>();
