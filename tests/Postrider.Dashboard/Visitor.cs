@@ -49,6 +49,10 @@ public sealed partial class Visitor : IDisposable
             m => m.Groups["name"].Value, m => WebUtility.HtmlDecode(m.Groups["value"].Value));
     }
 
+    /// <summary>Whether a page has this in its HTML.</summary>
+    public async Task<bool> HasAsync(string path, string text) =>
+        (await Http.GetStringAsync(path)).Contains(text, StringComparison.Ordinal);
+
     public void Dispose() => Http.Dispose();
 
     [GeneratedRegex("""<input type="hidden" name="(?<name>[^"]+)" value="(?<value>[^"]*)" ?/?>""")]
