@@ -74,7 +74,8 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
     public async Task An_archived_tenant_is_refused_and_its_mail_waits_until_it_is_restored()
     {
         await using var server = await TestServer.StartAsync(("TRANSPORTS", "only=capture://"));
-        async Task<JsonNode> CallAsync(string path, HttpStatusCode status) => await Answer(await server.Client.PostAsync(path, null), status);
+        async Task<JsonNode> CallAsync(string path, HttpStatusCode status) =>
+            await Answer(await server.Client.PostAsync(path, null), status);
         var made = await Answer(
             await server.Client.PostAsync("/tenants", TestServer.Json("""{"name":"stops"}""")), HttpStatusCode.Created);
         using var client = server.NewClient((string)made["key"]!["key"]!);

@@ -56,7 +56,8 @@ public sealed partial class MetricsTests : BuiltServerTests
         var expressions = JsonNode.Parse(await File.ReadAllTextAsync(Dashboard))!["panels"]!.AsArray()
             .SelectMany(panel => panel!["targets"]?.AsArray() ?? []).Select(target => (string)target!["expr"]!).ToList();
         Assert.True(expressions.Count > 25);
-        var named = rules.Concat(expressions.SelectMany(expression => Names().Matches(expression).Select(m => m.Value))).Distinct().ToList();
+        var named = rules.Concat(expressions.SelectMany(expression => Names().Matches(expression).Select(m => m.Value)))
+            .Distinct().ToList();
         Assert.True(named.Count > 25);
         Assert.All(named, name => Assert.Contains(name, shown));
 

@@ -143,7 +143,7 @@ public sealed class TransportOptionsTests
         Assert.Equal(("a", option.Split('=')[0]), (fault.Transport, fault.Option));
         Assert.Contains(" is ", fault.ToString());
         Assert.Contains($"not '{option[(option.IndexOf('=') + 1)..]}'", fault.Words);
-        var standard = new TransportOptions { Name = "a", Scheme = "smtp" };
+        var standard = new TransportOptions { Name = "a", Scheme = "smtp", Key = "a" };
         // Lists are equal where they are the same one.
         Assert.Equal(standard, options with { Domains = standard.Domains, Quotas = standard.Quotas });
         Assert.Equal((standard.Domains, standard.Quotas), (options.Domains, options.Quotas));

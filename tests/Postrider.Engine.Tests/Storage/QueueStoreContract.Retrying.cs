@@ -31,7 +31,8 @@ public abstract partial class QueueStoreContract
         foreach (var lease in leases)
             await Store.RecordAsync(Sent(lease));
         var counts = (await Reader.GetBatchAsync(Tenant, batch, default))!.Counts;
-        Assert.Equal((9, 1 + change.Recipients, 1, 1, 1), (counts.Accepted, counts.Sent, counts.Suppressed, counts.Cancelled, counts.Queued));
+        Assert.Equal((9, 1 + change.Recipients, 1, 1, 1),
+            (counts.Accepted, counts.Sent, counts.Suppressed, counts.Cancelled, counts.Queued));
         Assert.Equal((bounced ? 0 : 2, 0, 0, 0), (counts.Bounced, counts.Failed, counts.Expired, counts.Held));
         Assert.Equal(RecipientState.Held, await StateAsync(elsewhere));
         Assert.Null(await Changes().RetryBatchAsync(OtherTenant, batch, bounced, default));
