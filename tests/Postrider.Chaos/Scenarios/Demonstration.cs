@@ -92,7 +92,7 @@ sealed class Demonstration : Scenario
 /// <summary>SIGSTOP until the others have given the node up and taken its leases, then SIGCONT.</summary>
 static class Freezing
 {
-    static readonly TimeSpan GivenUpWithin = TimeSpan.FromSeconds(90);
+    static readonly TimeSpan GivenUpWithin = TimeSpan.FromSeconds(180);
 
     public static async Task OutliveAsync(Stage stage, Place place)
     {

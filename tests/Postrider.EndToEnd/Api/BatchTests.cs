@@ -185,7 +185,7 @@ public sealed class BatchTests(SharedServer shared) : IClassFixture<SharedServer
             {"email":"b@fault.example","data":{"first":"A"}}
             """, "application/x-ndjson");
         var done = await _server.GetAsync($"/batches/{id}", b => (string?)b["state"] == "expanded" && (int)b["counts"]!["sent"]! == 1);
-        Assert.Equal((1, 1, "failed"), ((int)done["progress"]!["failed"]!, (int)done["counts"]!["failed"]!, (string?)done["status"]));
+        Assert.Equal((1, 1, "complete"), ((int)done["progress"]!["failed"]!, (int)done["counts"]!["failed"]!, (string?)done["status"]));
         Assert.Equal([(2, "template-data")], Errors(await GetAsync($"/batches/{id}/errors"), "data"));
     }
 
