@@ -154,7 +154,8 @@ static class RunCommand
         catch (Exception e)
         {
             // A fault of the harness or of the system must not pass as one of the product, nor end the other scenarios.
-            verdict = verdict with { Failure = e.ToString() };
+            Console.Error.WriteLine(e); // with the places of this machine, which the report keeps out
+            verdict = verdict with { Failure = $"{e.GetType().Name}: {e.Message}" };
         }
         await stage.DisposeAsync();
         verdict = verdict with { Seconds = Math.Round((TimeProvider.System.GetUtcNow() - verdict.At).TotalSeconds, 1) };

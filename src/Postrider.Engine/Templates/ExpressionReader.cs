@@ -27,7 +27,7 @@ sealed class ExpressionReader(string source, int start, int end, int depth)
         var (arguments, named) = Arguments();
         var call = new CallExpression(at, path, arguments, named);
         if (call.HasArguments)
-            HandlebarsHelpers.Check(call, isBlock: false);
+            TemplateFunctions.Check(call, isBlock: false);
         return call.HasArguments ? call : path;
     }
 
@@ -133,7 +133,7 @@ sealed class ExpressionReader(string source, int start, int end, int depth)
         _at++;
         _depth++;
         var call = new CallExpression(at, head, arguments, named);
-        HandlebarsHelpers.Check(call, isBlock: false);
+        TemplateFunctions.Check(call, isBlock: false);
         return call;
     }
 

@@ -111,7 +111,7 @@ sealed class TemplateParser
         var call = words.Call();
         var names = words.BlockNames();
         words.ExpectEnd();
-        HandlebarsHelpers.Check(call, isBlock: true);
+        TemplateFunctions.Check(call, isBlock: true);
         return new BlockNode(tag.At, call, isInverse, names);
     }
 

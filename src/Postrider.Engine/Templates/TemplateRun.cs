@@ -74,10 +74,10 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         var name = block.Call.HasArguments ? block.Call.Head.Simple : null;
         switch (name)
         {
-            case HandlebarsHelpers.If: Choose(Condition(block.Call, frame)); break;
-            case HandlebarsHelpers.Unless: Choose(!Condition(block.Call, frame)); break;
-            case HandlebarsHelpers.Each: Repeat(Value(block.Call.Arguments[0], frame), block, body, otherwise, frame); break;
-            case HandlebarsHelpers.With: Enter(Value(block.Call.Arguments[0], frame)); break;
+            case TemplateFunctions.If: Choose(Condition(block.Call, frame)); break;
+            case TemplateFunctions.Unless: Choose(!Condition(block.Call, frame)); break;
+            case TemplateFunctions.Each: Repeat(Value(block.Call.Arguments[0], frame), block, body, otherwise, frame); break;
+            case TemplateFunctions.With: Enter(Value(block.Call.Arguments[0], frame)); break;
             case null: OfData(Value(block.Call.Head, frame)); break;
             default: Choose(TemplateValues.IsTrue(Value(block.Call, frame))); break;
         }
@@ -186,7 +186,7 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         {
             LiteralExpression literal => literal.Value,
             PathExpression path => Resolve(path, frame),
-            CallExpression call => HandlebarsHelpers.Invoke(call.Head.Simple!, [.. call.Arguments.Select(one => Value(one, frame))]),
+            CallExpression call => TemplateFunctions.Invoke(call.Head.Simple!, [.. call.Arguments.Select(one => Value(one, frame))]),
             _ => throw new InvalidOperationException($"Unknown expression {expression.GetType().Name}."),
         };
     }

@@ -49,7 +49,7 @@ sealed partial class LoopDisk : IAsyncDisposable
                 return;
             await UnmountAsync();
             if (tries == 50)
-                throw new IOException($"{_image} is still in use elsewhere: its file system stays shut down.");
+                throw new IOException("The disk is still in use elsewhere: its file system stays shut down.");
             await Clock.WaitAsync(100);
         }
     }

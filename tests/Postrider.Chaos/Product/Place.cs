@@ -50,7 +50,7 @@ sealed class Place(NodePlan plan, List<Strike> strikes, CancellationToken closin
             isReady = await Node.WaitUntilReadyAsync(Patience);
         }
         if (!isReady)
-            throw new InvalidOperationException($"{Name} did not become ready; see {plan.Log}");
+            throw new InvalidOperationException($"{Name} did not become ready; its log says why");
     }
 
     /// <summary>SIGKILL, and the time that the sink needs to read what the dead process had sent.</summary>

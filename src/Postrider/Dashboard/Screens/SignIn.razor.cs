@@ -29,13 +29,7 @@ sealed partial class SignIn
     {
         var source = Context.Connection.RemoteIpAddress?.ToString();
         var result = await Users.SignInAsync(Form?.Name ?? "", Form?.Password ?? "", source ?? "", Context.RequestAborted);
-        if (result.User is not { } user)
-        {
-            (_problem, Context.Response.StatusCode) = (result.Problem, result.Problem!.Status);
-            return;
-        }
-        await SignInBrowser.BeginAsync(Context, Sessions, user);
-        SignInBrowser.Continue(Context);
+        _problem = await SignInBrowser.AnswerAsync(Context, Sessions, result);
     }
 
     /// <summary>What was typed.</summary>
@@ -49,10 +43,18 @@ sealed partial class SignIn
 /// <summary>Lets a browser in.</summary>
 static class SignInBrowser
 {
-    public static async Task BeginAsync(HttpContext context, Sessions sessions, User user)
+    /// <summary>Who is let in gets a session and goes on; else what is wrong, with its status.</summary>
+    public static async Task<Problem?> AnswerAsync(HttpContext context, Sessions sessions, UserResult result)
     {
+        if (result.User is not { } user)
+        {
+            context.Response.StatusCode = result.Problem!.Status;
+            return result.Problem;
+        }
         var secret = await sessions.BeginAsync(user, context.Connection.RemoteIpAddress?.ToString(), context.Request.Headers.UserAgent);
         SessionCookie.Write(context, secret, Sessions.Longest);
+        Continue(context);
+        return null;
     }
 
     /// <summary>To what was asked for before the form was shown.</summary>

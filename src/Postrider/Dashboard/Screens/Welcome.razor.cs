@@ -30,13 +30,7 @@ sealed partial class Welcome
     async Task ChooseAsync()
     {
         var result = await Users.ChoosePasswordAsync(Link ?? "", Form?.Name ?? "", Form?.Password ?? "", Context.RequestAborted);
-        if (result.User is not { } user)
-        {
-            (_problem, Context.Response.StatusCode) = (result.Problem, result.Problem!.Status);
-            return;
-        }
-        await SignInBrowser.BeginAsync(Context, Sessions, user);
-        SignInBrowser.Continue(Context);
+        _problem = await SignInBrowser.AnswerAsync(Context, Sessions, result);
     }
 
     /// <summary>What was typed.</summary>

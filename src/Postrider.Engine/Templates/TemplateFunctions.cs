@@ -3,9 +3,9 @@ using System.Globalization;
 
 namespace Postrider.Templates;
 
-/// <summary>The helpers that there are: those of Handlebars, and those that SendGrid adds to them. None reads or writes anything but its
+/// <summary>What Handlebars calls helpers: its own, and those that SendGrid adds to them. None reads or writes anything but its
 /// arguments.</summary>
-static class HandlebarsHelpers
+static class TemplateFunctions
 {
     /// <summary>What a block is filled in by; the interpreter knows them.</summary>
     public const string If = "if", Unless = "unless", Each = "each", With = "with", Lookup = "lookup";
