@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Postrider.Testing;
 
 namespace Postrider.Benchmarks.WholeSystem;
 
@@ -27,7 +28,7 @@ sealed class CountingSink : IAsyncDisposable
         var port = Ports.Free();
         string[] user = Environment.IsPrivilegedProcess ? ["-u", "postfix"] : [];
         var sink = new CountingSink(Child.Start(Programs.SmtpSink, [.. user, "-m", "4000", "-c", $"127.0.0.1:{port}", "1000"]), port);
-        await Ports.WaitUntilOpenAsync(port, ct);
+        await Listeners.WaitUntilOpenAsync(port, ct);
         return sink;
     }
 

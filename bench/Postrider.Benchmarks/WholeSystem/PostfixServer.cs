@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postrider.Testing;
 
 namespace Postrider.Benchmarks.WholeSystem;
 
@@ -37,7 +38,7 @@ sealed class PostfixServer : IAsyncDisposable
         await Child.RunAsync(Programs.Postfix, ["-c", configuration, "start"], null, ct);
         try
         {
-            await Ports.WaitUntilOpenAsync(port, ct);
+            await Listeners.WaitUntilOpenAsync(port, ct);
             return new PostfixServer(configuration, port, await MasterIdAsync(folder, ct));
         }
         catch

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postrider.Testing;
 
 namespace Postrider.Benchmarks.WholeSystem;
 

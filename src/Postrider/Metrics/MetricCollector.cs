@@ -76,6 +76,7 @@ sealed class MetricFamily
     readonly ConcurrentDictionary<Tag[], MetricSeries>.AlternateLookup<ReadOnlySpan<Tag>> _byTags;
     readonly MetricSeries _overflow;
     readonly bool _isSet;      // the measurement is the value, not what is added to it
+    int _made;
 
     public MetricFamily(Instrument instrument)
     {
@@ -87,7 +88,7 @@ sealed class MetricFamily
         IsObserved = instrument.IsObservable;
         Bounds = Kind == MetricKind.Histogram ? BoundsOf(instrument) : [];
         _byTags = _series.GetAlternateLookup<ReadOnlySpan<Tag>>();
-        _overflow = new MetricSeries([new Tag("otel.metric.overflow", "true")], Bounds);
+        _overflow = new MetricSeries([new Tag("otel.metric.overflow", "true")], Bounds, int.MaxValue);
     }
 
     public string Name { get; }
@@ -104,8 +105,9 @@ sealed class MetricFamily
     /// <summary>Of the reading under way.</summary>
     public int Round { get; set; }
 
-    public IEnumerable<MetricSeries> Series =>
-        (_overflow.Round == 0 ? _series.Values : _series.Values.Append(_overflow)).Where(series => !IsObserved || series.Round == Round);
+    /// <summary>In the order in which they were first measured, so that two readings have the same lines at the same places.</summary>
+    public IEnumerable<MetricSeries> Series => (_overflow.Round == 0 ? _series.Values : _series.Values.Append(_overflow))
+        .Where(series => !IsObserved || series.Round == Round).OrderBy(series => series.Number);
 
     public void Take(double value, ReadOnlySpan<Tag> tags)
     {
@@ -122,7 +124,8 @@ sealed class MetricFamily
 
     MetricSeries Add(ReadOnlySpan<Tag> tags) => _series.Count >= MostSeries
         ? _overflow
-        : _series.GetOrAdd(tags.ToArray(), static (key, bounds) => new MetricSeries(key, bounds), Bounds);
+        : _series.GetOrAdd(tags.ToArray(), static (key, family) =>
+            new MetricSeries(key, family.Bounds, Interlocked.Increment(ref family._made)), this);
 
     static double[] BoundsOf(Instrument instrument) => instrument switch
     {
@@ -163,13 +166,16 @@ sealed class MetricFamily
 }
 
 /// <summary>One number, or one histogram, under one set of labels. Written by any thread.</summary>
-sealed class MetricSeries(Tag[] tags, double[] bounds)
+sealed class MetricSeries(Tag[] tags, double[] bounds, int number)
 {
     readonly long[] _buckets = new long[bounds.Length == 0 ? 0 : bounds.Length + 1];
     double _value;
     volatile int _round;
 
     public IReadOnlyList<Tag> Tags => tags;
+
+    /// <summary>Its place among those of its instrument.</summary>
+    public int Number => number;
 
     /// <summary>The reading in which it was last measured; 0: never.</summary>
     public int Round { get => _round; set => _round = value; }

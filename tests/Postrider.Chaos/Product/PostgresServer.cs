@@ -1,4 +1,5 @@
 using System.Globalization;
+using Postrider.Testing;
 
 namespace Postrider.Chaos.Product;
 

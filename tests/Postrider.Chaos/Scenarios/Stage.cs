@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Postrider.Chaos.Books;
 using Postrider.Chaos.Product;
+using Postrider.Testing;
 
 namespace Postrider.Chaos.Scenarios;
 

@@ -3,16 +3,9 @@ using System.Net.Sockets;
 
 namespace Postrider.Benchmarks.WholeSystem;
 
-/// <summary>Loopback ports for the servers of a run.</summary>
-static class Ports
+/// <summary>Waits for the servers of a run.</summary>
+static class Listeners
 {
-    public static int Free()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
-
     /// <summary>Returns when something listens; throws <see cref="TimeoutException"/> after 30 s.</summary>
     public static async Task WaitUntilOpenAsync(int port, CancellationToken ct)
     {
