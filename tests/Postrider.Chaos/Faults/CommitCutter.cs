@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using Postrider.Chaos.Product;
 using Postrider.Testing;
 
 namespace Postrider.Chaos.Faults;
