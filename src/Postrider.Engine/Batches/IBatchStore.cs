@@ -1,4 +1,5 @@
 using Postrider.Messages;
+using Postrider.Queue;
 
 namespace Postrider.Batches;
 
@@ -11,6 +12,9 @@ public interface IBatchStore
     /// <summary>Adds destinations to a batch that is being filled. Null: there is none of this tenant, or it is not filled any
     /// more.</summary>
     Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part);
+
+    /// <summary>Opens and clicks of a batch, large or small; null: it has too many messages to look at.</summary>
+    Task<TrackingCounts?> TrackingAsync(MessageId batch, CancellationToken ct);
 
     /// <summary>How far a part with this key has come; default where it is not known.</summary>
     Task<AppendedPart> FindPartAsync(MessageId batch, string key, CancellationToken ct);

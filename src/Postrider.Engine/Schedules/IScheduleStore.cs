@@ -82,9 +82,8 @@ public enum StepResult : byte
 
 /// <summary>What became of the mail of runs.</summary>
 /// <param name="Waiting">Recipients whose messages are not made yet.</param>
-/// <param name="Opened">Messages that people opened; null: there are too many to look at.</param>
-/// <param name="Clicked">Messages in which people followed a link; null as before.</param>
-public sealed record MailReport(long Waiting, StateCounts Counts, long? Opened, long? Clicked);
+/// <param name="Tracking">Null: there are too many to look at.</param>
+public sealed record MailReport(long Waiting, StateCounts Counts, TrackingCounts? Tracking);
 
 /// <summary>What became of a schedule's runs.</summary>
 /// <param name="Runs">Runs by state; missed ones by how many times they stand for.</param>

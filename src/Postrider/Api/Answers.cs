@@ -124,9 +124,20 @@ public sealed record AttemptAnswer(
 
 /// <summary>What was learned of a message after it arrived, by whoever told: what people did apart from what machines did.</summary>
 /// <param name="Opens">By people. Repetitions within 10 seconds are one.</param>
+/// <param name="UniqueOpens">Recipients who opened it.</param>
+/// <param name="UniqueClicks">Recipients who followed a link.</param>
 /// <param name="FirstOpenedAt">By a person; null: none has yet.</param>
 public sealed record EmailTrackingAnswer(
-    int Opens, int Clicks, int MachineOpens, int MachineClicks, DateTimeOffset? FirstOpenedAt, DateTimeOffset? FirstClickedAt);
+    long Opens, long UniqueOpens, long Clicks, long UniqueClicks, long MachineOpens, long UniqueMachineOpens, long MachineClicks,
+    long UniqueMachineClicks, DateTimeOffset? FirstOpenedAt, DateTimeOffset? FirstClickedAt);
+
+/// <summary>The same of many messages.</summary>
+/// <param name="Opens">By people. Repetitions within 10 seconds are one.</param>
+/// <param name="UniqueOpens">Messages that people opened.</param>
+/// <param name="UniqueClicks">Messages in which people followed a link.</param>
+sealed record TrackingAnswer(
+    long Opens, long UniqueOpens, long Clicks, long UniqueClicks, long MachineOpens, long UniqueMachineOpens, long MachineClicks,
+    long UniqueMachineClicks);
 
 /// <summary>A fact of the timeline that is no attempt.</summary>
 /// <param name="Recipients">Empty: all of the message, or it is not told which.</param>
@@ -189,8 +200,10 @@ sealed record EmailRefAnswer(
 /// <summary>Answer to <c>GET /batches/{id}</c>.</summary>
 /// <param name="State">How far it has come: <c>filling</c>, <c>expanding</c>, <c>expanded</c>, <c>cancelling</c> or
 /// <c>cancelled</c>.</param>
+/// <param name="Tracking">Opens and clicks; null: more than 100,000 messages, of which the events tell.</param>
 sealed record BatchStatusAnswer(
     string Id, string Status, string State, bool Paused, int Count, CountsAnswer Counts, BatchProgressAnswer Progress,
+    TrackingAnswer? Tracking,
     DateTimeOffset CreatedAt, DateTimeOffset? StartAt, string? WaitingFor,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<EmailAnswer>? Emails,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next);

@@ -163,7 +163,7 @@ static class BatchEndpoints
         var page = wanted ? await messages.ListAsync(tenant, filter with { Batch = batch }, ct) : null;
         var large = await batches.FindAsync(tenant, batch, ct);
         var waitingFor = large is { State: BatchState.Expanding, IsPaused: false } ? await submitter.WhyNoRoomAsync(tenant, ct) : null;
-        return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor));
+        return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor, await batches.TrackingAsync(batch, ct)));
     }
 
     static async Task<Results<JsonHttpResult<DestinationErrorListAnswer>, ProblemResult>> ErrorsAsync(

@@ -55,7 +55,8 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
 
     /// <param name="large">Null for one that was small when it came.</param>
     /// <param name="waitingFor">What keeps the rest of it from becoming mail; null: nothing.</param>
-    public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page, string? waitingFor)
+    /// <param name="tracking">Null: too many to count.</param>
+    public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page, string? waitingFor, TrackingCounts? tracking)
     {
         var counts = batch.Counts;
         // What never became a message is counted where it ended.
@@ -66,7 +67,7 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
         var isOver = large is null or { IsFinal: true };
         return new BatchStatusAnswer(
             batch.Id.ToString(), isOver ? MessageStatus.Of(counts) : "incomplete", State(large), large?.IsPaused == true,
-            large?.Total ?? batch.Count, Counts(counts), Progress(batch.Count, large), batch.CreatedAt, large?.StartAt,
+            large?.Total ?? batch.Count, Counts(counts), Progress(batch.Count, large), Tracking(tracking), batch.CreatedAt, large?.StartAt,
             waitingFor, page?.Messages.Select(Short).ToList(), page?.ContinueBefore?.ToString());
     }
 
@@ -134,20 +135,22 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
 
     static EmailTrackingAnswer? Tracking(IReadOnlyList<MailEvent> events)
     {
-        var (opens, machineOpens) = Split(MailEventType.Opened);
-        var (clicks, machineClicks) = Split(MailEventType.Clicked);
-        return opens.Count + machineOpens + clicks.Count + machineClicks == 0 ? null : new EmailTrackingAnswer(
-            opens.Count, clicks.Count, machineOpens, machineClicks, First(opens), First(clicks));
+        var hits = events.Where(e => e.Type is MailEventType.Opened or MailEventType.Clicked).ToList();
+        if (hits.Count == 0)
+            return null;
+        // Of a mail that several share it is not told who it was.
+        var c = TrackingCounts.Of(hits.Select(e => (
+            e.Recipients is [var n] ? n : -1, e.Type == MailEventType.Clicked, e.Feedback?.IsMachine == true)));
+        return new EmailTrackingAnswer(
+            c.Opens, c.UniqueOpens, c.Clicks, c.UniqueClicks, c.MachineOpens, c.UniqueMachineOpens, c.MachineClicks, c.UniqueMachineClicks,
+            First(MailEventType.Opened), First(MailEventType.Clicked));
 
-        (List<MailEvent> People, int Machines) Split(MailEventType type)
-        {
-            var all = events.Where(e => e.Type == type).ToList();
-            var people = all.FindAll(e => e.Feedback?.IsMachine != true);
-            return (people, all.Count - people.Count);
-        }
-
-        static DateTimeOffset? First(List<MailEvent> people) => people.Count == 0 ? null : people.Min(e => e.At);
+        DateTimeOffset? First(MailEventType type) =>
+            hits.Where(e => e.Type == type && e.Feedback?.IsMachine != true).Select(e => (DateTimeOffset?)e.At).Min();
     }
+
+    public static TrackingAnswer? Tracking(TrackingCounts? counts) => counts is not { } c ? null : new TrackingAnswer(
+        c.Opens, c.UniqueOpens, c.Clicks, c.UniqueClicks, c.MachineOpens, c.UniqueMachineOpens, c.MachineClicks, c.UniqueMachineClicks);
 
     static EventAnswer Event(MessageView view, MailEvent e) =>
         new(

@@ -156,14 +156,16 @@ sealed record ScheduleRunListAnswer(IReadOnlyList<ScheduleRunAnswer> Data, bool 
 
 /// <summary>Recipients by state.</summary>
 /// <param name="Waiting">Their messages are not made yet.</param>
-/// <param name="Opened">Messages that people opened, as far as anybody told; null: too many to count here.</param>
+/// <param name="Opened">Messages that people opened, as far as anybody told; null: the runs that are counted have more than 100,000
+/// recipients, so opens and clicks are not counted here. The events tell.</param>
 /// <param name="Clicked">Messages in which people followed a link; null as before.</param>
+/// <param name="Tracking">The same in full; null as before.</param>
 sealed record ScheduleCountsAnswer(
     long Waiting, long Queued, long Leased, long Unknown, long Held, long Sent, long Delivered, long Bounced, long Failed, long Expired,
-    long Suppressed, long Cancelled, long? Opened, long? Clicked);
+    long Suppressed, long Cancelled, long? Opened, long? Clicked, TrackingAnswer? Tracking);
 
 /// <summary>Answer to <c>GET /schedules/{id}/report</c>.</summary>
-/// <param name="CountedRuns">Runs whose mail is counted: the newest.</param>
+/// <param name="CountedRuns">Runs whose mail is counted: the newest, at most 1,000.</param>
 sealed record ScheduleReportAnswer(string ScheduleId, ScheduleRunCountsAnswer Runs, long CountedRuns, ScheduleCountsAnswer Counts);
 
 /// <summary>Runs by what became of them; missed ones by how many times they stand for.</summary>

@@ -89,7 +89,7 @@ sealed class SchedulePages(IScheduleStore store, IListStore lists)
         var c = mail.Counts;
         return new ScheduleCountsAnswer(
             mail.Waiting, c.Queued, c.Leased, c.Unknown, c.Held, c.Sent, c.Delivered, c.Bounced, c.Failed, c.Expired, c.Suppressed,
-            c.Cancelled, mail.Opened, mail.Clicked);
+            c.Cancelled, mail.Tracking?.UniqueOpens, mail.Tracking?.UniqueClicks, EmailShapes.Tracking(mail.Tracking));
     }
 
     static string Text(WallClock time, TimeZoneRules? zone) =>

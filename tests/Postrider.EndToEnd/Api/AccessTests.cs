@@ -178,11 +178,94 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.Equal(0, (long)(await other.GetFromJsonAsync<JsonNode>("/stats"))!["accepted"]!);
         // Every route with an id is in the list above.
         Assert.Equal(
-            calls.Select(c => c.Path.Replace("{0}", "{id}", StringComparison.Ordinal)).Distinct().Order(),
-            _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-                .Select(e => e.RoutePattern.RawText!.Replace("{id:long}", "{id}", StringComparison.Ordinal)).Where(p => p.Contains("{id}"))
-                    .Distinct().Order());
+            calls.Select(c => $"{c.Method} {c.Path.Replace("{0}", "{id}", StringComparison.Ordinal)}").Distinct().Order(),
+            RoutesWithParameters().Where(route => route.Contains("{id}")).Order());
     }
+
+    /// <summary>Of things that have names, and ids of other words.</summary>
+    static readonly (string Method, string Path, string Mine, string Absent, string? Body)[] NamedCalls =
+    [
+        ("GET", "/templates/{template}", "of-one", "of-none", null),
+        ("DELETE", "/templates/{template}", "of-one", "of-none", null),
+        ("POST", "/templates/{template}/versions", "of-one", "of-none", """{"subject":"S","text":"T"}"""),
+        ("POST", "/templates/{template}/render", "of-one", "of-none", """{"data":{}}"""),
+        ("GET", "/domains/{name}", "one.example", "none.example", null),
+        ("DELETE", "/domains/{name}", "one.example", "none.example", null),
+        ("POST", "/domains/{name}/check", "one.example", "none.example", null),
+        ("POST", "/domains/{name}/keys", "one.example", "none.example", "{}"),
+        ("POST", "/domains/{name}/keys/{selector}/activate", "one.example", "none.example", null),
+        ("DELETE", "/domains/{name}/keys/{selector}", "one.example", "none.example", null),
+        ("DELETE", "/suppressions/{email}", "one@example.com", "none@example.com", null),
+        ("GET", "/erasures/{erasure}", "{made}", "er_none", null),
+        ("GET", "/dead-letters/jobs/{job}", "{made}", "99999", null),
+        ("POST", "/dead-letters/jobs/{job}/cancel", "{made}", "99999", null),
+    ];
+
+    /// <summary>Routes with a parameter that have no case here.</summary>
+    static readonly (string Begins, string Why)[] OtherRoutes =
+    [
+        ("/tenants/", "of the first tenant alone: others get 403 installation-only, whatever the id (TenantTests)"),
+        ("/transports/", "names that tenants share or own: TransportTests compares each with one that is not there"),
+        ("/routes/", "as transports"),
+        ("/t/", "the token is the credential: TrackingTests"),
+        ("/u/", "the token is the credential: SuppressionTests"),
+        ("/callbacks/", "the secret is the credential: CallbackTests"),
+        ("/problems/", "the same to everybody"),
+        ("/openapi/", "the same to everybody"),
+    ];
+
+    [Fact]
+    public async Task No_name_of_another_tenant_can_be_told_from_one_that_nobody_has()
+    {
+        async Task<JsonNode?> MakeAsync(string path, string body)
+        {
+            using var made = await _server.Client.PostAsync(path, TestServer.Json(body));
+            var text = await made.Content.ReadAsStringAsync();
+            Assert.True(made.IsSuccessStatusCode, text);
+            return JsonNode.Parse(text);
+        }
+
+        await MakeAsync("/templates", """{"name":"of-one","subject":"S","text":"T"}""");
+        await MakeAsync("/domains", """{"name":"one.example","selector":"s1"}""");
+        await MakeAsync("/suppressions", """{"email":"one@example.com"}""");
+        var erasure = (string)(await MakeAsync("/erasures", """{"email":"one@example.com"}"""))!["id"]!;
+        var job = (string)(await MakeAsync("/dead-letters/discard", """{"all":true}"""))!["id"]!;
+        using var other = await _server.NewClientAsync(new TenantId(3), Scopes.All);
+        foreach (var (method, path, mine, absent, body) in NamedCalls)
+        {
+            var parameter = path[path.IndexOf('{')..(path.IndexOf('}') + 1)];
+            var made = parameter == "{erasure}" ? erasure : job;
+            async Task<string> CallOfAsync(string id)
+            {
+                using var request = new HttpRequestMessage(new HttpMethod(method), path
+                    .Replace(parameter, id, StringComparison.Ordinal).Replace("{selector}", "s1", StringComparison.Ordinal))
+                { Content = body is null ? null : TestServer.Json(body) };
+                using var response = await other.SendAsync(request);
+                var text = $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}";
+                return text.Replace(id, "ID", StringComparison.Ordinal);
+            }
+            var theirs = await CallOfAsync(mine.Replace("{made}", made, StringComparison.Ordinal));
+            Assert.StartsWith("404", theirs);
+            Assert.Equal(await CallOfAsync(absent), theirs);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await _server.Client.GetAsync("/domains/one.example")).StatusCode);
+        // Every other route with a parameter is in the list, or has its reason.
+        static bool IsUnder(string route, string begins) => route.Contains($" {begins}", StringComparison.Ordinal);
+        var routes = RoutesWithParameters();
+        Assert.Equal(NamedCalls.Select(call => $"{call.Method} {call.Path}").Order(),
+            routes.Where(route => !route.Contains("{id}") && !OtherRoutes.Any(but => IsUnder(route, but.Begins))).Order());
+        Assert.All(OtherRoutes, but => Assert.Contains(routes, route => IsUnder(route, but.Begins)));
+    }
+
+    /// <summary>By method.</summary>
+    List<string> RoutesWithParameters() =>
+    [
+        .. _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.RoutePattern.Parameters.Count > 0)
+            .SelectMany(e => (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["ANY"])
+                .Select(method => $"{method} {e.RoutePattern.RawText!.Replace("{id:long}", "{id}", StringComparison.Ordinal)}"))
+            .Distinct(),
+    ];
 
     static readonly (HttpMethod Method, string Path)[] CallsAboutSchedules =
     [

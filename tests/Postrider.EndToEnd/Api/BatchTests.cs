@@ -103,6 +103,25 @@ public sealed class BatchTests(SharedServer shared) : IClassFixture<SharedServer
         Assert.Equal(701, (int)done["counts"]!["sent"]!);
     }
 
+    [Theory]
+    [InlineData(10_000, 202)]
+    [InlineData(10_001, 422)]
+    public async Task A_call_has_ten_thousand_destinations_at_most(int count, int status)
+    {
+        var list = string.Join(',', Enumerable.Range(0, count).Select(i => $"\"m{i}@most.example\""));
+        var at = TimeProvider.System.GetUtcNow().AddDays(1);
+        var send = $$"""
+            {"from":"news@example.com","subject":"S","text":"T","send_at":"{{at:yyyy-MM-ddTHH:mm:ssZ}}","destinations":[{{list}}]}
+            """;
+        using var answer = await _server.Client.PostAsync("/emails/send", TestServer.Json(send));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Equal(status, (int)answer.StatusCode);
+        if (status == 422)
+            Assert.Contains("10000", text.Replace(",", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        else
+            Assert.Equal(count, (int)(await GetAsync($"/batches/{JsonNode.Parse(text)!["batch_id"]}"))["count"]!);
+    }
+
     [Fact]
     public async Task A_call_with_many_destinations_is_answered_at_once_and_sent_once()
     {

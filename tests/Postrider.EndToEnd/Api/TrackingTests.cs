@@ -63,6 +63,8 @@ public sealed class TrackingTests : IAsyncLifetime
         Assert.Equal("https://shop.example.com/order?id=1&x=2", (string)Events(email).Single(e => (string)e["type"]! == "clicked")["url"]!);
         Assert.Equal((1, 1, 0, 0), ((int)email["tracking"]!["opens"]!, (int)email["tracking"]!["clicks"]!,
             (int)email["tracking"]!["machine_opens"]!, (int)email["tracking"]!["machine_clicks"]!));
+        Assert.Equal((1, 1, 0, 0), ((int)email["tracking"]!["unique_opens"]!, (int)email["tracking"]!["unique_clicks"]!,
+            (int)email["tracking"]!["unique_machine_opens"]!, (int)email["tracking"]!["unique_machine_clicks"]!));
         Assert.Equal("delivered", (string)email["recipients"]![0]!["status"]!);
         var feed = (await Server.Client.GetFromJsonAsync<JsonNode>("/events?type=email.clicked"))!["data"]!.AsArray();
         Assert.Single(feed);
@@ -95,6 +97,32 @@ public sealed class TrackingTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Found, looked.StatusCode);
         var email = await Server.GetEmailAsync(id, e => Events(e).Count == 2);
         Assert.All(Events(email), e => Assert.True((bool)e["machine"]!));
+    }
+
+    // The link of an old mail goes on leading where it led; that somebody came is not noted any more.
+    [Fact]
+    public async Task A_token_that_is_too_old_leads_on_and_is_no_click_and_no_open()
+    {
+        await using var server = await TestServer.StartAsync(
+            ("TRANSPORTS", $"smtp://127.0.0.1:{_sink.Port}?tls=none"), ("PUBLIC_URL", Public), ("TRACKING__RECORD_FOR", "1s"));
+        var old = await SendAsync("true", server: server);
+        var (click, open) = Addresses(await ReceivedAsync());
+        await Task.Delay(TimeSpan.FromSeconds(1.1), TimeProvider.System);
+        var young = await SendAsync("true", server: server);
+        var (newClick, _) = Addresses(await ReceivedAsync());
+        using var browser = Browser(Firefox, server);
+        using var followed = await browser.GetAsync(click);
+        Assert.Equal(HttpStatusCode.Found, followed.StatusCode);
+        Assert.Equal("https://shop.example.com/order?id=1&x=2", followed.Headers.Location!.OriginalString);
+        Assert.StartsWith("GIF89a", await browser.GetStringAsync(open));
+        using var other = await browser.GetAsync(newClick);
+        Assert.Equal(HttpStatusCode.Found, other.StatusCode);
+        // They are written together and in order: where the young one's is, the old one's would be.
+        Assert.Single(Events(await server.GetEmailAsync(young, e => Events(e).Count > 0)));
+        Assert.Empty(Events(await server.GetEmailAsync(old, _ => true)));
+
+        static (string Click, string Open) Addresses(JsonNode mail) =>
+            (Path((string)mail["links"]![0]!), Path((string)mail["images"]![0]!));
     }
 
     [Fact]
@@ -199,9 +227,9 @@ public sealed class TrackingTests : IAsyncLifetime
 
     static string Altered(string path) => path[..^5] + (path[^5] == 'A' ? 'B' : 'A') + path[^4..];
 
-    HttpClient Browser(string agent)
+    HttpClient Browser(string agent, TestServer? server = null)
     {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Server.Address };
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = (server ?? Server).Address };
         client.DefaultRequestHeaders.UserAgent.ParseAdd(agent);
         return client;
     }

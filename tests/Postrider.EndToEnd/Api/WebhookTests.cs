@@ -68,6 +68,29 @@ public sealed class WebhookTests : IAsyncLifetime
         await Server.GetAsync($"/webhooks/{id}/deliveries/{delivery}", d => d["attempts"]!.AsArray().Count == 3);
         Assert.Single(receiver.Calls.Skip(1).Select(c => c.Header("webhook-id")).Distinct());
 
+        // Of what was made before, in and after a time, that alone.
+        await SendAsync();
+        var two = await Server.GetAsync($"/webhooks/{id}/deliveries?state=delivered", a => a["data"]!.AsArray().Count == 2);
+        var times = two["data"]!.AsArray().ToDictionary(d => (string)d!["id"]!, d => (DateTimeOffset)d!["created_at"]!);
+        var later = times.Keys.Single(one => one != delivery);
+        Assert.True(times[delivery] < times[later]);
+        foreach (var (from, until, count) in ((DateTimeOffset, DateTimeOffset, int)[])
+        [
+            (times[delivery], times[later].AddMilliseconds(-1), 1), (times[delivery], times[later].AddSeconds(1), 2),
+            (times[later].AddSeconds(1), times[later].AddSeconds(2), 0),
+            (times[delivery].AddSeconds(-2), times[delivery].AddMilliseconds(-1), 0),
+        ])
+        {
+            var body = $$"""{"from":"{{from:yyyy-MM-ddTHH:mm:ss.fffZ}}","until":"{{until:yyyy-MM-ddTHH:mm:ss.fffZ}}","state":"all"}""";
+            Assert.Equal(count, (int)(await PostAsync($"/webhooks/{id}/redeliver", body, HttpStatusCode.Accepted))["count"]!);
+            await Server.GetAsync($"/webhooks/{id}/deliveries?state=delivered", a => a["data"]!.AsArray().Count == 2);
+        }
+        foreach (var (one, tries) in ((string, int)[])[(delivery, 5), (later, 2)])
+        {
+            var told = await Server.GetAsync($"/webhooks/{id}/deliveries/{one}", d => d["attempts"]!.AsArray().Count >= tries);
+            Assert.Equal(tries, told["attempts"]!.AsArray().Count);
+        }
+
         // Switched off, nothing would be sent: that is said, with what to do.
         using var off = await Server.Client.PatchAsync($"/webhooks/{id}", TestServer.Json("""{"enabled":false}"""));
         foreach (var (path, body) in (IEnumerable<(string, string)>)

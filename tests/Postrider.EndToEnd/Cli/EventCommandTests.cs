@@ -69,34 +69,6 @@ public sealed partial class EventCommandTests : IAsyncLifetime
         Assert.Equal(2, (await RunAsync("webhooks", "redeliver", id)).Code);
     }
 
-    // The calls of docs/events.md and docs/webhooks.md, as they stand there but for the address of this server and its receiver.
-    [Fact]
-    public async Task The_examples_of_the_pages_work()
-    {
-        await using var receiver = HttpStub.Start(_ => new HttpReply(200));
-        var calls = Curl().Matches(File.ReadAllText(Repository.Path("docs", "events.md"))
-            + File.ReadAllText(Repository.Path("docs", "webhooks.md"))).Select(m => m.Value).ToList();
-        Assert.Equal(3, calls.Count);
-        foreach (var call in calls.Where(c => !c.Contains("/stream", StringComparison.Ordinal)))
-        {
-            var answer = await ShellAsync(call.Replace("https://shop.example.com/hooks", receiver.Url.ToString(), StringComparison.Ordinal)
-                .Replace("http://127.0.0.1:8025", Server.Address.ToString().TrimEnd('/'), StringComparison.Ordinal));
-            Assert.True(JsonNode.Parse(answer)!["object"] is not null || JsonNode.Parse(answer)!["secret"] is not null, answer);
-        }
-    }
-
-    static async Task<string> ShellAsync(string command)
-    {
-        using var shell = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", command])
-        {
-            RedirectStandardOutput = true,
-            Environment = { ["POSTRIDER_API_KEY"] = TestServer.Key },
-        })!;
-        var output = await shell.StandardOutput.ReadToEndAsync();
-        await shell.WaitForExitAsync();
-        return output;
-    }
-
     async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
         var variables = new Hashtable { ["POSTRIDER_URL"] = Server.Address.ToString(), ["POSTRIDER_API_KEY"] = TestServer.Key };
@@ -108,7 +80,4 @@ public sealed partial class EventCommandTests : IAsyncLifetime
 
     [GeneratedRegex("wh_[a-z2-7]{20}")]
     private static partial Regex WebhookId();
-
-    [GeneratedRegex(@"^curl (\\\n|[^\n])*", RegexOptions.Multiline)]
-    private static partial Regex Curl();
 }

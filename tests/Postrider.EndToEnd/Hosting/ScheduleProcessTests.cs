@@ -10,8 +10,7 @@ using Xunit;
 
 namespace Postrider.EndToEnd.Hosting;
 
-/// <summary>Schedules in the built executable: several processes, killed; and the lines of <c>docs/schedules.md</c> as they stand
-/// there.</summary>
+/// <summary>Schedules in the built executable: several processes, killed.</summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class ScheduleProcessTests : BuiltServerTests
 {
@@ -65,25 +64,6 @@ public sealed class ScheduleProcessTests : BuiltServerTests
         await RunsAsync(again, id, runs => runs == 1);
         await Eventually.GetAsync(async () => (await again.GetFromJsonAsync<JsonNode>("/inbox"))!,
             inbox => inbox["data"]!.AsArray().Count == 1, TimeSpan.FromSeconds(20));
-    }
-
-    [Fact]
-    public async Task The_lines_of_the_page_work()
-    {
-        var banner = await BannerAsync(Start(("POSTRIDER_API_KEY", Key)));
-        var page = File.ReadAllText(Repository.Path("docs", "schedules.md"));
-        var lines = string.Concat(Regex.Matches(page, "```sh\n(.*?)```", RegexOptions.Singleline).Select(m => m.Groups[1].Value));
-        var said = await ShellAsync($"""
-            set -e
-            export POSTRIDER_URL={AddressOf(banner)} POSTRIDER_API_KEY={Key}
-            export PATH="{AppContext.BaseDirectory}:$PATH"
-            {lines}
-            """);
-        Assert.DoesNotContain("/problems/", said);
-        // Two that are made, both in the list, and the preview.
-        Assert.Equal(5, Regex.Count(said, "\"next_runs\":\\[\\{\"at\"|\\{\"data\":\\[\\{\"at\""));
-        Assert.Contains("weekday report", said);
-        Assert.Contains("2030-12-24T18:00:00-05:00", said);
     }
 
     static async Task RunsAsync(HttpClient client, string schedule, Func<int, bool> until) => await Eventually.GetAsync(

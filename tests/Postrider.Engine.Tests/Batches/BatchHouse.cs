@@ -3,6 +3,7 @@ using Postrider.Batches;
 using Postrider.Engine.Tests.Routing;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Engine.Tests.Submission;
+using Postrider.Feedback;
 using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
@@ -55,6 +56,7 @@ sealed class BatchHouse : IAsyncDisposable
     public IBatchExpansion Expansion => (IBatchExpansion)_under.Store;
     public IMessageReader Reader => _under.Reader;
     public IQueueStore Store => _under.Store;
+    public IFeedbackStore Feedback => _under.Feedback;
 
     public Expander NewExpander(int maxAhead = 100_000, IBatchExpansion? expansion = null) =>
         new(Batches, expansion ?? Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead },

@@ -2,11 +2,15 @@ using Dapper;
 using Postrider.Engine.Tests.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Events;
+using Postrider.Feedback;
 using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Queue;
 using Postrider.Schedules;
 using Postrider.Storage.Postgres;
 using Postrider.Submission;
 using Postrider.Testing;
+using Postrider.Tracking;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Schedules;
@@ -100,6 +104,101 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal((ScheduleState.Archived, null), (kept.State, kept.Next));
         Assert.Equal("schedule-archived", ScheduleProblemSlug(await _house.Book.ResumeAsync(TenantId.First, schedule.Id, default)));
     }
+
+    [Fact]
+    public async Task The_report_counts_what_became_of_the_mail_of_all_runs()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        MessageId? other = null;
+        for (var day = 1; day <= 2; day++)
+        {
+            await _house.RunAtAsync(new DateTimeOffset(2026, 1, day, 9, 0, 0, TimeSpan.Zero));
+            await BatchHouse.RunAsync(_house.Batches.NewExpander());
+            var run = (await _house.RunsAsync(schedule.Id))[^1];
+            var mails = await _house.Batches.MessagesAsync(run.Id);
+            MessageId To(string name) => mails.Single(m => m.Recipients[0].Mailbox.Address.ToString() == $"{name}@example.com").Id;
+            var (ann, bob) = (To("ann"), To("bob"));
+            await SendAsync();
+            // Ann opens it twice and follows two links; a machine opens both mails. Bob's bounces on the second day.
+            await HitAsync((ann, HitKind.Open, "", null), (ann, HitKind.Click, "https://example.com/1", null),
+                (ann, HitKind.Click, "https://example.com/2", null), (ann, HitKind.Open, "", "privacy-proxy"),
+                (bob, HitKind.Open, "", "privacy-proxy"));
+            _house.Clock.Advance(TimeSpan.FromMinutes(1));
+            await HitAsync((ann, HitKind.Open, "", null), (ann, HitKind.Open, "", "scanner"));
+            if (day == 2)
+                await BounceAsync(bob);
+            other = run.Id;
+        }
+
+        var report = await _house.Store.ReportAsync(schedule.Id, 1_000, default);
+
+        Assert.Equal((2, 2), (report.Runs[RunState.Enqueued], report.Counted));
+        Assert.Equal((1, 2, 1), (report.Mail.Counts.Sent, report.Mail.Counts.Delivered, report.Mail.Counts.Bounced));
+        Assert.Equal(new TrackingCounts
+        {
+            Opens = 4,
+            UniqueOpens = 2,
+            Clicks = 4,
+            UniqueClicks = 2,
+            MachineOpens = 6,
+            UniqueMachineOpens = 4,
+        }, report.Mail.Tracking);
+        var last = await _house.Store.ReportAsync(schedule.Id, 1, default);
+        Assert.Equal((1, 2L, 1L), (last.Counted, last.Mail.Tracking!.Opens, last.Mail.Tracking.UniqueOpens));
+        Assert.Equal(last.Mail.Tracking, await _house.Batches.Batches.TrackingAsync(other!.Value, default));
+        Assert.Equal(last.Mail.Tracking, (await _house.Store.CountAsync(TenantId.First, other.Value, default)).Tracking);
+    }
+
+    async Task SendAsync()
+    {
+        foreach (var lease in await _house.Batches.LeaseAsync(100))
+            await _house.Batches.Store.RecordAsync(new AttemptRecord
+            {
+                Lease = lease,
+                Attempt = new Attempt
+                {
+                    Transport = "a",
+                    StartedAt = _house.Now,
+                    Duration = TimeSpan.FromMilliseconds(5),
+                    Outcomes = [new RecipientOutcome(0, Taken)],
+                },
+                Ends = [new RecipientEnd(0, RecipientState.Sent, Taken, "sent")],
+                Continues = [],
+            });
+    }
+
+    static Outcome Taken => new(OutcomeKind.Accepted, OutcomeScope.Recipient, new Reply(250, "2.0.0", "OK", "DATA"));
+
+    async Task HitAsync(params (MessageId Message, HitKind Kind, string Target, string? WhyMachine)[] hits)
+    {
+        // Who they are decides who is one: each in a book of its own.
+        foreach (var (message, kind, target, why) in hits)
+        {
+            var book = new HitBook(new TrackingOptions(), _house.Clock);
+            book.Add(new Hit(new TrackingToken(kind, TenantId.First, message, 0, target), _house.Now, why, "Firefox", null));
+            await _house.Batches.Feedback.ApplyAsync(book.Take(1), _house.Now, default);
+            _house.Clock.Advance(TimeSpan.FromSeconds(15));
+        }
+    }
+
+    async Task BounceAsync(MessageId message) => await _house.Batches.Feedback.ApplyAsync(
+        [
+            new FeedbackReport
+            {
+                Vendor = "mailgun",
+                Transport = "a",
+                Message = message,
+                N = 0,
+                Event = new FeedbackEvent
+                {
+                    Kind = FeedbackKind.BouncedHard,
+                    Type = "bounced",
+                    Key = "bounce",
+                    At = _house.Now,
+                    Reply = new Reply(550, "5.1.1", "No such user", "RCPT"),
+                },
+            },
+        ], _house.Now, default);
 
     // However long: what is late by then is run or missed as the schedule wants it.
     [Theory]
@@ -382,7 +481,7 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         await _house.RunAtAsync(_house.Now.AddHours(1));
         Assert.Equal([true, false], (await _house.RunsAsync(schedule.Id)).Select(r => r.IsByHand));
         var report = await _house.Store.ReportAsync(schedule.Id, 1_000, default);
-        Assert.Equal((2, 2, 2, 0), (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Opened));
+        Assert.Equal((2, 2, 2, 0), (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Tracking!.UniqueOpens));
     }
 
     [Fact]

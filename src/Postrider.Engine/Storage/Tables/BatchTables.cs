@@ -102,6 +102,9 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         return now;
     }
 
+    public Task<TrackingCounts?> TrackingAsync(MessageId batch, CancellationToken ct) =>
+        store.ReadAsync(connection => TrackingSums.OfBatch(connection, batch), ct);
+
     public Task<AppendedPart> FindPartAsync(MessageId batch, string key, CancellationToken ct) =>
         store.ReadAsync(connection => FindPart(connection, batch, key), ct);
 
