@@ -1,4 +1,4 @@
-"""Prints the links and images of the HTML of a mail on standard input as one JSON object, by Python's own email and html packages."""
+"""Prints the links and images of the HTML of a mail on standard input, and its texts, as one JSON object, by Python's own email and html packages."""
 
 import json
 import sys
@@ -23,4 +23,7 @@ message = message_from_bytes(sys.stdin.buffer.read(), policy=policy.default)
 reader = Links()
 part = message.get_body(("html",))
 reader.feed(part.get_content())
-json.dump({"links": reader.links, "images": reader.images, "html": part.get_content()}, sys.stdout)
+plain = message.get_body(("plain",))
+json.dump({
+    "links": reader.links, "images": reader.images, "html": part.get_content(), "text": plain.get_content() if plain else None,
+}, sys.stdout)

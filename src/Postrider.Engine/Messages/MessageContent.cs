@@ -33,7 +33,7 @@ public sealed record MessageContent
     /// <summary>What they are filled in with: a JSON object in UTF-8.</summary>
     public ReadOnlyMemory<byte> MergeData { get; init; }
 
-    /// <summary>Of its HTML. What came whole is sent as it came.</summary>
+    /// <summary>Of its HTML, and of its text if so asked. What came whole is sent as it came.</summary>
     public Tracked Track { get; init; }
 
     /// <summary>Where reports of failure go; null: to <see cref="From"/>.</summary>

@@ -1,6 +1,7 @@
 namespace Postrider.Queue;
 
-/// <summary>Opens and clicks of some mail, by whoever told. What machines did is counted apart. A repetition within 10 seconds is one.</summary>
+/// <summary>Opens and clicks of some mail, by whoever told. What machines did is counted apart. A repetition within 10 seconds is
+/// one.</summary>
 public sealed record TrackingCounts
 {
     public long Opens { get; init; }

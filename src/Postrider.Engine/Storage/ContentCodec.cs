@@ -27,7 +27,7 @@ static class ContentCodec
     enum MergeFlags : byte { None = 0, Strict = 1, RawHtml = 2 }
 
     [Flags]
-    enum TrackFlags : byte { None = 0, Opens = 1, Clicks = 2 }
+    enum TrackFlags : byte { None = 0, Opens = 1, Clicks = 2, Text = 4 }
 
     [Flags]
     enum AttachmentForm : byte { None = 0, Inline = 1, ContentId = 2 }
@@ -63,8 +63,8 @@ static class ContentCodec
             to.Byte((byte)((merge.IsStrict ? MergeFlags.Strict : 0) | (merge.AllowsRawHtml ? MergeFlags.RawHtml : 0)));
             to.Bytes(content.MergeData.Span);
         }
-        if (content.Track.Any)
-            to.Byte((byte)((content.Track.Opens ? TrackFlags.Opens : 0) | (content.Track.Clicks ? TrackFlags.Clicks : 0)));
+        if (content.Track is { Any: true } track)
+            to.Byte((byte)((track.Opens ? TrackFlags.Opens : 0) | (track.Clicks ? TrackFlags.Clicks : 0) | (track.Text ? TrackFlags.Text : 0)));
     }
 
     /// <summary>A message's own part where the rest of its content is its batch's.</summary>
@@ -165,7 +165,7 @@ static class ContentCodec
     static Tracked ReadTrack(ref FieldReader from)
     {
         var flags = (TrackFlags)from.Byte();
-        return new Tracked(flags.HasFlag(TrackFlags.Opens), flags.HasFlag(TrackFlags.Clicks));
+        return new Tracked(flags.HasFlag(TrackFlags.Opens), flags.HasFlag(TrackFlags.Clicks), flags.HasFlag(TrackFlags.Text));
     }
 
     static HeaderField ReadHeader(ref FieldReader from)

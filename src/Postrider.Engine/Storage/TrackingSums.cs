@@ -24,7 +24,8 @@ static class TrackingSums
     /// <summary>Null as above, and where there is no such batch.</summary>
     public static TrackingCounts? OfBatch(DbConnection connection, MessageId batch)
     {
-        var large = connection.QuerySingleOrDefault<Expansion>("SELECT first, total FROM expansions WHERE batch = @batch", new { batch = batch.Value });
+        var large = connection.QuerySingleOrDefault<Expansion>(
+            "SELECT first, total FROM expansions WHERE batch = @batch", new { batch = batch.Value });
         // Those of a small one follow it.
         Range? all = large is null
             ? connection.ExecuteScalar<long?>("SELECT count FROM batches WHERE id = @batch", new { batch = batch.Value }) is { } count

@@ -21,24 +21,34 @@ public sealed class MailTracker(TrackingTokens tokens, TenantDirectory tenants, 
     public MessageContent Apply(TenantId tenant, MessageId message, int? only, MessageContent content, out string? remark)
     {
         remark = null;
-        if (!content.Track.Any || content.Html is not { } html)
+        var track = content.Track;
+        var html = track.Opens || track.Clicks ? content.Html : null;
+        var text = track.Text ? content.Text : null;
+        if (html is null && text is null)
             return content;
         if (IsStopped(tenants, tenant))
             remark = "sent without tracking: tracking is stopped for this tenant";
         else if (_base is null)
             remark = NoPublicUrl;
-        else if (html.Length > options.MaxHtmlLength)
+        else if (html?.Length > options.MaxHtmlLength)
             remark = $"sent without tracking: its HTML has more than {options.MaxHtmlLength} characters";
+        else if (text?.Length > options.MaxHtmlLength)
+            remark = $"sent without tracking: its text has more than {options.MaxHtmlLength} characters";
         if (remark is not null)
             return content;
-        var pixel = content.Track.Opens ? $"{_base}/t/o/{tokens.Make(new(HitKind.Open, tenant, message, only, ""))}.gif" : null;
-        var rewritten = HtmlRewriter.Rewrite(html, content.Track.Clicks ? Link : static _ => null, pixel);
-        remark = rewritten.Remark;
-        return content with { Html = rewritten.Html };
+        var pixel = track.Opens ? $"{_base}/t/o/{tokens.Make(new(HitKind.Open, tenant, message, only, ""))}.gif" : null;
+        var ofHtml = html is null ? default : HtmlRewriter.Rewrite(html, track.Clicks ? Link : static _ => null, pixel);
+        var ofText = text is null ? default : TextRewriter.Rewrite(text, href => Link(href) is { } link ? Ended(link) : null);
+        remark = ofHtml.Remark is null || ofText.Remark is null ? ofHtml.Remark ?? ofText.Remark : $"{ofHtml.Remark}; {ofText.Remark}";
+        return content with { Html = ofHtml.Html ?? content.Html, Text = ofText.Text ?? content.Text };
 
         string? Link(string href) => LinkTarget.TryRead(href, out var target) && !IsOurs(target)
             ? $"{_base}/t/c/{tokens.Make(new(HitKind.Click, tenant, message, only, target))}" : null;
     }
+
+    /// <summary>Mail programs take a sign at the end for the sentence's, and a token may end with one; a slash stays, and is not read
+    /// here.</summary>
+    static string Ended(string link) => link[^1] is '-' or '_' ? $"{link}/" : link;
 
     /// <summary>By the operator's switch, or because the tenant is stopped altogether.</summary>
     public static bool IsStopped(TenantDirectory tenants, TenantId tenant) =>

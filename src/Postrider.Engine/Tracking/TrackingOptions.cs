@@ -5,7 +5,7 @@ namespace Postrider.Tracking;
 /// <summary>How opens and clicks are learned and kept.</summary>
 public sealed class TrackingOptions
 {
-    /// <summary>HTML of more characters is sent as it is, without tracking. Default 1,000,000.</summary>
+    /// <summary>HTML, or text, of more characters is sent as it is, without tracking. Default 1,000,000.</summary>
     [Range(1_000, 10_000_000)]
     public int MaxHtmlLength { get; set; } = 1_000_000;
 

@@ -200,11 +200,11 @@ sealed record EmailRefAnswer(
 /// <summary>Answer to <c>GET /batches/{id}</c>.</summary>
 /// <param name="State">How far it has come: <c>filling</c>, <c>expanding</c>, <c>expanded</c>, <c>cancelling</c> or
 /// <c>cancelled</c>.</param>
-/// <param name="Tracking">Opens and clicks; null: more than 100,000 messages, of which the events tell.</param>
+/// <param name="Tracking">Opens and clicks, with <c>tracking=true</c>; null: more than 100,000 messages, of which the events
+/// tell.</param>
 sealed record BatchStatusAnswer(
     string Id, string Status, string State, bool Paused, int Count, CountsAnswer Counts, BatchProgressAnswer Progress,
-    TrackingAnswer? Tracking,
-    DateTimeOffset CreatedAt, DateTimeOffset? StartAt, string? WaitingFor,
+    TrackingAnswer? Tracking, DateTimeOffset CreatedAt, DateTimeOffset? StartAt, string? WaitingFor,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<EmailAnswer>? Emails,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Next);
 

@@ -38,8 +38,8 @@ static class BatchEndpoints
                 "invalid-cursor", "invalid-field", "unknown-field");
         app.MapGet("/batches/{id}", GetAsync).For(Access.Read)
             .WithMetadata(EmailQuery.BatchParameters).Answers<BatchStatusAnswer>(200)
-            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page.", null, "not-found", "invalid-cursor",
-                "invalid-field", "unknown-field");
+            .Says("getBatch", "How a batch is doing; with emails=true its messages too, page by page; with tracking=true its opens and clicks.",
+                null, "not-found", "invalid-cursor", "invalid-field", "unknown-field");
         app.MapGet("/batches/{id}/errors", ErrorsAsync).For(Access.Read)
             .WithMetadata(ErrorParameters).Answers<DestinationErrorListAnswer>(200)
             .Says("listBatchErrors", "Lines that were refused and destinations of which no message could be made.", null, "not-found",
@@ -155,7 +155,7 @@ static class BatchEndpoints
     {
         var tenant = context.Caller.Tenant;
         var query = new ListQuery(context.Request.Query, EmailQuery.BatchParameters);
-        var (wanted, filter) = (query.Flag("emails"), EmailQuery.Read(query));
+        var (wanted, isCounted, filter) = (query.Flag("emails"), query.Flag("tracking"), EmailQuery.Read(query));
         if (query.Problem is { } problem)
             return new ProblemResult(problem);
         if (!MessageId.TryParse(id, out var batch) || await messages.GetBatchAsync(tenant, batch, ct) is not { } view)
@@ -163,7 +163,8 @@ static class BatchEndpoints
         var page = wanted ? await messages.ListAsync(tenant, filter with { Batch = batch }, ct) : null;
         var large = await batches.FindAsync(tenant, batch, ct);
         var waitingFor = large is { State: BatchState.Expanding, IsPaused: false } ? await submitter.WhyNoRoomAsync(tenant, ct) : null;
-        return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor, await batches.TrackingAsync(batch, ct)));
+        var tracking = isCounted ? await batches.TrackingAsync(batch, ct) : null;
+        return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor, tracking));
     }
 
     static async Task<Results<JsonHttpResult<DestinationErrorListAnswer>, ProblemResult>> ErrorsAsync(

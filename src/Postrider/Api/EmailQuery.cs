@@ -30,7 +30,11 @@ static class EmailQuery
     public static readonly DocumentedParameters Parameters = new([.. Paging, .. Filters]);
 
     public static readonly DocumentedParameters BatchParameters =
-        new([new("emails", "true: list the messages; then the parameters of GET /emails too."), .. Paging, .. Filters]);
+        new([
+            new("emails", "true: list the messages; then the parameters of GET /emails too."),
+            new("tracking", "true: count opens and clicks, by reading the events of all its messages."),
+            .. Paging, .. Filters,
+        ]);
 
     /// <summary>Whether something is wrong, the query knows.</summary>
     public static MessageFilter Read(ListQuery query) => new()

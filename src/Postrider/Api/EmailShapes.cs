@@ -55,7 +55,7 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
 
     /// <param name="large">Null for one that was small when it came.</param>
     /// <param name="waitingFor">What keeps the rest of it from becoming mail; null: nothing.</param>
-    /// <param name="tracking">Null: too many to count.</param>
+    /// <param name="tracking">Null: too many to count, or nobody asked.</param>
     public BatchStatusAnswer Batch(BatchView batch, LargeBatch? large, MessagePage? page, string? waitingFor, TrackingCounts? tracking)
     {
         var counts = batch.Counts;

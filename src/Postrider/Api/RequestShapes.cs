@@ -67,7 +67,7 @@ record MessageShape
     public string? OnAmbiguous { get; init; }
     [Description("Messages with the same key are sent one after the other, in the order they were accepted.")]
     public string? OrderingKey { get; init; }
-    [Description("Opens and clicks to be learned, over the tenant's setting for the stream. Default: none. true or false says both.")]
+    [Description("Opens and clicks to be learned, over the tenant's setting for the stream. Default: none. true says opens and clicks, false none.")]
     public TrackShape? Track { get; init; }
 }
 
@@ -202,7 +202,8 @@ sealed record TenantTrackingShape(
 /// <summary>What is to be learned of a message after it has arrived.</summary>
 sealed record TrackShape(
     [property: Description("That its HTML was shown, by an image in it.")] bool? Opens,
-    [property: Description("That a link in its HTML was followed, by links that lead over this server.")] bool? Clicks);
+    [property: Description("That a link in its HTML was followed, by links that lead over this server.")] bool? Clicks,
+    [property: Description("The same of the links in its text, whose readers see where they lead.")] bool? Text);
 
 /// <summary>When dead letters are sent again by themselves.</summary>
 sealed record RedriveShape(

@@ -4,19 +4,19 @@ using Postrider.Tenants;
 
 namespace Postrider.Api;
 
-/// <summary>Reads what is to be tracked: <c>{"opens", "clicks"}</c>, or true or false for both.</summary>
+/// <summary>Reads what is to be tracked: <c>{"opens", "clicks", "text"}</c>, true for the first two, or false for all.</summary>
 static class TrackReader
 {
     /// <summary>Null: nothing is said.</summary>
     public static TrackRequest? Read(JsonElement value, string pointer, ShapeFaults faults)
     {
         if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
-            return new TrackRequest(value.GetBoolean(), value.GetBoolean());
+            return new TrackRequest(value.GetBoolean(), value.GetBoolean(), value.GetBoolean() ? null : false);
         if (value.ValueKind == JsonValueKind.Null)
             return null;
         if (value.ValueKind != JsonValueKind.Object)
         {
-            faults.Invalid(pointer, """Must be an object such as {"opens":true,"clicks":true}, or true or false for both.""");
+            faults.Invalid(pointer, """Must be an object such as {"opens":true,"clicks":true}, or true for both, or false.""");
             return null;
         }
         var track = default(TrackRequest);
@@ -25,6 +25,7 @@ static class TrackReader
             {
                 case "opens": track = track with { Opens = Flag(member.Value, $"{pointer}/opens", faults) }; break;
                 case "clicks": track = track with { Clicks = Flag(member.Value, $"{pointer}/clicks", faults) }; break;
+                case "text": track = track with { Text = Flag(member.Value, $"{pointer}/text", faults) }; break;
                 default: faults.Unknown(ShapeFaults.Below(pointer, member.Name)); break;
             }
         return track;

@@ -84,6 +84,7 @@ public sealed class SendReaderTests
     [InlineData("""{"template":["welcome"]}""", "invalid-field", "/template")]
     [InlineData("""{"data":{}}""", "invalid-field", "/data")]
     [InlineData("""{"track":{"opens":"yes"}}""", "invalid-field", "/track/opens")]
+    [InlineData("""{"track":{"text":1}}""", "invalid-field", "/track/text")]
     [InlineData("""{"track":{"reads":true}}""", "unknown-field", "/track/reads")]
     [InlineData("""{"track":"all"}""", "invalid-field", "/track")]
     [InlineData("""[]""", "invalid-field", "")]

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Postrider.Testing;
+using Postrider.Tracking;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -103,26 +105,23 @@ public sealed class TrackingTests : IAsyncLifetime
     [Fact]
     public async Task A_token_that_is_too_old_leads_on_and_is_no_click_and_no_open()
     {
+        var clock = new ManualClock(TimeProvider.System.GetUtcNow());
         await using var server = await TestServer.StartAsync(
-            ("TRANSPORTS", $"smtp://127.0.0.1:{_sink.Port}?tls=none"), ("PUBLIC_URL", Public), ("TRACKING__RECORD_FOR", "1s"));
-        var old = await SendAsync("true", server: server);
-        var (click, open) = Addresses(await ReceivedAsync());
-        await Task.Delay(TimeSpan.FromSeconds(1.1), TimeProvider.System);
-        var young = await SendAsync("true", server: server);
-        var (newClick, _) = Addresses(await ReceivedAsync());
+            services => services.AddSingleton(sp => new HitBook(sp.GetRequiredService<TrackingOptions>(), clock)),
+            ("TRANSPORTS", $"smtp://127.0.0.1:{_sink.Port}?tls=none"), ("PUBLIC_URL", Public));
+        var id = await SendAsync("true", server: server);
+        var mail = await ReceivedAsync();
+        var (click, open) = (Path((string)mail["links"]![0]!), Path((string)mail["images"]![0]!));
         using var browser = Browser(Firefox, server);
+        clock.WallOffset = new TrackingOptions().RecordFor + TimeSpan.FromHours(1);
         using var followed = await browser.GetAsync(click);
-        Assert.Equal(HttpStatusCode.Found, followed.StatusCode);
-        Assert.Equal("https://shop.example.com/order?id=1&x=2", followed.Headers.Location!.OriginalString);
-        Assert.StartsWith("GIF89a", await browser.GetStringAsync(open));
-        using var other = await browser.GetAsync(newClick);
-        Assert.Equal(HttpStatusCode.Found, other.StatusCode);
-        // They are written together and in order: where the young one's is, the old one's would be.
-        Assert.Single(Events(await server.GetEmailAsync(young, e => Events(e).Count > 0)));
-        Assert.Empty(Events(await server.GetEmailAsync(old, _ => true)));
+        Assert.Equal(
+            (HttpStatusCode.Found, "https://shop.example.com/order?id=1&x=2"), (followed.StatusCode, followed.Headers.Location!.OriginalString));
 
-        static (string Click, string Open) Addresses(JsonNode mail) =>
-            (Path((string)mail["links"]![0]!), Path((string)mail["images"]![0]!));
+        clock.WallOffset = new TrackingOptions().RecordFor - TimeSpan.FromHours(1);
+        Assert.StartsWith("GIF89a", await browser.GetStringAsync(open));
+        // They are written in order: where the later open is, the click would be.
+        Assert.Equal("opened", (string)Assert.Single(Events(await server.GetEmailAsync(id, e => Events(e).Count > 0)))["type"]!);
     }
 
     [Fact]
@@ -147,6 +146,35 @@ public sealed class TrackingTests : IAsyncLifetime
         await ChangeAsync("""{"tracking":null}""");
         using var goesOn = await browser.GetAsync(click);
         Assert.Equal(HttpStatusCode.Found, goesOn.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("{\"text\":true}", true, false)]
+    [InlineData("{\"clicks\":true,\"text\":true}", true, true)]
+    [InlineData("true", false, true)]
+    [InlineData("{\"text\":false}", false, false)]
+    public async Task Links_of_the_text_lead_over_us_only_where_that_is_asked_for(string track, bool inText, bool inHtml)
+    {
+        const string text = "Your order (https://shop.example.com/order?id=1&x=2).";
+        var id = await SendAsync(track, text: text);
+        var mail = await ReceivedAsync();
+        Assert.Equal(inHtml, ((string)mail["html"]!).Contains("/t/c/", StringComparison.Ordinal));
+        var sent = ((string)mail["text"]!).TrimEnd();
+        if (!inText)
+        {
+            Assert.Equal(text, sent);
+            return;
+        }
+        Assert.StartsWith("Your order (" + Public + "/t/c/", sent);
+        Assert.EndsWith(").", sent);
+        using var browser = Browser(Firefox);
+        foreach (var link in (string[])[Path(sent[12..^2]), Path(sent[12..^2]).TrimEnd('/') + '/'])
+        {
+            using var followed = await browser.GetAsync(link);
+            Assert.Equal("https://shop.example.com/order?id=1&x=2", followed.Headers.Location!.OriginalString);
+        }
+        var email = await Server.GetEmailAsync(id, e => Events(e).Count > 0);
+        Assert.Equal("https://shop.example.com/order?id=1&x=2", (string)Assert.Single(Events(email))["url"]!);
     }
 
     [Fact]
@@ -184,15 +212,15 @@ public sealed class TrackingTests : IAsyncLifetime
     Task<TestServer> StartAsync(string url) => TestServer.StartAsync(
         ("TRANSPORTS", $"smtp://127.0.0.1:{_sink.Port}?tls=none"), ("PUBLIC_URL", url));
 
-    async Task<string> SendAsync(string track, string stream = "transactional", TestServer? server = null)
+    async Task<string> SendAsync(string track, string stream = "transactional", TestServer? server = null, string text = "Hello")
     {
         using var answer = await (server ?? Server).Client.PostAsync("/emails", TestServer.Json($$"""
             {"from":"shop@example.org","to":"ann@example.net","subject":"S","stream":"{{stream}}","track":{{track}},
-             "html":"{{Html.ReplaceLineEndings("\\n")}}"}
+             "text":"{{text}}","html":"{{Html.ReplaceLineEndings("\\n")}}"}
             """));
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.IsSuccessStatusCode, text);
-        return (string)JsonNode.Parse(text)!["id"]!;
+        var said = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, said);
+        return (string)JsonNode.Parse(said)!["id"]!;
     }
 
     async Task ChangeAsync(string settings)

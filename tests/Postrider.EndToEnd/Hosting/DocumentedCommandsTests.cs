@@ -41,7 +41,7 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
         ["docs/batches.md"] = ["\"accepted\":2,\"refused\":0", "email,name,first"],
         ["docs/retention.md"] = ["\"kind\":\"bodies\"", "\"keep_seconds\":604800", "@erased.invalid"],
         ["docs/schedules.md"] = ["weekday report", "2030-12-24T18:00:00-05:00"],
-        ["docs/tracking.md"] = ["\"bulk\":{\"opens\":true,\"clicks\":true},\"stopped\":false", "\"tracking\":null"],
+        ["docs/tracking.md"] = ["\"bulk\":{\"opens\":true,\"clicks\":true,\"text\":false},\"stopped\":false", "\"tracking\":null"],
     };
 
     public static TheoryData<string> Pages =>

@@ -53,9 +53,10 @@ public sealed class CodecProperties
         from path in Gen.Elements<ReversePath?>(null, new ReversePath(null), new ReversePath(EmailAddress.Parse("bounces@example.org")))
         from opens in Gen.Elements(false, true)
         from clicks in Gen.Elements(false, true)
+        from links in Gen.Elements(false, true)
         select new MessageContent
         {
-            Track = new Tracked(opens, clicks),
+            Track = new Tracked(opens, clicks, links),
             From = sender,
             ReplyTo = replyTo,
             Subject = subject,
