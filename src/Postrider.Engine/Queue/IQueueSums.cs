@@ -12,7 +12,33 @@ public interface IQueueSums
 /// <param name="DeadLetters">Recipients by state: failed, expired, held.</param>
 /// <param name="Suppressions">Entries of all lists.</param>
 public sealed record QueueSums(
-    IReadOnlyList<QueueDepth> Depths, IReadOnlyDictionary<RecipientState, long> DeadLetters, long Suppressions);
+    IReadOnlyList<QueueDepth> Depths, IReadOnlyDictionary<RecipientState, long> DeadLetters, long Suppressions, RunnerSums Runners);
+
+/// <summary>How far behind those are who work beside the queue, over all tenants.</summary>
+public sealed record RunnerSums
+{
+    /// <summary>The earliest time of a schedule that has come and is not dealt with; null: none. Schedules of archived tenants wait for
+    /// their tenant.</summary>
+    public DateTimeOffset? ScheduleDueAt { get; init; }
+
+    /// <summary>Batches that are becoming messages; paused ones and those that begin later do not count.</summary>
+    public long Expanding { get; init; }
+
+    /// <summary>Their destinations that are not messages yet.</summary>
+    public long DestinationsLeft { get; init; }
+
+    /// <summary>Deliveries to webhooks that are switched on, not made yet.</summary>
+    public long Deliveries { get; init; }
+
+    /// <summary>When the event of the oldest of them happened; null: there are none.</summary>
+    public DateTimeOffset? OldestDeliveryAt { get; init; }
+
+    /// <summary>Since when the oldest of them could have been tried (again); null: none is due.</summary>
+    public DateTimeOffset? DeliveryDueAt { get; init; }
+
+    /// <summary>Since when a kind of what grows old could have been looked through; null: none is due, or none ever was.</summary>
+    public DateTimeOffset? RetentionDueAt { get; init; }
+}
 
 /// <summary>What waits of one stream in one state.</summary>
 /// <param name="OldestDueAt">Since when the oldest of it could have gone; null where nothing of it is due.</param>

@@ -18,11 +18,19 @@ public interface IMessageReader
     /// <summary>Sums of the counters; the open states are gauges, the rest only grow.</summary>
     Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct);
 
-    /// <summary>About what a tenant's messages take: the contents that were stored and are not removed yet.</summary>
-    Task<long> StoredBytesAsync(TenantId tenant, CancellationToken ct);
+    /// <summary>About what a tenant's mail takes: what was stored and is not removed yet.</summary>
+    Task<StoredBytes> StoredBytesAsync(TenantId tenant, CancellationToken ct);
 
     /// <summary>Whether the id is stored, asked after a commit whose reply was lost.</summary>
     Task<bool> ExistsAsync(MessageId id, CancellationToken ct);
+}
+
+/// <summary>What a tenant has stored, in bytes.</summary>
+/// <param name="Contents">Of messages and batches.</param>
+/// <param name="Destinations">On lists, and of batches that are not messages yet.</param>
+public readonly record struct StoredBytes(long Contents, long Destinations)
+{
+    public long Total => Contents + Destinations;
 }
 
 /// <summary>A message with all its recipients and its timeline.</summary>

@@ -71,6 +71,19 @@ public sealed record ScheduleTimes
 /// <param name="IsList">The tenant's list of that id, which may change; else the schedule's own.</param>
 public readonly record struct ScheduleRecipients(MessageId Source, bool IsList);
 
+/// <summary>A schedule's mail as it is stored: years may pass until a program reads it.</summary>
+/// <param name="Format">What <paramref name="Json"/> is; old numbers stay readable for ever. 1: what <c>POST /emails/send</c> takes,
+/// without recipients, as the caller wrote it.</param>
+public readonly record struct ScheduledMail(int Format, string Json)
+{
+    /// <summary>The newest that this program knows, in which it writes.</summary>
+    public const int Newest = 1;
+
+    public bool IsNewer => Format > Newest;
+
+    public static ScheduledMail Of(string json) => new(Newest, json);
+}
+
 /// <summary>A schedule as it is stored.</summary>
 public sealed record Schedule
 {
@@ -86,8 +99,7 @@ public sealed record Schedule
     public required long Change { get; init; }
     public required ScheduleTimes Times { get; init; }
 
-    /// <summary>The mail as JSON, as the caller wrote it.</summary>
-    public required string Email { get; init; }
+    public required ScheduledMail Email { get; init; }
     public required ScheduleRecipients Recipients { get; init; }
 
     /// <summary>When it comes next; null where it does not.</summary>

@@ -42,6 +42,8 @@ public sealed class ScheduleBook(
             return new ScheduleResult(faults.ToProblem());
         if (await RefuseAsync(tenant, request.Email!) is { } refusal)
             return new ScheduleResult(refusal);
+        if (await RefuseAsync(tenant, own) is { } full)
+            return new ScheduleResult(full);
         var schedule = new Schedule
         {
             Id = ids.Next(),
@@ -51,7 +53,7 @@ public sealed class ScheduleBook(
             Revision = 1,
             Change = 1,
             Times = times!,
-            Email = request.Email!,
+            Email = ScheduledMail.Of(request.Email!),
             Recipients = await KeepAsync(tenant, own, request.List),
             Next = times!.ToCalendar().After(now),
             Edition = TimeZoneRules.Edition,
@@ -83,6 +85,8 @@ public sealed class ScheduleBook(
             return new ScheduleResult(faults.ToProblem());
         if (request.Email is { } email && await RefuseAsync(tenant, email) is { } refusal)
             return new ScheduleResult(refusal);
+        if (await RefuseAsync(tenant, own) is { } full)
+            return new ScheduleResult(full);
         ScheduleRecipients? recipients = null;
         return await ChangeAsync(tenant, id, async (schedule, now) =>
         {
@@ -97,7 +101,7 @@ public sealed class ScheduleBook(
             {
                 Name = request.Name ?? schedule.Name,
                 Times = times,
-                Email = request.Email ?? schedule.Email,
+                Email = request.Email is { } json ? ScheduledMail.Of(json) : schedule.Email,
                 Recipients = recipients ?? schedule.Recipients,
                 Revision = request with { Name = null } == new ScheduleRequest() ? schedule.Revision : schedule.Revision + 1,
             };
@@ -160,7 +164,9 @@ public sealed class ScheduleBook(
         ScheduleRun? run = null;
         var result = await ChangeAsync(tenant, id, async (schedule, now) =>
         {
-            var (shared, problem) = await mail(tenant, schedule.Email);
+            if (schedule.Email.IsNewer)
+                return (null, ScheduleProblems.Newer);
+            var (shared, problem) = await mail(tenant, schedule.Email.Json);
             if (shared is null)
                 return (null, problem);
             var zone = TimeZoneRules.Find(schedule.Times.TimeZone) ?? TimeZoneRules.Utc;
@@ -256,6 +262,9 @@ public sealed class ScheduleBook(
                 : [.. problem.Errors.Select(error => error with { Pointer = $"/email{error.Pointer}" })],
         };
     }
+
+    ValueTask<Problem?> RefuseAsync(TenantId tenant, List<StoredDestination>? own) =>
+        own is null ? default : submitter.RefuseDestinationsAsync(tenant, own.Sum(static one => (long)one.Bytes));
 
     List<StoredDestination>? Destinations(IReadOnlyList<Destination>? given, Faults faults)
     {

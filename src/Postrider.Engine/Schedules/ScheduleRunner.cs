@@ -6,8 +6,8 @@ using Postrider.Submission;
 namespace Postrider.Schedules;
 
 /// <summary>Makes of a schedule's mail what all recipients of a run share; exactly one of the two is null.</summary>
-/// <param name="email">As the caller wrote it.</param>
-public delegate Task<(SharedSubmission? Shared, Problem? Problem)> MailMaker(TenantId tenant, string email);
+/// <param name="json">In <see cref="ScheduledMail.Newest"/>, or older.</param>
+public delegate Task<(SharedSubmission? Shared, Problem? Problem)> MailMaker(TenantId tenant, string json);
 
 /// <summary>Runs what is due. Any number of nodes do so at once: each takes some in hand that no other has. A step is written where the
 /// schedule stands as it was taken, or not at all, and a time has one run whoever writes it.</summary>
@@ -145,7 +145,8 @@ public sealed partial class ScheduleRunner(
             runs.Add(Run(schedule, due, now) with { State = RunState.Skipped, Reason = "the run before is still being sent" });
             return (runs, null, null);
         }
-        var (shared, problem) = await mail(schedule.Tenant, schedule.Email);
+        var (shared, problem) = schedule.Email.IsNewer
+            ? (null, ScheduleProblems.Newer) : await mail(schedule.Tenant, schedule.Email.Json);
         if (problem is { Status: >= 500 or 429 })
         {
             LogPostponed(schedule.Id, problem.Detail);

@@ -64,7 +64,8 @@ static class ContentCodec
             to.Bytes(content.MergeData.Span);
         }
         if (content.Track is { Any: true } track)
-            to.Byte((byte)((track.Opens ? TrackFlags.Opens : 0) | (track.Clicks ? TrackFlags.Clicks : 0) | (track.Text ? TrackFlags.Text : 0)));
+            to.Byte((byte)(
+                (track.Opens ? TrackFlags.Opens : 0) | (track.Clicks ? TrackFlags.Clicks : 0) | (track.Text ? TrackFlags.Text : 0)));
     }
 
     /// <summary>A message's own part where the rest of its content is its batch's.</summary>

@@ -23,9 +23,16 @@ static class StateSums
         return Sum(connection, tenant.Value, scheduled ?? 0);
     }
 
-    public static long BytesOf(DbConnection connection, TenantId tenant) => connection.ExecuteScalar<long?>(
-        "SELECT CAST(sum(delta) AS bigint) FROM counters WHERE scope = @scope AND state = @state",
-        new { scope = (long)tenant.Value, state = StoredBytes }) ?? 0;
+    // Uses lists_bytes and expansions_bytes.
+    public static StoredBytes BytesOf(DbConnection connection, TenantId tenant)
+    {
+        var sums = connection.QuerySingle<(long Contents, long Destinations)>("""
+            SELECT CAST(coalesce((SELECT sum(delta) FROM counters WHERE scope = @scope AND state = @state), 0) AS bigint),
+                CAST(coalesce((SELECT sum(bytes) FROM lists WHERE tenant = @tenant AND bytes > 0), 0)
+                    + coalesce((SELECT sum(bytes) FROM expansions WHERE tenant = @tenant AND bytes > 0), 0) AS bigint)
+            """, new { scope = (long)tenant.Value, tenant = tenant.Value, state = StoredBytes });
+        return new StoredBytes(sums.Contents, sums.Destinations);
+    }
 
     public static BatchView? OfBatch(DbConnection connection, TenantId tenant, MessageId batch, long now)
     {

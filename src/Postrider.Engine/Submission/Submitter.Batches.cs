@@ -42,6 +42,9 @@ public sealed partial class Submitter
     /// quotas, against which they are counted.</summary>
     public ValueTask<int> RoomAsync(TenantId tenant, int wanted) => _limits.RoomAsync(tenant, wanted);
 
+    /// <summary>Null: the tenant may have so much of destinations stored for lists, or for batches to come.</summary>
+    public ValueTask<Problem?> RefuseDestinationsAsync(TenantId tenant, long bytes) => _limits.RefuseStorageAsync(tenant, bytes);
+
     /// <summary>What of its own keeps the rest of the tenant's batches from becoming mail, in words; null: nothing.</summary>
     public ValueTask<string?> WhyNoRoomAsync(TenantId tenant, CancellationToken ct) => _limits.WhyNoRoomAsync(tenant, ct);
 

@@ -170,6 +170,8 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             return new SubmissionResult.Refused(problem);
         var bytes = BornLeased.ApproximateBytes(entry.Content) + (merged?.Sum(static own => (long)(own?.Data.Length ?? 0)) ?? 0);
         var isLarge = destinations.Count > MostAtOnce && SendLarge is not null;
+        if (isLarge)
+            bytes += recipients.Sum(static one => (long)one[0].Mailbox.ToString().Length);
         if (await _limits.RefuseAsync(context.Tenant, destinations.Count, bytes, countsQuota: !isLarge) is { } tooMuch)
             return new SubmissionResult.Refused(tooMuch);
 

@@ -39,10 +39,31 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
             ?? (countsQuota && Quotas is not null ? await Quotas.RefuseAsync(id, settings, recipients) : null);
     }
 
+    /// <summary>Null: these destinations may be stored; they are counted from here on.</summary>
+    public async ValueTask<Problem?> RefuseStorageAsync(TenantId id, long bytes)
+    {
+        if (SettingsOf(id).MaxStorageBytes is not (> 0 and var most))
+            return null;
+        var tenant = _tenants.GetOrAdd(id, static _ => new Tenant());
+        try
+        {
+            await CountedAsync(id, tenant);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
+        {
+            return SubmissionProblems.StorageUnavailable;
+        }
+        if (tenant.AllBytes + bytes > most)
+            return StorageFull(most);
+        Interlocked.Add(ref tenant.Destinations, bytes);
+        return null;
+    }
+
     /// <summary>What was counted and not accepted after all; what waits is counted anew anyway.</summary>
     public ValueTask ReturnAsync(TenantId id, int recipients) => Quotas?.ReturnAsync(id, recipients) ?? ValueTask.CompletedTask;
 
     /// <summary>How many of so many may come now, for what can wait for the rest: they are counted against the quotas.</summary>
+    /// <remarks>Stored destinations do not count here: a batch must not wait for room that it takes itself.</remarks>
     public async ValueTask<int> RoomAsync(TenantId id, int wanted)
     {
         var settings = SettingsOf(id);
@@ -98,7 +119,7 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
         }
         if (mostWaiting > 0 && Interlocked.Read(ref tenant.Waiting) + recipients > mostWaiting)
             return Full(mostWaiting);
-        if (mostBytes > 0 && Interlocked.Read(ref tenant.Bytes) + bytes > mostBytes)
+        if (mostBytes > 0 && tenant.AllBytes + bytes > mostBytes)
             return StorageFull(mostBytes);
         if (_rate is { } limit && Charge(tenant, limit, recipients) is { } wait)
             return TooFast(options.Rate, wait);
@@ -129,7 +150,8 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
             lock (tenant)
             {
                 Interlocked.Exchange(ref tenant.Waiting, counts.Scheduled + counts.Queued + counts.Leased + counts.Unknown);
-                Interlocked.Exchange(ref tenant.Bytes, bytes);
+                Interlocked.Exchange(ref tenant.Bytes, bytes.Contents);
+                Interlocked.Exchange(ref tenant.Destinations, bytes.Destinations);
                 tenant.CountedAt = clock.GetTimestamp();
             }
         }
@@ -162,7 +184,7 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
 
     static Problem StorageFull(long most) => new("storage-full", 429, "Tenant's storage is full", string.Create(
         CultureInfo.InvariantCulture,
-        $"{most} bytes of messages may be stored for this tenant, and this would be more. Nothing was stored; it goes when old messages are removed."))
+        $"{most} bytes of mail may be stored for this tenant, and this would be more. Nothing was stored; it goes when old messages or lists are removed."))
     {
         RetryAfter = WhenStorageFull,
     };
@@ -178,6 +200,9 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
     {
         public long Waiting;       // recipients: as counted, and accepted since
         public long Bytes;         // of stored messages: as counted, and accepted since
+        public long Destinations;  // bytes of stored ones: the same
+
+        public long AllBytes => Interlocked.Read(ref Bytes) + Interlocked.Read(ref Destinations);
 
         // Guarded by the tenant itself:
         public Task? Counting;

@@ -106,6 +106,8 @@ static class BatchEndpoints
     /// <summary>Puts what is read into a batch.</summary>
     sealed class BatchSink(IBatchStore batches, TenantId tenant, MessageId batch) : IDestinationSink
     {
+        public TenantId? Owner => tenant;
+
         public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => batches.FindPartAsync(batch, key, ct);
 
         public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part) =>

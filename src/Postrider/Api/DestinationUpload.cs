@@ -12,6 +12,9 @@ interface IDestinationSink
     /// <summary>How far an earlier call with this key came.</summary>
     Task<AppendedPart> FindAsync(string key, CancellationToken ct);
 
+    /// <summary>Whose storage they take; null: it is not counted.</summary>
+    TenantId? Owner => null;
+
     /// <summary>Why this one is not taken; null: it is.</summary>
     DestinationFault? FaultOf(StoredDestination destination) => null;
 
@@ -27,7 +30,8 @@ sealed record UploadResult(AppendedPart Part, IReadOnlyList<DestinationErrorAnsw
 
 /// <summary>Reads bodies of any length with a destination a line, as CSV or JSON, and keeps them part by part: memory holds one part, and
 /// with an Idempotency-Key a call that broke is sent again from its start and goes on where it was.</summary>
-sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, IHostApplicationLifetime lifetime)
+sealed class DestinationUpload(
+    ReadDestinations destinations, JsonBody bodies, Submitter submitter, IHostApplicationLifetime lifetime)
 {
     const string Json = "application/json";
     const string Csv = "text/csv";
@@ -36,7 +40,7 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
     public static readonly string[] Refusals =
     [
         "malformed-json", "too-large", "invalid-idempotency-key", "not-found", "unsupported-media-type", "invalid-field", "bad-csv", "bad-encoding", "draining",
-        "storage-low",
+        "storage-low", "storage-full",
     ];
 
     static readonly Problem WrongType = ProblemCatalog.Make(
@@ -69,7 +73,7 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
         if (problem is not null)
             return (null, problem);
         var ct = context.RequestAborted;
-        var parts = new Parts(sink, key, key is null ? default : await sink.FindAsync(key, ct));
+        var parts = new Parts(sink, submitter, key, key is null ? default : await sink.FindAsync(key, ct));
         using var text = ReadDestinations.Open(context.Request.Body);
         Problem? unreadable = null;
         IAsyncEnumerable<DestinationLine> lines;
@@ -148,7 +152,7 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
     }
 
     /// <summary>Gathers lines into parts.</summary>
-    sealed class Parts(IDestinationSink sink, string? key, AppendedPart done)
+    sealed class Parts(IDestinationSink sink, Submitter submitter, string? key, AppendedPart done)
     {
         readonly List<DestinationErrorAnswer> _errors = [];
         List<StoredDestination> _destinations = [];
@@ -183,6 +187,8 @@ sealed class DestinationUpload(ReadDestinations destinations, JsonBody bodies, I
         {
             if (_line <= _done.Lines)
                 return null;
+            if (sink.Owner is { } tenant && await submitter.RefuseDestinationsAsync(tenant, _bytes) is { } full)
+                return full;
             var (part, problem) = await sink.AppendAsync(new BatchPart
             {
                 Key = key,

@@ -130,6 +130,8 @@ static class ListEndpoints
     {
         AppendedPart _done;
 
+        public TenantId? Owner => tenant;
+
         public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => Task.FromResult(_done);
 
         public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part)

@@ -142,6 +142,8 @@ static class ProblemCatalog
             "No transport is configured for the route, so nothing could be delivered. Set POSTRIDER_TRANSPORTS."),
         new("storage-low", 503, "Storage is low", "application_error",
             "The server is short of disk space. Nothing was stored; send it again later."),
+        new("schedule-newer", 503, "Schedule was made by a newer Postrider", "application_error",
+            "A newer Postrider has written the schedule's mail, in a form that this node does not know. Update the node; nothing is lost."),
         new("storage-unavailable", 503, "Storage is unavailable", "application_error",
             "The server cannot reach its storage. Nothing was stored; send it again later."),
         new("commit-unknown", 503, "Acceptance is unknown", "application_error",

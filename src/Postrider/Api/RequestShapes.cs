@@ -174,7 +174,7 @@ sealed record TenantSettingsShape
     public long? MaxQueued { get; init; }
     [Description("Calls in a minute, on each node; beyond it 429 rate-limited. 0: no limit.")]
     public int? ApiCallsPerMinute { get; init; }
-    [Description("Bytes of stored messages; beyond it 429 storage-full. 0: no limit.")]
+    [Description("Bytes of stored messages, lists and destinations; beyond it 429 storage-full. 0: no limit.")]
     public long? MaxStorageBytes { get; init; }
     [Description("1 to 1,000: the tenant's share beside others with mail waiting. Default 1.")]
     public int? Weight { get; init; }

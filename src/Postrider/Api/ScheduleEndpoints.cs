@@ -65,7 +65,7 @@ static class ScheduleEndpoints
                 "not-found", "schedule-archived", "changed-meanwhile");
         app.MapPost("/schedules/{id}/run", RunAsync).For(Access.SendLater).Answers<ScheduleRunAnswer>(202)
             .Says("runSchedule", "Sends once now, paused or not. When it comes next stays as it is.", null,
-                [.. BodyRefusals, "not-found", "schedule-archived", "changed-meanwhile", "draining"]);
+                [.. BodyRefusals, "not-found", "schedule-archived", "schedule-newer", "changed-meanwhile", "draining"]);
         app.MapGet("/schedules/{id}/next", NextAsync).For(Access.Read).WithMetadata(Count).Answers<OccurrenceListAnswer>(200)
             .Says("nextRuns", "When it comes next.", null, "not-found", "invalid-field", "unknown-field");
         app.MapGet("/schedules/{id}/runs", RunsAsync).For(Access.Read).WithMetadata(Paging).Answers<ScheduleRunListAnswer>(200)

@@ -20,7 +20,7 @@ sealed class SchedulePages(IScheduleStore store, IListStore lists)
             : await lists.ReadAsync(schedule.Tenant, source, 0, MostRecipients, ct);
         return Make(schedule, NextRuns) with
         {
-            Email = JsonElement.Parse(schedule.Email),
+            Email = JsonElement.Parse(schedule.Email.Json),
             RecipientCount = list?.Count ?? 0,
             Recipients = own is null ? null : [.. own.Select(Recipient)],
         };

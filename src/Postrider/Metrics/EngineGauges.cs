@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Postrider.Delivery;
 using Postrider.Hosting;
 using Postrider.Messages;
+using Postrider.Queue;
 using Postrider.Routing;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
@@ -25,6 +26,7 @@ sealed class EngineGauges : IDisposable
         _disk = new DriveInfo(Stores.FolderOf(options) ?? Path.GetFullPath(options.Data));
         MeasureTransports();
         MeasureQueue();
+        MeasureRunners();
         _meter.CreateObservableGauge("postrider.nodes", Nodes, "{node}", "Nodes that share the store, by whether they live.");
         _meter.CreateObservableGauge("postrider.attempts.in_flight", () => _dispatcher?.InFlight ?? 0, "{envelope}",
             "Envelopes in this node's hands, from lease to record.");
@@ -70,6 +72,31 @@ sealed class EngineGauges : IDisposable
             () => _readings.Last is { } last ? [new((_clock.GetUtcNow() - last.At).TotalSeconds)] : Unread, "s",
             "How old the numbers are that the database was asked for.");
     }
+
+    void MeasureRunners()
+    {
+        _meter.CreateObservableGauge("postrider.schedules.oldest_due.age", () => Age(r => r.ScheduleDueAt), "s",
+            "For how long the schedule that waits longest has been due.");
+        _meter.CreateObservableGauge("postrider.batches.expanding", () => Count(r => r.Expanding), "{batch}",
+            "Large batches that are becoming messages.");
+        _meter.CreateObservableGauge("postrider.batches.destinations_left", () => Count(r => r.DestinationsLeft), "{destination}",
+            "Destinations of those batches that are not messages yet.");
+        _meter.CreateObservableGauge("postrider.webhooks.pending", () => Count(r => r.Deliveries), "{delivery}",
+            "Deliveries to webhooks that are not made yet.");
+        _meter.CreateObservableGauge("postrider.webhooks.oldest_pending.age", () => Age(r => r.OldestDeliveryAt), "s",
+            "How old the oldest event is that a webhook has not taken.");
+        _meter.CreateObservableGauge("postrider.webhooks.oldest_due.age", () => Age(r => r.DeliveryDueAt), "s",
+            "For how long the delivery that waits longest could have been tried.");
+        _meter.CreateObservableGauge("postrider.retention.oldest_due.age", () => Age(r => r.RetentionDueAt), "s",
+            "For how long what is old could have been removed.");
+    }
+
+    /// <summary>0: nothing waits.</summary>
+    IEnumerable<Measurement<double>> Age(Func<RunnerSums, DateTimeOffset?> of) => _readings.Last is not { Sums.Runners: var runners } last
+        ? Unread : [new(of(runners) is { } since ? Math.Max(0, (last.At - since).TotalSeconds) : 0)];
+
+    IEnumerable<Measurement<long>> Count(Func<RunnerSums, long> of) =>
+        _readings.Last is { Sums.Runners: var runners } ? [new(of(runners))] : Nothing;
 
     static readonly IEnumerable<Measurement<long>> Nothing = [];
     static readonly IEnumerable<Measurement<double>> Unread = [];

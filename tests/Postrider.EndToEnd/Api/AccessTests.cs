@@ -147,7 +147,10 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
             (HttpMethod.Post, "/batches/{0}/resume", batchId, new MessageId(12345).ToString()),
             (HttpMethod.Get, "/lists/{0}", list, new MessageId(12345).ToString()),
             (HttpMethod.Get, "/lists/{0}/recipients", list, new MessageId(12345).ToString()),
+            (HttpMethod.Post, "/lists/{0}/recipients", list, new MessageId(12345).ToString()),
             (HttpMethod.Delete, "/lists/{0}/recipients/{email}", list, new MessageId(12345).ToString()),
+            (HttpMethod.Patch, "/lists/{0}", list, new MessageId(12345).ToString()),
+            (HttpMethod.Delete, "/lists/{0}", list, new MessageId(12345).ToString()),
             (HttpMethod.Get, "/inbox/{0}", inbox, "987654"),
             (HttpMethod.Get, "/inbox/{0}.eml", inbox, "987654"),
             (HttpMethod.Delete, "/keys/{0}", key, "nosuchkey"),
@@ -406,6 +409,8 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
                     ? "{}" : """{"from":"2020-01-01T00:00:00Z"}""");
         else if (method == HttpMethod.Patch && path.StartsWith("/users/", StringComparison.Ordinal))
             request.Content = TestServer.Json("""{"role":"viewer"}""");
+        else if (method == HttpMethod.Patch && path.StartsWith("/lists/", StringComparison.Ordinal))
+            request.Content = TestServer.Json("""{"name":"mine"}""");
         else if (method == HttpMethod.Patch)
             request.Content = TestServer.Json($$"""{"send_at":"{{TimeProvider.System.GetUtcNow().AddDays(1):yyyy-MM-ddTHH:mm:ssZ}}"}""");
         using var response = await client.SendAsync(request);

@@ -137,6 +137,45 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
     }
 
     // One calls ten times as often as it may, from several connections at once; the other's mail is accepted and delivered as before.
+    // Addresses take room too; and a batch does not wait for the room that it takes itself.
+    [Fact]
+    public async Task Lists_and_batches_take_the_tenants_storage_and_what_was_taken_is_sent()
+    {
+        var made = await PostAsync("/tenants", """{"name":"stores","settings":{"max_storage_bytes":60000}}""", HttpStatusCode.Created);
+        using var client = _server.NewClient((string)made["key"]!["key"]!);
+        static string Lines(int count) => string.Join('\n', Enumerable.Range(0, count).Select(i => $"\"r{i:D4}@stores.example\""));
+        async Task<JsonNode?> UploadAsync(string path, int count, HttpStatusCode status)
+        {
+            using var body = new StringContent(Lines(count), Encoding.UTF8, "application/x-ndjson");
+            return await Answer(await client.PostAsync(path, body), status);
+        }
+
+        var batch = (string)(await Answer(await client.PostAsync("/batches", TestServer.Json(
+            """{"from":"a@example.com","subject":"S","text":"T"}""")), HttpStatusCode.Created))["id"]!;
+        await UploadAsync($"/batches/{batch}/destinations", 2_000, HttpStatusCode.OK);
+        var list = (string)(await Answer(await client.PostAsync("/lists", TestServer.Json("""{"name":"l"}""")), HttpStatusCode.Created))["id"]!;
+        await UploadAsync($"/lists/{list}/recipients", 300, HttpStatusCode.OK);
+        var full = await UploadAsync($"/lists/{list}/recipients", 1_500, HttpStatusCode.TooManyRequests);
+        Assert.Equal("storage-full", ((string)full!["type"]!).Split('/')[^1]);
+        using var schedule = await client.PostAsync("/schedules", TestServer.Json($$"""
+            {"name":"s","at":"2030-01-01T00:00","time_zone":"UTC","email":{"from":"a@example.com","subject":"S","text":"T"},
+             "recipients":[{{Lines(500).Replace('\n', ',')}}]}
+            """));
+        Assert.Equal(HttpStatusCode.TooManyRequests, schedule.StatusCode);
+
+        await Answer(await client.PostAsync($"/batches/{batch}/start", null), HttpStatusCode.OK);
+        var done = await Eventually.GetAsync(
+            async () => (await client.GetFromJsonAsync<JsonNode>($"/batches/{batch}"))!,
+            answer => (string)answer["state"]! == "expanded", TimeSpan.FromSeconds(60));
+        Assert.Equal(2_000, (int)done["count"]!);
+        // Its destinations are gone, so there is room again.
+        await Eventually.GetAsync(async () =>
+        {
+            using var body = new StringContent(Lines(600), Encoding.UTF8, "application/x-ndjson");
+            return (await client.PostAsync($"/lists/{list}/recipients", body)).StatusCode;
+        }, status => status == HttpStatusCode.OK, TimeSpan.FromSeconds(60));
+    }
+
     [Fact]
     public async Task A_tenant_at_ten_times_its_limit_does_not_slow_another_down()
     {

@@ -25,6 +25,7 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
         ("README.md", "curl -sS http://127.0.0.1:8025/emails/019abc", "an id that the reader has"),
         ("docs/deploy.md", "make publish", "installs into the system"),
         ("docs/domains.md", "postrider dkim", "asks the DNS of example.com"),
+        ("docs/drills.md", "postrider drill", "ten minutes, of a transport that the reader has; DrillTests"),
         ("docs/feedback.md", "dotnet run", "starts another server"),
         ("docs/postgresql.md", "createdb", "MoveProcessTests"),
         ("docs/reliability.md", "make", "takes from minutes to hours"),
@@ -77,7 +78,8 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
     [Fact]
     public void What_is_not_run_here_is_there_and_the_key_has_one_name()
     {
-        Assert.All(NotHere, except => Assert.Contains(BlocksOf(except.Page), block => block.StartsWith(except.Begins, StringComparison.Ordinal)));
+        Assert.All(NotHere, except =>
+            Assert.Contains(BlocksOf(except.Page), block => block.StartsWith(except.Begins, StringComparison.Ordinal)));
         Assert.All(Answers.Keys, page => Assert.Contains(page, Pages.Select(row => row.Data)));
         foreach (var page in Pages.Select(row => row.Data))
         {

@@ -76,6 +76,49 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal(new DateTimeOffset(2026, 10, 25, 0, 30, 0, TimeSpan.Zero), kept.Next!.Value.At);
     }
 
+    /// <summary>What a row has that an older program writes: all but what came later.</summary>
+    const string FirstColumns = """
+        tenant, name, state, revision, change, due, next_at, next_local, next_fold, last_local, last_fold, retry_at, edition, source, is_list,
+            updated, key, request_hash, times, email
+        """;
+
+    [Fact]
+    public async Task What_an_older_program_wrote_is_sent_as_it_was_meant()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        await _house.Batches.Tables.WriteAsync(connection => connection.Execute($"""
+            INSERT INTO schedules (id, {FirstColumns}) SELECT id + @stride, {FirstColumns} FROM schedules WHERE id = @id;
+            DELETE FROM schedules WHERE id = @id
+            """, new { stride = MessageId.Stride, id = schedule.Id.Value }));
+        var old = await _house.FindAsync(schedule.Id.Plus(1));
+        Assert.Equal(schedule.Email, old.Email);
+        Assert.Equal(1, old.Email.Format);
+        await _house.RunAtAsync(schedule.Next!.Value.At);
+        Assert.Equal(RunState.Enqueued, Assert.Single(await _house.RunsAsync(old.Id)).State);
+    }
+
+    // While nodes are replaced one by one, the old ones see what the new ones write.
+    [Fact]
+    public async Task What_a_newer_program_wrote_waits_for_one_that_can_read_it()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        Task FormatAsync(int format) => _house.Batches.Tables.WriteAsync(
+            connection => connection.Execute("UPDATE schedules SET email_format = @format", new { format }));
+        await FormatAsync(ScheduledMail.Newest + 1);
+        var mails = _house.Mails;
+        _house.Clock.Advance(schedule.Next!.Value.At - _house.Now);
+        await _house.NewRunner().TickAsync(default);
+        Assert.Empty(await _house.RunsAsync(schedule.Id));
+        Assert.Equal(_house.Now.AddSeconds(30), (await _house.FindAsync(schedule.Id)).RetryAt);
+        Assert.Equal("schedule-newer", (await _house.Book.RunAsync(TenantId.First, schedule.Id, default)).Problem?.Slug);
+        Assert.Equal(mails, _house.Mails);
+
+        await FormatAsync(ScheduledMail.Newest);
+        await _house.RunAtAsync(_house.Now.AddMinutes(1));
+        var run = Assert.Single(await _house.RunsAsync(schedule.Id));
+        Assert.Equal((RunState.Enqueued, schedule.Next.Value.At), (run.State, run.DueAt));
+    }
+
     [Fact]
     public async Task At_its_time_each_recipient_gets_a_message_and_it_moves_on()
     {
@@ -481,7 +524,8 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         await _house.RunAtAsync(_house.Now.AddHours(1));
         Assert.Equal([true, false], (await _house.RunsAsync(schedule.Id)).Select(r => r.IsByHand));
         var report = await _house.Store.ReportAsync(schedule.Id, 1_000, default);
-        Assert.Equal((2, 2, 2, 0), (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Tracking!.UniqueOpens));
+        Assert.Equal((2, 2, 2, 0),
+            (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Tracking!.UniqueOpens));
     }
 
     [Fact]

@@ -66,5 +66,5 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
         reader.GetBatchAsync(tenant, batch, ct);
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) => reader.CountAsync(tenant, ct);
-    public Task<long> StoredBytesAsync(TenantId tenant, CancellationToken ct) => reader.StoredBytesAsync(tenant, ct);
+    public Task<StoredBytes> StoredBytesAsync(TenantId tenant, CancellationToken ct) => reader.StoredBytesAsync(tenant, ct);
 }

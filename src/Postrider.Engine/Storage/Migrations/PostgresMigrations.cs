@@ -32,6 +32,7 @@ static class PostgresMigrations
         new(23, "drills", DrillSchema.Postgres),
         new(24, "settings of the vacuum", VacuumSettings.Postgres),
         new(25, "how transports are doing on each node", LimitTables.Reports),
+        new(26, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
@@ -256,6 +257,9 @@ static class PostgresMigrations
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
         """;
+
+    // email_format: what email is written in.
+    const string ScheduleForm = "ALTER TABLE schedules ADD COLUMN email_format smallint NOT NULL DEFAULT 1;";
 
     // address: NULL where it was erased, or was never stored. until: NULL for good.
     const string Suppressions = """

@@ -25,6 +25,7 @@ static class SqliteMigrations
         new(18, "retention of jobs, erasures, schedules and what they leave, suppressions", RetentionSchema.More),
         new(19, "users, sessions, keys of the dashboard", UserSchema.Sqlite),
         new(20, "drills", DrillSchema.Sqlite),
+        new(21, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -240,6 +241,9 @@ static class SqliteMigrations
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
         """;
+
+    // email_format: what email is written in.
+    const string ScheduleForm = "ALTER TABLE schedules ADD COLUMN email_format INTEGER NOT NULL DEFAULT 1;";
 
     // place: up to where the log was looked at. state: 0 waits, 1 delivered, 2 failed. attempts: JSON. claim: +1 at each lease.
     const string Webhooks = """

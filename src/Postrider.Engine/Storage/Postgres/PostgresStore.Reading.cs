@@ -24,7 +24,7 @@ public sealed partial class PostgresStore
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);
 
-    public Task<long> StoredBytesAsync(TenantId tenant, CancellationToken ct) =>
+    public Task<StoredBytes> StoredBytesAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.BytesOf(connection, tenant), ct);
 
     public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>

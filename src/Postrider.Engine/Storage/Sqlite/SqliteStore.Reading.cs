@@ -19,7 +19,7 @@ public sealed partial class SqliteStore
     public Task<StateCounts> CountAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.Of(connection, tenant, Now), ct);
 
-    public Task<long> StoredBytesAsync(TenantId tenant, CancellationToken ct) =>
+    public Task<StoredBytes> StoredBytesAsync(TenantId tenant, CancellationToken ct) =>
         ReadAsync(connection => StateSums.BytesOf(connection, tenant), ct);
 
     public Task<BatchView?> GetBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>

@@ -86,12 +86,13 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         List<StoredDestination> rows =
             [.. part.Destinations.Where(d => d.N > done.Lines).Select(d => d with { N = d.N + toNumber })];
         List<DestinationFault> faults = [.. part.Faults.Where(f => f.N > done.Lines).Select(f => f with { N = f.N + toNumber })];
-        DestinationRows.Insert(connection, batch.Value, rows, _ => null);
+        var bytes = DestinationRows.Insert(connection, batch.Value, rows, _ => null);
         AddFaults(connection, batch, faults);
         connection.Execute("""
-            UPDATE expansions SET next = @next, until = @next - 1, total = total + @total, refused = refused + @refused
+            UPDATE expansions SET next = @next, until = @next - 1, total = total + @total, refused = refused + @refused,
+                bytes = bytes + @bytes
             WHERE batch = @batch
-            """, new { batch = batch.Value, next = part.Lines + toNumber + 1, total = rows.Count, refused = faults.Count });
+            """, new { batch = batch.Value, next = part.Lines + toNumber + 1, total = rows.Count, refused = faults.Count, bytes });
         var now = new AppendedPart(part.Lines, done.Accepted + rows.Count, done.Refused + faults.Count);
         if (part.Key is { } key)
             connection.Execute("""
@@ -249,7 +250,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             return ListTables.Purge(connection, due.Batch, limit);
         var gone = DestinationRows.DeleteAll(connection, due.Batch, limit);
         if (gone < limit)
-            connection.Execute("UPDATE expansions SET tidy = 0 WHERE batch = @Batch", new { due.Batch });
+            connection.Execute("UPDATE expansions SET tidy = 0, bytes = 0 WHERE batch = @Batch", new { due.Batch });
         return gone;
     }
 

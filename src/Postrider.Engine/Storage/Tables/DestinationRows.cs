@@ -13,13 +13,24 @@ static class DestinationRows
     /// <summary>6 parameters each; both engines take more than 30,000.</summary>
     const int PerStatement = 250;
 
+    /// <summary>What a row counts in <c>bytes</c> of its list or batch. octet_length looks at the head of a long text alone, in both
+    /// engines.</summary>
+    public const string Bytes = """
+        octet_length(email) + coalesce(octet_length(address), 0) + coalesce(octet_length(name), 0) + coalesce(octet_length(data), 0)
+        """;
+
+    /// <summary>Returns what they count in <c>bytes</c>.</summary>
     /// <param name="address">What makes it unique in its source; null where it may repeat.</param>
-    public static void Insert(
+    public static long Insert(
         DbConnection connection, long source, IReadOnlyList<StoredDestination> rows, Func<StoredDestination, string?> address)
     {
         for (var start = 0; start < rows.Count; start += PerStatement)
             InsertSome(connection, source, [.. rows.Skip(start).Take(PerStatement)], address);
+        return rows.Sum(row => BytesOf(StoredText.Storable(row.Email)) + BytesOf(address(row)) + BytesOf(StoredText.Storable(row.Name))
+            + BytesOf(row.Data));
     }
+
+    static long BytesOf(string? text) => text is null ? 0 : Encoding.UTF8.GetByteCount(text);
 
     static void InsertSome(
         DbConnection connection, long source, List<StoredDestination> rows, Func<StoredDestination, string?> address)
@@ -54,7 +65,7 @@ static class DestinationRows
     /// <summary>What one read brings of data; it ends with the row that reaches it.</summary>
     const int MostBytes = 4 * 1024 * 1024;
 
-    // By the key (source, n). octet_length looks at the head of a long text alone, in both engines.
+    // By the key (source, n).
     /// <summary>As many as the limit says, or fewer with much data; none: there are no more.</summary>
     public static IReadOnlyList<StoredDestination> Read(DbConnection connection, long source, long after, long until, int limit) =>
     [

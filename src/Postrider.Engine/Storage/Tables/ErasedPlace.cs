@@ -135,8 +135,11 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
             """, new DynamicParameters(key)) as IDictionary<string, object?>;
         if (row is null || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
             return 0;
-        return Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
+        var bytes = BytesOf(connection, key);
+        var rows = Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
             ? Delete(connection, key) : Replace(connection, text, key, row);
+        Count(connection, key, BytesOf(connection, key) - bytes);
+        return rows;
     }
 
     int Delete(DbConnection connection, Dictionary<string, object> key)
@@ -149,6 +152,16 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
                 WHERE id = @source AND removed IS NULL
                 """, new DynamicParameters(key));
         return connection.Execute($"DELETE FROM {Table} WHERE {Key}", new DynamicParameters(key));
+    }
+
+    /// <summary>What the row counts in <c>bytes</c> of its list or batch; 0: it is gone, or of another table.</summary>
+    long BytesOf(DbConnection connection, Dictionary<string, object> key) => Table != "destinations" ? 0
+        : connection.ExecuteScalar<long?>($"SELECT {DestinationRows.Bytes} FROM destinations WHERE {Key}", new DynamicParameters(key)) ?? 0;
+
+    static void Count(DbConnection connection, Dictionary<string, object> key, long bytes)
+    {
+        foreach (var (table, id) in bytes == 0 ? [] : ((string, string)[])[("lists", "id"), ("expansions", "batch")])
+            connection.Execute($"UPDATE {table} SET bytes = bytes + @bytes WHERE {id} = @source", new { bytes, source = key["source"] });
     }
 
     int Replace(DbConnection connection, ErasedAddress text, Dictionary<string, object> key, IDictionary<string, object?> row)

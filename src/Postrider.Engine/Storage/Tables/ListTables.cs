@@ -54,8 +54,8 @@ public sealed class ListTables(ITableStore store) : IListStore
             replaced += connection.Execute(
                 "UPDATE destinations SET gone = @next WHERE source = @Id AND address = @address AND address IS NOT NULL AND gone IS NULL",
                 new { next = list.Next, list.Id, address = KeyOf(row.Email) });
-        DestinationRows.Insert(connection, list.Id, rows, row => KeyOf(row.Email));
-        Change(connection, list, rows.Count, rows.Count - replaced, replaced, now);
+        var bytes = DestinationRows.Insert(connection, list.Id, rows, row => KeyOf(row.Email));
+        Change(connection, list, rows.Count, rows.Count - replaced, replaced, now, bytes);
         return rows.Count - replaced;
     }
 
@@ -119,21 +119,27 @@ public sealed class ListTables(ITableStore store) : IListStore
     internal static int Purge(DbConnection connection, long list, int limit)
     {
         var removed = connection.ExecuteScalar<long?>("SELECT removed FROM lists WHERE id = @list", new { list }) is not null;
-        var gone = removed ? DestinationRows.DeleteAll(connection, list, limit) : connection.Execute("""
+        var bytes = connection.Query<long>($"""
             DELETE FROM destinations WHERE source = @list AND n IN
-                (SELECT n FROM destinations WHERE source = @list AND gone IS NOT NULL ORDER BY n LIMIT @limit)
-            """, new { list, limit });
-        if (gone < limit && removed)
+                (SELECT n FROM destinations WHERE source = @list {(removed ? "" : "AND gone IS NOT NULL")} ORDER BY n LIMIT @limit)
+            RETURNING CAST({DestinationRows.Bytes} AS bigint)
+            """, new { list, limit }).AsList();
+        if (bytes.Count < limit && removed)
             connection.Execute("DELETE FROM lists WHERE id = @list", new { list });
         else
-            connection.Execute("UPDATE lists SET gone = CASE WHEN @gone < @limit THEN 0 ELSE gone END WHERE id = @list",
-                new { list, gone, limit });
-        return gone;
+            connection.Execute("""
+                UPDATE lists SET gone = CASE WHEN @rows < @limit THEN 0 ELSE gone END,
+                    bytes = CASE WHEN bytes > @sum THEN bytes - @sum ELSE 0 END
+                WHERE id = @list
+                """, new { list, rows = bytes.Count, limit, sum = bytes.Sum() });
+        return bytes.Count;
     }
 
-    static void Change(DbConnection connection, Row list, int numbers, int count, int gone, long now) => connection.Execute("""
-        UPDATE lists SET next = next + @numbers, count = count + @count, gone = gone + @gone, updated = @now WHERE id = @Id
-        """, new { list.Id, numbers, count, gone, now });
+    static void Change(DbConnection connection, Row list, int numbers, int count, int gone, long now, long bytes = 0) =>
+        connection.Execute("""
+            UPDATE lists SET next = next + @numbers, count = count + @count, gone = gone + @gone, bytes = bytes + @bytes, updated = @now
+            WHERE id = @Id
+            """, new { list.Id, numbers, count, gone, bytes, now });
 
     /// <summary>In which two spellings of one mailbox meet.</summary>
     static string? KeyOf(string email) => StoredAddress.TryParse(email, out var address) ? StoredAddress.Normal(address) : email;

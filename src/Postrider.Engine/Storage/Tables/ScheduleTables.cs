@@ -16,7 +16,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 {
     const string Columns = """
         id, tenant, name, state, revision, change, next_at AS NextAt, next_local AS NextLocal, next_fold AS NextFold,
-            last_local AS LastLocal, last_fold AS LastFold, retry_at AS RetryAt, edition, times, email, source, is_list AS IsList, updated,
+            last_local AS LastLocal, last_fold AS LastFold, retry_at AS RetryAt, edition, times, email,
+            email_format AS EmailFormat, source, is_list AS IsList, updated,
             request_hash AS RequestHash
         """;
 
@@ -38,9 +39,9 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 
     static bool Insert(DbConnection connection, Schedule schedule, int limit, ScheduleKey? key) => connection.Execute("""
         INSERT INTO schedules (id, tenant, name, state, revision, change, due, next_at, next_local, next_fold, last_local, last_fold, retry_at,
-            edition, times, email, source, is_list, updated, key, request_hash)
+            edition, times, email, email_format, source, is_list, updated, key, request_hash)
         SELECT @id, @tenant, @name, @state, @revision, @change, @due, @nextAt, @nextLocal, @nextFold, @lastLocal, @lastFold, @retryAt,
-            @edition, @times, @email, @source, @isList, @updated, @key, @hash
+            @edition, @times, @email, @emailFormat, @source, @isList, @updated, @key, @hash
         WHERE (SELECT count(*) FROM schedules WHERE tenant = @tenant AND state <> 2) < @limit
         ON CONFLICT DO NOTHING
         """, Parameters(schedule, limit, key)) == 1;
@@ -104,7 +105,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
     static bool Write(DbConnection connection, Schedule schedule) => connection.Execute("""
         UPDATE schedules SET name = @name, state = @state, revision = @revision, change = change + 1, due = @due, next_at = @nextAt,
             next_local = @nextLocal, next_fold = @nextFold, last_local = @lastLocal, last_fold = @lastFold, retry_at = @retryAt,
-            edition = @edition, times = @times, email = @email, source = @source, is_list = @isList, updated = @updated
+            edition = @edition, times = @times, email = @email, email_format = @emailFormat, source = @source, is_list = @isList,
+            updated = @updated
         WHERE id = @id AND tenant = @tenant AND change = @change
         """, Parameters(schedule, 0, null)) == 1;
 
@@ -197,7 +199,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         retryAt = schedule.RetryAt?.Ms,
         edition = schedule.Edition,
         times = JsonSerializer.Serialize(schedule.Times, ScheduleTimesJson.Default.ScheduleTimes),
-        email = schedule.Email,
+        email = schedule.Email.Json,
+        emailFormat = schedule.Email.Format,
         source = schedule.Recipients.Source.Value,
         isList = schedule.Recipients.IsList ? 1 : 0,
         updated = schedule.UpdatedAt.Ms,
@@ -229,6 +232,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         public string Edition { get; init; } = "";
         public string Times { get; init; } = "";
         public string Email { get; init; } = "";
+        public int EmailFormat { get; init; }
         public long Source { get; init; }
         public int IsList { get; init; }
         public long Updated { get; init; }
@@ -243,7 +247,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
             Revision = Revision,
             Change = Change,
             Times = JsonSerializer.Deserialize(Times, ScheduleTimesJson.Default.ScheduleTimes)!,
-            Email = Email,
+            Email = new ScheduledMail(EmailFormat, Email),
             Recipients = new ScheduleRecipients(new MessageId(Source), IsList != 0),
             Next = NextLocal is { } local && Wall(local, NextFold ?? 0) is var wall
                 ? new Occurrence(wall.Local, wall.Fold, Instant.From(NextAt ?? 0)) : null,
