@@ -23,10 +23,13 @@ public sealed class Browser : IAsyncLifetime
     }
 
     /// <summary>A browser of somebody's own: no cookies yet.</summary>
-    public async Task<IBrowserContext> NewAsync(TestServer server, BrowserNewContextOptions? options = null)
+    public Task<IBrowserContext> NewAsync(TestServer server, BrowserNewContextOptions? options = null) => NewAsync(server.Address, options);
+
+    /// <inheritdoc cref="NewAsync(TestServer, BrowserNewContextOptions?)"/>
+    public async Task<IBrowserContext> NewAsync(Uri server, BrowserNewContextOptions? options = null)
     {
         options ??= new BrowserNewContextOptions();
-        options.BaseURL = server.Address.ToString();
+        options.BaseURL = server.ToString();
         var context = await _browser!.NewContextAsync(options);
         context.SetDefaultTimeout(30_000); // the machine may be busy
         return context;

@@ -45,7 +45,11 @@ sealed class Mounted(IServiceProvider services, RequestDelegate pipeline)
         // Never disposed: it would dispose what is the process's. It ends with the process, as its connections do.
         var provider = services.BuildServiceProvider();
         Watch(provider);
-        return new Mounted(provider, Build(provider));
+        var pipeline = Build(provider);
+        // Behind the framework's own, which waits for connections to end, and so called before it.
+        var lifetime = process.GetRequiredService<IHostApplicationLifetime>();
+        lifetime.ApplicationStopping.Register(provider.GetRequiredService<LiveSessions>().Close);
+        return new Mounted(provider, pipeline);
     }
 
     public async Task AnswerAsync(HttpContext context, PathString path)

@@ -21,6 +21,7 @@ static class DashboardRegistration
         services.AddSingleton<LiveSessions>();
         services.AddSingleton<SessionWatch>();
         services.AddSingleton<AssetBook>();
+        services.AddSingleton<DraftBook>();
         services.AddScoped<Viewer>();
         services.AddScoped<ScreenActions>();
         services.AddScoped<CircuitHandler, ViewerCircuits>();

@@ -39,6 +39,7 @@ sealed class LiveSessions
     readonly Lock _lock = new();
     readonly Dictionary<HttpContext, LiveSession> _connections = [];         // guarded by _lock
     readonly ConcurrentDictionary<string, LiveSession> _sessions = [];      // written under _lock
+    bool _isClosed;                                                         // guarded by _lock
 
     /// <summary>Given whenever there is a first session.</summary>
     public SemaphoreSlim Any { get; } = new(0);
@@ -47,12 +48,22 @@ sealed class LiveSessions
 
     public LiveSession? Find(string id) => _sessions.GetValueOrDefault(id);
 
-    /// <summary>A page's connection begins. False: there are too many.</summary>
+    /// <summary>The process stops: no page is live any more.</summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_lock)
+                return _isClosed;
+        }
+    }
+
+    /// <summary>A page's connection begins. False: there are too many, or the process stops.</summary>
     public bool TryEnter(HttpContext context, SignedIn signedIn)
     {
         lock (_lock)
         {
-            if (_connections.Count >= MaxOfAll || IsFull_NeedsLock(signedIn.User))
+            if (_isClosed || _connections.Count >= MaxOfAll || IsFull_NeedsLock(signedIn.User))
                 return false;
             var session = _sessions.GetOrAdd(signedIn.Session.Id, static (_, s) => new LiveSession(s), signedIn);
             session.Current = signedIn;
@@ -92,6 +103,17 @@ sealed class LiveSessions
         }
         foreach (var connection in connections)
             connection.Abort();
+    }
+
+    /// <summary>Takes all pages down and lets none come: a server waits, as it stops, for connections that are open, and a page would keep
+    /// its own for ever, or come back at once.</summary>
+    public void Close()
+    {
+        List<string> all;
+        lock (_lock)
+            (_isClosed, all) = (true, [.. _sessions.Keys]);
+        foreach (var id in all)
+            End(id);
     }
 
     bool IsFull_NeedsLock(User user) => _connections.Values.Count(s => s.Current.User.Id == user.Id) >= MaxOfUser;

@@ -88,8 +88,11 @@ sealed class SessionGate(RequestDelegate next, Sessions sessions, LiveSessions l
         }
         if (!live.TryEnter(context, found))
         {
-            await RefuseAsync(context, StatusCodes.Status429TooManyRequests, string.Create(CultureInfo.InvariantCulture,
-                $"There are {LiveSessions.MaxOfUser} pages open. Close some."));
+            if (live.IsClosed)
+                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, "Postrider is stopping.");
+            else
+                await RefuseAsync(context, StatusCodes.Status429TooManyRequests, string.Create(CultureInfo.InvariantCulture,
+                    $"There are {LiveSessions.MaxOfUser} pages open. Close some."));
             return;
         }
         try

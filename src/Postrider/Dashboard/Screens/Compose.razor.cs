@@ -22,6 +22,7 @@ sealed partial class Compose
     MessageId? _sent;
     bool _isSending;
     bool _hasCapture;
+    bool _isPreviewed;
 
     [Inject]
     Submitter Submitter { get; set; } = null!;

@@ -37,6 +37,8 @@ static class Previews
         routes.MapGet("/preview/inbox/{id:long}/attachments/{n:int}", async (
             HttpContext context, long id, int n, Viewer viewer, IInbox inbox) =>
             Attachment(context, await OfInboxAsync(context, id, viewer, inbox), n));
+        routes.MapGet("/preview/drafts/{id}", (HttpContext context, string id, Viewer viewer, DraftBook drafts) =>
+            Html(context, drafts.Find(id, viewer.Session.Id) is { } html ? new ShownMail { Html = html } : null));
     }
 
     /// <summary>Null: absent, or another tenant's.</summary>

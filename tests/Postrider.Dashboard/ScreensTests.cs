@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Playwright;
+using Postrider.Dashboard.Access;
+using Postrider.Dashboard.Layout;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Dashboard.Tests;
+
+/// <summary>Every screen there is: whoever adds one has it looked at here.</summary>
+[Collection(InBrowser.Name)]
+public sealed partial class ScreensTests(Browser browser, LivelyServer lively) : IClassFixture<LivelyServer>
+{
+    const int Narrow = 360;
+
+    [Theory]
+    [InlineData(ColorScheme.Light)]
+    [InlineData(ColorScheme.Dark)]
+    public async Task No_screen_shuts_anybody_out(ColorScheme scheme)
+    {
+        Peers.Install();
+        var axe = await File.ReadAllTextAsync(Path.Combine(Peers.Folder, "node_modules", "axe-core", "axe.min.js"));
+        var found = new List<string>();
+        await LookAsync(new BrowserNewContextOptions { ColorScheme = scheme }, async (page, address) =>
+        {
+            await page.EvaluateAsync(axe);
+            // Mail is shown in frames of its own, and is as its sender made it.
+            var violations = await page.EvaluateAsync<JsonElement>(
+                "() => axe.run(document, { iframes: false }).then(found => found.violations)");
+            found.AddRange(violations.EnumerateArray()
+                .Where(one => one.GetProperty("impact").GetString() is "serious" or "critical")
+                .SelectMany(one => one.GetProperty("nodes").EnumerateArray().Select(node =>
+                    $"{address}: {one.GetProperty("id")}: {node.GetProperty("html")} ({node.GetProperty("failureSummary")})")));
+        });
+        Assert.True(found.Count == 0, string.Join("\n", found));
+    }
+
+    [Fact]
+    public async Task On_a_narrow_screen_nothing_is_off_to_the_side()
+    {
+        var wide = new List<string>();
+        await LookAsync(new BrowserNewContextOptions { ViewportSize = new() { Width = Narrow, Height = 740 } }, async (page, address) =>
+        {
+            var width = await page.EvaluateAsync<int>("() => document.scrollingElement.scrollWidth");
+            if (width > Narrow)
+                wide.Add($"{address}: {width} px: {await page.EvaluateAsync<string>(Widest, Narrow)}");
+        });
+        Assert.True(wide.Count == 0, string.Join("\n", wide));
+    }
+
+    // What reaches furthest to the right, for who has to mend it.
+    const string Widest = """
+        limit => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > limit)
+          .sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right).slice(0, 3)
+          .map(e => e.outerHTML.slice(0, 120)).join(' | ')
+        """;
+
+    /// <summary>Opens every screen as somebody who may see all, waits until it is live, and fails where it complains of anything.</summary>
+    async Task LookAsync(BrowserNewContextOptions options, Func<IPage, string, Task> look)
+    {
+        var page = await browser.SignInAsync(lively.Server, LivelyServer.User, options);
+        var faults = new PageFaults(page, lively.Server);
+        var found = new Dictionary<string, string>(StringComparer.Ordinal); // links by what matches them
+        foreach (var screen in Screens().OrderBy(screen => screen.Contains('{')))
+        {
+            var address = screen.Contains('{') ? found.GetValueOrDefault(screen) : screen;
+            Assert.True(address is not null, $"No screen links to {screen}: {nameof(LivelyServer)} has to make something of the kind.");
+            await page.GotoAsync($"/ui{address}");
+            await page.WaitForSelectorAsync("main[data-live]");
+            await look(page, address);
+            foreach (var link in await page.EvaluateAsync<string[]>(
+                "() => [...document.querySelectorAll('a[href]')].map(a => new URL(a.href).pathname)"))
+                foreach (var waiting in Screens().Where(one => one.Contains('{') && Matches(one, link)))
+                    found.TryAdd(waiting, link["/ui".Length..]);
+        }
+        faults.AssertNone();
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>Addresses of all screens for those who are signed in; with holes where it is one of many.</summary>
+    static IEnumerable<string> Screens() => typeof(Navigation).Assembly.GetTypes()
+        .Where(type => type.IsDefined(typeof(NeedsAttribute), inherit: false))
+        .SelectMany(type => type.GetCustomAttributes(typeof(RouteAttribute), inherit: false)).Cast<RouteAttribute>()
+        .Select(route => route.Template).Distinct().Order(StringComparer.Ordinal);
+
+    static bool Matches(string template, string path) =>
+        Regex.IsMatch(path, $"^/ui{Hole().Replace(template, "[^/]+")}$") && !Screens().Contains(path["/ui".Length..]);
+
+    [GeneratedRegex(@"\{[^}]+\}")]
+    private static partial Regex Hole();
+}
