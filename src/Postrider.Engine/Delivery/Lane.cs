@@ -70,7 +70,14 @@ sealed partial class Lane
             return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
         var took = _parts.Clock.GetElapsedTime(began);
-        var attempt = new Attempt { Transport = Transport.Name, StartedAt = startedAt, Duration = took, Outcomes = outcomes };
+        var attempt = new Attempt
+        {
+            Transport = Transport.Name,
+            StartedAt = startedAt,
+            Duration = took,
+            PassedOver = PassedOver(lease, permit, route),
+            Outcomes = outcomes,
+        };
         var decision = FailurePolicy.Next(lease, facts, outcomes, _parts.Time.Earliest, _parts.Jitter());
         return await RecordAsync(lease, attempt, decision, stop, remark);
     }
@@ -237,6 +244,22 @@ sealed partial class Lane
         CommitPoint = lease.Envelope.OnAmbiguous == AmbiguityPolicy.Hold ? leave.PassAsync : null,
         MaySend = leave.MaySend,
     };
+
+    /// <summary>Those that gave no permit; and, as permits are taken before it is known for whom, those that this envelope has behind
+    /// it.</summary>
+    static IReadOnlyList<PassedOver> PassedOver(Lease lease, Permit permit, Route route)
+    {
+        if (lease.Envelope.History is { RefusedBy.Count: 0, FailedThisRound.Count: 0, PinnedTo: null })
+            return permit.PassedOver;
+        var needs = new EnvelopeNeeds { History = lease.Envelope.History };
+        return
+        [
+            .. permit.PassedOver,
+            .. route.Transports.Where(other => other != permit.Transport && permit.PassedOver.All(one => one.Transport != other.Name))
+                .Select(other => (other.Name, Reason: needs.WhyNever(other))).Where(one => one.Reason is not null)
+                .Select(one => new PassedOver(one.Name, one.Reason!.Value)),
+        ];
+    }
 
     List<string> Remarks(Lease lease, Attempt attempt)
     {

@@ -76,7 +76,11 @@ public sealed record MailEvent(long Id, MessageId Message, MailEventType Type, D
 }
 
 /// <summary>What an attempt was and came to, per recipient.</summary>
-public sealed record AttemptDetails(string Transport, TimeSpan Duration, IReadOnlyList<AttemptOutcome> Outcomes);
+public sealed record AttemptDetails(string Transport, TimeSpan Duration, IReadOnlyList<AttemptOutcome> Outcomes)
+{
+    /// <summary>Those of the route that were asked before it; empty where it was the first.</summary>
+    public IReadOnlyList<PassedOver> PassedOver { get; init; } = [];
+}
 
 /// <summary>One recipient's outcome within an attempt.</summary>
 /// <param name="Verdict">What it led to, where the reply alone does not tell: "deferred 4 times: 450 …". Else null.</param>

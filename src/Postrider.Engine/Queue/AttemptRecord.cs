@@ -10,6 +10,9 @@ public sealed record Attempt
     public required DateTimeOffset StartedAt { get; init; }
     public TimeSpan Duration { get; init; }
 
+    /// <summary>Those of the route that were asked before it; empty where it was the first.</summary>
+    public IReadOnlyList<PassedOver> PassedOver { get; init; } = [];
+
     /// <summary>By recipient number.</summary>
     public required IReadOnlyList<RecipientOutcome> Outcomes { get; init; }
 }

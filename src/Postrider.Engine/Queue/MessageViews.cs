@@ -94,6 +94,9 @@ public sealed record MessageFilter
     /// <summary>Any recipient in this state.</summary>
     public RecipientState? State { get; init; }
     public string? Address { get; init; }
+
+    /// <summary>The transport of any recipient's last attempt.</summary>
+    public string? Transport { get; init; }
     public string? Tag { get; init; }
     public MessageId? Batch { get; init; }
     public MetadataEntry? Metadata { get; init; }

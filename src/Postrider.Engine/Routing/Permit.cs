@@ -13,6 +13,9 @@ public sealed class Permit : IDisposable
     public Transport Transport { get; }
     public MailStream Stream { get; }
 
+    /// <summary>Those of the route that were asked before its own, and gave none.</summary>
+    public IReadOnlyList<PassedOver> PassedOver { get; internal set; } = [];
+
     /// <summary>Its result decides whether the transport's circuit closes.</summary>
     public bool IsProbe { get; internal set; }
 

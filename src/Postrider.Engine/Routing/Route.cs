@@ -138,17 +138,20 @@ public sealed class Route
     Permit? TakeInTurn(EnvelopeNeeds? needs, MailStream stream)
     {
         var start = FirstToAsk;
+        List<PassedOver>? passed = null;
         var moves = true; // sticky leaves a transport that is not healthy, not one that this envelope alone cannot use
         for (var i = 0; i < Transports.Count; i++)
         {
             var at = (start + i) % Transports.Count;
-            if (needs?.Allow(Transports[at]) == false)
+            if (needs?.WhyNever(Transports[at]) is { } never)
             {
+                (passed ??= []).Add(new PassedOver(Transports[at].Name, never));
                 moves = false;
                 continue;
             }
             if (Transports[at].TryTake(stream, needs ?? default, out var wait) is { } permit)
             {
+                permit.PassedOver = passed ?? permit.PassedOver;
                 if (Settings.Strategy == RouteStrategy.RoundRobin)
                     Volatile.Write(ref _start, (at + 1) % Transports.Count);
                 else if (moves)
@@ -159,6 +162,7 @@ public sealed class Route
                 or WaitCause.Probing;
             if (!GoesOn(wait))
                 return null;
+            (passed ??= []).Add(new PassedOver(Transports[at].Name, (PassReason)wait.Cause));
         }
         return null;
     }
@@ -177,16 +181,24 @@ public sealed class Route
     Permit? TakeWeighted(EnvelopeNeeds? needs, MailStream stream)
     {
         var passed = Transports.Count <= 64 ? stackalloc bool[Transports.Count] : new bool[Transports.Count];
+        List<PassedOver>? why = null;
         for (var i = 0; i < passed.Length; i++)
-            passed[i] = needs?.Allow(Transports[i]) == false;
+        {
+            var never = needs?.WhyNever(Transports[i]);
+            passed[i] = never is not null;
+            if (never is { } reason)
+                (why ??= []).Add(new PassedOver(Transports[i].Name, reason));
+        }
         while (BestCredit(passed) is var best && best >= 0)
         {
-            if (Transports[best].TryTake(stream, needs ?? default, out _) is { } permit)
+            if (Transports[best].TryTake(stream, needs ?? default, out var wait) is { } permit)
             {
                 Settle(best, passed);
+                permit.PassedOver = why ?? permit.PassedOver;
                 return permit;
             }
             passed[best] = true; // its credit stays as it is: coming back, it starts with its share and not with a flood
+            (why ??= []).Add(new PassedOver(Transports[best].Name, (PassReason)wait.Cause));
         }
         return null;
     }

@@ -102,9 +102,18 @@ public readonly record struct EnvelopeNeeds
 
     /// <summary>Whether a transport may ever be asked: history, whom it was set up for and what it can carry, not how it is
     /// doing.</summary>
-    public bool Allow(Transport transport) =>
-        History?.Excludes(transport.Name, transport.Options.Place) != true
-        && (SenderDomain is null || transport.Options.Senders?.Include(SenderDomain) != false)
-        && (transport.Capabilities.MaxMessageBytes is not { } most || Bytes <= most)
-        && (!SmtpUtf8 || transport.Capabilities.SmtpUtf8);
+    public bool Allow(Transport transport) => WhyNever(transport) is null;
+
+    /// <summary>Why a transport may not be asked at all; null: it may.</summary>
+    public PassReason? WhyNever(Transport transport)
+    {
+        if (History?.Excludes(transport.Name, transport.Options.Place) == true)
+            return History.PinnedTo is not null ? PassReason.InDoubtElsewhere
+                : History.RefusedBy.Contains(transport.Name) ? PassReason.RefusedBefore : PassReason.FailedBefore;
+        if (SenderDomain is not null && transport.Options.Senders?.Include(SenderDomain) == false)
+            return PassReason.OtherSenders;
+        if (transport.Capabilities.MaxMessageBytes is { } most && Bytes > most)
+            return PassReason.TooLarge;
+        return SmtpUtf8 && !transport.Capabilities.SmtpUtf8 ? PassReason.NoSmtpUtf8 : null;
+    }
 }

@@ -12,7 +12,7 @@ static class EventCodec
     const byte Version = 1;
 
     [Flags]
-    enum Parts : byte { None = 0, Remark = 1, Attempt = 2, Feedback = 4 }
+    enum Parts : byte { None = 0, Remark = 1, Attempt = 2, Feedback = 4, PassedOver = 8 }
 
     [Flags]
     enum ReplyParts : byte { None = 0, Enhanced = 1, Command = 2, RetryAfter = 4, ProviderId = 8, Verdict = 16, Ended = 32 }
@@ -35,7 +35,8 @@ static class EventCodec
     public static void Write(FieldWriter to, IReadOnlyList<int> recipients, string? remark, AttemptDetails? attempt)
     {
         to.Byte(Version);
-        to.Byte((byte)((remark is null ? 0 : Parts.Remark) | (attempt is null ? 0 : Parts.Attempt)));
+        to.Byte((byte)((remark is null ? 0 : Parts.Remark) | (attempt is null ? 0 : Parts.Attempt)
+            | (attempt is { PassedOver.Count: > 0 } ? Parts.PassedOver : 0)));
         to.Number(recipients.Count);
         foreach (var n in recipients)
             to.Number(n);
@@ -48,6 +49,19 @@ static class EventCodec
         to.Number(attempt.Outcomes.Count);
         foreach (var outcome in attempt.Outcomes)
             WriteOutcome(to, outcome);
+        // Last: a program that does not know it reads all the rest.
+        if (attempt.PassedOver.Count > 0)
+            WritePassedOver(to, attempt.PassedOver);
+    }
+
+    static void WritePassedOver(FieldWriter to, IReadOnlyList<PassedOver> passedOver)
+    {
+        to.Number(passedOver.Count);
+        foreach (var (transport, reason) in passedOver)
+        {
+            to.Text(transport);
+            to.Byte((byte)reason);
+        }
     }
 
     public static EventDetails Read(ReadOnlyMemory<byte> data)
@@ -61,9 +75,19 @@ static class EventCodec
         for (var count = from.Int(); count > 0; count--)
             recipients.Add(from.Int());
         var remark = parts.HasFlag(Parts.Remark) ? from.Text() : null;
-        return new EventDetails(
-            recipients, remark, parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null,
-            parts.HasFlag(Parts.Feedback) ? ReadFeedback(ref from) : null);
+        var attempt = parts.HasFlag(Parts.Attempt) ? ReadAttempt(ref from) : null;
+        var feedback = parts.HasFlag(Parts.Feedback) ? ReadFeedback(ref from) : null;
+        if (attempt is not null && parts.HasFlag(Parts.PassedOver))
+            attempt = attempt with { PassedOver = ReadPassedOver(ref from) };
+        return new EventDetails(recipients, remark, attempt, feedback);
+    }
+
+    static List<PassedOver> ReadPassedOver(ref FieldReader from)
+    {
+        var passedOver = new List<PassedOver>();
+        for (var count = from.Int(); count > 0; count--)
+            passedOver.Add(new PassedOver(from.Text(), (PassReason)from.Byte()));
+        return passedOver;
     }
 
     /// <summary>The messages that one transaction took in.</summary>

@@ -10,6 +10,9 @@ abstract class ReadDialect
     /// <summary>The condition that a column is one of the values of a list parameter.</summary>
     public abstract string In(string column, string parameter);
 
+    /// <summary>The operator that compares with a pattern, without regard to case at least of ASCII.</summary>
+    public abstract string Like { get; }
+
     /// <summary>The table whose rows <c>(message, state)</c> an index finds for states that are rare: held, and ended otherwise than
     /// sent.</summary>
     public abstract string EndedTable { get; }

@@ -15,7 +15,10 @@ public readonly record struct CancelResult(int Count, bool IsTooLate);
 
 /// <summary>What a change of a whole batch reached.</summary>
 /// <param name="Messages">Those in which something changed.</param>
-public readonly record struct BatchChange(int Messages, int Recipients);
+public readonly record struct BatchChange(int Messages, int Recipients)
+{
+    public BatchChange With(BatchChange other) => new(Messages + other.Messages, Recipients + other.Recipients);
+}
 
 /// <summary>Changes messages that were handed over, and wakes the dispatcher where that makes work due.</summary>
 public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHandOver handOver, TimeProvider clock,
@@ -23,6 +26,8 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
 {
     /// <summary>Messages of a batch changed at once: each is a transaction's part of its own, and they share their commits.</summary>
     const int AtOnce = 100;
+
+    static readonly RecipientState[] SentAgain = [RecipientState.Failed, RecipientState.Expired, RecipientState.Held];
 
     /// <summary>Null where there is no such message of this tenant.</summary>
     public async Task<CancelResult?> CancelAsync(TenantId tenant, MessageId message, CancellationToken ct)
@@ -69,6 +74,38 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
         return new RescheduleResult(done);
     }
 
+    /// <summary>Cancels all that a list would show and is open.</summary>
+    /// <param name="progress">Hears of what was done so far.</param>
+    public Task<BatchChange> CancelAllAsync(
+        TenantId tenant, MessageFilter filter, IProgress<BatchChange> progress, CancellationToken ct) => ChangeBatchAsync(
+            tenant, filter with { Before = null, After = null, Limit = AtOnce }, view => view.Recipients.Any(r => r.State.IsOpen),
+            CancelOpenAsync, ct, progress);
+
+    /// <summary>Sends all again that a list would show and that failed, expired, bounced or is held: each once, whatever becomes of it
+    /// meanwhile.</summary>
+    /// <inheritdoc cref="CancelAllAsync"/>
+    public async Task<BatchChange> RetryAllAsync(
+        TenantId tenant, MessageFilter filter, IProgress<BatchChange> progress, CancellationToken ct)
+    {
+        RecipientState[] again = [.. SentAgain, RecipientState.Bounced];
+        var (total, asked) = (default(BatchChange), clock.GetUtcNow());
+        foreach (var state in again.Where(state => (filter.State ?? state) == state))
+        {
+            var before = total;
+            var change = await ChangeBatchAsync(tenant, filter with { State = state, Before = null, After = null, Limit = AtOnce },
+                view => view.Recipients.Any(r => r.State == state && r.UpdatedAt <= asked),
+                RetryAsync, ct, new Further(progress, before));
+            total = before.With(change);
+        }
+        return total;
+    }
+
+    /// <summary>Adds what was done before.</summary>
+    sealed class Further(IProgress<BatchChange> progress, BatchChange before) : IProgress<BatchChange>
+    {
+        public void Report(BatchChange value) => progress.Report(before.With(value));
+    }
+
     /// <summary>Null where there is no such batch of this tenant.</summary>
     public async Task<BatchChange?> CancelBatchAsync(TenantId tenant, MessageId batch, CancellationToken ct) =>
         await reader.GetBatchAsync(tenant, batch, ct) is null
@@ -84,15 +121,14 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
         if (await reader.GetBatchAsync(tenant, batch, ct) is null)
             return null;
         var (total, asked) = (default(BatchChange), clock.GetUtcNow());
-        RecipientState[] again = [RecipientState.Failed, RecipientState.Expired, RecipientState.Held];
         // By state: the few that ended so are found without looking at all of a large batch.
-        foreach (var state in bounced ? [.. again, RecipientState.Bounced] : again)
+        foreach (var state in bounced ? [.. SentAgain, RecipientState.Bounced] : SentAgain)
         {
             var change = await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, State = state, Limit = AtOnce },
                 // What ended since was sent again by this very call, and came to another end.
                 view => view.Recipients.Any(r => r.State == state && r.UpdatedAt <= asked),
                 (of, message, stop) => RetryAsync(of, message, bounced, stop), ct);
-            total = new BatchChange(total.Messages + change.Messages, total.Recipients + change.Recipients);
+            total = total.With(change);
         }
         return total;
     }
@@ -102,7 +138,7 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
 
     async Task<BatchChange> ChangeBatchAsync(
         TenantId tenant, MessageFilter filter, Func<MessageView, bool> concerns,
-        Func<TenantId, MessageId, CancellationToken, Task<int?>> change, CancellationToken ct)
+        Func<TenantId, MessageId, CancellationToken, Task<int?>> change, CancellationToken ct, IProgress<BatchChange>? progress = null)
     {
         var total = default(BatchChange);
         MessageId? before = null;
@@ -110,7 +146,8 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
         {
             var page = await reader.ListAsync(tenant, filter with { Before = before }, ct);
             var counts = await Task.WhenAll(page.Messages.Where(concerns).Select(m => change(tenant, m.Id, ct)));
-            total = new BatchChange(total.Messages + counts.Count(c => c > 0), total.Recipients + counts.Sum(c => c ?? 0));
+            total = total.With(new BatchChange(counts.Count(c => c > 0), counts.Sum(c => c ?? 0)));
+            progress?.Report(total);
             before = page.ContinueBefore;
         }
         while (before is not null);

@@ -120,7 +120,15 @@ public sealed record AttemptAnswer(
     /// <summary>What else there is to say, for people.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Remark { get; init; }
+
+    /// <summary>Transports of the route that were asked before this one, and why they did not get it; absent where it was the
+    /// first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<PassedOverAnswer>? PassedOver { get; init; }
 }
+
+/// <summary>A transport that did not get a mail.</summary>
+public sealed record PassedOverAnswer(string Transport, PassReason Reason);
 
 /// <summary>What was learned of a message after it arrived, by whoever told: what people did apart from what machines did.</summary>
 /// <param name="Opens">By people. Repetitions within 10 seconds are one.</param>

@@ -19,6 +19,7 @@ static class EmailQuery
     [
         new("state", $"Any recipient in this state: {States}."),
         new("address", "To, cc or bcc this address."),
+        new("transport", "Whose last attempt for any recipient was at this transport."),
         new("tag", "With this tag."),
         new("batch", "Of this batch."),
         new("metadata", "NAME:VALUE."),
@@ -45,6 +46,7 @@ static class EmailQuery
         After = query.After("before"),
         State = query.Word<RecipientState>("state"),
         Address = query.Text("address"),
+        Transport = query.Text("transport"),
         Tag = query.Text("tag"),
         Subject = query.Text("subject"),
         Batch = query.Value<MessageId>("batch", MessageId.TryParse, "batch must be the id of a batch."),

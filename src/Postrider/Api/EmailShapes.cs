@@ -131,7 +131,10 @@ sealed class EmailShapes(WaitBoard waits, AttemptsInHand inHand, TimeProvider cl
                 e.At, e.Attempt.Transport, [.. alike.Select(o => Address(view, o.N))], alike.Key.Kind,
                 Code(alike.Key.Code), alike.Key.Enhanced,
                 alike.Key.Text, (long)e.Attempt.Duration.TotalMilliseconds, e.Worker)
-            { Remark = e.Remark });
+            { Remark = e.Remark, PassedOver = PassedOver(e.Attempt) });
+
+    static List<PassedOverAnswer>? PassedOver(AttemptDetails attempt) => attempt.PassedOver.Count == 0
+        ? null : [.. attempt.PassedOver.Select(one => new PassedOverAnswer(one.Transport, one.Reason))];
 
     static EmailTrackingAnswer? Tracking(IReadOnlyList<MailEvent> events)
     {

@@ -53,6 +53,10 @@ public sealed class FailoverTests
         await node.UntilAsync(async () => (await node.CountAsync()).Sent == 1_000);
         var first = await node.GetAsync(node["a"].Asked.First().Message);
         Assert.Equal(["a", "b"], first.Events.Where(e => e.Attempt is not null).Select(e => e.Attempt!.Transport));
+        // Each tells why it was b: of the first a had failed, of the last a's circuit was open.
+        Assert.Equal([new PassedOver("a", PassReason.FailedBefore)], first.Events[^1].Attempt!.PassedOver);
+        var last = await node.GetAsync(node["b"].Asked.Last(asked => !node["a"].Asked.Any(other => other.Message == asked.Message)).Message);
+        Assert.Equal([new PassedOver("a", PassReason.CircuitOpen)], Assert.Single(last.Events).Attempt!.PassedOver);
     }
 
     [Fact]

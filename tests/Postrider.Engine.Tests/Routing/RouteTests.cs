@@ -36,6 +36,36 @@ public sealed class RouteTests
         Assert.Equal("-", Names(route, 1));
     }
 
+    [Theory]
+    [InlineData(RouteStrategy.Priority)]
+    [InlineData(RouteStrategy.Sticky)]
+    [InlineData(RouteStrategy.RoundRobin)]
+    [InlineData(RouteStrategy.Weighted)]
+    public void A_permit_tells_who_was_passed_over_and_why(RouteStrategy strategy)
+    {
+        var (a, b, c) = (New("a"), New("b"), New("c"));
+        var route = Route(strategy, a, b, c);
+        using (var first = route.TakeFor(default, MailStream.Bulk)!)
+            Assert.Equal(("a", 0), (first.Transport.Name, first.PassedOver.Count));
+        a.OpenCircuit();
+        c.OpenCircuit();
+        b.Pause();
+        Assert.Null(route.TakeFor(default, MailStream.Bulk));
+        b.Resume();
+        c.Reset();
+        var needs = new EnvelopeNeeds { History = new TransportHistory { RefusedBy = ["b"] } };
+        using var permit = route.TakeFor(needs, MailStream.Bulk)!;
+        Assert.Equal("c", permit.Transport.Name);
+        Assert.Contains(new PassedOver("b", PassReason.RefusedBefore), permit.PassedOver);
+        if (strategy is RouteStrategy.Priority or RouteStrategy.Sticky) // else it was not its turn
+            Assert.Contains(new PassedOver("a", PassReason.CircuitOpen), permit.PassedOver);
+    }
+
+    [Fact]
+    public void Every_cause_of_a_wait_is_a_reason_to_be_passed_over() => Assert.All(
+        Enum.GetValues<WaitCause>().Where(cause => cause != WaitCause.None),
+        cause => Assert.Equal(cause.ToString(), ((PassReason)cause).ToString()));
+
     [Fact]
     public void Priority_sends_one_probe_through_the_first_and_the_rest_through_the_second()
     {

@@ -119,11 +119,13 @@ public sealed class CodecProperties
         from remark in OptionalTexts
         from outcomes in Gen.ArrayOf(Outcomes)
         from attempted in Gen.Elements(true, false)
+        from passed in Gen.ArrayOf(Gen.Elements(new PassedOver("a", PassReason.CircuitOpen), new PassedOver("ünï", PassReason.TooLarge)))
         select new EventDetails(recipients, remark,
             attempted
                 ? new AttemptDetails("relay", TimeSpan.FromMicroseconds(1234),
                     [.. outcomes.Select((o, n) => new AttemptOutcome(n, o, n % 2 == 0 ? null : "deferred 4 times",
                         n % 3 == 0 ? RecipientState.Failed : null))])
+                { PassedOver = passed }
                 : null),
         written =>
         {

@@ -9,6 +9,7 @@ namespace Postrider.Storage.Postgres;
 sealed class PostgresReadDialect(NodeNames names) : ReadDialect
 {
     public override string In(string column, string parameter) => $"{column} = ANY(@{parameter})";
+    public override string Like => "ILIKE";
     public override string EndedTable => "ended";
     public override long OldestEvent(long message) => EventPartitions.Before(message);
     public override string NodeName(int node) => names.Of(node);

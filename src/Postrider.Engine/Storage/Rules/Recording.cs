@@ -29,7 +29,7 @@ sealed class PreparedRecord(AttemptRecord record, FieldWriter details) : IDispos
                 numbers[i] = n;
             }
             EventCodec.Write(details, numbers, record.Remarks.Count == 0 ? null : string.Join("; ", record.Remarks),
-                new AttemptDetails(attempt.Transport, attempt.Duration, outcomes));
+                new AttemptDetails(attempt.Transport, attempt.Duration, outcomes) { PassedOver = attempt.PassedOver });
         }
         return new PreparedRecord(record, details);
     }

@@ -9,6 +9,7 @@ namespace Postrider.Storage.Sqlite;
 sealed class SqliteReadDialect(SearchIndex index, string nodeName) : ReadDialect
 {
     public override string In(string column, string parameter) => $"{column} IN @{parameter}";
+    public override string Like => "LIKE";
     public override string EndedTable => "recipients";
     public override long OldestEvent(long message) => 0;
     public override string NodeName(int node) => nodeName;
