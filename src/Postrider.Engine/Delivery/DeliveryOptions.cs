@@ -6,6 +6,10 @@ namespace Postrider.Delivery;
 /// <summary>How a node with the worker role delivers. Section <c>Delivery</c>.</summary>
 public sealed class DeliveryOptions
 {
+    /// <summary>A line in the log for each recipient that was sent, too; for the others there is one anyway. It costs about as much as
+    /// storing the message. Default false.</summary>
+    public bool LogSent { get; set; }
+
     /// <summary>How long a stopping node lets running attempts finish before it leaves them to the sweep. Default 90 seconds.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:15:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(90);

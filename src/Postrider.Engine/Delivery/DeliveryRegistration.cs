@@ -24,7 +24,10 @@ public static class DeliveryRegistration
         services.TryAddSingleton<DeliveryMetrics>();
         services.TryAddSingleton<SteadyTime>();
         services.TryAddSingleton<DueBook>();
-        services.TryAddSingleton<Recorder>();
+        services.TryAddSingleton(sp => new Recorder(sp.GetRequiredService<IQueueStore>(), sp.GetRequiredService<DueBook>(),
+            sp.GetRequiredService<SteadyTime>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<DeliveryMetrics>(),
+            sp.GetRequiredService<ILogger<Recorder>>())
+        { LogsSent = sp.GetRequiredService<DeliveryOptions>().LogSent });
         // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
         // own.
         services.TryAddSingleton(sp => new ThisNode(new Incarnation(0, NewNumber(sp.GetRequiredService<Entropy>()))));

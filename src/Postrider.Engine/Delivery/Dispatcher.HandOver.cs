@@ -38,6 +38,7 @@ public sealed partial class Dispatcher
     void Start(Lease lease, Permit permit, Route route)
     {
         _metrics.HandedOver();
+        AttemptTrace.Leased(lease, "hand-over", _time.Now);
         StartApart(() => _open ? AttemptAsync(lease, permit, route) : GiveBackAsync(lease, permit, route));
     }
 

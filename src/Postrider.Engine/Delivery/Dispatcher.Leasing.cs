@@ -19,11 +19,14 @@ public sealed partial class Dispatcher
         var leased = 0;
         try
         {
+            var began = _time.Now;
             var leases = await _store.LeaseAsync(
                 state.Key, asked, _node.Incarnation, _time.Earliest, alone: false, CancellationToken.None);
             leased = leases.Count;
             StoreIsBack();
             _metrics.Leased(leased);
+            foreach (var lease in leases)
+                AttemptTrace.Leased(lease, "queue", began);
             await StartAsync(leases, hand, route, state);
         }
         catch

@@ -47,6 +47,7 @@ sealed partial class Lane
     /// <summary>One attempt for one lease. What a peer does to us is an outcome; only bugs throw.</summary>
     public async Task<AttemptEnd> AttemptAsync(Lease lease, Permit permit, Route route, LaneStop stop)
     {
+        using var span = AttemptTrace.Attempt(lease, Transport);
         var startedAt = _parts.Time.Now;
         var began = _parts.Clock.GetTimestamp();
         var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream),
@@ -70,6 +71,8 @@ sealed partial class Lane
             return withdrawn ? AttemptEnd.Withdrawn : AttemptEnd.NotStarted;
 
         var took = _parts.Clock.GetElapsedTime(began);
+        if (span is not null)
+            AttemptTrace.End(span, outcomes);
         var attempt = new Attempt
         {
             Transport = Transport.Name,
@@ -101,6 +104,7 @@ sealed partial class Lane
             Remarks = remark is null ? Remarks(lease, attempt) : [.. Remarks(lease, attempt), remark],
             TrackingSkipped = remark,
         };
+        using var span = lease.Message.Content.Trace == default ? null : MailTrace.Start("postrider.record");
         return await _parts.Recorder.RecordAsync(record, stop.GiveUp, Transport.Label) is null ? AttemptEnd.Lost : AttemptEnd.Recorded;
     }
 

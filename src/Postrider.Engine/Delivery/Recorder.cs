@@ -12,6 +12,9 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
     static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
+    /// <inheritdoc cref="DeliveryOptions.LogSent"/>
+    public bool LogsSent { get; init; }
+
     /// <summary>Null: the store did not come back before <paramref name="stopNow"/>, or never will, and the row stays leased for the
     /// sweep.</summary>
     /// <param name="label">Of the transport, as it is counted; null where there was no attempt.</param>
@@ -99,10 +102,10 @@ sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, T
 
     void Log(AttemptRecord record, RecipientEnd end)
     {
-        // What was sent is in the store and in the counters; a line for each would cost more than writing it.
+        // What was sent is in the store and in the counters; a line for each costs more than writing it, so it must be asked for.
         var level = end.State switch
         {
-            RecipientState.Sent => LogLevel.Debug,
+            RecipientState.Sent when !LogsSent => LogLevel.Debug,
             RecipientState.Held => LogLevel.Warning,
             _ => LogLevel.Information,
         };

@@ -6,7 +6,7 @@ namespace Postrider.Messages;
 
 /// <summary>Addresses as the log has them: enough to recognise one that one knows, not enough to learn it
 /// (<c>a***@example.com</c>).</summary>
-static class AddressMask
+public static class AddressMask
 {
     /// <summary>What ends a local part in running text.</summary>
     static readonly SearchValues<char> Ends = SearchValues.Create(" \t\r\n<>()'\",;:=@");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Mime;
 
@@ -35,6 +36,9 @@ public sealed record MessageContent
 
     /// <summary>Of its HTML, and of its text if so asked. What came whole is sent as it came.</summary>
     public Tracked Track { get; init; }
+
+    /// <summary>Of the call that brought it; default: it was not recorded.</summary>
+    public ActivityContext Trace { get; init; }
 
     /// <summary>Where reports of failure go; null: to <see cref="From"/>.</summary>
     public ReversePath? ReversePath { get; init; }

@@ -20,8 +20,11 @@ static class ContentCodec
     /// <summary>Of what is tracked.</summary>
     const byte TrackVersion = 4;
 
+    /// <summary>Of what came with a trace.</summary>
+    const byte TraceVersion = 5;
+
     [Flags]
-    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8, Merge = 16, DataOnly = 32, Track = 64 }
+    enum Parts : byte { None = 0, Text = 1, Html = 2, Mime = 4, ReversePath = 8, Merge = 16, DataOnly = 32, Track = 64, Trace = 128 }
 
     [Flags]
     enum MergeFlags : byte { None = 0, Strict = 1, RawHtml = 2 }
@@ -34,7 +37,7 @@ static class ContentCodec
 
     public static void Write(FieldWriter to, MessageContent content)
     {
-        to.Byte(content.Track.Any ? TrackVersion : content.Merge is null ? Version : MergeVersion);
+        to.Byte(content.Trace != default ? TraceVersion : content.Track.Any ? TrackVersion : content.Merge is null ? Version : MergeVersion);
         to.Byte((byte)PartsOf(content));
         WriteMailbox(to, content.From);
         to.Number(content.ReplyTo.Count);
@@ -66,6 +69,8 @@ static class ContentCodec
         if (content.Track is { Any: true } track)
             to.Byte((byte)(
                 (track.Opens ? TrackFlags.Opens : 0) | (track.Clicks ? TrackFlags.Clicks : 0) | (track.Text ? TrackFlags.Text : 0)));
+        if (content.Trace != default)
+            to.Text(MailTrace.Format(content.Trace));
     }
 
     /// <summary>A message's own part where the rest of its content is its batch's.</summary>
@@ -95,7 +100,8 @@ static class ContentCodec
     static Parts PartsOf(MessageContent content) =>
         (content.Text is null ? 0 : Parts.Text) | (content.Html is null ? 0 : Parts.Html)
         | (content.Mime is null ? 0 : Parts.Mime) | (content.ReversePath is null ? 0 : Parts.ReversePath)
-        | (content.Merge is null ? 0 : Parts.Merge) | (content.Track.Any ? Parts.Track : 0);
+        | (content.Merge is null ? 0 : Parts.Merge) | (content.Track.Any ? Parts.Track : 0)
+        | (content.Trace == default ? 0 : Parts.Trace);
 
     /// <summary>Attachments and MIME of the result are parts of <paramref name="data"/>, which must not change.</summary>
     public static MessageContent Read(ReadOnlyMemory<byte> data)
@@ -103,9 +109,9 @@ static class ContentCodec
         if (IsGone(data.Span))
             throw new InvalidDataException("The content of the message was deleted, as retention or an erasure asks for.");
         var from = new FieldReader(data);
-        if (from.Byte() is not (1 or Version or MergeVersion or TrackVersion) and var version)
+        if (from.Byte() is not (1 or Version or MergeVersion or TrackVersion or TraceVersion) and var version)
             throw new InvalidDataException(
-                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {TrackVersion}.");
+                $"A stored message has format {version}, made by a newer Postrider; this one knows up to {TraceVersion}.");
         var parts = (Parts)from.Byte();
         var content = new MessageContent
         {
@@ -122,6 +128,7 @@ static class ContentCodec
             Merge = parts.HasFlag(Parts.Merge) ? ReadMerge(ref from) : null,
             MergeData = parts.HasFlag(Parts.Merge) ? from.Bytes() : default,
             Track = parts.HasFlag(Parts.Track) ? ReadTrack(ref from) : default,
+            Trace = parts.HasFlag(Parts.Trace) ? MailTrace.Parse(from.Text()) : default,
         };
         return from.AtEnd
             ? content

@@ -66,6 +66,9 @@ sealed class Acceptor(IQueueStore store, IsStored isStored, IHandOver handOver, 
 
     async Task<Commit> CommitAsync(Acceptance acceptance, SubmissionReceipt receipt)
     {
+        using var span = MailTrace.Start("postrider.accept");
+        span?.SetTag("postrider.message.id", acceptance.Messages[0].Id.ToString())
+            .SetTag("postrider.message.count", acceptance.Messages.Count);
         var began = Metrics is { Times: true } ? clock.GetTimestamp() : 0;
         try
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using Postrider.Mail.Smtp;
@@ -108,7 +109,9 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
 
     public async ValueTask<SmtpReply> ReceiveAsync(SmtpReceivedMail mail, CancellationToken ct)
     {
+        using var span = MailTrace.Start("postrider.submit", ActivityKind.Server);
         var reply = await TakeAsync(mail, ct);
+        span?.SetTag("network.protocol.name", "smtp").SetTag("postrider.smtp.reply", reply.Code);
         rules.Metrics?.Replied(reply.Code);
         return reply;
     }

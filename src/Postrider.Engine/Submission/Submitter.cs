@@ -237,9 +237,12 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
             ? (new Prepared(entry, route), null) : (null, nowhere);
     }
 
-    /// <summary>Settled when it is accepted: each try of it is the same bytes. What came whole is sent as it came.</summary>
+    /// <summary>Settled when it is accepted: each try of it is the same bytes. What came whole is sent as it came. The trace of the call
+    /// goes with it.</summary>
     CheckedSubmission WithTracking(CheckedSubmission entry, TenantId tenant)
     {
+        if (MailTrace.Current is var trace && trace != default)
+            entry = entry with { Content = entry.Content with { Trace = trace } };
         var track = (entry.Track ?? default).Over(Tenants?.SettingsOf(tenant).Tracking?.Of(entry.Stream) ?? default);
         return track.Any && entry.Raw is null ? entry with { Content = entry.Content with { Track = track } } : entry;
     }

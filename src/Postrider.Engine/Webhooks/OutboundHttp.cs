@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -42,6 +43,8 @@ public sealed class OutboundHttp : IDisposable
 
     static SocketsHttpHandler Handler(WebhookTargets targets) => new()
     {
+        // Nothing of how we run goes to customers' servers.
+        ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
         ConnectCallback = (context, ct) => ConnectAsync(targets, context, ct),

@@ -45,6 +45,9 @@ public sealed class PostriderOptions
     /// <summary>Folder for database, keys and certificates.</summary>
     public string Data { get; set; } = "data";
 
+    /// <summary>The log on standard error: a line for people (<c>Text</c>), or a JSON object in each line (<c>Json</c>).</summary>
+    public LogForm Log { get; set; } = LogForm.Text;
+
     /// <summary>Staging: only addresses that match one of these patterns leave, <c>*@example.com you@example.org</c>. Empty: all.</summary>
     public string AllowRecipients { get; set; } = "";
 

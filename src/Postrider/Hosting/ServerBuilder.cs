@@ -43,8 +43,8 @@ static class ServerBuilder
         });
         // The addresses are ours to read; the host would take the same key for its own.
         builder.Configuration.AddInMemoryCollection(configuration.Values.AsEnumerable().Where(v => v.Key != nameof(PostriderOptions.Urls)));
-        AddLogging(builder.Logging);
         var options = configuration.Get<PostriderOptions>();
+        AddLogging(builder.Logging, options.Log);
         var roles = Roles.Of(options.Roles);
         var services = builder.Services;
         services.AddSingleton(configuration);
@@ -104,15 +104,19 @@ static class ServerBuilder
         return app;
     }
 
-    static void AddLogging(ILoggingBuilder logging)
+    static void AddLogging(ILoggingBuilder logging, LogForm form)
     {
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-            console.UseUtcTimestamp = true;
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        if (form == LogForm.Json)
+            logging.AddConsole(console => console.FormatterName = JsonLog.FormatterName)
+                .AddConsoleFormatter<JsonLog, ConsoleFormatterOptions>();
+        else
+            logging.AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+                console.UseUtcTimestamp = true;
+                console.ColorBehavior = LoggerColorBehavior.Disabled;
+            });
         // Standard output is the banner's; what is logged goes where errors go.
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         logging.SetMinimumLevel(LogLevel.Information);

@@ -1,3 +1,5 @@
+using Postrider.Storage;
+
 namespace Postrider.Metrics;
 
 /// <summary>Puts measuring into the process.</summary>
@@ -9,6 +11,8 @@ static class MetricRegistration
         services.AddSingleton<QueueReadings>();
         services.AddSingleton<EngineGauges>();
         services.AddHostedService<MetricStart>();
+        if (TelemetryExport.IsOn)
+            services.AddHostedService(sp => new TelemetryExport(sp.GetRequiredService<StorageOptions>().NodeName));
     }
 
     /// <summary>What is measured before the first reading counts as well.</summary>

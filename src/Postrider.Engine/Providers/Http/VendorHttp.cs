@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -56,6 +57,8 @@ sealed class VendorHttp : IDisposable
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
             MaxResponseHeadersLength = 64,
+            // Its spans are ours; what we trace is nothing of the vendor's.
+            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
         };
         if (isConfined)
             handler.ConnectCallback = ConnectOutsideAsync;
