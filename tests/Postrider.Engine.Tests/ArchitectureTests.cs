@@ -28,6 +28,7 @@ public sealed class ArchitectureTests
         ["Templates"] = ["Events"],
         ["Tenants"] = ["Events"],
         ["DeadLetters"] = ["Queue", "Events"],
+        ["Alerts"] = ["Queue", "Routing", "Feedback", "Events"],
         ["Retention"] = ["Queue", "Events"],
         // Seals its private keys.
         ["Senders"] = ["Tenants", "Events"],
@@ -44,7 +45,7 @@ public sealed class ArchitectureTests
         ["Storage"] =
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
-            "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention",
+            "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention", "Alerts",
             "Transports", "Simulation",
         ],
     };

@@ -18,7 +18,13 @@ public sealed class TransportProbe
         (_router, _lanes, _ids, _clock) = (router, lanes, ids, clock);
 
     /// <summary>Null when there is no such transport.</summary>
-    public async Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct)
+    public Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct) =>
+        SendAsync(name, tenant, from, to, $"Test of the transport {name}",
+            $"This mail was sent by Postrider to test the transport {name}. It arrived.\n", ct);
+
+    /// <inheritdoc cref="SendAsync(string, TenantId, Mailbox, Mailbox, CancellationToken)"/>
+    public async Task<ProbeResult?> SendAsync(
+        string name, TenantId tenant, Mailbox from, Mailbox to, string subject, string text, CancellationToken ct)
     {
         if (_router.Of(tenant).FindTransport(name) is not { } transport)
             return null;
@@ -32,8 +38,8 @@ public sealed class TransportProbe
             Content = new MessageContent
             {
                 From = from,
-                Subject = $"Test of the transport {name}",
-                Text = $"This mail was sent by Postrider to test the transport {name}. It arrived.\n",
+                Subject = subject,
+                Text = text,
             },
             Recipients = [recipient],
             AllRecipients = [recipient],

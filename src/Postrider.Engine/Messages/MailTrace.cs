@@ -35,7 +35,8 @@ public static class MailTrace
 
     /// <summary>As it is kept: a traceparent of W3C Trace Context level 1 (§3.2).</summary>
     public static string Format(ActivityContext trace) =>
-        $"00-{trace.TraceId.ToHexString()}-{trace.SpanId.ToHexString()}-{(trace.TraceFlags.HasFlag(ActivityTraceFlags.Recorded) ? "01" : "00")}";
+        $"00-{trace.TraceId.ToHexString()}-{trace.SpanId.ToHexString()}-"
+        + (trace.TraceFlags.HasFlag(ActivityTraceFlags.Recorded) ? "01" : "00");
 
     /// <summary>Default where it is none.</summary>
     public static ActivityContext Parse(string text) =>

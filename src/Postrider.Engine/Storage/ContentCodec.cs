@@ -37,7 +37,8 @@ static class ContentCodec
 
     public static void Write(FieldWriter to, MessageContent content)
     {
-        to.Byte(content.Trace != default ? TraceVersion : content.Track.Any ? TrackVersion : content.Merge is null ? Version : MergeVersion);
+        to.Byte(content.Trace != default ? TraceVersion
+            : content.Track.Any ? TrackVersion : content.Merge is null ? Version : MergeVersion);
         to.Byte((byte)PartsOf(content));
         WriteMailbox(to, content.From);
         to.Number(content.ReplyTo.Count);

@@ -21,6 +21,9 @@ sealed record Access(Scopes Scopes, bool IsOpen)
     /// <c>POSTRIDER_ADMIN_URLS</c> for everybody.</summary>
     public static readonly Access Monitoring = Read with { IsForInstallation = true, IsOpenToAdmins = true };
 
+    /// <summary>The same, with a key everywhere.</summary>
+    public static readonly Access InstallationReading = Read with { IsForInstallation = true };
+
     /// <summary>No credential is asked for where only those who run the installation come.</summary>
     public bool IsOpenToAdmins { get; init; }
 

@@ -53,6 +53,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TenantAnswer))]
 [JsonSerializable(typeof(NewTenantAnswer))]
 [JsonSerializable(typeof(TenantListAnswer))]
+[JsonSerializable(typeof(AlertListAnswer))]
 [JsonSerializable(typeof(AuditListAnswer))]
 [JsonSerializable(typeof(DeadLetterListAnswer))]
 [JsonSerializable(typeof(DeadLetterGroupsAnswer))]

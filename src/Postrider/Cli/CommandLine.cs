@@ -76,6 +76,7 @@ static class CommandLine
             TenantsCommand.Make(connection, screen),
             BatchesCommand.Make(connection, screen),
             RetentionCommand.Make(connection, screen),
+            AlertsCommand.Make(connection, screen),
             SuppressionsCommand.Make(connection, screen),
             EraseCommand.Make(connection, screen),
             NodesCommand.Make(connection, screen),

@@ -1,3 +1,4 @@
+using Postrider.Alerts;
 using Postrider.Delivery;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Dns;
@@ -44,9 +45,23 @@ static class ConfigurationRules
         WebhookTargets.Parse(configuration.Get<WebhookOptions>().Allow, out var targets);
         foreach (var fault in targets)
             configuration.Fault("Webhooks:Allow", fault);
+        JudgeAlerts(configuration, configuration.Get<AlertOptions>());
         JudgeSecrets(configuration, options);
         if (!configuration.IsDevelopment && string.IsNullOrWhiteSpace(configuration.Routing.Transports))
             configuration.Warn("Transports", "there are none, so mail is refused: name one in POSTRIDER_TRANSPORTS");
+    }
+
+    static void JudgeAlerts(LoadedConfiguration configuration, AlertOptions alerts)
+    {
+        foreach (var address in Split(alerts.MailTo))
+            if (!EmailAddress.TryParse(address, out _, out _))
+                configuration.Fault("Alerts:MailTo", $"has \"{address}\", which is no address");
+        if (alerts.MailTo.Length > 0 && !EmailAddress.TryParse(alerts.MailFrom, out _, out _))
+            configuration.Fault("Alerts:MailFrom", "must be an address that the transports may send from, where Alerts:MailTo is set");
+        if (alerts.Webhook.Length > 0 && !(Uri.TryCreate(alerts.Webhook, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https")))
+            configuration.Fault("Alerts:Webhook", "must be an address that begins with https:// or http://");
+        if (alerts.Command.Length > 0 && !File.Exists(alerts.Command))
+            configuration.Fault("Alerts:Command", "is a file that is not there: give its full path, without arguments");
     }
 
     public static string[] Split(string list) => list.Split(Separators, StringSplitOptions.RemoveEmptyEntries);

@@ -19,7 +19,8 @@ public enum LogForm
     Json,
 }
 
-/// <summary>Writes each line of the log as one JSON object: time, level, logger, event, message, trace, and the fields of the message.</summary>
+/// <summary>Writes each line of the log as one JSON object: time, level, logger, event, message, trace, and the message's
+/// fields.</summary>
 /// <remarks>What is logged should name no person and no secret; whatever looks like one is masked here once more.</remarks>
 sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterName)
 {
@@ -85,6 +86,7 @@ sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterNam
     internal static string Masked(string text) =>
         AddressMask.InText(Secrets().Replace(text, match => $"{match.Groups["kept"].Value}***"));
 
-    [GeneratedRegex(@"(?<kept>://)[^\s/@]+:[^\s@]*@|(?<kept>\bpr_[a-z0-9]{12}_)[a-z0-9]+|(?<kept>\bBearer )\S+", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"(?<kept>://)[^\s/@]+:[^\s@]*@|(?<kept>\bpr_[a-z0-9]{12}_)[a-z0-9]+|(?<kept>\bBearer )\S+",
+        RegexOptions.NonBacktracking)]
     private static partial Regex Secrets();
 }

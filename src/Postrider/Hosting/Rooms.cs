@@ -1,3 +1,4 @@
+using Postrider.Alerts;
 using Postrider.Batches;
 using Postrider.Delivery;
 using Postrider.Providers;
@@ -37,6 +38,7 @@ static class Rooms
         new("Webhooks", typeof(WebhookOptions)),
         new("Retention", typeof(RetentionOptions)),
         new("Tracking", typeof(TrackingOptions)),
+        new("Alerts", typeof(AlertOptions)),
         new("Storage", typeof(StorageOptions)),
         new("Server", typeof(ServerOptions)),
         new("SmtpServer", typeof(SmtpListenerOptions)),

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
+using Postrider.Alerts;
 using Postrider.Api;
 using Postrider.Batches;
 using Postrider.Dashboard;
@@ -60,13 +61,17 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<WebhookOptions>());
         services.AddSingleton(configuration.Get<RetentionOptions>());
         services.AddSingleton(configuration.Get<TrackingOptions>());
+        services.AddSingleton(configuration.Get<AlertOptions>());
         services.AddSingleton(Options.Create(configuration.Routing));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(Entropy.System);
         AddEngine(services, options, roles);
         services.AddApi();
         services.AddMetricReading();
+        if (TelemetryExport.IsOn)
+            services.AddHostedService(sp => new TelemetryExport(sp.GetRequiredService<StorageOptions>().NodeName));
         services.AddUsers();
+        services.AddAlerts(options);
         if (roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options))
         {
             services.AddSingleton<SmtpListener>();

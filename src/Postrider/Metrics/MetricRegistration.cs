@@ -1,5 +1,3 @@
-using Postrider.Storage;
-
 namespace Postrider.Metrics;
 
 /// <summary>Puts measuring into the process.</summary>
@@ -11,8 +9,6 @@ static class MetricRegistration
         services.AddSingleton<QueueReadings>();
         services.AddSingleton<EngineGauges>();
         services.AddHostedService<MetricStart>();
-        if (TelemetryExport.IsOn)
-            services.AddHostedService(sp => new TelemetryExport(sp.GetRequiredService<StorageOptions>().NodeName));
     }
 
     /// <summary>What is measured before the first reading counts as well.</summary>

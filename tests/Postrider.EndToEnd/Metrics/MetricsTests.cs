@@ -63,7 +63,9 @@ public sealed partial class MetricsTests : BuiltServerTests
 
         // And the page that explains them leaves none of ours out.
         var page = await File.ReadAllTextAsync(Repository.Path("docs", "observability.md"));
-        Assert.All(Types().Matches(text).Select(m => m.Groups["name"].Value).Where(n => n.StartsWith("postrider", StringComparison.Ordinal)),
+        var ours = Types().Matches(text).Select(m => m.Groups["name"].Value)
+            .Where(n => n.StartsWith("postrider", StringComparison.Ordinal));
+        Assert.All(ours,
             name => Assert.Contains($"`{name}`", page, StringComparison.Ordinal));
     }
 
@@ -113,7 +115,8 @@ public sealed partial class MetricsTests : BuiltServerTests
     async Task<(Uri Open, Uri Admin)> StartAsync()
     {
         var banner = await BannerAsync(Start(("POSTRIDER_ADMIN_URLS", "http://127.0.0.1:0"), ("POSTRIDER_API_KEY", Key)));
-        var addresses = Addresses().Matches(banner.Split('\n').First(line => line.StartsWith("Postrider listens", StringComparison.Ordinal)));
+        var listens = banner.Split('\n').First(line => line.StartsWith("Postrider listens", StringComparison.Ordinal));
+        var addresses = Addresses().Matches(listens);
         return (new Uri(addresses[0].Value), new Uri(addresses[1].Value));
     }
 

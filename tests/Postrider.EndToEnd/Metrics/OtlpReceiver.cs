@@ -9,7 +9,8 @@ namespace Postrider.EndToEnd.Metrics;
 /// <param name="Links">The traces that it is linked to.</param>
 /// <param name="Process">The resource's service.instance.id.</param>
 public sealed record ExportedSpan(
-    string Trace, string Id, string Parent, string Name, IReadOnlyDictionary<string, string> Tags, IReadOnlyList<string> Links, string Process);
+    string Trace, string Id, string Parent, string Name, IReadOnlyDictionary<string, string> Tags, IReadOnlyList<string> Links,
+    string Process);
 
 /// <summary>A collector of OpenTelemetry for tests: takes OTLP over HTTP (protobuf) and reads the spans in it.</summary>
 public sealed class OtlpReceiver : IAsyncDisposable

@@ -33,6 +33,7 @@ static class PostgresMigrations
         new(24, "settings of the vacuum", VacuumSettings.Postgres),
         new(25, "how transports are doing on each node", LimitTables.Reports),
         new(26, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Postgres),
+        new(27, "alerts", AlertSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

@@ -26,6 +26,7 @@ static class SqliteMigrations
         new(19, "users, sessions, keys of the dashboard", UserSchema.Sqlite),
         new(20, "drills", DrillSchema.Sqlite),
         new(21, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Sqlite),
+        new(22, "alerts", AlertSchema.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

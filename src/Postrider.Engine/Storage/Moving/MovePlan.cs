@@ -30,7 +30,7 @@ static class MovePlan
     /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, drills, and
     /// how far retention had come. It looks from the beginning again, as events have other numbers.</summary>
     public static readonly IReadOnlyList<string> OnlySource =
-        ["schema_version", "search", "search_runs", "progress", "retention", "retention_waits", "drills"];
+        ["schema_version", "search", "search_runs", "progress", "retention", "retention_waits", "drills", "alerts", "alert_marks"];
 
     /// <summary>Made from rows that are moved, beside them.</summary>
     public static readonly IReadOnlyList<string> Derived = ["ended", "tagged", "moved_events"];
@@ -38,8 +38,8 @@ static class MovePlan
     /// <summary>What nodes of the target tell each other, and the books of the move.</summary>
     public static readonly IReadOnlyList<string> OnlyTarget =
     [
-        "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves",
-        "move_progress", "retention", "retention_waits", "transport_reports", "drills",
+        "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves", "move_progress", "retention",
+        "retention_waits", "transport_reports", "drills", "alerts", "alert_marks",
     ];
 
     /// <summary>Columns of the target that the source has not.</summary>
