@@ -42,12 +42,11 @@ public sealed partial class Visitor : IDisposable
     }
 
     /// <summary>What the page's form would send along.</summary>
-    public async Task<Dictionary<string, string>> FormAsync(string path)
-    {
-        var page = await Http.GetStringAsync(path);
-        return HiddenInputs().Matches(page).ToDictionary(
-            m => m.Groups["name"].Value, m => WebUtility.HtmlDecode(m.Groups["value"].Value));
-    }
+    public async Task<Dictionary<string, string>> FormAsync(string path) => HiddenOf(await Http.GetStringAsync(path));
+
+    /// <summary>The hidden inputs of a page.</summary>
+    public static Dictionary<string, string> HiddenOf(string page) => HiddenInputs().Matches(page).ToDictionary(
+        m => m.Groups["name"].Value, m => WebUtility.HtmlDecode(m.Groups["value"].Value));
 
     /// <summary>Whether a page has this in its HTML.</summary>
     public async Task<bool> HasAsync(string path, string text) =>

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -8,50 +9,60 @@ using Postrider.Delivery;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Routing;
+using Postrider.Webhooks;
 
 namespace Postrider.Hosting;
 
 /// <summary>Tells of alerts by mail, by webhook and by a program, whichever are set.</summary>
 sealed partial class AlertTelling(
-    AlertOptions options, TransportProbe probe, Router router, TimeProvider clock, ILogger<AlertTelling> log) : IDisposable
+    AlertOptions options, TransportProbe probe, Router router, OutboundHttp http, TimeProvider clock, ILogger<AlertTelling> log)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    readonly HttpClient _http = new(new SocketsHttpHandler
-    {
-        UseProxy = false,
-        AllowAutoRedirect = false,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
-    })
-    { Timeout = Patience };
+    // By who tells only, which is one loop. Whom an alert has reached that not all have heard of: they are not told again.
+    readonly Dictionary<(AlertKind, string), (AlertState State, HashSet<string> Ways)> _reached = [];
 
-    /// <summary>False: somebody has not heard of it.</summary>
+    /// <summary>False: somebody has not heard of it. Who has is not told again by this node.</summary>
     public async Task<bool> TellAsync(Alert alert, CancellationToken ct)
     {
-        var mailed = await MailAsync(alert, ct);
-        var posted = options.Webhook.Length == 0 || await GuardedAsync("webhook", () => PostAsync(alert, ct), ct);
-        var ran = options.Command.Length == 0 || await GuardedAsync("program", () => RunAsync(alert, ct), ct);
-        return mailed && posted && ran;
-    }
-
-    /// <summary>Past the queue, which may be what is wrong, and by another transport than the one it is about while there is one.</summary>
-    async Task<bool> MailAsync(Alert alert, CancellationToken ct)
-    {
-        if (!EmailAddress.TryParse(options.MailFrom, out var from, out _))
-            return true;
-        var subject = $"Postrider: {(alert.State == AlertState.Raised ? "" : "over: ")}{alert.Words}";
-        var text = $"{alert.Words}.\n\n{alert.Remedy}\n\nFirst seen {alert.FirstSeenAt:u}, last seen {alert.LastSeenAt:u}.\n";
+        var key = (alert.Kind, alert.Subject);
+        if (!_reached.TryGetValue(key, out var reached) || reached.State != alert.State)
+            _reached[key] = reached = (alert.State, []);
         var all = true;
-        foreach (var address in ConfigurationRules.Split(options.MailTo))
+        foreach (var (way, tell) in Ways(alert).Where(one => !reached.Ways.Contains(one.Way)))
         {
-            if (EmailAddress.TryParse(address, out var to, out _))
-                all &= await MailAsync(alert, new Mailbox(null, from), new Mailbox(null, to), subject, text, ct);
+            var isReached = await GuardedAsync(way, () => tell(ct), ct);
+            if (isReached)
+                reached.Ways.Add(way);
+            all &= isReached;
         }
+        if (all)
+            _reached.Remove(key);
         return all;
     }
 
-    async Task<bool> MailAsync(Alert alert, Mailbox from, Mailbox to, string subject, string text, CancellationToken ct)
+    /// <summary>Each throws where it does not reach.</summary>
+    IEnumerable<(string Way, Func<CancellationToken, Task> Tell)> Ways(Alert alert)
     {
+        if (EmailAddress.TryParse(options.MailFrom, out var from, out _))
+        {
+            var place = 0;
+            foreach (var address in ConfigurationRules.Split(options.MailTo))
+                if (EmailAddress.TryParse(address, out var to, out _))
+                    yield return (string.Create(CultureInfo.InvariantCulture, $"mail {++place}"),
+                        ct => MailAsync(alert, new Mailbox(null, from), new Mailbox(null, to), ct));
+        }
+        if (options.Webhook.Length > 0)
+            yield return ("webhook", ct => PostAsync(alert, ct));
+        if (options.Command.Length > 0)
+            yield return ("program", ct => RunAsync(alert, ct));
+    }
+
+    /// <summary>Past the queue, which may be what is wrong, and by another transport than the one it is about while there is one.</summary>
+    async Task MailAsync(Alert alert, Mailbox from, Mailbox to, CancellationToken ct)
+    {
+        var subject = $"Postrider: {(alert.State == AlertState.Raised ? "" : "over: ")}{OneLine(alert.Words)}";
+        var text = $"{alert.Words}.\n\n{alert.Remedy}\n\nFirst seen {alert.FirstSeenAt:u}, last seen {alert.LastSeenAt:u}.\n";
         // Those that work first; the one in question last, for want of another.
         var ways = router.Table.Transports.Where(transport => transport.Options.Owner is null && transport.Options.Fault is null)
             .OrderBy(transport => transport.Key == alert.Subject).ThenBy(transport => !transport.IsHealthy);
@@ -61,17 +72,21 @@ sealed partial class AlertTelling(
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, ct);
             var result = await probe.SendAsync(transport.Name, TenantId.First, from, to, subject, text, either.Token);
             if (result?.Outcome.Kind == OutcomeKind.Accepted)
-                return true;
+                return;
             LogNotMailed(transport.Name, result?.Outcome.Kind);
         }
-        return false;
+        throw new InvalidOperationException("no transport took it");
     }
 
+    /// <summary>As a reply of several lines cannot be in a subject.</summary>
+    static string OneLine(string text) => string.Concat(text.Select(one => char.IsControl(one) ? ' ' : one));
+
+    /// <summary>The way of webhooks, and where they may go.</summary>
     async Task PostAsync(Alert alert, CancellationToken ct)
     {
-        using var content = new StringContent(Json(alert), Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(new Uri(options.Webhook), content, ct);
-        answer.EnsureSuccessStatusCode();
+        var answer = await http.PostAsync(TenantId.First, new Uri(options.Webhook), [], Encoding.UTF8.GetBytes(Json(alert)), ct);
+        if (answer.Error is { } error)
+            throw new InvalidOperationException(error);
     }
 
     async Task RunAsync(Alert alert, CancellationToken ct)
@@ -102,7 +117,7 @@ sealed partial class AlertTelling(
             await tell();
             return true;
         }
-        catch (Exception e) when (e is HttpRequestException or InvalidOperationException or Win32Exception or IOException
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception or IOException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             LogNotTold(way, e.Message);
@@ -115,8 +130,6 @@ sealed partial class AlertTelling(
         alert.FirstSeenAt, alert.RaisedAt, alert.ResolvedAt), ToldAlertJson.Default.ToldAlert);
 
     public static string Word(AlertKind kind) => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
-
-    public void Dispose() => _http.Dispose();
 
     [LoggerMessage(LogLevel.Warning, "An alert could not be told by the {Way}, and is again in two minutes: {Reason}")]
     partial void LogNotTold(string way, string reason);

@@ -1,8 +1,10 @@
+using System.Net;
 using Postrider.Alerts;
 using Postrider.Delivery;
 using Postrider.Mail.Addresses;
 using Postrider.Mail.Dns;
 using Postrider.Mail.Smtp;
+using Postrider.Messages;
 using Postrider.Senders;
 using Postrider.Submission;
 using Postrider.Tenants;
@@ -23,6 +25,7 @@ static class ConfigurationRules
             JudgeUrls(configuration, nameof(options.AdminUrls), options.AdminUrls);
         JudgeSmtp(configuration, options.Smtp);
         JudgePublicUrl(configuration, options.PublicUrl);
+        JudgeProxies(configuration, options.TrustedProxies);
         if (options.BounceDomain.Length > 0 && !EmailAddress.TryParse($"postmaster@{options.BounceDomain}", out _, out _))
             configuration.Fault(nameof(options.BounceDomain), "is a domain, such as bounce.example.com");
         foreach (var role in Split(options.Roles).Where(r => !Roles.TryParse(r, out _)))
@@ -58,8 +61,9 @@ static class ConfigurationRules
                 configuration.Fault("Alerts:MailTo", $"has \"{address}\", which is no address");
         if (alerts.MailTo.Length > 0 && !EmailAddress.TryParse(alerts.MailFrom, out _, out _))
             configuration.Fault("Alerts:MailFrom", "must be an address that the transports may send from, where Alerts:MailTo is set");
-        if (alerts.Webhook.Length > 0 && !(Uri.TryCreate(alerts.Webhook, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https")))
-            configuration.Fault("Alerts:Webhook", "must be an address that begins with https:// or http://");
+        var targets = new WebhookTargets(WebhookTargets.Parse(configuration.Get<WebhookOptions>().Allow, out _), Dns.GetHostAddressesAsync);
+        if (alerts.Webhook.Length > 0 && targets.Read(alerts.Webhook, TenantId.First, out var fault) is null)
+            configuration.Fault("Alerts:Webhook", $"leads where webhooks do not go. {fault}");
         if (alerts.Command.Length > 0 && !File.Exists(alerts.Command))
             configuration.Fault("Alerts:Command", "is a file that is not there: give its full path, without arguments");
     }
@@ -105,6 +109,16 @@ static class ConfigurationRules
     }
 
     static bool IsPort(string text) => text.All(char.IsAsciiDigit);
+
+    static void JudgeProxies(LoadedConfiguration configuration, string proxies)
+    {
+        const string key = nameof(PostriderOptions.TrustedProxies);
+        foreach (var network in SmtpListenerOptions.Networks(proxies, out var faults))
+            if (network.PrefixLength == 0)
+                configuration.Fault(key, $"has \"{network}\", which is everybody: whoever calls could write any address into X-Forwarded-For");
+        foreach (var fault in faults)
+            configuration.Fault(key, fault);
+    }
 
     static void JudgePublicUrl(LoadedConfiguration configuration, string url)
     {

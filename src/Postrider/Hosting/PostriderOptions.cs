@@ -20,6 +20,10 @@ public sealed class PostriderOptions
     /// <summary>How the world reaches us. Default: the first of <see cref="Urls"/>.</summary>
     public string PublicUrl { get; set; } = "";
 
+    /// <summary>Networks of reverse proxies before us: from there, and from nowhere else, <c>X-Forwarded-For</c> and
+    /// <c>X-Forwarded-Proto</c> say who calls and whether by https. They must set both. Empty: from nowhere.</summary>
+    public string TrustedProxies { get; set; } = "";
+
     /// <summary>A domain whose mail comes to us: what leaves through smtp transports asks for its bounces there. Empty: they go to the
     /// sender.</summary>
     public string BounceDomain { get; set; } = "";

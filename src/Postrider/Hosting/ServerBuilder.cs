@@ -103,6 +103,7 @@ static class ServerBuilder
             await app.DisposeAsync(); // closes the storage in order
             throw;
         }
+        app.UseTrustedProxies(options);
         if (roles.HasFlag(Role.Dashboard))
             app.UseDashboard(services);
         app.MapApi(roles);

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Postrider.Alerts;
 using Postrider.Tenants;
 using Postrider.Testing;
+using Postrider.Webhooks;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -29,6 +30,8 @@ public sealed class AlertTests
         IsToTell = true,
     };
 
+    static readonly (string, string) OwnNetwork = ("WEBHOOKS__ALLOW", "127.0.0.1/32:*");
+
     [Fact]
     public async Task It_is_told_by_mail_through_another_transport_by_webhook_and_by_a_program()
     {
@@ -39,7 +42,8 @@ public sealed class AlertTests
         await using var hook = HttpStub.Start(new HttpReply(200));
         await using var server = await TestServer.StartAsync(
             ("TRANSPORTS", "dead=smtp://127.0.0.1:1 live=capture://"), ("ALERTS__MAIL_TO", "operator@example.com"),
-            ("ALERTS__MAIL_FROM", "postrider@example.com"), ("ALERTS__WEBHOOK", hook.Url.ToString()), ("ALERTS__COMMAND", program));
+            ("ALERTS__MAIL_FROM", "postrider@example.com"), ("ALERTS__WEBHOOK", hook.Url.ToString()), ("ALERTS__COMMAND", program),
+            OwnNetwork);
 
         Assert.True(await server.Services.GetRequiredService<AlertTeller>()(Down, TestContext.Current.CancellationToken));
 
@@ -56,13 +60,39 @@ public sealed class AlertTests
     }
 
     [Fact]
-    public async Task Who_cannot_be_reached_is_told_again()
+    public async Task Who_cannot_be_reached_is_told_again_and_who_has_heard_is_not()
     {
         await using var hook = HttpStub.Start(new HttpReply(500), new HttpReply(200));
-        await using var server = await TestServer.StartAsync(("ALERTS__WEBHOOK", hook.Url.ToString()));
+        await using var server = await TestServer.StartAsync(
+            ("TRANSPORTS", "live=capture://"), ("ALERTS__MAIL_TO", "operator@example.com"), ("ALERTS__MAIL_FROM", "postrider@example.com"),
+            ("ALERTS__WEBHOOK", hook.Url.ToString()), OwnNetwork);
         var tell = server.Services.GetRequiredService<AlertTeller>();
         Assert.False(await tell(Down, TestContext.Current.CancellationToken));
         Assert.True(await tell(Down, TestContext.Current.CancellationToken));
+        Assert.Equal(2, hook.Calls.Count);
+        var resolved = Down with { State = AlertState.Resolved, ResolvedAt = Now, Words = "Transport dead failed\r\ntoo often" };
+        Assert.True(await tell(resolved, TestContext.Current.CancellationToken));
+
+        var inbox = await server.GetAsync("/inbox", answer => answer["data"]!.AsArray().Count > 1);
+        Assert.Equal(["Postrider: over: Transport dead failed  too often", "Postrider: Transport dead failed too often"],
+            inbox["data"]!.AsArray().Select(mail => (string?)mail!["subject"]));
+    }
+
+    // As webhooks: what an address of the outside leads to is looked at when it is called, too.
+    [Fact]
+    public async Task A_webhook_goes_nowhere_that_webhooks_may_not_go()
+    {
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => TestServer.StartAsync(("ALERTS__WEBHOOK", "http://169.254.169.254/latest/meta-data")));
+        Assert.Contains("private or special network", refused.Message, StringComparison.Ordinal);
+
+        await using var hook = HttpStub.Start(new HttpReply(200));
+        await using var server = await TestServer.StartAsync(
+            services => services.AddSingleton(new WebhookTargets(
+                WebhookTargets.Parse("10.0.0.0/8:*", out _), (_, _) => Task.FromResult(new[] { IPAddress.Loopback }))),
+            ("ALERTS__WEBHOOK", $"http://alerts.example.com:{hook.Port}/"), ("WEBHOOKS__ALLOW", "10.0.0.0/8:*"));
+        Assert.False(await server.Services.GetRequiredService<AlertTeller>()(Down, TestContext.Current.CancellationToken));
+        Assert.Empty(hook.Calls);
     }
 
     [Fact]

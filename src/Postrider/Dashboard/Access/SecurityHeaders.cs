@@ -1,3 +1,6 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections.Features;
+
 namespace Postrider.Dashboard.Access;
 
 /// <summary>What a browser is told not to do, on every answer of the dashboard.</summary>
@@ -25,11 +28,14 @@ sealed class SecurityHeaders(RequestDelegate next, Entropy entropy)
         headers["X-DNS-Prefetch-Control"] = "off";
         headers.CacheControl = "no-cache, no-store";
         headers.Pragma = "no-cache"; // what tokens of forms ask for, too
-        // Not over a certificate of our own making, which is only ever for a loopback address.
-        if (context.Request.IsHttps && context.Connection.LocalIpAddress is { } local && !System.Net.IPAddress.IsLoopback(local))
+        if (context.Request.IsHttps && !IsOfOwnMaking(context))
             headers.StrictTransportSecurity = "max-age=31536000";
         return next(context);
     }
+
+    /// <summary>A certificate of our own making is only ever for a loopback address. Where a proxy ends TLS it is the proxy's.</summary>
+    static bool IsOfOwnMaking(HttpContext context) => context.Features.Get<ITlsHandshakeFeature>() is not null
+        && (context.Connection.LocalIpAddress is not { } local || IPAddress.IsLoopback(local));
 
     // Attributes of style are what the components position things with; no tenant's text gets into one.
     static string PagePolicy(string nonce) =>
