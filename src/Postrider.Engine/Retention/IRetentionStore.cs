@@ -27,6 +27,8 @@ public enum RetentionKind : byte
     OwnLists = 15,
     /// <summary>Those that are over.</summary>
     Suppressions = 16,
+    /// <summary>Calls of the API that were refused.</summary>
+    RefusedCalls = 17,
 }
 
 /// <summary>A kind in the hand of one node, until the turn ends or its time is up.</summary>
@@ -44,7 +46,8 @@ public readonly record struct RetentionPiece(long Cursor, long Rows, long Bytes,
 /// <summary>What has gone of a kind, and what would go now.</summary>
 /// <param name="Removed">Since the beginning.</param>
 /// <param name="LastAt">When something went last; null: nothing did.</param>
-/// <param name="Due">Rows that are old enough; null: too many to be counted in the time that a look may take.</param>
+/// <param name="Due">Rows that are old enough; null: too many to be counted in the time that a look may take, or
+/// never counted.</param>
 public sealed record RetentionStatus(
     RetentionKind Kind, long Removed, long RemovedBytes, DateTimeOffset? LastAt, long? Due, long? DueBytes);
 

@@ -33,6 +33,10 @@ public sealed class RetentionOptions
     [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
     public TimeSpan Quarantine { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>Calls that were refused, of which a number of each tenant is kept only. Default 7 days; 0: by that number alone.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "36500.00:00:00")]
+    public TimeSpan RefusedCalls { get; set; } = TimeSpan.FromDays(7);
+
     /// <summary>How often a kind that has nothing left to delete is looked at again. Default 1 minute.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan LookEvery { get; set; } = TimeSpan.FromMinutes(1);
@@ -50,6 +54,7 @@ public sealed class RetentionOptions
         RetentionKind.Audit or RetentionKind.Erasures => Audit,
         RetentionKind.Inbox => Inbox,
         RetentionKind.Quarantine => Quarantine,
+        RetentionKind.RefusedCalls => RefusedCalls,
         RetentionKind.OwnLists or RetentionKind.Suppressions => ADay,
     }) is { Ticks: > 0 } age ? age : null;
 }

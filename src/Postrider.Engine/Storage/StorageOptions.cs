@@ -29,5 +29,5 @@ public sealed class StorageOptions
         return this;
     }
 
-    internal long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(_largestMessageBytes + _largestMessageBytes / 2, 256L << 20);
+    public long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(_largestMessageBytes + _largestMessageBytes / 2, 256L << 20);
 }

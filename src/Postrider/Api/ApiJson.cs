@@ -55,6 +55,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(TenantListAnswer))]
 [JsonSerializable(typeof(AlertListAnswer))]
 [JsonSerializable(typeof(AuditListAnswer))]
+[JsonSerializable(typeof(RequestListAnswer))]
 [JsonSerializable(typeof(DeadLetterListAnswer))]
 [JsonSerializable(typeof(DeadLetterGroupsAnswer))]
 [JsonSerializable(typeof(DeadLetterJobAnswer))]

@@ -57,6 +57,7 @@ static class ApiRoutes
         app.MapUsers();
         app.MapTenants();
         app.MapAudit();
+        app.MapRequests();
         app.MapAlerts();
         app.MapDeadLetters();
         app.MapTransports();

@@ -45,19 +45,15 @@ sealed partial class Gate(
     {
         if (authentication.Principal is not { } principal)
             return ProblemWriter.WriteAsync(context, authentication.Problem!);
+        // Also of a call that is refused: whose it was.
+        context.Features.Set(principal);
         if (calls.Refuse(principal.Tenant) is { } tooMany)
             return ProblemWriter.WriteAsync(context, tooMany);
         var denied = principal.Missing(access.Scopes)
             ?? (access.IsForInstallation && principal.Tenant != TenantId.First ? TenantProblems.InstallationOnly : null);
         if (access.IsManagement && (denied is not null || !HttpMethods.IsGet(context.Request.Method)))
             return RecordAsync(context, principal, denied);
-        return denied is null ? CallAsync(context, principal) : ProblemWriter.WriteAsync(context, denied);
-    }
-
-    Task CallAsync(HttpContext context, Principal principal)
-    {
-        context.Features.Set(principal);
-        return next(context);
+        return denied is null ? next(context) : ProblemWriter.WriteAsync(context, denied);
     }
 
     /// <summary>Every management call that changes something, or was denied, has its row in the audit: made when its answer is known, on
@@ -68,7 +64,7 @@ sealed partial class Gate(
         var status = StatusCodes.Status500InternalServerError;
         try
         {
-            await (denied is null ? CallAsync(context, principal) : ProblemWriter.WriteAsync(context, denied));
+            await (denied is null ? next(context) : ProblemWriter.WriteAsync(context, denied));
             status = context.Response.StatusCode;
         }
         finally

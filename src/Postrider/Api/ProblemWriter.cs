@@ -11,6 +11,7 @@ static class ProblemWriter
 {
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {
+        RequestEndpoints.Note(context, problem);
         if (context.Features.Get<DialectCall>() is { } call)
         {
             await call.Dialect.Refuse(problem).WriteAsync(context);

@@ -10,10 +10,11 @@ static class RetentionEndpoints
         app.MapGet("/retention", ListAsync).For(Access.Installation)
             .Answers<RetentionListAnswer>(200)
             .Says("getRetention",
-                "How long each kind of data is kept, what of it is old enough to go now, and what has gone. Deletes nothing.");
+                "How long each kind of data is kept, what of it is old enough to go now, what has gone, and how long the disk lasts. "
+                + "Deletes nothing.");
 
     static async Task<JsonHttpResult<RetentionListAnswer>> ListAsync(
-        IRetentionStore store, RetentionOptions options, TimeProvider clock, CancellationToken ct)
+        IRetentionStore store, RetentionOptions options, DiskOutlook outlook, TimeProvider clock, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var kinds = new List<RetentionAnswer>();
@@ -24,16 +25,26 @@ static class RetentionEndpoints
             kinds.Add(new RetentionAnswer(
                 kind, (long?)age?.TotalSeconds, status.Due, status.DueBytes, status.Removed, status.RemovedBytes, status.LastAt));
         }
-        return ApiJson.Answer(new RetentionListAnswer(kinds));
+        var disk = await outlook.ForecastAsync(ct);
+        return ApiJson.Answer(new RetentionListAnswer(
+            kinds, new DiskAnswer(disk.Bytes, (long?)disk.BytesPerDay, disk.RoomBytes, (long?)disk.FullIn?.TotalSeconds)));
     }
 }
 
 /// <summary>Answer to <c>GET /retention</c>.</summary>
-sealed record RetentionListAnswer(IReadOnlyList<RetentionAnswer> Data);
+sealed record RetentionListAnswer(IReadOnlyList<RetentionAnswer> Data, DiskAnswer Disk);
+
+/// <summary>How long the disk lasts if the database grows on as it has in the last days.</summary>
+/// <param name="Bytes">The data in the database, within the hour; null: it was not noted yet.</param>
+/// <param name="BytesPerDay">By which it grows, or shrinks below zero; null: known after twelve hours.</param>
+/// <param name="RoomBytes">What it may still grow by until no mail is accepted; null: not known, as on PostgreSQL, whose disk is
+/// elsewhere.</param>
+/// <param name="FullInSeconds">Null: it does not grow, or too little is known.</param>
+sealed record DiskAnswer(long? Bytes, long? BytesPerDay, long? RoomBytes, long? FullInSeconds);
 
 /// <summary>A kind of data.</summary>
 /// <param name="KeepSeconds">How old it becomes; null: it is kept for ever.</param>
-/// <param name="Due">Rows that go next; null: too many to be counted quickly.</param>
+/// <param name="Due">Rows that go next; null: not counted, or too many to be counted quickly.</param>
 /// <param name="DueBytes">Contents among them.</param>
 /// <param name="Removed">Rows that have gone since the beginning; of events on PostgreSQL, days.</param>
 /// <param name="LastAt">When something went last; null: nothing has.</param>

@@ -1,15 +1,16 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Postrider.Api;
 
 namespace Postrider.Cli;
 
-/// <summary><c>keys list|create|revoke</c>.</summary>
+/// <summary><c>keys list|create|revoke|requests</c>.</summary>
 static class KeysCommand
 {
-    public static Command Make(ConnectionOptions connection, Screen screen) => new("keys", "Lists, makes and revokes API keys.")
+    public static Command Make(ConnectionOptions connection, Screen screen) => new("keys", "Lists, makes and revokes API keys; shows what was refused to them.")
     {
-        MakeList(connection, screen), MakeCreate(connection, screen), MakeRevoke(connection, screen),
+        MakeList(connection, screen), MakeCreate(connection, screen), MakeRevoke(connection, screen), MakeRequests(connection, screen),
     };
 
     static Command MakeList(ConnectionOptions connection, Screen screen)
@@ -59,6 +60,22 @@ static class KeysCommand
             screen.Line($"access  {key.AccessKeyId}");
         screen.Line($"secret  {key.Key ?? key.Secret}");
         screen.Line("The secret is shown only this once: keep it.");
+    }
+
+    static Command MakeRequests(ConnectionOptions connection, Screen screen)
+    {
+        var key = new Argument<string?>("key") { Description = "A key's id or name. Default: all keys.", DefaultValueFactory = _ => null };
+        var command = new Command("requests", "Shows the calls that were refused or failed, newest first.") { key };
+        connection.Asks(command, screen, (server, parsed, ct) => server.GetAsync(
+            parsed.GetValue(key) is { } one ? $"/requests?limit=100&key={Uri.EscapeDataString(one)}" : "/requests?limit=100", ct), (answer, _) =>
+            screen.Table(["at", "key", "call", "status", "problem", "where", "times", "detail"],
+                answer.As(ApiJson.Default.RequestListAnswer).Data.Select(call => new[]
+                {
+                    Screen.Time(call.At), call.Key, call.Call, call.Status.ToString(CultureInfo.InvariantCulture), call.Problem,
+                    string.Join(" ", call.Errors.Select(fault => fault.Pointer)), call.Times.ToString(CultureInfo.InvariantCulture),
+                    call.Detail,
+                })));
+        return command;
     }
 
     static Command MakeRevoke(ConnectionOptions connection, Screen screen)

@@ -113,9 +113,9 @@ static class ConfigurationRules
     static void JudgeProxies(LoadedConfiguration configuration, string proxies)
     {
         const string key = nameof(PostriderOptions.TrustedProxies);
-        foreach (var network in SmtpListenerOptions.Networks(proxies, out var faults))
-            if (network.PrefixLength == 0)
-                configuration.Fault(key, $"has \"{network}\", which is everybody: whoever calls could write any address into X-Forwarded-For");
+        var networks = SmtpListenerOptions.Networks(proxies, out var faults);
+        foreach (var network in networks.Where(network => network.PrefixLength == 0))
+            configuration.Fault(key, $"has \"{network}\", which is everybody: whoever calls could write any address into X-Forwarded-For");
         foreach (var fault in faults)
             configuration.Fault(key, fault);
     }

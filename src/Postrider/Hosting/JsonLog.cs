@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using Postrider.Messages;
@@ -21,8 +20,7 @@ public enum LogForm
 
 /// <summary>Writes each line of the log as one JSON object: time, level, logger, event, message, trace, and the message's
 /// fields.</summary>
-/// <remarks>What is logged should name no person and no secret; whatever looks like one is masked here once more.</remarks>
-sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterName)
+sealed class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "postrider-json";
 
@@ -40,7 +38,7 @@ sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterNam
             json.WriteString("logger", logEntry.Category);
             if (logEntry.EventId.Name is { } name)
                 json.WriteString("event", name);
-            json.WriteString("message", Masked(logEntry.Formatter(logEntry.State, logEntry.Exception)));
+            json.WriteString("message", LogMask.InText(logEntry.Formatter(logEntry.State, logEntry.Exception)));
             if (Activity.Current is { } activity)
             {
                 json.WriteString("trace_id", activity.TraceId.ToHexString());
@@ -49,7 +47,7 @@ sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterNam
             if (logEntry.State is IReadOnlyList<KeyValuePair<string, object?>> { Count: > 1 } fields)
                 WriteFields(json, fields);
             if (logEntry.Exception is { } fault)
-                json.WriteString("exception", Masked(fault.ToString()));
+                json.WriteString("exception", LogMask.InText(fault.ToString()));
             json.WriteEndObject();
         }
         textWriter.WriteLine(Encoding.UTF8.GetString(bytes.WrittenSpan));
@@ -75,18 +73,10 @@ sealed partial class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterNam
                     json.WriteNumberValue(Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture));
                     break;
                 default:
-                    json.WriteStringValue(Masked(Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? ""));
+                    json.WriteStringValue(LogMask.InText(Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? ""));
                     break;
             }
         }
         json.WriteEndObject();
     }
-
-    /// <summary>Passwords in DSNs, API keys, bearer tokens, and the local parts of addresses.</summary>
-    internal static string Masked(string text) =>
-        AddressMask.InText(Secrets().Replace(text, match => $"{match.Groups["kept"].Value}***"));
-
-    [GeneratedRegex(@"(?<kept>://)[^\s/@]+:[^\s@]*@|(?<kept>\bpr_[a-z0-9]{12}_)[a-z0-9]+|(?<kept>\bBearer )\S+",
-        RegexOptions.NonBacktracking)]
-    private static partial Regex Secrets();
 }

@@ -1,4 +1,6 @@
+using Postrider.Alerts;
 using Postrider.Retention;
+using Postrider.Storage;
 using Postrider.Storage.Tables;
 
 namespace Postrider.Hosting;
@@ -15,6 +17,12 @@ sealed class ErasureHost(Eraser eraser) : BackgroundService
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => eraser.RunAsync(stoppingToken);
 }
 
+/// <summary>Notes the size of the database, on every node.</summary>
+sealed class DiskOutlookHost(DiskOutlook outlook) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => outlook.RunAsync(stoppingToken);
+}
+
 /// <summary>Puts retention into the process.</summary>
 static class RetentionRegistration
 {
@@ -24,6 +32,12 @@ static class RetentionRegistration
         services.AddSingleton<IRetentionStore, RetentionTables>();
         services.AddSingleton<IErasureStore, ErasureTables>();
         services.AddSingleton<Eraser>();
+        services.AddSingleton<IStoreSizes, StoreSizeTable>();
+        services.AddSingleton(sp => new DiskOutlook(
+            sp.GetRequiredService<IStoreSizes>(), sp.GetRequiredService<AlertPlace>().FreeBytes,
+            sp.GetRequiredService<StorageOptions>().EffectiveMinFreeBytes, sp.GetRequiredService<TimeProvider>(),
+            sp.GetRequiredService<ILogger<DiskOutlook>>()));
+        services.AddHostedService<DiskOutlookHost>();
         if (!purges)
             return;
         services.AddSingleton<Purger>();

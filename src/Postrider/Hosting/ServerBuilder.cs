@@ -150,6 +150,9 @@ static class ServerBuilder
         services.AddSingleton<TenantCalls>();
         services.AddSingleton<TenantQuotas>();
         services.AddSingleton<IAuditStore, AuditTable>();
+        services.AddSingleton<IRefusedCallStore, RefusedCallTable>();
+        services.AddSingleton<RefusedCalls>();
+        services.AddHostedService(sp => sp.GetRequiredService<RefusedCalls>());
         services.AddDeadLetters(works: roles.HasFlag(Role.Scheduler));
         services.AddSingleton<TenantWeight>(sp =>
         {

@@ -32,6 +32,11 @@ sealed class EngineGauges : IDisposable
             "Envelopes in this node's hands, from lease to record.");
         _meter.CreateObservableGauge("postrider.disk.free", FreeBytes, "By",
             "Free space of the disk with the database, or on PostgreSQL with the data folder.");
+        _meter.CreateObservableGauge("postrider.store.size", () => _readings.Last?.Disk.Bytes is { } bytes ? [new(bytes)] : Nothing, "By",
+            "The data in the database, noted every hour.");
+        _meter.CreateObservableGauge("postrider.disk.full_in",
+            () => _readings.Last?.Disk.FullIn is { } span ? [new(span.TotalSeconds)] : Unread, "s",
+            "When the disk is full if the database grows on as it has in the last days; absent while it does not grow.");
         _meter.CreateObservableGauge("postrider.ready", () => _readiness.WhyNot is null ? 1 : 0, "{node}",
             "1: the node takes mail; 0: it drains, or its storage is away or nearly full.");
         _meter.CreateObservableGauge("postrider.build.info", Build, "{node}", "1, with the version that runs.");

@@ -1,4 +1,5 @@
 using Postrider.Queue;
+using Postrider.Retention;
 
 namespace Postrider.Metrics;
 
@@ -6,7 +7,7 @@ namespace Postrider.Metrics;
 /// seldom.</summary>
 /// <remarks>A reading is kept for 10 s, and for 100 times as long as it took: at most a hundredth of one connection, however much waits.
 /// Nothing is asked while nobody measures.</remarks>
-sealed partial class QueueReadings(IQueueSums sums, INodeList nodes, TimeProvider clock, ILogger<QueueReadings> log)
+sealed partial class QueueReadings(IQueueSums sums, INodeList nodes, DiskOutlook outlook, TimeProvider clock, ILogger<QueueReadings> log)
 {
     static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(10);
     const int TimesAsLong = 100;
@@ -65,7 +66,8 @@ sealed partial class QueueReadings(IQueueSums sums, INodeList nodes, TimeProvide
         {
             var now = clock.GetUtcNow();
             reading = new Reading(
-                now, await sums.ReadAsync(now, CancellationToken.None), await nodes.ListNodesAsync(CancellationToken.None));
+                now, await sums.ReadAsync(now, CancellationToken.None), await nodes.ListNodesAsync(CancellationToken.None),
+                await outlook.ForecastAsync(CancellationToken.None));
         }
         catch (Exception e)
         {
@@ -85,4 +87,4 @@ sealed partial class QueueReadings(IQueueSums sums, INodeList nodes, TimeProvide
 }
 
 /// <summary>What the database said at one moment.</summary>
-sealed record Reading(DateTimeOffset At, QueueSums Sums, IReadOnlyList<NodeView> Nodes);
+sealed record Reading(DateTimeOffset At, QueueSums Sums, IReadOnlyList<NodeView> Nodes, DiskForecast Disk);

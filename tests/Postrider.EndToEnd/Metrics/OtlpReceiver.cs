@@ -17,20 +17,22 @@ public sealed class OtlpReceiver : IAsyncDisposable
 {
     readonly ConcurrentQueue<ExportedSpan> _spans = new();
     readonly HttpStub _stub;
-    int _metricCalls;
+    readonly ConcurrentDictionary<string, bool> _metrics = new();
 
     public OtlpReceiver() => _stub = HttpStub.Start(Take);
 
     public Uri Url => _stub.Url;
     public IReadOnlyList<ExportedSpan> Spans => [.. _spans];
-    public int MetricCalls => Volatile.Read(ref _metricCalls);
+
+    /// <summary>The names of all instruments that were exported.</summary>
+    public IReadOnlySet<string> Metrics => _metrics.Keys.ToHashSet();
 
     HttpReply Take(HttpCall call)
     {
         if (call.Target == "/v1/traces")
             ReadTraces(call.Body);
         else if (call.Target == "/v1/metrics")
-            Interlocked.Increment(ref _metricCalls);
+            ReadMetrics(call.Body);
         return new HttpReply(200, "", "application/x-protobuf");
     }
 
@@ -49,6 +51,13 @@ public sealed class OtlpReceiver : IAsyncDisposable
                     [.. Fields(span, 13).Select(link => Hex(link, 1))], process));
             }
         }
+    }
+
+    // opentelemetry/proto/metrics/v1/metrics.proto.
+    void ReadMetrics(byte[] body)
+    {
+        foreach (var metric in Fields(body, 1).SelectMany(resource => Fields(resource, 2)).SelectMany(scope => Fields(scope, 2)))
+            _metrics[Encoding.UTF8.GetString(Fields(metric, 1).Single().Span)] = true;
     }
 
     static KeyValuePair<string, string> Attribute(ReadOnlyMemory<byte> bytes) => new(

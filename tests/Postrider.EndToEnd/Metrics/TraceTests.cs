@@ -48,7 +48,27 @@ public sealed partial class TraceTests : BuiltServerTests
             Assert.DoesNotContain("SG.key", value, StringComparison.Ordinal);
         });
         Assert.Equal(0, await StopAsync(server));
-        Assert.True(collector.MetricCalls > 0); // the last ones at the end
+        Assert.NotEmpty(collector.Metrics); // the last ones at the end
+    }
+
+    [Fact]
+    public async Task A_collector_gets_the_same_instruments_as_prometheus_reads()
+    {
+        await using var collector = new OtlpReceiver();
+        var server = Start([.. Exporting(collector, "one"), ("OTEL_METRIC_EXPORT_INTERVAL", "250"), ("POSTRIDER_API_KEY", Key)]);
+        using var client = Client(ListensAt().Match(await BannerAsync(server)).Value);
+        await SendAsync(client, "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-00f067aa0ba902b7-00");
+        // What counts begins to be there with the first count: they meet after a while.
+        await Eventually.HoldsAsync(async () =>
+        {
+            var read = Names().Matches(await client.GetStringAsync("/metrics", TestContext.Current.CancellationToken))
+                .Select(m => m.Groups["name"].Value).ToList();
+            var exported = collector.Metrics.Select(name => name.Replace('.', '_')).ToList();
+            return exported.Contains("postrider_attempt_duration") && exported.Contains("postrider_queue_depth")
+                // Prometheus adds the unit and _total.
+                && read.TrueForAll(name => exported.Exists(one => name == one || name.StartsWith($"{one}_", StringComparison.Ordinal)))
+                && exported.TrueForAll(one => read.Exists(name => name == one || name.StartsWith($"{one}_", StringComparison.Ordinal)));
+        });
     }
 
     [Fact]
@@ -156,6 +176,9 @@ public sealed partial class TraceTests : BuiltServerTests
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         return client;
     }
+
+    [GeneratedRegex("^# TYPE (?<name>\\S+) ", RegexOptions.Multiline)]
+    private static partial Regex Names();
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex ListensAt();

@@ -27,10 +27,14 @@ static class MovePlan
         "webhook_deliveries", "erasures", "users", "sessions", "protection_keys",
     ];
 
-    /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, drills, and
-    /// how far retention had come. It looks from the beginning again, as events have other numbers.</summary>
+    /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, drills,
+    /// alerts, the log of refused calls, sizes of the database, and how far retention had come. It looks from the beginning again, as
+    /// events have other numbers.</summary>
     public static readonly IReadOnlyList<string> OnlySource =
-        ["schema_version", "search", "search_runs", "progress", "retention", "retention_waits", "drills", "alerts", "alert_marks"];
+    [
+        "schema_version", "search", "search_runs", "progress", "retention", "retention_waits", "drills", "alerts", "alert_marks",
+        "refused_calls", "store_sizes",
+    ];
 
     /// <summary>Made from rows that are moved, beside them.</summary>
     public static readonly IReadOnlyList<string> Derived = ["ended", "tagged", "moved_events"];
@@ -39,7 +43,7 @@ static class MovePlan
     public static readonly IReadOnlyList<string> OnlyTarget =
     [
         "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves", "move_progress", "retention",
-        "retention_waits", "transport_reports", "drills", "alerts", "alert_marks",
+        "retention_waits", "transport_reports", "drills", "alerts", "alert_marks", "refused_calls", "store_sizes",
     ];
 
     /// <summary>Columns of the target that the source has not.</summary>

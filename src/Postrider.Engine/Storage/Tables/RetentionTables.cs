@@ -49,6 +49,7 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
         RetentionKind.Audit => OldestAsync(kind, "audit", before),
         RetentionKind.Inbox => OldestAsync(kind, "inbox", before),
         RetentionKind.Quarantine => OldestAsync(kind, "feedback_quarantine", before),
+        RetentionKind.RefusedCalls => OldestAsync(kind, "refused_calls", before),
         RetentionKind.Runs => DeleteAsync(kind, (connection, most) => connection.Execute("""
             DELETE FROM schedule_runs WHERE id IN (
                 SELECT r.id FROM schedule_runs r WHERE r.id < @cut AND r.ran_at < @before AND r.told <> 0
@@ -205,7 +206,7 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
     {
         var row = await store.ReadAsync(connection => connection.QuerySingle<StatusRow>(
             "SELECT removed, bytes, last_at AS LastAt FROM retention WHERE kind = @kind", new { kind = (int)kind }), ct);
-        (long? Rows, long? Bytes) due = (0, 0);
+        (long? Rows, long? Bytes) due = before is null ? (0, 0) : (null, null);
         try
         {
             if (before is { } instant && RetentionForecast.Sql(kind, _postgres is not null) is { } sql)
@@ -214,7 +215,7 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
         }
         catch (TimeoutException)
         {
-            due = (null, null);
+            // Too many to be counted.
         }
         return new RetentionStatus(kind, row.Removed, row.Bytes,
             row.LastAt is { } at ? Instant.From(at) : null, due.Rows, due.Bytes);
@@ -310,6 +311,7 @@ static class RetentionForecast
             ? "SELECT count(*), CAST(sum(length(details)) AS bigint) FROM events WHERE id < @cut"
             : "SELECT count(*), CAST(sum(length(details)) AS bigint) FROM events WHERE at < @before",
         RetentionKind.Audit => "SELECT count(*), CAST(0 AS bigint) FROM audit WHERE at < @before",
+        RetentionKind.RefusedCalls => "SELECT count(*), CAST(0 AS bigint) FROM refused_calls WHERE at < @before",
         RetentionKind.Inbox => "SELECT count(*), CAST(sum(length(mime)) AS bigint) FROM inbox WHERE at < @before",
         RetentionKind.Quarantine => "SELECT count(*), CAST(sum(length(report)) AS bigint) FROM feedback_quarantine WHERE at < @before",
         RetentionKind.Runs => """

@@ -32,13 +32,19 @@ sealed class DialectEndpoint(
             await (await TryAsync(context, dialect, call)).WriteAsync(context);
             return;
         }
-        var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(dialect, call) : (null, DialectProblems.NoSuchCall);
+        var (caller, problem) = dialect.Serves(path) ? await FindCallerAsync(context, dialect, call) : (null, DialectProblems.NoSuchCall);
         var answer = caller is null ? dialect.Refuse(problem!) : await AnswerAsync(context, dialect, call, caller);
+        if (answer.Status >= StatusCodes.Status400BadRequest)
+            RequestEndpoints.Note(context, AsProblem(dialect, answer));
         await answer.WriteAsync(context);
     }
 
+    /// <summary>What was answered in the vendor's words.</summary>
+    static Problem AsProblem(IDialect dialect, DialectAnswer answer) =>
+        new(dialect.Vendor, answer.Status, dialect.Vendor, Encoding.UTF8.GetString(answer.Body.Span));
+
     /// <summary>Exactly one of the two is null. A signature is yet to be checked: it is made over the body.</summary>
-    async ValueTask<(Caller?, Problem?)> FindCallerAsync(IDialect dialect, InboundCall call)
+    async ValueTask<(Caller?, Problem?)> FindCallerAsync(HttpContext context, IDialect dialect, InboundCall call)
     {
         var credential = dialect.ReadCredential(call);
         if (credential is null)
@@ -55,6 +61,7 @@ sealed class DialectEndpoint(
             var authentication = await authenticator.AuthenticateAsync(credential.Key);
             if (authentication.Principal is not { } principal)
                 return (null, authentication.Problem);
+            context.Features.Set(principal);
             if (calls.Refuse(principal.Tenant) is { } tooMany)
                 return (null, tooMany);
             caller = new Caller(principal, Secret: null);
@@ -63,11 +70,11 @@ sealed class DialectEndpoint(
     }
 
     ValueTask<DialectAnswer> AnswerAsync(HttpContext context, IDialect dialect, InboundCall call, Caller caller) =>
-        bodies.ReadBytesAsync(context, body => AnswerAsync(dialect, call with { Body = body }, caller), dialect.Refuse);
+        bodies.ReadBytesAsync(context, body => AnswerReadAsync(context, dialect, call with { Body = body }, caller), dialect.Refuse);
 
-    async Task<DialectAnswer> AnswerAsync(IDialect dialect, InboundCall call, Caller caller)
+    async Task<DialectAnswer> AnswerReadAsync(HttpContext context, IDialect dialect, InboundCall call, Caller caller)
     {
-        var (reading, hash) = Read(dialect, call, caller);
+        var (reading, hash) = Read(context, dialect, call, caller);
         return reading switch
         {
             DialectReading.Answered(var answer) => answer,
@@ -78,12 +85,13 @@ sealed class DialectEndpoint(
         };
     }
 
-    Parsed Read(IDialect dialect, InboundCall call, Caller caller)
+    Parsed Read(HttpContext context, IDialect dialect, InboundCall call, Caller caller)
     {
         if (caller.Secret is { } secret)
         {
             if (dialect.Verify(call, secret, clock.GetUtcNow()) is { } problem)
                 return new Parsed(Refused(dialect, problem), []);
+            context.Features.Set(caller.Principal);
             authenticator.NoteUse(caller.Principal);
             if (calls.Refuse(caller.Principal.Tenant) is { } tooMany)
                 return new Parsed(Refused(dialect, tooMany), []);
