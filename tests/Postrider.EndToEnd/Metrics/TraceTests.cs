@@ -52,26 +52,6 @@ public sealed partial class TraceTests : BuiltServerTests
     }
 
     [Fact]
-    public async Task A_collector_gets_the_same_instruments_as_prometheus_reads()
-    {
-        await using var collector = new OtlpReceiver();
-        var server = Start([.. Exporting(collector, "one"), ("OTEL_METRIC_EXPORT_INTERVAL", "250"), ("POSTRIDER_API_KEY", Key)]);
-        using var client = Client(ListensAt().Match(await BannerAsync(server)).Value);
-        await SendAsync(client, "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-00f067aa0ba902b7-00");
-        // What counts begins to be there with the first count: they meet after a while.
-        await Eventually.HoldsAsync(async () =>
-        {
-            var read = Names().Matches(await client.GetStringAsync("/metrics", TestContext.Current.CancellationToken))
-                .Select(m => m.Groups["name"].Value).ToList();
-            var exported = collector.Metrics.Select(name => name.Replace('.', '_')).ToList();
-            return exported.Contains("postrider_attempt_duration") && exported.Contains("postrider_queue_depth")
-                // Prometheus adds the unit and _total.
-                && read.TrueForAll(name => exported.Exists(one => name == one || name.StartsWith($"{one}_", StringComparison.Ordinal)))
-                && exported.TrueForAll(one => read.Exists(name => name == one || name.StartsWith($"{one}_", StringComparison.Ordinal)));
-        });
-    }
-
-    [Fact]
     public async Task What_its_caller_does_not_record_is_not_recorded_here()
     {
         await using var collector = new OtlpReceiver();
@@ -176,9 +156,6 @@ public sealed partial class TraceTests : BuiltServerTests
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         return client;
     }
-
-    [GeneratedRegex("^# TYPE (?<name>\\S+) ", RegexOptions.Multiline)]
-    private static partial Regex Names();
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex ListensAt();
