@@ -34,9 +34,8 @@ static class PostgresMigrations
         new(25, "how transports are doing on each node", LimitTables.Reports),
         new(26, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Postgres),
         new(27, "alerts", AlertSchema.Postgres),
-        new(28, "alerts", AlertSchema.Postgres),
-        new(29, "calls that were refused", RefusedCallSchema.Postgres),
-        new(30, "sizes of the database", StoreSizeSchema.Postgres),
+        new(28, "calls that were refused", RefusedCallSchema.Postgres),
+        new(29, "sizes of the database", StoreSizeSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

@@ -27,9 +27,8 @@ static class SqliteMigrations
         new(20, "drills", DrillSchema.Sqlite),
         new(21, "form of schedules' mail, bytes of destinations", ScheduleForm + DestinationBytes.Sqlite),
         new(22, "alerts", AlertSchema.Sqlite),
-        new(23, "alerts", AlertSchema.Sqlite),
-        new(24, "calls that were refused", RefusedCallSchema.Sqlite),
-        new(25, "sizes of the database", StoreSizeSchema.Sqlite),
+        new(23, "calls that were refused", RefusedCallSchema.Sqlite),
+        new(24, "sizes of the database", StoreSizeSchema.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
