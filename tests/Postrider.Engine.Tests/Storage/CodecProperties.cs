@@ -160,7 +160,7 @@ public sealed class CodecProperties
     public void A_newer_format_is_named_as_such()
     {
         var data = Encode(new MessageContent { From = new Mailbox(null, EmailAddress.Parse("a@example.org")) });
-        data[0] = 5;
+        data[0] = 6;
 
         Assert.Contains("newer Postrider", Assert.Throws<InvalidDataException>(() => ContentCodec.Read(data)).Message,
             StringComparison.Ordinal);
