@@ -33,6 +33,8 @@ public sealed class ArchitectureTests
         // Seals its private keys.
         ["Senders"] = ["Tenants", "Events"],
         ["Events"] = [],
+        // Judges what others gathered: it knows none of them.
+        ["Doctor"] = [],
         ["Routing"] = [],
         ["Providers"] = [],
         ["Delivery"] = ["Queue", "Routing", "Providers", "Suppression", "Templates", "Nodes", "Events"],
@@ -46,7 +48,7 @@ public sealed class ArchitectureTests
         [
             "Submission", "Batches", "Schedules", "Queue", "Suppression", "Tracking", "Webhooks", "Nodes", "Templates", "Tenants", "Events",
             "Routing", "Providers", "Delivery", "Feedback", "Senders", "DeadLetters", "Retention", "Alerts",
-            "Transports", "Simulation",
+            "Transports", "Simulation", "Doctor",
         ],
     };
 

@@ -17,6 +17,10 @@ public sealed class TransportProbe
     internal TransportProbe(Router router, Lanes lanes, MessageIds ids, TimeProvider clock) =>
         (_router, _lanes, _ids, _clock) = (router, lanes, ids, clock);
 
+    /// <summary>Connects, without a mail. Null: there is nothing to connect to.</summary>
+    public ValueTask<ProviderLook?> LookAsync(Transport transport, CancellationToken ct) =>
+        _lanes.ProviderOf(transport).LookAsync(ct);
+
     /// <summary>Null when there is no such transport.</summary>
     public Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct) =>
         SendAsync(name, tenant, from, to, $"Test of the transport {name}",

@@ -16,7 +16,16 @@ public interface IProvider : IAsyncDisposable
     /// it cannot be asked, or not now.</summary>
     ValueTask<IReadOnlyList<FeedbackEvent>?> FindAsync(DoubtfulMessage message, CancellationToken ct) =>
         ValueTask.FromResult<IReadOnlyList<FeedbackEvent>?>(null);
+
+    /// <summary>Connects to where mail would go, as far as is possible without a mail. Null: there is nothing to connect to.</summary>
+    ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => ValueTask.FromResult<ProviderLook?>(null);
 }
+
+/// <summary>What a provider showed that was connected to, without a mail.</summary>
+/// <param name="Unreachable">Why it could not be connected to; null: it could.</param>
+/// <param name="Refused">Why it does not let us in; null: it does, or that shows with a mail only.</param>
+/// <param name="CertificateEnds">Of its certificate; null: it showed none.</param>
+public sealed record ProviderLook(string? Unreachable = null, string? Refused = null, DateTimeOffset? CertificateEnds = null);
 
 /// <summary>A message of which nobody knows whether its provider has it.</summary>
 /// <param name="Recipients">Those in doubt, by number. Never empty.</param>

@@ -29,5 +29,6 @@ public sealed class StorageOptions
         return this;
     }
 
+    /// <summary>With its default worked out.</summary>
     public long EffectiveMinFreeBytes => MinFreeBytes ?? Math.Max(_largestMessageBytes + _largestMessageBytes / 2, 256L << 20);
 }

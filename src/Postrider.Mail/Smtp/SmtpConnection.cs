@@ -29,6 +29,7 @@ public sealed partial class SmtpConnection : IAsyncDisposable
         Extensions = handshake.Extensions;
         IsEncrypted = handshake.IsEncrypted;
         IsVerified = handshake.IsVerified;
+        CertificateEnds = handshake.CertificateEnds;
     }
 
     /// <summary>What the server offers.</summary>
@@ -39,6 +40,9 @@ public sealed partial class SmtpConnection : IAsyncDisposable
 
     /// <summary>True with TLS and a certificate that is valid for the host.</summary>
     public bool IsVerified { get; }
+
+    /// <summary>When the certificate that the server showed ends, whether or not it is accepted; null without TLS.</summary>
+    public DateTimeOffset? CertificateEnds { get; }
 
     /// <summary>Transactions begun on this connection.</summary>
     public int Transactions { get; private set; }

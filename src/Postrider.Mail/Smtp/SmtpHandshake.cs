@@ -19,6 +19,9 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
 
     public bool IsEncrypted { get; private set; }
 
+    /// <summary>Of the certificate that was shown.</summary>
+    public DateTimeOffset? CertificateEnds { get; private set; }
+
     /// <summary>True when nobody on the way can read or change what we say, as far as certificates can prove it.</summary>
     public bool IsVerified => IsEncrypted && _certificateFault is null;
 
@@ -99,6 +102,7 @@ sealed class SmtpHandshake(SmtpChannel channel, SmtpEndpoint endpoint, SmtpTimeo
             RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
             {
                 _certificateFault = Judge(certificate as X509Certificate2, chain, errors);
+                CertificateEnds = (certificate as X509Certificate2)?.NotAfter;
                 return _certificateFault is null || !mustVerify;
             },
         };

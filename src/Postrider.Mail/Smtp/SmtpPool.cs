@@ -62,6 +62,19 @@ public sealed class SmtpPool : IAsyncDisposable
     /// <summary>The server behind the pool.</summary>
     public SmtpEndpoint Endpoint { get; }
 
+    /// <summary>A connection of the caller's own, to see whether one can be had; the pool does not count it. Gives up early: nobody's mail
+    /// waits for it.</summary>
+    public ValueTask<SmtpOpening> TryOpenAsync(CancellationToken ct) => SmtpConnection.OpenAsync(Endpoint, Impatient, _clock, ct);
+
+    static readonly SmtpTimeouts Impatient = new()
+    {
+        Connect = TimeSpan.FromSeconds(10),
+        Banner = TimeSpan.FromSeconds(15),
+        Ehlo = TimeSpan.FromSeconds(10),
+        StartTls = TimeSpan.FromSeconds(10),
+        Auth = TimeSpan.FromSeconds(10),
+    };
+
     /// <summary>Connections that wait for mail.</summary>
     public int Idle
     {

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.DeadLetters;
+using Postrider.Doctor;
 using Postrider.Messages;
 using Postrider.Retention;
 using Postrider.Routing;
@@ -25,7 +26,7 @@ namespace Postrider.Api;
         typeof(SnakeCaseEnum<DnsCheckKind>), typeof(SnakeCaseEnum<DnsCheckState>),
         typeof(SnakeCaseEnum<ScheduleState>), typeof(SnakeCaseEnum<RunState>), typeof(SnakeCaseEnum<AmbiguityPolicy>),
         typeof(SnakeCaseEnum<RedriveAction>), typeof(SnakeCaseEnum<RedriveState>), typeof(SnakeCaseEnum<RetentionKind>),
-        typeof(SnakeCaseEnum<ErasureState>),
+        typeof(SnakeCaseEnum<ErasureState>), typeof(SnakeCaseEnum<Severity>),
     ])]
 [JsonSerializable(typeof(SendAnswer))]
 [JsonSerializable(typeof(DestinationsAnswer))]
@@ -70,6 +71,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(ErasureListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
 [JsonSerializable(typeof(DrillAnswer))]
+[JsonSerializable(typeof(DoctorAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]
 [JsonSerializable(typeof(DomainAnswer))]
 [JsonSerializable(typeof(DomainListAnswer))]

@@ -66,6 +66,7 @@ static class ApiRoutes
         app.MapTransportTest();
         app.MapNodes();
         app.MapRetention();
+        app.MapDoctor();
         app.MapErasures();
         app.MapPauses();
         app.MapDomains();

@@ -81,6 +81,7 @@ static class CommandLine
             EraseCommand.Make(connection, screen),
             NodesCommand.Make(connection, screen),
             HealthCommand.Make(connection, screen),
+            DoctorCommand.Make(connection, screen, input),
             DkimCommand.Make(connection, screen),
             ConfigCommand.Make(screen, input),
             MigrateCommand.Make(screen, input),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Security;
 using Postrider.Hosting;
 
 namespace Postrider.Cli;
@@ -24,13 +25,41 @@ sealed class ConnectionOptions(CommandInput input)
     /// <summary>Throws <see cref="CommandFailure"/> when the address or the key is missing or makes no sense.</summary>
     public ServerClient Open(ParseResult parsed)
     {
-        var url = AddressOf(parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? WhereAServerHereListens() ?? DefaultUrl);
+        var url = Address(parsed);
         var key = parsed.GetValue(Key) ?? input.Variable("POSTRIDER_API_KEY")
             ?? throw CommandFailure.Usage("there is no API key: set POSTRIDER_API_KEY or give --key");
         if (key.Any(letter => letter is <= ' ' or > '~'))
             throw CommandFailure.Usage("the API key has characters that no key has; was it copied whole?");
         return new ServerClient(url, key, parsed.GetValue(Insecure));
     }
+
+    /// <summary>Where commands go.</summary>
+    public Uri Address(ParseResult parsed) =>
+        AddressOf(parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL") ?? WhereAServerHereListens() ?? DefaultUrl);
+
+    /// <summary>Somebody said which server is meant, rather than the one of this machine.</summary>
+    public bool NamesServer(ParseResult parsed) => (parsed.GetValue(Url) ?? input.Variable("POSTRIDER_URL")) is not null;
+
+    /// <summary>Whether a server of ours answers there, ready or not.</summary>
+    public async Task<bool> AnswersAsync(ParseResult parsed, CancellationToken ct)
+    {
+        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = Patience };
+        // Nothing is told to it: who it is does not matter yet.
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, errors) =>
+            !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable);
+        using var http = new HttpClient(handler) { BaseAddress = Address(parsed), Timeout = Patience };
+        try
+        {
+            using var response = await http.GetAsync(new Uri("/healthz", UriKind.Relative), ct);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
     /// <summary>Of the server that has this environment, wherever commands usually go.</summary>
     public Uri OwnAddress(ParseResult parsed) => AddressOf(parsed.GetValue(Url) ?? WhereAServerHereListens() ?? DefaultUrl);

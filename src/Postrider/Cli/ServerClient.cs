@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -21,15 +22,19 @@ sealed class ServerClient : IDisposable
     {
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
         // --insecure takes the server's own self-signed certificate, which has no issuer to verify.
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, errors) =>
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
         {
             _sawCertificate = true;
+            CertificateEnds = (certificate as X509Certificate2)?.NotAfter;
             return insecure || errors == SslPolicyErrors.None;
         };
         _http = new HttpClient(handler) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(100), MaxResponseContentBufferSize = 64 << 20 };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("postrider-cli", null));
     }
+
+    /// <summary>Of the certificate that the server showed last; null: none.</summary>
+    public DateTimeOffset? CertificateEnds { get; private set; }
 
     public Task<Answer> GetAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Get, path, null, null, ct);
 

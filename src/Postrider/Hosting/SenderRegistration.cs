@@ -17,14 +17,19 @@ static class SenderRegistration
         services.AddSingleton(sp =>
         {
             var entropy = sp.GetRequiredService<Entropy>();
-            return new DnsResolver(Servers(sp.GetRequiredService<SenderOptions>()), sp.GetRequiredService<TimeProvider>(),
-                bytes => entropy.Fill(bytes.Span));
+            return Resolver(sp.GetRequiredService<SenderOptions>(), sp.GetRequiredService<TimeProvider>(), entropy);
         });
-        services.AddSingleton(sp => new DomainChecker(sp.GetRequiredService<DnsResolver>(), sp.GetRequiredService<TimeProvider>(),
-            sp.GetRequiredService<PostriderOptions>().BounceDomain is { Length: > 0 } bounces ? bounces : null));
+        services.AddSingleton(sp => Checker(sp.GetRequiredService<DnsResolver>(), sp.GetRequiredService<PostriderOptions>(),
+            sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SenderDomains>();
         services.AddSingleton<SignerLookup>(sp => sp.GetRequiredService<SenderDomains>().SignerFor);
     }
+
+    public static DnsResolver Resolver(SenderOptions options, TimeProvider clock, Entropy entropy) =>
+        new(Servers(options), clock, bytes => entropy.Fill(bytes.Span));
+
+    public static DomainChecker Checker(DnsResolver resolver, PostriderOptions options, TimeProvider clock) =>
+        new(resolver, clock, options.BounceDomain is { Length: > 0 } bounces ? bounces : null);
 
     /// <summary>Without a readable file of the system none: the checks then say what to set.</summary>
     static IReadOnlyList<System.Net.IPEndPoint> Servers(SenderOptions options)

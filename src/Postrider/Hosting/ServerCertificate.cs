@@ -48,6 +48,15 @@ static class ServerCertificate
         }
     }
 
+    /// <summary>When the configured certificate ends; null: there is none, or it cannot be used.</summary>
+    public static DateTimeOffset? EndOf(PostriderOptions options)
+    {
+        if (string.IsNullOrEmpty(options.Certificate) || FaultOf(options, TimeProvider.System) is not null)
+            return null;
+        using var certificate = Load(options, TimeProvider.System);
+        return certificate.NotAfter;
+    }
+
     static X509Certificate2 Read(string path, string? keyPath, string? password)
     {
         var secretPath = keyPath ?? path;

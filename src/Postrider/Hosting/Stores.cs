@@ -9,6 +9,7 @@ using Postrider.Providers.Capture;
 using Postrider.Queue;
 using Postrider.Routing;
 using Postrider.Storage;
+using Postrider.Storage.Inspection;
 using Postrider.Storage.Postgres;
 using Postrider.Storage.Sqlite;
 using Postrider.Storage.Tables;
@@ -154,7 +155,7 @@ static class Stores
         services.AddSingleton<IDeadLetterCommands>(sp => sp.GetRequiredService<TStore>());
     }
 
-    static string SqlitePath(PostriderOptions options) =>
+    public static string SqlitePath(PostriderOptions options) =>
         options.Store.Length == 0 ? Path.Combine(options.Data, "postrider.db") : options.Store[SqlitePrefix.Length..];
 }
 
@@ -210,13 +211,13 @@ sealed class NoReports(StorageOptions storage) : ITransportReports
 sealed partial class PostgresOpening(
     PostriderOptions options, StorageOptions storage, TimeProvider clock, Entropy entropy, ILogger<PostgresStore> log) : IAsyncDisposable
 {
-    const string MasterKeyName = "master_key";
-
     PostgresStore? _store;
     MasterKey? _masterKey;
-    bool _keyIsInDatabase;
 
     public PostgresStore Store => _store ?? throw new InvalidOperationException("The store is asked for before it was opened.");
+
+    /// <summary>Nobody gave one.</summary>
+    public bool IsKeyInDatabase { get; private set; }
     public MasterKey MasterKey => _masterKey ?? throw new InvalidOperationException("The master key is asked for before it was read.");
 
     public async Task OpenAsync(CancellationToken ct)
@@ -234,15 +235,15 @@ sealed partial class PostgresOpening(
             return MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, entropy);
         var made = new byte[32];
         entropy.Fill(made);
-        var key = await new InstallationTable(store).GetOrAddAsync(MasterKeyName, made);
-        _keyIsInDatabase = true;
+        var key = await new InstallationTable(store).GetOrAddAsync(StoreInspection.MasterKeyName, made);
+        IsKeyInDatabase = true;
         return MasterKey.Parse(Convert.ToBase64String(key), "The master key in the database");
     }
 
     /// <summary>Once the key is known to be the right one: else the refusal says all there is to say.</summary>
     public void WarnOfKey()
     {
-        if (_keyIsInDatabase)
+        if (IsKeyInDatabase)
             LogMasterKey(log);
     }
 

@@ -85,6 +85,8 @@ abstract class CoalescingProvider<TEntry>(CallLimits limits, TimeProvider clock)
         return await waiter.Result.Task;
     }
 
+    public virtual ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => ValueTask.FromResult<ProviderLook?>(null);
+
     public abstract ValueTask DisposeAsync();
 
     async ValueTask<IReadOnlyList<Outcome>> AloneAsync(TEntry entry, CancellationToken ct)

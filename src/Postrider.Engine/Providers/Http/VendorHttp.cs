@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Postrider.Messages;
 
 namespace Postrider.Providers.Http;
@@ -140,6 +143,31 @@ sealed class VendorHttp : IDisposable
             body?.IsWithdrawn == true ? VendorAnswerKind.Withdrawn
             : surelyUnsent || body?.LastByteMayHaveLeft != true ? VendorAnswerKind.Unsent
             : VendorAnswerKind.Unknown);
+    }
+
+    /// <summary>Connects, and looks at the certificate; calls nothing.</summary>
+    public async ValueTask<ProviderLook?> LookAsync(CancellationToken ct)
+    {
+        using var timeout = new CancellationTokenSource(ConnectTimeout, _clock);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, ct);
+        try
+        {
+            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(_endpoint.DnsSafeHost, _endpoint.Port, cut.Token);
+            if (_endpoint.Scheme != Uri.UriSchemeHttps)
+                return new ProviderLook();
+            await using var tls = new SslStream(new NetworkStream(socket));
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = _endpoint.DnsSafeHost }, cut.Token);
+            return new ProviderLook(CertificateEnds: tls.RemoteCertificate is X509Certificate2 shown ? shown.NotAfter : null);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return new ProviderLook($"{_endpoint.Authority} did not answer within {ConnectTimeout.TotalSeconds:0} s");
+        }
+        catch (Exception fault) when (fault is SocketException or IOException or AuthenticationException)
+        {
+            return new ProviderLook($"{_endpoint.Authority}: {fault.Message}");
+        }
     }
 
     public void Dispose() => _client.Dispose();

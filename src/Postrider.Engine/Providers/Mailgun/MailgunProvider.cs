@@ -46,6 +46,8 @@ sealed class MailgunProvider(VendorHttp http, string domain, string key, VendorO
         return [.. entries.Select(entry => together.Contains(entry) ? outcomes : null)];
     }
 
+    public override ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => http.LookAsync(ct);
+
     public override ValueTask DisposeAsync()
     {
         http.Dispose();

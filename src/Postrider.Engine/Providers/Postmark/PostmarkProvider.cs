@@ -70,6 +70,8 @@ sealed class PostmarkProvider(VendorHttp http, PostmarkOptions options, TimeProv
         return found;
     }
 
+    public override ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => http.LookAsync(ct);
+
     public override ValueTask DisposeAsync()
     {
         http.Dispose();

@@ -62,6 +62,8 @@ sealed class ResendProvider(VendorHttp http, string key, VendorOptions options, 
         return ledger.Results();
     }
 
+    public override ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => http.LookAsync(ct);
+
     public override ValueTask DisposeAsync()
     {
         http.Dispose();

@@ -51,6 +51,8 @@ sealed class SendGridProvider(VendorHttp http, string key, VendorOptions options
         }
     }
 
+    public override ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => http.LookAsync(ct);
+
     public override ValueTask DisposeAsync()
     {
         http.Dispose();

@@ -37,6 +37,8 @@ sealed class SesProvider(VendorHttp http, SesOptions options, Func<ValueTask<Ses
         return SesErrors.Read(answer, envelope);
     }
 
+    public ValueTask<ProviderLook?> LookAsync(CancellationToken ct) => http.LookAsync(ct);
+
     public ValueTask DisposeAsync()
     {
         http.Dispose();

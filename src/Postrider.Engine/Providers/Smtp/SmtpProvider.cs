@@ -46,6 +46,16 @@ sealed class SmtpProvider(SmtpPool pool, SignerLookup? signers = null, ReturnPat
         return outcomes;
     }
 
+    public async ValueTask<ProviderLook?> LookAsync(CancellationToken ct)
+    {
+        var opened = await pool.TryOpenAsync(ct);
+        if (opened.Connection is not { } connection)
+            return opened.Failure!.Kind is SmtpFailureKind.AuthRefused or SmtpFailureKind.AuthUnavailable or SmtpFailureKind.Refused
+                ? new ProviderLook(Refused: opened.Failure.Text) : new ProviderLook(opened.Failure.Text);
+        await connection.CloseAsync();
+        return new ProviderLook(CertificateEnds: connection.CertificateEnds);
+    }
+
     public ValueTask DisposeAsync() => pool.DisposeAsync();
 
     /// <summary>False where the message is in seven bits already, or cannot be put into them without harm.</summary>

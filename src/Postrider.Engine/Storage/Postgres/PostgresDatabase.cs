@@ -85,6 +85,15 @@ sealed class PostgresDatabase : IAsyncDisposable
     /// <exception cref="StoreUnusableException">With all faults and what to do.</exception>
     public async Task CheckAsync(CancellationToken ct)
     {
+        var faults = await FaultsAsync(ct);
+        if (faults.Count > 0)
+            throw new StoreUnusableException(
+                $"The PostgreSQL server of {_dsn} cannot keep mail safe: {string.Join(" ", faults)}");
+    }
+
+    /// <summary>What of the server's settings is unsafe, each with what to do.</summary>
+    public async Task<IReadOnlyList<string>> FaultsAsync(CancellationToken ct)
+    {
         var settings = new Dictionary<string, string>();
         await using (var command = Writers.CreateCommand(
             $"SELECT name, setting FROM pg_settings WHERE name IN ('{string.Join("','", ServerSettings.Names)}')"))
@@ -93,10 +102,7 @@ sealed class PostgresDatabase : IAsyncDisposable
             while (await reader.ReadAsync(ct))
                 settings[reader.GetString(0)] = reader.GetString(1);
         }
-        var faults = ServerSettings.Faults(settings, OldestVersion, _dsn.IsRelaxed);
-        if (faults.Count > 0)
-            throw new StoreUnusableException(
-                $"The PostgreSQL server of {_dsn} cannot keep mail safe: {string.Join(" ", faults)}");
+        return ServerSettings.Faults(settings, OldestVersion, _dsn.IsRelaxed);
     }
 
     /// <summary>Brings the schema to the newest version, each step in a transaction of its own. Nodes that start together wait for each
@@ -147,7 +153,7 @@ sealed class PostgresDatabase : IAsyncDisposable
     }
 
     /// <summary>Steps that one release may bring: a program works with a schema of the next one.</summary>
-    const int MostAhead = 3;
+    public const int MostAhead = 3;
 
     static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
     {

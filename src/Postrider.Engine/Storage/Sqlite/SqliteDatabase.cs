@@ -23,16 +23,15 @@ static class SqliteDatabase
         var connection = Open(path, SqliteOpenMode.ReadWriteCreate);
         try
         {
-            var db = connection.Handle!;
-            Execute(db, $"PRAGMA page_size = {PageSize}");
-            Set(db, "journal_mode", "wal");
-            Set(db, "synchronous", TestSwitches.Synchronous);
-            Set(db, "foreign_keys", "1");
-            Set(db, "wal_autocheckpoint", "0");
-            Set(db, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
-            Set(db, "cache_size", $"-{WriterCacheKb}");
+            Execute(connection.Handle!, $"PRAGMA page_size = {PageSize}");
+            Set(connection, "journal_mode", "wal");
+            Set(connection, "synchronous", TestSwitches.Synchronous);
+            Set(connection, "foreign_keys", "1");
+            Set(connection, "wal_autocheckpoint", "0");
+            Set(connection, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            Set(connection, "cache_size", $"-{WriterCacheKb}");
             // Or a sort could meet a full or missing temporary folder.
-            Set(db, "temp_store", "2");
+            Set(connection, "temp_store", "2");
             return connection;
         }
         catch
@@ -46,22 +45,39 @@ static class SqliteDatabase
     public static SqliteConnection OpenReader(string path)
     {
         var connection = Open(path, SqliteOpenMode.ReadWrite);
-        var db = connection.Handle!;
-        Set(db, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        Set(db, "wal_autocheckpoint", "0");
-        Set(db, "query_only", "1");
+        Set(connection, "busy_timeout", BusyTimeoutMs.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Set(connection, "wal_autocheckpoint", "0");
+        Set(connection, "query_only", "1");
+        return connection;
+    }
+
+    /// <summary>A connection to a database that no process has open, which changes no file: what a log holds is read and left
+    /// there.</summary>
+    public static SqliteConnection OpenLooking(string path)
+    {
+        // Without a log nothing is beside the file, and nothing is to be made there.
+        var connection = File.Exists(path + "-wal") ? Open(path, SqliteOpenMode.ReadOnly)
+            : Open(new Uri(path).AbsoluteUri + "?immutable=1", SqliteOpenMode.ReadOnly);
+        raw.sqlite3_db_config(connection.Handle!, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
         return connection;
     }
 
     /// <summary>Throws when pages contradict each other. Reads the whole file.</summary>
     public static void QuickCheck(SqliteConnection connection)
     {
+        if (Damage(connection) is { } damage)
+            throw new StoreUnusableException(
+                $"The database {connection.DataSource} is damaged ({damage}). Restore it from a backup, "
+                + "or save what can be read with: sqlite3 DATABASE .recover");
+    }
+
+    /// <summary>How pages contradict each other; null: they do not. Reads the whole file.</summary>
+    public static string? Damage(SqliteConnection connection)
+    {
         using var check = new Statement(connection.Handle!, "PRAGMA quick_check(1)");
         check.With();
-        if (!check.Step() || check.Text(0) is not "ok" and var fault)
-            throw new StoreUnusableException(
-                $"The database {connection.DataSource} is damaged ({check.Text(0)}). Restore it from a backup, "
-                + "or save what can be read with: sqlite3 DATABASE .recover");
+        return !check.Step() ? "quick_check says nothing" : check.Text(0) is not "ok" and var fault
+            ? fault : null;
     }
 
     /// <summary>Empties the write-ahead log into the database. A process that dies again and again before its first checkpoint would else
@@ -108,6 +124,14 @@ static class SqliteDatabase
         return connection;
     }
 
+    /// <summary>What a connection runs with.</summary>
+    public static string Setting(SqliteConnection connection, string pragma)
+    {
+        using var read = new Statement(connection.Handle!, $"PRAGMA {pragma}");
+        read.With();
+        return read.Step() ? read.Text(0) : "nothing";
+    }
+
     static void Execute(sqlite3 db, string sql)
     {
         var code = raw.sqlite3_exec(db, sql);
@@ -115,12 +139,10 @@ static class SqliteDatabase
             throw SqliteFault.Of(db, code, sql);
     }
 
-    static void Set(sqlite3 db, string pragma, string value)
+    static void Set(SqliteConnection connection, string pragma, string value)
     {
-        Execute(db, $"PRAGMA {pragma} = {value}");
-        using var read = new Statement(db, $"PRAGMA {pragma}");
-        read.With();
-        var set = read.Step() ? read.Text(0) : "nothing";
+        Execute(connection.Handle!, $"PRAGMA {pragma} = {value}");
+        var set = Setting(connection, pragma);
         if (set != value)
             throw new StoreUnusableException($"SQLite does not take the setting {pragma}={value}; it says {set}. "
                 + (pragma == "journal_mode"

@@ -270,6 +270,19 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
     internal WriteSession Session => _session;
     internal QueueReader QueueReader => _queueReader;
 
+    /// <summary>Where it is, and what of the writer's settings endangers what was acknowledged.</summary>
+    internal async Task<(string Path, IReadOnlyList<string> Unsafe)> DescribeAsync()
+    {
+        var (journal, synchronous) = await WriteAsync(connection =>
+            (SqliteDatabase.Setting(connection, "journal_mode"), SqliteDatabase.Setting(connection, "synchronous")));
+        List<string> faults = [];
+        if (journal != "wal")
+            faults.Add($"journal_mode is {journal}, not wal: readers stop the mail.");
+        if (synchronous is "0" or "1")
+            faults.Add($"synchronous is {synchronous}: mail that was accepted is lost at a power cut.");
+        return (_path, faults);
+    }
+
     /// <summary>A query-only connection for a room whose reads must not wait behind people's searches; the caller disposes it before the
     /// store.</summary>
     internal SqliteConnection OpenReader() => SqliteDatabase.OpenReader(_path);

@@ -1,0 +1,44 @@
+namespace Postrider.Doctor;
+
+/// <summary>The disk under the data, and who may read there.</summary>
+static class FileChecks
+{
+    const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    /// <summary>So many times what must be free is little.</summary>
+    const int Ample = 4;
+
+    // Locks and shared memory maps over a network are not what SQLite's log needs (https://sqlite.org/wal.html, read 2026-11).
+    static readonly string[] Networks = ["nfs", "nfs4", "cifs", "smb2", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "glusterfs"];
+    static readonly string[] Memories = ["tmpfs", "ramfs"];
+
+    public static readonly IReadOnlyList<Check> All =
+    [
+        Check.Of("files.open", "May nobody else read mail and keys?", static (facts, found) =>
+            facts.Paths.Where(path => path.Mode is { } mode && (mode & Others) != 0).Select(path => found.Fault(
+                $"Other users of this machine may open {path.Path} ({Octal(path.Mode!.Value)}): addresses, mail or keys are in it.",
+                $"chmod {((path.Mode.Value & UnixFileMode.UserExecute) != 0 ? "700" : "600")} {path.Path}"))),
+        Check.Of("disk.full", "Is there room for mail?", static (facts, found) =>
+            facts.Disk is { } disk && disk.FreeBytes < disk.NeededBytes
+                ? [found.Fault($"The disk of {disk.Folder} has {Megabytes(disk.FreeBytes)} free, less than {Megabytes(disk.NeededBytes)}: no mail "
+                    + "is accepted or sent.", "Free some space, or shorten what is kept: postrider retention shows what takes it.")]
+                : []),
+        Check.Of("disk.filling", "Will there be room tomorrow?", static (facts, found) =>
+            facts.Disk is { } disk && disk.FreeBytes >= disk.NeededBytes && disk.FreeBytes < Ample * disk.NeededBytes
+                ? [found.Warning($"The disk of {disk.Folder} has {Megabytes(disk.FreeBytes)} free; below {Megabytes(disk.NeededBytes)} no mail is "
+                    + "accepted.", "Free some space, or shorten what is kept: postrider retention shows what takes it.")]
+                : []),
+        Check.Of("disk.kind", "Does the disk keep what was written?", static (facts, found) =>
+            facts.Disk is not { } disk ? []
+            : Networks.Contains(disk.Format) ? [found.Fault($"{disk.Folder} is on a network share ({disk.Format}), on which SQLite loses data.",
+                "Put POSTRIDER_DATA on a local disk, or use PostgreSQL (POSTRIDER_STORE=postgres://…).")]
+            : Memories.Contains(disk.Format) ? [found.Fault($"{disk.Folder} is in memory ({disk.Format}): all mail is gone when the machine stops.",
+                "Put POSTRIDER_DATA on a disk.")]
+            : []),
+    ];
+
+    static string Octal(UnixFileMode mode) => Convert.ToString((int)mode & 0b111_111_111, 8).PadLeft(3, '0');
+
+    static string Megabytes(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes >> 20} MB");
+}
