@@ -52,6 +52,30 @@ public sealed partial class TraceTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task A_collector_gets_the_same_instruments_as_prometheus_reads()
+    {
+        await using var collector = new OtlpReceiver();
+        var server = Start([.. Exporting(collector, "one"), ("OTEL_METRIC_EXPORT_INTERVAL", "250"), ("POSTRIDER_API_KEY", Key)]);
+        using var client = Client(ListensAt().Match(await BannerAsync(server)).Value);
+        await SendAsync(client, "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-00f067aa0ba902b7-00");
+        // What counts begins to be there with the first count: they meet after a while.
+        await Eventually.GetAsync(async () =>
+        {
+            var page = await client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
+            var exported = collector.Metrics.Select(name => name.Replace('.', '_')).ToList();
+            // What nothing has happened to is 0 here, and not there yet.
+            var differing = Counted().Matches(page).Select(m => m.Groups["name"].Value).Distinct()
+                .Where(name => !exported.Exists(one => IsSame(name, one)))
+                .Concat(exported.Where(one => !Names().Matches(page).Any(m => IsSame(m.Groups["name"].Value, one))));
+            return exported.Contains("postrider_attempt_duration") && exported.Contains("postrider_queue_depth")
+                ? string.Join(' ', differing) : "nothing yet";
+        }, differing => differing.Length == 0);
+    }
+
+    // Prometheus adds the unit and _total.
+    static bool IsSame(string read, string exported) => read == exported || read.StartsWith($"{exported}_", StringComparison.Ordinal);
+
+    [Fact]
     public async Task What_its_caller_does_not_record_is_not_recorded_here()
     {
         await using var collector = new OtlpReceiver();
@@ -156,6 +180,12 @@ public sealed partial class TraceTests : BuiltServerTests
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         return client;
     }
+
+    [GeneratedRegex("^(?<name>[a-z_]+)(\\{.*\\})? (?!0$)", RegexOptions.Multiline)]
+    private static partial Regex Counted();
+
+    [GeneratedRegex("^# TYPE (?<name>\\S+) ", RegexOptions.Multiline)]
+    private static partial Regex Names();
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex ListensAt();
