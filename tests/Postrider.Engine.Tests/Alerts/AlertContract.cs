@@ -236,6 +236,20 @@ public abstract class AlertContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal(["Raised TransportDown first"], _told);
     }
 
+    [Fact]
+    public async Task Of_many_nodes_that_come_at_once_one_tells_each_and_another_only_when_its_time_is_up()
+    {
+        var (now, until) = (_clock.GetUtcNow(), _clock.GetUtcNow() + TimeSpan.FromMinutes(2));
+        Finding[] findings = [.. Enumerable.Range(0, 30).Select(n => new Finding(AlertKind.DiskLow, $"node-{n:00}", "full"))];
+        await _store.ReportAsync(findings, now, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => _store.LeaseToldAsync(now, until))));
+        Assert.Equal(findings.Select(finding => finding.Subject), taken.SelectMany(some => some).Select(alert => alert.Subject).Order());
+        Assert.Empty(await _store.LeaseToldAsync(now, until));
+
+        await _store.ToldAsync(taken.SelectMany(some => some).First(alert => alert.Subject == "node-00"));
+        Assert.Equal(29, (await _store.LeaseToldAsync(until, until + TimeSpan.FromMinutes(2))).Count); // who had them has died over it
+    }
+
     void Hear(string transport, FeedbackKind kind) => _feedback.Took(
         new FeedbackReport
         {
