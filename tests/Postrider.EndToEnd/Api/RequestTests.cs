@@ -1,7 +1,9 @@
+using System.Collections;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Postrider.Cli;
 using Postrider.Messages;
 using Postrider.Tenants;
 using Xunit;
@@ -71,6 +73,29 @@ public sealed class RequestTests(SharedServer shared) : IClassFixture<SharedServ
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         using var misspelt = await _server.Client.GetAsync("/requests?keys=x");
         Assert.Equal(HttpStatusCode.UnprocessableEntity, misspelt.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_command_line_shows_them_by_the_name_of_the_key()
+    {
+        using var made = await _server.Client.PostAsync("/keys", TestServer.Json("""{"name":"checkout","scopes":["send"]}"""));
+        using var client = _server.NewClient((string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["key"]!);
+        using var refused = await client.PostAsync("/emails", TestServer.Json("""{"from":"a@example.com","to":"nobody"}"""));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        await _server.GetAsync("/requests?key=checkout", answer => answer["data"]!.AsArray().Count > 0);
+        var shown = await RunAsync("keys", "requests", "checkout", "--json");
+        Assert.Equal("/to", (string?)JsonNode.Parse(shown)!["data"]![0]!["errors"]![0]!["pointer"]);
+        Assert.Contains("422", await RunAsync("keys", "requests", "checkout"), StringComparison.Ordinal);
+    }
+
+    async Task<string> RunAsync(params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var variables = new Hashtable { ["POSTRIDER_URL"] = _server.Address.ToString(), ["POSTRIDER_API_KEY"] = TestServer.Key };
+        var code = await CommandLine.RunAsync(arguments, new CommandInput(variables, null), output, error);
+        Assert.True(code == 0, error.ToString());
+        return output.ToString();
     }
 
     /// <summary>The id of a key is the part of it that is no secret.</summary>

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Postrider.Api;
 using Postrider.Cli;
 using Postrider.Messages;
 using Postrider.Tenants;
@@ -39,6 +40,28 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal((2, 0), ((long)Kind(list, "bodies")["keep_seconds"]!, (long)Kind(list, "bodies")["due"]!));
         Assert.Equal(90L * 86_400, (long)Kind(list, "messages")["keep_seconds"]!);
         Assert.Contains("365 days", (await RunAsync("retention", "--dry-run")).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null, null, null, "How large the database is has not been noted yet.")]
+    [InlineData(5_000_000L, null, 1L, null, "The database holds 5.0 MB. How fast it grows is known after twelve hours.")]
+    [InlineData(5_000_000L, -3L, 1L, null, "The database holds 5.0 MB, and does not grow.")]
+    [InlineData(1_500_000_000L, 30_000_000L, 1L, 864_000L,
+        "The database holds 1,500.0 MB, and grows by 30.0 MB a day. At this rate the disk is full in 10 days.")]
+    [InlineData(5_000_000L, 1_000_000L, null, null,
+        "The database holds 5.0 MB, and grows by 1.0 MB a day; how much room its disk has is not known here.")]
+    [InlineData(5_000_000L, 1_000_000L, 9L, null, "The database holds 5.0 MB, and grows by 1.0 MB a day; the disk lasts for years.")]
+    public void How_long_the_disk_lasts_is_said_in_words(long? bytes, long? perDay, long? room, long? seconds, string words) =>
+        Assert.Equal(words, RetentionCommand.Forecast(new DiskAnswer(bytes, perDay, room, seconds)));
+
+    [Fact]
+    public async Task The_size_of_the_database_is_noted_from_the_start()
+    {
+        var list = await _server.GetAsync("/retention", answer => answer["disk"]!["bytes"] is not null);
+        Assert.True((long)list["disk"]!["bytes"]! > 100_000);
+        Assert.True((long)list["disk"]!["room_bytes"]! > 0);
+        Assert.Null(list["disk"]!["full_in_seconds"]);
+        Assert.Contains("The database holds", (await RunAsync("retention")).Output, StringComparison.Ordinal);
     }
 
     static JsonNode Kind(JsonNode list, string kind) => list["data"]!.AsArray().Single(one => (string?)one!["kind"] == kind)!;
