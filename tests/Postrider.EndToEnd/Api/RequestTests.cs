@@ -84,7 +84,7 @@ public sealed class RequestTests(SharedServer shared) : IClassFixture<SharedServ
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         await _server.GetAsync("/requests?key=checkout", answer => answer["data"]!.AsArray().Count > 0);
         var shown = await RunAsync("keys", "requests", "checkout", "--json");
-        Assert.Equal("/to", (string?)JsonNode.Parse(shown)!["data"]![0]!["errors"]![0]!["pointer"]);
+        Assert.Equal("/to/0", (string?)JsonNode.Parse(shown)!["data"]![0]!["errors"]![0]!["pointer"]);
         Assert.Contains("422", await RunAsync("keys", "requests", "checkout"), StringComparison.Ordinal);
     }
 
