@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -64,23 +65,36 @@ public sealed partial class Expander(
         }
         catch (TimeoutException e)
         {
-            _resting[batch.Id] = clock.GetTimestamp();
-            LogTooSlow(batch.Id, e.Message);
-            return false;
+            return LeaveAlone(batch, e.Message);
         }
         catch (Exception e) when (e is not (StoreUnavailableException or StorageLowException or OperationCanceledException))
         {
-            LogBroken(e, batch.Id);
-            await batches.BreakAsync(batch.Id, $"The server cannot make messages of this batch: {e.Message}", clock.GetUtcNow());
-            return true;
+            return await BreakAsync(batch, e.Message, e);
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Batch {Batch} rests for a while, others go on: {Reason}")]
-    partial void LogTooSlow(MessageId batch, string reason);
+    bool LeaveAlone(LargeBatch batch, string why)
+    {
+        _resting[batch.Id] = clock.GetTimestamp();
+        LogResting(batch.Id, why);
+        return false;
+    }
 
-    [LoggerMessage(LogLevel.Error, "Batch {Batch} is paused: no messages can be made of it")]
-    partial void LogBroken(Exception error, MessageId batch);
+    async Task<bool> BreakAsync(LargeBatch batch, string why, Exception? error)
+    {
+        LogBroken(error, batch.Id, why);
+        await batches.BreakAsync(batch.Id, $"The server cannot make messages of this batch: {why}", clock.GetUtcNow());
+        return true;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Batch {Batch} rests for a while, others go on: {Reason}")]
+    partial void LogResting(MessageId batch, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Batch {Batch} is paused: no messages can be made of it: {Reason}")]
+    partial void LogBroken(Exception? error, MessageId batch, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Count} destinations of batch {Batch} were not there any more when their turn came")]
+    partial void LogGone(int count, MessageId batch);
 
     /// <summary>True: something became of it, so there may be more.</summary>
     async Task<bool> ExpandAsync(LargeBatch batch, CancellationToken ct)
@@ -91,22 +105,29 @@ public sealed partial class Expander(
             await batches.OpenAsync(batch.Id, ids.Reserve(Math.Max(batch.Total, 1)));
             return true;
         }
+        if (submitter.WhyNoWay(batch.Tenant, batch.Terms) is { } wait)
+            return LeaveAlone(batch, $"It waits for {wait}.");
         if (await OpenAsync(batch, ct) is not { } open)
             return false;
+        if (open.Messages.Unreadable is { } unreadable)
+            return await BreakAsync(batch, unreadable.Detail, error: null);
         var room = await RoomAsync(open, ct);
         if (room <= 0)
             return false;
         var rows = await batches.ReadAsync(batch, batch.Cursor, Math.Min(room, Page), ct);
         var (cursor, taken) = (batch.Cursor, batch.Taken);
+        Problem? nowhere = null;
         for (var start = 0; start < rows.Count || rows.Count == 0;)
         {
             var wanted = Math.Min(_piece, rows.Count - start);
             var most = wanted == 0 ? 0 : await submitter.RoomAsync(batch.Tenant, wanted);
             if (most == 0 && wanted > 0)
                 return false; // as much as may waits already, or the quota is spent: looked at again
-            var piece = Make(batch, open, rows, start, most, cursor, taken);
-            var isWritten = await WriteAsync(open, piece);
+            var piece = rows.Count == 0 ? End(batch, cursor, taken) : Make(batch, open, rows, start, most, cursor, taken, out nowhere);
+            var isWritten = (piece.Count > 0 || piece.IsLast) && await WriteAsync(open, piece);
             await submitter.ReturnAsync(batch.Tenant, isWritten ? most - piece.Messages.Count : most);
+            if (nowhere is not null)
+                return LeaveAlone(batch, nowhere.Detail);
             if (!isWritten)
                 return false;
             (cursor, taken, start) = (piece.To, taken + piece.Count, start + piece.Count);
@@ -123,6 +144,8 @@ public sealed partial class Expander(
         if (!done)
             return false;
         Fit(took, piece.Count);
+        if (piece is { IsLast: true, Failed: > 0 })
+            LogGone(piece.Failed, piece.Batch.Id);
         var now = clock.GetUtcNow();
         foreach (var key in open.Keys)
             handOver.Signal(key, now);
@@ -132,10 +155,29 @@ public sealed partial class Expander(
         return true;
     }
 
-    /// <summary>Of rows from one on, at most so many; of none the end of the batch.</summary>
-    BatchPiece Make(
-        LargeBatch batch, Open open, IReadOnlyList<StoredDestination> rows, int start, int most, long cursor, int taken)
+    /// <summary>What is left when there are no more rows: where destinations were taken away since it began, it says so.</summary>
+    static BatchPiece End(LargeBatch batch, long cursor, int taken)
     {
+        var gone = Math.Max(0, batch.Total - taken);
+        return new BatchPiece
+        {
+            Batch = batch,
+            From = cursor,
+            To = cursor,
+            Count = gone,
+            Messages = [],
+            Faults = gone == 0 ? [] : [new DestinationFault(batch.Until + 1, null, "destination-gone", string.Create(
+                CultureInfo.InvariantCulture, $"{gone} destinations were erased, or taken away, before their messages were made."))],
+            IsLast = true,
+        };
+    }
+
+    /// <summary>Of rows from one on, at most so many.</summary>
+    /// <param name="nowhere">Why the piece ends in front of a destination for which there is no way out now; null: it does not.</param>
+    BatchPiece Make(LargeBatch batch, Open open, IReadOnlyList<StoredDestination> rows, int start, int most, long cursor, int taken,
+        out Problem? nowhere)
+    {
+        nowhere = null;
         var now = clock.GetUtcNow();
         var messages = new List<NewMessage>(most);
         List<DestinationFault>? faults = null;
@@ -150,9 +192,14 @@ public sealed partial class Expander(
                 open.Keys.Add(new QueueKey(message.Route, message.Stream, batch.Tenant));
                 bytes += message.MergeData?.Length ?? 0;
             }
+            else if (fault!.MayPass)
+            {
+                nowhere = fault.Problem;
+                break;
+            }
             else
             {
-                (faults ??= []).Add(new DestinationFault(row.N, row.Email, fault!.Slug, fault.Detail));
+                (faults ??= []).Add(new DestinationFault(row.N, row.Email, fault.Problem.Slug, fault.Problem.Detail));
             }
         }
         return new BatchPiece
@@ -163,7 +210,7 @@ public sealed partial class Expander(
             Count = count,
             Messages = messages,
             Faults = faults ?? [],
-            IsLast = rows.Count == 0,
+            IsLast = false,
         };
     }
 

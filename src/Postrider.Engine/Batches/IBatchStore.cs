@@ -11,7 +11,7 @@ public interface IBatchStore
 
     /// <summary>Adds destinations to a batch that is being filled. Null: there is none of this tenant, or it is not filled any
     /// more.</summary>
-    Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part);
+    Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part, DateTimeOffset at);
 
     /// <summary>Opens and clicks of a batch, large or small; null: it has too many messages to look at.</summary>
     Task<TrackingCounts?> TrackingAsync(MessageId batch, CancellationToken ct);

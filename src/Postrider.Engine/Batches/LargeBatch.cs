@@ -95,8 +95,11 @@ public sealed record BatchPiece
     public required long From { get; init; }
     public required long To { get; init; }
 
-    /// <summary>Destinations dealt with: messages and faults.</summary>
+    /// <summary>Destinations dealt with: those that became messages, and those that did not.</summary>
     public required int Count { get; init; }
+
+    /// <summary>Of <see cref="Count"/>, those of which no message was made.</summary>
+    public int Failed => Count - Messages.Count;
     public required IReadOnlyList<NewMessage> Messages { get; init; }
     public required IReadOnlyList<DestinationFault> Faults { get; init; }
 

@@ -67,7 +67,7 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
                 Destinations = some,
                 LinesBefore = start,
                 Lines = start + some.Count,
-            });
+            }, clock.GetUtcNow());
             start += some.Count;
         }
         await batches.StartAsync(context.Tenant, batch.Id, clock.GetUtcNow());

@@ -25,6 +25,10 @@ public readonly record struct LargeDestination(Mailbox Mailbox, JsonElement? Dat
 public delegate Task<SubmissionResult> LargeSend(
     SharedSubmission shared, IReadOnlyList<LargeDestination> destinations, SubmissionContext context);
 
+/// <summary>Why no message was made of a destination.</summary>
+/// <param name="MayPass">Nothing is wrong with the destination: it has no way out at this moment.</param>
+public sealed record Unmade(Problem Problem, bool MayPass = false);
+
 /// <summary>Makes the messages of one batch, one for each destination, and says why where it cannot.</summary>
 public sealed class DestinationMessages
 {
@@ -38,7 +42,6 @@ public sealed class DestinationMessages
     readonly JsonElement _data;
     readonly TemplateData? _shared;
     readonly string? _sharedSubject;
-    readonly Problem? _broken;
 
     internal DestinationMessages(
         Submitter submitter, SubmissionOptions options, TenantId tenant, FillRules rules, MessageContent content, SharedTerms terms)
@@ -46,7 +49,8 @@ public sealed class DestinationMessages
         (_submitter, _options, _tenant, _content, _terms, _rules) = (submitter, options, tenant, content, terms, rules);
         if (content.Merge is not { } merge)
             return;
-        _template = MergedContent.TemplateOf(content, out _broken);
+        _template = MergedContent.TemplateOf(content, out var unreadable);
+        Unreadable = unreadable;
         _data = content.MergeData.IsEmpty ? default : JsonElement.Parse(content.MergeData.Span);
         _shared = TemplateData.Of(_data);
         // Most templates are not filled in alike for all; where they are, once is enough.
@@ -54,22 +58,33 @@ public sealed class DestinationMessages
             _sharedSubject = SubjectOf(filled, out _);
     }
 
-    /// <summary>Null with the fault, where this destination cannot be sent to.</summary>
+    /// <summary>Why no message can be made of any destination, now or later; null: some can.</summary>
+    public Problem? Unreadable { get; }
+
+    /// <summary>Null with the fault, where no message can be made of this destination, or none now.</summary>
     /// <param name="email">An address that was read before.</param>
     /// <param name="data">A JSON object, over the data that all share; null: nothing of its own.</param>
-    public NewMessage? Make(MessageId id, string email, string? name, string? data, DateTimeOffset now, out Problem? fault)
+    public NewMessage? Make(MessageId id, string email, string? name, string? data, DateTimeOffset now, out Unmade? fault)
     {
-        fault = _broken;
+        fault = Unreadable is null ? null : new Unmade(Unreadable);
         if (fault is not null)
             return null;
         var faults = new Faults();
         if (AddressCheck.Read(new AddressText(email, name, IsAddressOnly: true), "", _options.AddressRules, faults) is not { } mailbox)
         {
-            fault = faults.ToProblem();
+            fault = new Unmade(faults.ToProblem());
             return null;
         }
-        var message = _submitter.MessageFor(_tenant, _content, _terms, id, mailbox, now, out fault);
-        return message is null || _template is null ? message : Merge(message, data, out fault);
+        if (_submitter.MessageFor(_tenant, _content, _terms, id, mailbox, now, out var nowhere) is not { } message)
+        {
+            fault = new Unmade(nowhere!, MayPass: true);
+            return null;
+        }
+        if (_template is null)
+            return message;
+        var merged = Merge(message, data, out var unfit);
+        fault = merged is null ? new Unmade(unfit!) : null;
+        return merged;
     }
 
     /// <summary>Keeps copies of what staging does not let out. After the commit.</summary>

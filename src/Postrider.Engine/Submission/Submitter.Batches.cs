@@ -36,7 +36,8 @@ public sealed partial class Submitter
 
     /// <summary>Makes the messages of one batch.</summary>
     public DestinationMessages ForDestinations(TenantId tenant, MessageContent content, SharedTerms terms) =>
-        new(this, options, tenant, Templates?.Rules ?? new FillRules { MaxLength = 0 }, content, terms);
+        // By steps alone: a process that stands still for a while must not cost a destination its mail.
+        new(this, options, tenant, (Templates?.Rules ?? new FillRules { MaxLength = 0 }) with { Clock = null }, content, terms);
 
     /// <summary>How many of so many messages of a batch the tenant may have now: as many more may wait and be stored, and are left of its
     /// quotas, against which they are counted.</summary>
@@ -45,8 +46,18 @@ public sealed partial class Submitter
     /// <summary>Null: the tenant may have so much of destinations stored for lists, or for batches to come.</summary>
     public ValueTask<Problem?> RefuseDestinationsAsync(TenantId tenant, long bytes) => _limits.RefuseStorageAsync(tenant, bytes);
 
-    /// <summary>What of its own keeps the rest of the tenant's batches from becoming mail, in words; null: nothing.</summary>
-    public ValueTask<string?> WhyNoRoomAsync(TenantId tenant, CancellationToken ct) => _limits.WhyNoRoomAsync(tenant, ct);
+    /// <summary>What keeps the rest of a batch from becoming mail, in words; null: nothing that is the tenant's.</summary>
+    public async ValueTask<string?> WhyNoRoomAsync(TenantId tenant, SharedTerms terms, CancellationToken ct) =>
+        WhyNoWay(tenant, terms) ?? await _limits.WhyNoRoomAsync(tenant, ct);
+
+    /// <summary>Why no destination of a batch has a way out now, in words; null: they have, unless rules choose another.</summary>
+    public string? WhyNoWay(TenantId tenant, SharedTerms terms)
+    {
+        var table = Router.Of(tenant);
+        if (terms.Route is { } route ? table.Find(route) is not null : table.Transports.Count > 0)
+            return null;
+        return table.Transports.Count == 0 ? "a transport: there is none" : $"the route '{terms.Route}', which is not there";
+    }
 
     /// <summary>So many of them did not become messages.</summary>
     public ValueTask ReturnAsync(TenantId tenant, int count) => _limits.ReturnAsync(tenant, count);

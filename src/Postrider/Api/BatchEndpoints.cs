@@ -76,7 +76,8 @@ static class BatchEndpoints
         return ApiJson.Answer(EmailShapes.Batch(there.Batch), StatusCodes.Status201Created);
     }
 
-    static async Task AppendAsync(string id, HttpContext context, DestinationUpload upload, LargeBatches large, IBatchStore batches)
+    static async Task AppendAsync(string id, HttpContext context, DestinationUpload upload, LargeBatches large, IBatchStore batches,
+        TimeProvider clock)
     {
         var tenant = context.Caller.Tenant;
         if (!MessageId.TryParse(id, out var batch)
@@ -90,7 +91,7 @@ static class BatchEndpoints
             await new ProblemResult(Begun).ExecuteAsync(context);
             return;
         }
-        if (await upload.RunAsync(context, new BatchSink(batches, tenant, batch)) is not { } done)
+        if (await upload.RunAsync(context, new BatchSink(batches, clock, tenant, batch)) is not { } done)
             return;
         if (context.Request.Query["start"] == "true" && await large.StartAsync(tenant, batch, default) is { } refusal)
         {
@@ -104,14 +105,14 @@ static class BatchEndpoints
     static readonly Problem Begun = ProblemCatalog.Make("batch-begun", "The batch was begun or cancelled, so nothing can be added to it.");
 
     /// <summary>Puts what is read into a batch.</summary>
-    sealed class BatchSink(IBatchStore batches, TenantId tenant, MessageId batch) : IDestinationSink
+    sealed class BatchSink(IBatchStore batches, TimeProvider clock, TenantId tenant, MessageId batch) : IDestinationSink
     {
         public TenantId? Owner => tenant;
 
         public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => batches.FindPartAsync(batch, key, ct);
 
         public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part) =>
-            await batches.AppendAsync(tenant, batch, part) is { } appended ? (appended, null) : (default, Begun);
+            await batches.AppendAsync(tenant, batch, part, clock.GetUtcNow()) is { } appended ? (appended, null) : (default, Begun);
     }
 
     static Task<Results<JsonHttpResult<BatchRefAnswer>, ProblemResult>> StartAsync(
@@ -164,7 +165,8 @@ static class BatchEndpoints
             return NoBatch;
         var page = wanted ? await messages.ListAsync(tenant, filter with { Batch = batch }, ct) : null;
         var large = await batches.FindAsync(tenant, batch, ct);
-        var waitingFor = large is { State: BatchState.Expanding, IsPaused: false } ? await submitter.WhyNoRoomAsync(tenant, ct) : null;
+        var waitingFor = large is { State: BatchState.Expanding, IsPaused: false }
+            ? await submitter.WhyNoRoomAsync(tenant, large.Terms, ct) : null;
         var tracking = isCounted ? await batches.TrackingAsync(batch, ct) : null;
         return ApiJson.Answer(shapes.Batch(view, large, page, waitingFor, tracking));
     }

@@ -23,32 +23,47 @@ sealed class BatchHouse : IAsyncDisposable
     readonly IStoreUnderTest _under;
     int _keys;
 
-    BatchHouse(IStoreUnderTest under, ManualClock clock)
+    BatchHouse(IStoreUnderTest under, ManualClock clock, SubmissionOptions options)
     {
         (_under, Clock) = (under, clock);
         Ids = new MessageIds(clock);
-        var faults = new List<string>();
-        var router = new Router(RouteTable.Build(new RoutingOptions(), [clock.Transport()], faults));
-        Assert.Empty(faults);
-        Submitter = new Submitter(under.Store, under.Reader, HandOver, Ids, clock, new SubmissionOptions())
+        Router = new Router(Routes("relay"));
+        Submitter = new Submitter(under.Store, under.Reader, HandOver, Ids, clock, options)
         {
-            Router = router,
-            Templates = new TemplateLibrary(new TemplateTables(Tables), clock, Entropy.System, new TemplateOptions()),
+            Router = Router,
+            Templates = new TemplateLibrary(new TemplateTables(Tables), TemplateTime, Entropy.System, new TemplateOptions()),
         };
     }
 
-    public static async Task<BatchHouse> OpenAsync(StoreEngine engine)
+    /// <summary>A transport, and routes over it beside the default one.</summary>
+    public RouteTable Routes(string transport, params string[] routes)
+    {
+        var faults = new List<string>();
+        var options = new RoutingOptions();
+        foreach (var route in routes)
+            options.Routes[route] = new RouteOptions();
+        var table = RouteTable.Build(options, [Clock.Transport(name: transport)], faults);
+        Assert.Empty(faults);
+        return table;
+    }
+
+    public static async Task<BatchHouse> OpenAsync(StoreEngine engine, SubmissionOptions? options = null)
     {
         var clock = new ManualClock();
         var house = new BatchHouse(
-            engine == StoreEngine.Sqlite ? new SqliteUnderTest(clock) : await PostgresUnderTest.OpenAsync(clock), clock);
+            engine == StoreEngine.Sqlite ? new SqliteUnderTest(clock) : await PostgresUnderTest.OpenAsync(clock), clock,
+            options ?? new SubmissionOptions());
         await house._under.JoinAsync(Node);
         return house;
     }
 
     public ManualClock Clock { get; }
     public MessageIds Ids { get; }
+    public Router Router { get; }
     public Submitter Submitter { get; }
+
+    /// <summary>By which the filling in of templates is timed.</summary>
+    public StallingClock TemplateTime { get; } = new(TimeProvider.System);
     public RecordingHandOver HandOver { get; } = new();
     public ITableStore Tables => (ITableStore)_under.Store;
     public IBatchStore Batches => new BatchTables(Tables);
@@ -58,8 +73,8 @@ sealed class BatchHouse : IAsyncDisposable
     public IQueueStore Store => _under.Store;
     public IFeedbackStore Feedback => _under.Feedback;
 
-    public Expander NewExpander(int maxAhead = 100_000, IBatchExpansion? expansion = null) =>
-        new(Batches, expansion ?? Expansion, Submitter, HandOver, Ids, Clock, new BatchOptions { MaxAhead = maxAhead },
+    public Expander NewExpander(int maxAhead = 100_000, IBatchExpansion? expansion = null, TimeProvider? clock = null) =>
+        new(Batches, expansion ?? Expansion, Submitter, HandOver, Ids, clock ?? Clock, new BatchOptions { MaxAhead = maxAhead },
             NullLogger<Expander>.Instance);
 
     public static SubmissionRequest News { get; } = new()
@@ -99,7 +114,7 @@ sealed class BatchHouse : IAsyncDisposable
                 [.. Enumerable.Range(before + 1, count).Select(i => new StoredDestination(i, Address(i), null, data?.Invoke(i)))],
             LinesBefore = before,
             Lines = before + count,
-        });
+        }, Clock.GetUtcNow());
 
     public static string Address(int i) => $"r{i}@example.com";
 
@@ -145,4 +160,17 @@ sealed class BatchHouse : IAsyncDisposable
         Assert.Empty(await _under.OrphansAsync());
         await _under.DisposeAsync();
     }
+}
+
+/// <summary>Time that goes on by the same span whenever somebody looks: a process that stands still between two looks.</summary>
+/// <param name="wall">What the calendar says.</param>
+sealed class StallingClock(TimeProvider wall) : TimeProvider
+{
+    long _looks;
+
+    public TimeSpan Stall { get; set; }
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+    public override DateTimeOffset GetUtcNow() => wall.GetUtcNow();
+    public override long GetTimestamp() => Interlocked.Increment(ref _looks) * Stall.Ticks;
 }

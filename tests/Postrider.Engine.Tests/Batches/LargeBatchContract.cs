@@ -2,8 +2,10 @@ using System.Text.Json;
 using Postrider.Batches;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
+using Postrider.Routing;
 using Postrider.Storage.Tables;
 using Postrider.Submission;
+using Postrider.Templates;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Batches;
@@ -250,6 +252,108 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Destinations_wait_while_there_is_no_transport_and_none_is_lost()
+    {
+        var batch = await _house.StartedAsync(30);
+        var expander = _house.NewExpander(maxAhead: 10);
+        await BatchHouse.RunAsync(expander);
+        Assert.Null(await _house.Submitter.WhyNoRoomAsync(TenantId.First, batch.Terms, default));
+
+        _house.Router.Replace(RouteTable.Empty);
+        await _house.LeaseAsync(10);
+        await BatchHouse.RunAsync(expander);
+        var waiting = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanding, 10, 0, false), (waiting.State, waiting.Taken, waiting.Failed, waiting.IsPaused));
+        Assert.Contains("transport", await _house.Submitter.WhyNoRoomAsync(TenantId.First, batch.Terms, default));
+
+        _house.Router.Replace(_house.Routes("another"));
+        await GoOnAsync(batch, _house.NewExpander());
+    }
+
+    [Fact]
+    public async Task Destinations_wait_while_the_route_of_their_batch_is_gone_and_none_is_lost()
+    {
+        _house.Router.Replace(_house.Routes("relay", "news"));
+        var batch = await _house.StartedAsync(30, BatchHouse.News with { Route = "news" });
+        _house.Router.Replace(_house.Routes("relay"));
+        var other = await _house.StartedAsync(3);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var waiting = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanding, 0, 0), (waiting.State, waiting.Taken, waiting.Failed));
+        Assert.Equal(BatchState.Expanded, (await _house.FindAsync(other.Id)).State);
+        Assert.Contains("'news'", await _house.Submitter.WhyNoRoomAsync(TenantId.First, batch.Terms, default));
+
+        _house.Router.Replace(_house.Routes("relay", "news"));
+        await GoOnAsync(batch, _house.NewExpander());
+    }
+
+    [Fact]
+    public async Task A_destination_without_a_way_out_waits_and_those_before_it_do_not()
+    {
+        var batch = await _house.AddAsync();
+        await _house.AppendAsync(batch.Id, 0, 3);
+        await _house.Batches.AppendAsync(TenantId.First, batch.Id, new BatchPart
+        {
+            Destinations = [new StoredDestination(1, "r4@example.org", null, null)],
+            LinesBefore = 0,
+            Lines = 1,
+        }, _house.Clock.GetUtcNow());
+        await _house.AppendAsync(batch.Id, 4, 2);
+        await _house.Batches.StartAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow());
+        var table = _house.Router.Table;
+        _house.Router.Replace(new RouteTable(table.Transports, table.Routes.ToDictionary(route => route.Name),
+            [new RouteRule("lost") { RecipientDomain = "example.org" }]));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal((3, 0), ((await _house.FindAsync(batch.Id)).Taken, (await _house.FindAsync(batch.Id)).Failed));
+
+        _house.Router.Replace(table);
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal((6, 0), ((await _house.FindAsync(batch.Id)).Taken, (await _house.FindAsync(batch.Id)).Failed));
+    }
+
+    /// <summary>Every destination becomes a message after all.</summary>
+    async Task GoOnAsync(LargeBatch batch, Expander expander)
+    {
+        await BatchHouse.RunAsync(expander);
+        var done = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanded, done.Total, 0), (done.State, done.Taken, done.Failed));
+        Assert.Equal(Everybody(done.Total).Order(), (await _house.AddressesAsync(batch.Id)).Order());
+        Assert.Empty(await _house.Batches.FaultsAsync(batch.Id, 0, 10, default));
+    }
+
+    // A garbage collection or a machine that was moved must not cost a destination its mail.
+    [Fact]
+    public async Task A_process_that_stands_still_while_templates_are_filled_in_loses_no_destination()
+    {
+        Assert.NotNull(await new TemplateTables(_house.Tables).AddAsync(TenantId.First, "d-long", "long", new TemplateContent
+        {
+            Subject = "{{#each many}}.{{/each}}",
+            Text = "Hi",
+        }, _house.Clock.GetUtcNow()));
+        var data = JsonElement.Parse($$"""{"many":[{{string.Join(',', Enumerable.Range(0, 600))}}]}""");
+        var batch = await _house.StartedAsync(3,
+            BatchHouse.News with { Subject = null, Text = null, Template = new("long") { Data = data } }, _ => "{}");
+        _house.TemplateTime.Stall = TimeSpan.FromSeconds(2);
+        await GoOnAsync(batch, _house.NewExpander());
+    }
+
+    [Fact]
+    public async Task A_batch_whose_template_cannot_be_read_is_paused_with_the_reason_and_loses_no_destination()
+    {
+        await _house.TemplateAsync("hi", "Hi");
+        var draft = await _house.DraftAsync(
+            BatchHouse.News with { Subject = null, Text = null, Template = new("hi") { Data = JsonElement.Parse("""{"name":"x"}""") } });
+        draft = draft with { Shared = draft.Shared with { Content = draft.Shared.Content with { Subject = "{{#if" } } };
+        await _house.Batches.AddAsync(draft);
+        await _house.AppendAsync(draft.Id, 0, 3);
+        await _house.Batches.StartAsync(TenantId.First, draft.Id, _house.Clock.GetUtcNow());
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var paused = await _house.FindAsync(draft.Id);
+        Assert.Equal((BatchState.Expanding, true, 0, 0), (paused.State, paused.IsPaused, paused.Taken, paused.Failed));
+        Assert.Equal("server-error", Assert.Single(await _house.Batches.FaultsAsync(draft.Id, 0, 10, default)).Slug);
+    }
+
+    [Fact]
     public async Task A_batch_that_takes_too_long_rests_and_keeps_no_other()
     {
         var slow = await _house.StartedAsync(5);
@@ -361,7 +465,8 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         Assert.False(await _house.Batches.PauseAsync(other, batch.Id, true, now));
         Assert.False(await _house.Batches.CancelAsync(other, batch.Id, now));
         Assert.False(await _house.Batches.StartAsync(other, batch.Id, now));
-        Assert.Null(await _house.Batches.AppendAsync(other, batch.Id, new BatchPart { Destinations = [], LinesBefore = 0, Lines = 1 }));
+        var part = new BatchPart { Destinations = [], LinesBefore = 0, Lines = 1 };
+        Assert.Null(await _house.Batches.AppendAsync(other, batch.Id, part, now));
     }
 
     [Fact]
@@ -374,6 +479,76 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal((draft.Id, true, false), (first.Batch.Id, first.IsNew, first.IsOther));
         Assert.Equal((draft.Id, false, false), (again.Batch.Id, again.IsNew, again.IsOther));
         Assert.True(other.IsOther);
+    }
+
+    [Fact]
+    public async Task Calls_with_one_key_that_come_at_once_make_one_batch()
+    {
+        var list = _house.Ids.Next();
+        Assert.True(await _house.Lists.AddAsync(list, TenantId.First, "people", _house.Clock.GetUtcNow()));
+        await PutAsync(list, 1, 2);
+        for (var round = 0; round < 10; round++)
+        {
+            var drafts = new List<NewLargeBatch>();
+            for (var i = 0; i < 4; i++)
+                drafts.Add(await _house.DraftAsync() with { Key = ($"k{round}", new byte[] { 1 }), List = round % 2 == 0 ? list : null });
+            var added = await Task.WhenAll(drafts.Select(draft => Task.Run(() => _house.Batches.AddAsync(draft))));
+            Assert.Single(added, one => one!.Value.IsNew);
+            Assert.Single(added.Select(one => one!.Value.Batch.Id).Distinct());
+            Assert.Equal(round + 1, (await _house.Batches.ListAsync(TenantId.First, null, 1_000, default)).Count);
+        }
+    }
+
+    [Fact]
+    public async Task A_batch_is_given_up_after_a_week_in_which_nothing_was_added()
+    {
+        var (batch, idle) = (await _house.AddAsync(), await _house.AddAsync());
+        for (var day = 0; day < 12; day++)
+        {
+            await _house.AppendAsync(batch.Id, day, 1);
+            _house.Clock.Advance(TimeSpan.FromDays(1));
+            await BatchHouse.RunAsync(_house.NewExpander());
+        }
+        Assert.Equal((BatchState.Filling, 12), ((await _house.FindAsync(batch.Id)).State, (await _house.FindAsync(batch.Id)).Total));
+        Assert.Equal(BatchState.Cancelled, (await _house.FindAsync(idle.Id)).State);
+        _house.Clock.Advance(TimeSpan.FromDays(7));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(BatchState.Cancelled, (await _house.FindAsync(batch.Id)).State);
+    }
+
+    // What clears a list away looks first and writes then: in between a batch may begin, and more be taken out of the list.
+    [Fact]
+    public async Task A_batch_that_begins_while_its_list_is_cleared_away_finds_everybody()
+    {
+        var list = _house.Ids.Next();
+        Assert.True(await _house.Lists.AddAsync(list, TenantId.First, "people", _house.Clock.GetUtcNow()));
+        await PutAsync(list, 1, 2, 3, 4);
+        await _house.Lists.RemoveAsync(TenantId.First, list, BatchHouse.Address(4), _house.Clock.GetUtcNow());
+        var draft = await _house.DraftAsync() with { List = list };
+        await _house.Batches.AddAsync(draft);
+        await _house.Lists.RemoveAsync(TenantId.First, list, BatchHouse.Address(2), _house.Clock.GetUtcNow());
+        Assert.Equal(0, await _house.Tables.WriteAsync(connection => ListTables.Purge(connection, list.Value, 100)));
+        await _house.Lists.DeleteAsync(TenantId.First, list, _house.Clock.GetUtcNow());
+        Assert.Equal(0, await _house.Tables.WriteAsync(connection => ListTables.Purge(connection, list.Value, 100)));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        Assert.Equal(new[] { 1, 2, 3 }.Select(BatchHouse.Address), (await _house.AddressesAsync(draft.Id)).Order());
+        Assert.Empty(await _house.Batches.FaultsAsync(draft.Id, 0, 10, default));
+        Assert.Equal(0, await _house.Tables.ReadAsync(connection => Dapper.SqlMapper.ExecuteScalar<long>(
+            connection, "SELECT count(*) FROM destinations"), default));
+    }
+
+    [Fact]
+    public async Task Destinations_that_are_gone_before_their_turn_are_counted_as_failed_and_told_of()
+    {
+        var batch = await _house.StartedAsync(5);
+        await _house.Tables.WriteAsync(connection => Dapper.SqlMapper.Execute(
+            connection, "DELETE FROM destinations WHERE source = @source AND n > 3", new { source = batch.Id.Value }));
+        await BatchHouse.RunAsync(_house.NewExpander());
+        var done = await _house.FindAsync(batch.Id);
+        Assert.Equal((BatchState.Expanded, 5, 5, 2), (done.State, done.Total, done.Taken, done.Failed));
+        var fault = Assert.Single(await _house.Batches.FaultsAsync(batch.Id, 0, 10, default));
+        Assert.Equal(("destination-gone", null), (fault.Slug, fault.Email));
+        Assert.StartsWith("2 destinations ", fault.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -105,7 +105,7 @@ public abstract class StoredBytesContract(StoreEngine engine) : IAsyncLifetime
             Destinations = [new(1, "ann@example.com", null, Data), new(2, "bob@example.com", null, """{"from":"ann@example.com"}""")],
             LinesBefore = 0,
             Lines = 2,
-        });
+        }, Now);
         await CountedAsync();
         var erasures = new ErasureTables(_house.Tables);
         var order = (await erasures.AddAsync(TenantId.First, "ann@example.com", "key", Now))!;

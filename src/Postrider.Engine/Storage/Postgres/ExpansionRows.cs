@@ -25,7 +25,7 @@ sealed class ExpansionRows(PostgresSession session) : IExpansionTable
     {
         foreach (var piece in needs.Pieces.OrderBy(p => p.Batch.Id.Value))
             trip.Read(AdvanceCursor, _ => _advanced.Add(piece), Sql.Long(piece.Batch.Id.Value), Sql.Long(piece.From), Sql.Long(piece.To),
-                Sql.Int(piece.Count), Sql.Int(piece.Faults.Count), Sql.Flag(piece.IsLast), Sql.Long(session.Now));
+                Sql.Int(piece.Count), Sql.Int(piece.Failed), Sql.Flag(piece.IsLast), Sql.Long(session.Now));
         if (needs.Due.Count > 0)
             trip.Read(SelectStopped, row => _stopped[row.GetInt64(0)] = (BatchStop)row.GetInt16(1));
     }

@@ -25,7 +25,7 @@ sealed class ExpansionTable(Statements statements) : IExpansionTable
         """);
 
     public bool Advance(BatchPiece piece, long now) => _advance.With()
-        .Add(piece.Batch.Id.Value).Add(piece.From).Add(piece.To).Add(piece.Count).Add(piece.Faults.Count).Add(piece.IsLast).Add(now)
+        .Add(piece.Batch.Id.Value).Add(piece.From).Add(piece.To).Add(piece.Count).Add(piece.Failed).Add(piece.IsLast).Add(now)
         .RunCounting() == 1;
 
     public void AddFault(long batch, DestinationFault fault) => _addFault.With()

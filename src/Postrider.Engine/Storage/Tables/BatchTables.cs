@@ -21,15 +21,22 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         request_hash AS RequestHash
         """;
 
-    public Task<AddedBatch?> AddAsync(NewLargeBatch batch) => store.WriteAsync<AddedBatch?>(connection =>
+    public Task<AddedBatch?> AddAsync(NewLargeBatch batch) => store.WriteAsync(connection =>
     {
-        if (batch.Key is { } key && FindByKey(connection, batch.Tenant, key.Key) is { } earlier)
-            return new AddedBatch(earlier.ToBatch(), false, !earlier.RequestHash.AsSpan().SequenceEqual(key.RequestHash.Span));
-        return Add(connection, batch) ? new AddedBatch(Find(connection, batch.Tenant, batch.Id)!.ToBatch(), true, false) : null;
+        if (Earlier(connection, batch) is { } earlier)
+            return earlier;
+        if (Add(connection, batch))
+            return new AddedBatch(Find(connection, batch.Tenant, batch.Id)!.ToBatch(), true, false);
+        return Earlier(connection, batch); // another call with its key came at the same moment, and was faster
     });
 
+    /// <summary>Of the same key; null: none, or it has no key.</summary>
+    static AddedBatch? Earlier(DbConnection connection, NewLargeBatch batch) =>
+        batch.Key is { } key && FindByKey(connection, batch.Tenant, key.Key) is { } earlier
+            ? new AddedBatch(earlier.ToBatch(), false, !earlier.RequestHash.AsSpan().SequenceEqual(key.RequestHash.Span)) : null;
+
     /// <summary>The same inside another room's transaction, which makes something of its own known together with the batch. False: the list
-    /// is not there, nothing was written.</summary>
+    /// is not there, or the key is taken; nothing was written.</summary>
     public static bool Add(DbConnection connection, NewLargeBatch batch)
     {
         var list = batch.List is { } id ? ListTables.Locked(connection, batch.Tenant, id) : null;
@@ -56,27 +63,30 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             key = batch.Key?.Key,
             hash = batch.Key?.RequestHash.ToArray(),
         };
+        // Of two with one key the second waits here for the first.
+        if (connection.Execute("""
+            INSERT INTO expansions (batch, tenant, state, open, stop, tidy, start_at, source, until, cursor, next, first, total, taken,
+                failed, refused, updated, terms, key, request_hash)
+            VALUES (@batch, @tenant, @state, 1, 0, 0, @start, @source, @until, 0, 1, NULL, @total, 0, 0, 0, @now, @terms, @key, @hash)
+            ON CONFLICT (tenant, key) WHERE key IS NOT NULL DO NOTHING
+            """, row) == 0)
+            return false;
         connection.Execute("""
             INSERT INTO batches (id, tenant, count, sender, subject, content)
             VALUES (@batch, @tenant, @total, @sender, @subject, @content)
             """, row);
-        connection.Execute("""
-            INSERT INTO expansions (batch, tenant, state, open, stop, tidy, start_at, source, until, cursor, next, first, total, taken,
-                failed, refused, updated, terms, key, request_hash)
-            VALUES (@batch, @tenant, @state, 1, 0, 0, @start, @source, @until, 0, 1, NULL, @total, 0, 0, 0, @now, @terms, @key, @hash)
-            """, row);
         return true;
     }
 
-    public Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part) =>
-        store.WriteAsync(connection => Append(connection, tenant, batch, part), isBulk: true);
+    public Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part, DateTimeOffset at) =>
+        store.WriteAsync(connection => Append(connection, tenant, batch, part, at.Ms), isBulk: true);
 
-    static AppendedPart? Append(DbConnection connection, TenantId tenant, MessageId batch, BatchPart part)
+    static AppendedPart? Append(DbConnection connection, TenantId tenant, MessageId batch, BatchPart part, long now)
     {
         // Holds the row on PostgreSQL: of two calls with one key the second waits, and finds what the first has done.
         var next = connection.ExecuteScalar<long?>(
-            "UPDATE expansions SET updated = updated WHERE batch = @batch AND tenant = @tenant AND state = 0 RETURNING next",
-            new { batch = batch.Value, tenant = tenant.Value });
+            "UPDATE expansions SET updated = @now WHERE batch = @batch AND tenant = @tenant AND state = 0 RETURNING next",
+            new { batch = batch.Value, tenant = tenant.Value, now });
         if (next is not { } free)
             return null;
         var done = part.Key is null ? new AppendedPart(part.LinesBefore, 0, 0) : FindPart(connection, batch, part.Key);
@@ -93,14 +103,14 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
                 bytes = bytes + @bytes
             WHERE batch = @batch
             """, new { batch = batch.Value, next = part.Lines + toNumber + 1, total = rows.Count, refused = faults.Count, bytes });
-        var now = new AppendedPart(part.Lines, done.Accepted + rows.Count, done.Refused + faults.Count);
+        var all = new AppendedPart(part.Lines, done.Accepted + rows.Count, done.Refused + faults.Count);
         if (part.Key is { } key)
             connection.Execute("""
                 INSERT INTO expansion_parts (batch, key, lines, accepted, refused) VALUES (@batch, @key, @Lines, @Accepted, @Refused)
                 ON CONFLICT (batch, key) DO UPDATE SET
                     lines = excluded.lines, accepted = excluded.accepted, refused = excluded.refused
-                """, new { batch = batch.Value, key, now.Lines, now.Accepted, now.Refused });
-        return now;
+                """, new { batch = batch.Value, key, all.Lines, all.Accepted, all.Refused });
+        return all;
     }
 
     public Task<TrackingCounts?> TrackingAsync(MessageId batch, CancellationToken ct) =>
@@ -237,15 +247,16 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             """, new { abandoned }), CancellationToken.None);
         if (due is null)
             return false;
-        await store.WriteAsync(connection => Tidy(connection, due, limit, now.Ms), isBulk: true);
+        await store.WriteAsync(connection => Tidy(connection, due, limit, now.Ms, abandoned), isBulk: true);
         return true;
     }
 
-    static int Tidy(DbConnection connection, TidyRow due, int limit, long now)
+    static int Tidy(DbConnection connection, TidyRow due, int limit, long now, long abandoned)
     {
         if (due.Kind == 1)
-            return connection.Execute(
-                "UPDATE expansions SET state = 3, stop = 2, updated = @now WHERE batch = @Batch AND state = 0", new { due.Batch, now });
+            return connection.Execute("""
+                UPDATE expansions SET state = 3, stop = 2, updated = @now WHERE batch = @Batch AND state = 0 AND updated <= @abandoned
+                """, new { due.Batch, now, abandoned });
         if (due.Kind == 2)
             return ListTables.Purge(connection, due.Batch, limit);
         var gone = DestinationRows.DeleteAll(connection, due.Batch, limit);

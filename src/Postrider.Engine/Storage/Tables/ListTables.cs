@@ -115,10 +115,15 @@ public sealed class ListTables(ITableStore store) : IListStore
         RETURNING id, tenant, name, count, updated, next
         """, new { id = list.Value, tenant = tenant.Value });
 
-    /// <summary>Deletes what is gone, or all of a list that was removed; nobody reads it. Returns how many rows.</summary>
+    /// <summary>Deletes what is gone, or all of a list that was removed, unless a batch reads it. Returns how many rows.</summary>
     internal static int Purge(DbConnection connection, long list, int limit)
     {
-        var removed = connection.ExecuteScalar<long?>("SELECT removed FROM lists WHERE id = @list", new { list }) is not null;
+        // Held first, as by a batch that begins: whoever was looked for earlier may have begun since.
+        var held = connection.Query<long?>("UPDATE lists SET updated = updated WHERE id = @list RETURNING removed", new { list }).AsList();
+        if (held.Count == 0 || connection.ExecuteScalar<long?>(
+            "SELECT 1 FROM expansions WHERE open = 1 AND source = @list LIMIT 1", new { list }) is not null)
+            return 0;
+        var removed = held[0] is not null;
         var bytes = connection.Query<long>($"""
             DELETE FROM destinations WHERE source = @list AND n IN
                 (SELECT n FROM destinations WHERE source = @list {(removed ? "" : "AND gone IS NOT NULL")} ORDER BY n LIMIT @limit)
