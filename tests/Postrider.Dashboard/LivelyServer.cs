@@ -1,6 +1,11 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Postrider.EndToEnd.Api;
+using Postrider.Messages;
+using Postrider.Queue;
+using Postrider.Storage.Tables;
 using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
@@ -32,6 +37,7 @@ public sealed class LivelyServer : IAsyncLifetime
                 + $"spare=smtp://127.0.0.1:{_second.Port}?tls=none inbox=capture://"),
             ("ROUTES__STAGING__TRANSPORTS", "inbox"));
         await Visitor.AddUserAsync(_server, User, UserRole.Admin);
+        await RememberAsync();
         await FillAsync();
         await SendAsync(40);
         await _first.StopAsync();
@@ -39,6 +45,38 @@ public sealed class LivelyServer : IAsyncLifetime
         await Eventually.HoldsAsync(async () =>
             (await _server.GetAsync("/transports", _ => true))["data"]!.AsArray().Any(t => (string?)t!["state"] == "open"),
             TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>An hour and a month that it did not live through.</summary>
+    async Task RememberAsync()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var flow = Server.Services.GetRequiredService<IFlowStore>();
+        for (var ago = 59; ago > 0; ago--)
+        {
+            var (minute, count) = (FlowCount.MinuteOf(now) - ago, (long)(90 + 60 * Math.Sin(ago / 9.0) + ago % 7));
+            await flow.AddAsync(
+            [
+                new(TenantId.First, minute, "relay", (int)OutcomeKind.Accepted, count),
+                new(TenantId.First, minute, "relay", (int)OutcomeKind.Deferred, ago % 5),
+                new(TenantId.First, minute, "spare", (int)OutcomeKind.Accepted, count / 9),
+                new(TenantId.First, minute, "relay", FlowCount.FirstDelay + 2, count),
+                new(TenantId.First, minute, "spare", FlowCount.FirstDelay + 4, count / 9),
+            ]);
+        }
+        await Server.Services.GetRequiredService<ITableStore>().WriteAsync(connection =>
+        {
+            using var command = connection.CreateCommand();
+            for (var ago = 1; ago < 24 * 29; ago++)
+            {
+                var (hour, sent) = (now.ToUnixTimeSeconds() / 3_600 - ago, (long)(2_400 + 1_900 * Math.Sin(ago * Math.PI / 12)));
+                command.CommandText += string.Create(CultureInfo.InvariantCulture, $"""
+                    INSERT INTO counters (scope, state, hour, node, delta) VALUES
+                        (1, 10, {hour}, 0, {sent}), (1, 12, {hour}, 0, {sent / 40}), (1, 100, {hour}, 0, {sent + sent / 40});
+                    """);
+            }
+            return command.ExecuteNonQuery();
+        });
     }
 
     async Task FillAsync()
@@ -79,7 +117,7 @@ public sealed class LivelyServer : IAsyncLifetime
             {
                 ["from"] = $"{shop} <shop@example.com>",
                 ["to"] = address,
-                ["subject"] = string.Format(System.Globalization.CultureInfo.InvariantCulture, Subjects[n % Subjects.Length], 4_711 + n),
+                ["subject"] = string.Format(CultureInfo.InvariantCulture, Subjects[n % Subjects.Length], 4_711 + n),
                 ["html"] = $"<h1>Hello {who}</h1><p>Thank you for shopping at {shop.Replace("&", "&amp;", StringComparison.Ordinal)}.</p>",
                 ["text"] = $"Hello {who}",
                 ["tags"] = new JsonArray(n % 4 == 0 ? "order" : "account"),

@@ -2,21 +2,26 @@ namespace Postrider.Benchmarks.WholeSystem;
 
 /// <summary>How large a run is.</summary>
 /// <param name="Expired">Messages that retention is to delete.</param>
+/// <param name="Stored">Recipients among whom people look for mail.</param>
 /// <param name="Seconds">Of load per measurement on Postrider.</param>
 /// <param name="PostfixMessages">Messages per measurement on Postfix.</param>
 /// <param name="SmtpMessages">Messages per measurement on Postrider where they come by SMTP.</param>
 sealed record Scale(int Rounds, int Seconds, int WarmUpSeconds, int PostfixMessages, int SmtpMessages, int LimitMessages,
     int LatencySeconds,
-    int BatchCalls, int DrainMany, int Expired)
+    int BatchCalls, int DrainMany, int Expired, int Stored)
 {
-    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100, 1_000_000, 200_000);
+    public static readonly Scale Full = new(3, 8, 12, 10_000, 50_000, 100_000, 30, 100, 1_000_000, 200_000, 10_000_000);
 
     /// <summary>Shows that everything runs; its figures say little.</summary>
-    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10, 50_000, 10_000);
+    public static readonly Scale Short = new(1, 2, 1, 1_000, 4_000, 10_000, 3, 10, 50_000, 10_000, 200_000);
 }
 
 /// <summary>One measurement by name.</summary>
-sealed record Scenario(string Name, Func<CancellationToken, Task> RunAsync);
+sealed record Scenario(string Name, Func<CancellationToken, Task> RunAsync)
+{
+    /// <summary>When it is given up.</summary>
+    public TimeSpan Limit { get; init; } = TimeSpan.FromMinutes(5);
+}
 
 /// <summary>The measurements: each starts its servers in a fresh folder, warms them up, measures, and stops them.</summary>
 sealed partial class Scenarios(string root, Scale scale, Measurements measured)
@@ -49,6 +54,8 @@ sealed partial class Scenarios(string root, Scale scale, Measurements measured)
             new("postrider postgres drain many", ct => PostgresDrainAsync(scale.DrainMany, ct))],
         [new("postrider sqlite retention", SqliteRetentionAsync)],
         [new("postrider postgres retention", PostgresRetentionAsync)],
+        [new("postrider sqlite search", SqliteSearchAsync) { Limit = TimeSpan.FromMinutes(30) }],
+        [new("postrider postgres search", PostgresSearchAsync) { Limit = TimeSpan.FromMinutes(30) }],
         [new("postrider cold-start", PostriderColdStartAsync)],
     ];
 

@@ -103,6 +103,7 @@ sealed class Mounted(IServiceProvider services, RequestDelegate pipeline)
             });
             routes.MapSignOut();
             routes.MapPreviews();
+            routes.MapMessageExport();
         });
         return branch.Build();
     }

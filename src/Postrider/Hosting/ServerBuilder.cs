@@ -207,6 +207,12 @@ static class ServerBuilder
         services.AddSingleton<FirstKey>();
         services.AddSingleton<FirstLink>();
         Rooms.AddProviders(services);
+        if (roles.HasFlag(Role.Worker))
+        {
+            services.AddSingleton(sp => new FlowBook(
+                sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<SubmissionOptions>().DefaultExpiresIn));
+            services.AddHostedService<FlowHost>();
+        }
         services.AddPostriderDelivery(delivers: roles.HasFlag(Role.Worker));
         services.AddPostriderFeedback(roles.HasFlag(Role.Worker) ? static sp => sp.GetRequiredService<TransportSearch>().FindAsync : null);
         if (options.BounceDomain.Length > 0)

@@ -67,6 +67,7 @@ static class Stores
             AddSqlite(services, options);
         services.AddSingleton<IInbox, InboxTable>();
         services.AddSingleton<IQueueSums, QueueSumTable>();
+        services.AddSingleton<IFlowStore, FlowTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
         services.AddSingleton<IDrillStore, DrillTable>();
         services.AddSingleton<IQuotaStore, QuotaTable>();

@@ -47,7 +47,8 @@ sealed class DeliveringNode : IAsyncDisposable
         Queue = new WatchedStore(Store);
         Owner = new Incarnation(0, incarnation);
         var time = new SteadyTime(Clock);
-        var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance);
+        Flow = new FlowBook(Clock, TimeSpan.FromHours(24));
+        var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance, Flow);
         Node = thisNode?.Invoke(Owner, Clock) ?? new ThisNode(Owner);
         _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, new AttemptsInHand(),
             NullLogger<Lane>.Instance));
@@ -73,6 +74,7 @@ sealed class DeliveringNode : IAsyncDisposable
     public Incarnation Owner { get; }
     public ThisNode Node { get; }
     public DeliveryMetrics Metrics { get; } = new();
+    public FlowBook Flow { get; }
     public Router Router { get; }
     public Dispatcher Dispatcher { get; }
     public WaitBoard Waits { get; }

@@ -36,6 +36,7 @@ static class PostgresMigrations
         new(27, "alerts", AlertSchema.Postgres),
         new(28, "calls that were refused", RefusedCallSchema.Postgres),
         new(29, "sizes of the database", StoreSizeSchema.Postgres),
+        new(30, "what goes out by the minute", FlowSchema.Postgres),
     ];
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit

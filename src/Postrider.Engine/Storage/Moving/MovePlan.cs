@@ -28,12 +28,12 @@ static class MovePlan
     ];
 
     /// <summary>Left behind: the index of addresses and tags, which the target has as columns and rows of its own, drills,
-    /// alerts, the log of refused calls, sizes of the database, and how far retention had come. It looks from the beginning again, as
-    /// events have other numbers.</summary>
+    /// alerts, the log of refused calls, sizes of the database, what went out in the last hours, and how far retention had come. It looks
+    /// from the beginning again, as events have other numbers.</summary>
     public static readonly IReadOnlyList<string> OnlySource =
     [
         "schema_version", "search", "search_runs", "progress", "retention", "retention_waits", "drills", "alerts", "alert_marks",
-        "refused_calls", "store_sizes",
+        "refused_calls", "store_sizes", "flow",
     ];
 
     /// <summary>Made from rows that are moved, beside them.</summary>
@@ -43,7 +43,7 @@ static class MovePlan
     public static readonly IReadOnlyList<string> OnlyTarget =
     [
         "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves", "move_progress", "retention",
-        "retention_waits", "transport_reports", "drills", "alerts", "alert_marks", "refused_calls", "store_sizes",
+        "retention_waits", "transport_reports", "drills", "alerts", "alert_marks", "refused_calls", "store_sizes", "flow",
     ];
 
     /// <summary>Columns of the target that the source has not.</summary>

@@ -5,18 +5,24 @@ using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Routing;
 
 namespace Postrider.Dashboard.Screens;
 
 /// <summary>Messages, searched by what the API takes too.</summary>
 sealed partial class MessageList
 {
+    readonly HashSet<string> _picked = new(StringComparer.Ordinal);
+    IReadOnlyList<string> _transports = [];
     MessageFilter _filter = new();
     bool _isFiltered;
     Problem? _problem;
 
     [Inject]
     IMessageReader Messages { get; set; } = null!;
+
+    [Inject]
+    Router Router { get; set; } = null!;
 
     [Inject]
     Viewer Viewer { get; set; } = null!;
@@ -41,8 +47,23 @@ sealed partial class MessageList
         }
         _isFiltered = asked.Count > 0;
         var query = new ListQuery(new QueryCollection(asked), EmailQuery.Parameters);
-        _filter = EmailQuery.Read(query);
-        _problem = query.Problem;
+        var filter = EmailQuery.Read(query);
+        if (filter != _filter)
+            _picked.Clear();
+        (_filter, _problem) = (filter, query.Problem);
+        // One that was removed is still what old mail went by.
+        _transports =
+            [.. Router.Of(Viewer.Tenant).Transports.Select(transport => transport.Name).Union(filter.Transport is { } old ? [old] : [])];
+    }
+
+    static string? Written(DateTimeOffset? at) => at is { } instant ? Times.Iso(instant) : null;
+
+    void Pick(string id, ChangeEventArgs change)
+    {
+        if (change.Value is true)
+            _picked.Add(id);
+        else
+            _picked.Remove(id);
     }
 
     async Task<ListPage<EmailAnswer>> LoadAsync(string? from, CancellationToken ct)

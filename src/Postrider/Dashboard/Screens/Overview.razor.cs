@@ -17,12 +17,18 @@ sealed partial class Overview
     IReadOnlyList<TransportAnswer> _transports = [];
     IReadOnlyList<EmailAnswer> _newest = [];
     IReadOnlyList<Alert> _alerts = [];
+    IReadOnlyList<FlowCount> _flow = [];
+    IReadOnlyList<DueDepth> _due = [];
+    FlowNumbers _all;
 
     [Inject]
     IMessageReader Messages { get; set; } = null!;
 
     [Inject]
     Router Router { get; set; } = null!;
+
+    [Inject]
+    IFlowStore Flow { get; set; } = null!;
 
     [Inject]
     IServiceProvider Services { get; set; } = null!;
@@ -38,6 +44,10 @@ sealed partial class Overview
         _newest = [.. page.Messages.Select(Services.GetRequiredService<EmailShapes>().Short)];
         _transports = await Services.GetRequiredService<TransportShapes>()
             .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
+        var now = Clock.GetUtcNow();
+        _flow = await Flow.ReadAsync(Viewer.Tenant, now.AddHours(-1), ct);
+        _all = FlowSummary.Of(_flow, null, now);
+        _due = await Flow.ReadDueAsync(Viewer.Tenant, [.. Router.Of(Viewer.Tenant).Routes.Select(route => route.Name)], now, ct);
         _alerts = [.. Alerts.Of(_counts, _transports, Router, Viewer)];
     }
 
@@ -51,12 +61,12 @@ sealed partial class Overview
         new("suppressed", counts.Suppressed, "messages?state=suppressed"),
     ];
 
-    /// <summary>Of what the transport answered, on this node.</summary>
-    static string Share(TransportAnswer transport)
-    {
-        var all = transport.Outcomes.Values.Sum();
-        return all == 0 ? "–" : string.Create(Invariant, $"{100.0 * transport.Outcomes.GetValueOrDefault("accepted") / all:0.#} %");
-    }
+    static string Percent(double? share) => share is { } part ? string.Create(Invariant, $"{100 * part:0.#} %") : "–";
+
+    static string Span(TimeSpan? span) => span is { } length ? Times.Length(length) : "–";
+
+    static string Depth(DueDepth due) => due.Recipients >= DueDepth.Most
+        ? string.Create(Invariant, $"{DueDepth.Most:N0} or more") : due.Recipients.ToString("N0", Invariant);
 
     readonly record struct Tile(string Word, long Count, string Address);
 }
