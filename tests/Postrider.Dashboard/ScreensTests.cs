@@ -80,7 +80,7 @@ public sealed partial class ScreensTests(Browser browser, LivelyServer lively) :
     }
 
     /// <summary>Addresses of all screens for those who are signed in; with holes where it is one of many.</summary>
-    static IEnumerable<string> Screens() => typeof(Navigation).Assembly.GetTypes()
+    internal static IEnumerable<string> Screens() => typeof(Navigation).Assembly.GetTypes()
         .Where(type => type.IsDefined(typeof(NeedsAttribute), inherit: false))
         .SelectMany(type => type.GetCustomAttributes(typeof(RouteAttribute), inherit: false)).Cast<RouteAttribute>()
         .Select(route => route.Template).Distinct().Order(StringComparer.Ordinal);

@@ -27,6 +27,9 @@ public sealed class ScreenshotTests(Browser browser, LivelyServer lively) : ICla
         await TakeAsync(folder, "message", $"/ui/messages/{message}", ColorScheme.Light);
         await TakeAsync(folder, "compose", "/ui/compose", ColorScheme.Light);
         await TakeAsync(folder, "inbox", "/ui/inbox", ColorScheme.Light);
+        foreach (var name in (string[])["transports", "queue", "batches"])
+            if (ScreensTests.Screens().Contains($"/{name}"))
+                await TakeAsync(folder, name, $"/ui/{name}", ColorScheme.Light);
         if (folder.Name.StartsWith("postrider-screens-", StringComparison.Ordinal))
             folder.Delete(recursive: true);
     }
