@@ -8,6 +8,9 @@ namespace Postrider.Dashboard.Tests;
 /// <summary>Debian's Chromium, driven by Playwright; one for all tests of a collection.</summary>
 public sealed class Browser : IAsyncLifetime
 {
+    /// <summary>In milliseconds: the machine may be busy.</summary>
+    public const int Patience = 60_000;
+
     IPlaywright? _playwright;
     IBrowser? _browser;
 
@@ -15,6 +18,7 @@ public sealed class Browser : IAsyncLifetime
     {
         var program = Requires.Program("chromium");
         _playwright = await Playwright.CreateAsync();
+        Assertions.SetDefaultExpectTimeout(Patience);
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = program,
@@ -31,7 +35,7 @@ public sealed class Browser : IAsyncLifetime
         options ??= new BrowserNewContextOptions();
         options.BaseURL = server.ToString();
         var context = await _browser!.NewContextAsync(options);
-        context.SetDefaultTimeout(30_000); // the machine may be busy
+        context.SetDefaultTimeout(Patience);
         return context;
     }
 
@@ -83,7 +87,7 @@ public sealed class PageFaults
     {
         try
         {
-            await Assertions.Expect(seen).ToBeVisibleAsync(new LocatorAssertionsToBeVisibleOptions { Timeout = 20_000 });
+            await Assertions.Expect(seen).ToBeVisibleAsync(new LocatorAssertionsToBeVisibleOptions { Timeout = Browser.Patience });
         }
         catch (PlaywrightException fault)
         {

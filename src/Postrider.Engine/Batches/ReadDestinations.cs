@@ -32,21 +32,31 @@ public sealed class ReadDestinations(Submitter submitter)
 
     /// <param name="map">The column of each field, where its header is another one: <c>name</c> → <c>Full Name</c>.</param>
     /// <param name="delimiter">Null: found out.</param>
+    /// <param name="header">The columns of a text without a header; null: its first line names them.</param>
     /// <param name="onProblem">Told when nothing can be read: there is no column of addresses.</param>
     public async IAsyncEnumerable<DestinationLine> CsvAsync(TextReader text, IReadOnlyDictionary<string, string> map, char? delimiter,
-        Action<Problem> onProblem, [EnumeratorCancellation] CancellationToken ct)
+        IReadOnlyList<string>? header, Action<Problem> onProblem, [EnumeratorCancellation] CancellationToken ct)
     {
         var reader = new CsvReader(text, delimiter);
-        if (await reader.ReadAsync(ct) is not { } header)
+        var first = header is null ? await reader.ReadAsync(ct) : new CsvRecord(0, 0, header, null, IsBroken: false);
+        if (first is null)
             yield break;
-        if (Columns.Of(header, map, out var problem) is not { } columns)
+        if (Columns.Of(first, map, out var problem) is not { } columns)
         {
             onProblem(problem!);
             yield break;
         }
-        yield return new DestinationLine(header.LastLine, null, null);
+        yield return new DestinationLine(first.LastLine, null, null);
         while (await reader.ReadAsync(ct) is { } record)
             yield return record.IsBlank ? new DestinationLine(record.LastLine, null, null) : columns.Read(record, submitter);
+    }
+
+    /// <summary>Which columns are taken for the address and the display name where nothing else is said; below 0: none.</summary>
+    public static (int Email, int Name) Guess(IReadOnlyList<string> header)
+    {
+        List<string> names = [.. header.Select(n => n.Trim())];
+        return (names.FindIndex(n => EmailNames.Contains(n, StringComparer.OrdinalIgnoreCase)),
+            names.FindIndex(n => n.Equals("name", StringComparison.OrdinalIgnoreCase)));
     }
 
     /// <summary>The elements of a list, numbered from 1.</summary>
@@ -154,10 +164,9 @@ public sealed class ReadDestinations(Submitter submitter)
                 : null;
             if (problem is not null)
                 return null;
-            var email = map.TryGetValue("email", out var mapped) ? names.IndexOf(mapped)
-                : names.FindIndex(n => EmailNames.Contains(n, StringComparer.OrdinalIgnoreCase));
-            var name = map.TryGetValue("name", out mapped) ? names.IndexOf(mapped)
-                : names.FindIndex(n => n.Equals("name", StringComparison.OrdinalIgnoreCase));
+            var guess = Guess(names);
+            var email = map.TryGetValue("email", out var mapped) ? names.IndexOf(mapped) : guess.Email;
+            var name = map.TryGetValue("name", out mapped) ? names.IndexOf(mapped) : guess.Name;
             if (email < 0)
             {
                 problem = Bad($"No column is named email; say which one it is: ?map=email:COLUMN. The header has: {Shown(string.Join(", ", names))}.");

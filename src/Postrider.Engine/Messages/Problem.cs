@@ -12,4 +12,11 @@ public sealed record Problem(string Slug, int Status, string Title, string Detai
 
 /// <summary>One fault of a request.</summary>
 /// <param name="Pointer">RFC 6901 JSON pointer to the value at fault, such as <c>/to/0</c>; empty for the whole body.</param>
-public sealed record ProblemError(string Pointer, string Slug, string Detail);
+public sealed record ProblemError(string Pointer, string Slug, string Detail)
+{
+    /// <summary>Where in a text of several lines, which <see cref="Detail"/> says too; null elsewhere.</summary>
+    public TextPlace? Place { get; init; }
+}
+
+/// <summary>A place in a text. Both count from 1, columns in UTF-16 units.</summary>
+public readonly record struct TextPlace(int Line, int Column);

@@ -28,6 +28,9 @@ public static class TemplateProblems
             TemplateFaultKind.Data => ("template-data", "Template data is missing"),
             TemplateFaultKind.Limit => ("template-limit", "Template takes too much"),
         };
-        return new Problem(slug, 422, title, fault.ToString()) { Errors = [new(pointer, slug, fault.ToString())] };
+        return new Problem(slug, 422, title, fault.ToString())
+        {
+            Errors = [new(pointer, slug, fault.ToString()) { Place = new TextPlace(fault.Line, fault.Column) }],
+        };
     }
 }

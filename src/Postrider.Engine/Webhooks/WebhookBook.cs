@@ -29,6 +29,14 @@ public sealed record WebhookRequest
 /// <param name="Secret">As it is told once.</param>
 public sealed record WebhookResult(Webhook? Webhook, Problem? Problem, string? Secret = null);
 
+/// <summary>What came of sending deliveries again.</summary>
+/// <param name="Count">How many begin again; 0 with a problem, and where there is none such.</param>
+public readonly record struct RedeliveryResult(int Count, Problem? Problem)
+{
+    /// <summary>Of one call.</summary>
+    public const int Most = 10_000;
+}
+
 /// <summary>Customers' endpoints: what may be one, their secrets, and what is done to them by hand.</summary>
 public sealed class WebhookBook(
     IWebhookStore store, IEventFeed feed, Sealer sealer, WebhookTargets targets, OutboundHttp http, WebhookOptions options,
@@ -141,6 +149,31 @@ public sealed class WebhookBook(
         };
         return await PostAsync(webhook, happened.Id, happened.ToJson(), ct);
     }
+
+    /// <summary>Sends a delivery that ended once more. Null: there is no such endpoint.</summary>
+    public Task<RedeliveryResult?> AgainAsync(TenantId tenant, string id, string delivery, CancellationToken ct) =>
+        AgainAsync(tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, 1, ct);
+
+    /// <summary>Sends once more what was made in a time, the oldest <see cref="RedeliveryResult.Most"/> of it. Null: there is no such
+    /// endpoint.</summary>
+    /// <param name="until">Null: now.</param>
+    /// <param name="state">Null: all that ended.</param>
+    public Task<RedeliveryResult?> AgainAsync(
+        TenantId tenant, string id, DateTimeOffset from, DateTimeOffset? until, DeliveryState? state, CancellationToken ct) =>
+        AgainAsync(tenant, id, null, from, until ?? clock.GetUtcNow(), state, RedeliveryResult.Most, ct);
+
+    async Task<RedeliveryResult?> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until,
+        DeliveryState? state, int most, CancellationToken ct)
+    {
+        if (await store.FindAsync(tenant, id, ct) is not { } webhook)
+            return null;
+        return webhook.IsEnabled
+            ? new RedeliveryResult(await store.AgainAsync(tenant, id, delivery, from, until, state, clock.GetUtcNow(), most), null)
+            : new RedeliveryResult(0, Disabled);
+    }
+
+    static readonly Problem Disabled = new("webhook-disabled", 409, "Webhook is disabled",
+        "The webhook is disabled, so nothing would be sent. Enable it first: PATCH /webhooks/{id} with {\"enabled\":true}.");
 
     /// <summary>One try.</summary>
     public async Task<OutboundAnswer> PostAsync(Webhook webhook, string eventId, ReadOnlyMemory<byte> payload, CancellationToken ct)

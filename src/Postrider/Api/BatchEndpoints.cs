@@ -105,7 +105,7 @@ static class BatchEndpoints
     static readonly Problem Begun = ProblemCatalog.Make("batch-begun", "The batch was begun or cancelled, so nothing can be added to it.");
 
     /// <summary>Puts what is read into a batch.</summary>
-    sealed class BatchSink(IBatchStore batches, TimeProvider clock, TenantId tenant, MessageId batch) : IDestinationSink
+    internal sealed class BatchSink(IBatchStore batches, TimeProvider clock, TenantId tenant, MessageId batch) : IDestinationSink
     {
         public TenantId? Owner => tenant;
 

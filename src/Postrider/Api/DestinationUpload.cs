@@ -64,6 +64,17 @@ sealed class DestinationUpload(
         return null;
     }
 
+    /// <summary>A file in CSV, as the body of a call.</summary>
+    /// <param name="header">Its columns where it has no header; null: the first line names them.</param>
+    public async Task<(UploadResult? Result, Problem? Problem)> CsvAsync(
+        TextReader text, IReadOnlyDictionary<string, string> map, IReadOnlyList<string>? header, IDestinationSink sink,
+        CancellationToken ct)
+    {
+        Problem? unreadable = null;
+        var lines = destinations.CsvAsync(text, map, null, header, p => unreadable = p, ct);
+        return await KeepAsync(lines, new Parts(sink, submitter, null, default), () => unreadable);
+    }
+
     async Task<(UploadResult? Result, Problem? Problem)> ReadAsync(HttpContext context, IDestinationSink sink)
     {
         var key = IdempotencyKey.Read(context.Request, out var problem);
@@ -79,7 +90,7 @@ sealed class DestinationUpload(
         IAsyncEnumerable<DestinationLine> lines;
         switch (type?.ToLowerInvariant())
         {
-            case Csv: lines = destinations.CsvAsync(text, map!, delimiter, p => unreadable = p, ct); break;
+            case Csv: lines = destinations.CsvAsync(text, map!, delimiter, null, p => unreadable = p, ct); break;
             case NdjsonSubmission.MediaType: lines = destinations.LinesAsync(text, ct); break;
             case Json:
                 var body = await bodies.ReadSendAsync<IReadOnlyList<DestinationLine>>(context, ReadList, null);

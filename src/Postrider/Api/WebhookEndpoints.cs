@@ -7,8 +7,6 @@ namespace Postrider.Api;
 /// <summary><c>/webhooks</c>: the tenant's endpoints to which events are sent, and how each delivery went.</summary>
 static class WebhookEndpoints
 {
-    const int MostAgain = 10_000;
-
     static readonly string[] BodyRefusals =
         ["malformed-json", "unsupported-media-type", "too-large", "unknown-field", "invalid-field", "url-not-allowed"];
 
@@ -63,9 +61,6 @@ static class WebhookEndpoints
                 """{"from":"2026-01-31T00:00:00Z","until":"2026-02-01T00:00:00Z"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found", "webhook-disabled");
     }
-
-    static readonly ProblemResult Disabled = new(ProblemCatalog.Make("webhook-disabled",
-        "The webhook is disabled, so nothing would be sent. Enable it first: PATCH /webhooks/{id} with {\"enabled\":true}."));
 
     static readonly DocumentedParameters DeliveryParameters = new(
     [
@@ -131,32 +126,26 @@ static class WebhookEndpoints
             ? ApiJson.Answer(Answer(found, withRequest: true)) : ProblemResult.Absent;
 
     static async Task<Results<JsonHttpResult<RedeliverAnswer>, ProblemResult>> OneAgainAsync(
-        string id, string delivery, HttpContext context, IWebhookStore store, TimeProvider clock)
-    {
-        var tenant = context.Caller.Tenant;
-        if (await store.FindAsync(tenant, id, context.RequestAborted) is not { } webhook)
-            return ProblemResult.Absent;
-        if (!webhook.IsEnabled)
-            return Disabled;
-        return await store.AgainAsync(
-            tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, clock.GetUtcNow(), 1) is > 0 and var count
-            ? ApiJson.Answer(new RedeliverAnswer(count, HasMore: false), 202) : ProblemResult.Absent;
-    }
+        string id, string delivery, HttpContext context, WebhookBook book) =>
+        await book.AgainAsync(context.Caller.Tenant, id, delivery, context.RequestAborted) switch
+        {
+            { Problem: { } problem } => new ProblemResult(problem),
+            { Count: > 0 and var count } => ApiJson.Answer(new RedeliverAnswer(count, HasMore: false), 202),
+            _ => ProblemResult.Absent,
+        };
 
     static async Task<Results<JsonHttpResult<RedeliverAnswer>, ProblemResult>> AgainAsync(
-        string id, HttpContext context, JsonBody bodies, IWebhookStore store, TimeProvider clock)
+        string id, HttpContext context, JsonBody bodies, WebhookBook book)
     {
         var body = await bodies.ReadAsync<RedeliverRequest>(context, WebhookReader.Again);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        var tenant = context.Caller.Tenant;
-        if (await store.FindAsync(tenant, id, context.RequestAborted) is not { } webhook)
-            return ProblemResult.Absent;
-        if (!webhook.IsEnabled)
-            return Disabled;
-        var now = clock.GetUtcNow();
-        var count = await store.AgainAsync(tenant, id, null, request.From, request.Until ?? now, request.State, now, MostAgain);
-        return ApiJson.Answer(new RedeliverAnswer(count, HasMore: count == MostAgain), 202);
+        return await book.AgainAsync(context.Caller.Tenant, id, request.From, request.Until, request.State, context.RequestAborted) switch
+        {
+            null => ProblemResult.Absent,
+            { Problem: { } problem } => new ProblemResult(problem),
+            { Count: var count } => ApiJson.Answer(new RedeliverAnswer(count, HasMore: count == RedeliveryResult.Most), 202),
+        };
     }
 
     static Results<JsonHttpResult<WebhookAnswer>, ProblemResult> Result(WebhookResult? result, WebhookBook book, int status = 200) =>
@@ -164,7 +153,7 @@ static class WebhookEndpoints
         : result.Webhook is { } webhook ? ApiJson.Answer(Answer(webhook, book) with { Secret = result.Secret }, status)
         : new ProblemResult(result.Problem!);
 
-    static WebhookAnswer Answer(Webhook webhook, WebhookBook book) => new()
+    internal static WebhookAnswer Answer(Webhook webhook, WebhookBook book) => new()
     {
         Id = webhook.Id,
         Url = webhook.Url,
@@ -180,7 +169,7 @@ static class WebhookEndpoints
         PreviousSecretUntil = webhook.PreviousUntil,
     };
 
-    static DeliveryAnswer Answer(WebhookDelivery delivery, bool withRequest) => new()
+    internal static DeliveryAnswer Answer(WebhookDelivery delivery, bool withRequest) => new()
     {
         Id = delivery.Event,
         Type = delivery.Type,

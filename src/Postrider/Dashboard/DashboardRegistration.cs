@@ -22,6 +22,7 @@ static class DashboardRegistration
         services.AddSingleton<SessionWatch>();
         services.AddSingleton<AssetBook>();
         services.AddSingleton<DraftBook>();
+        services.AddSingleton<MailPreview>();
         services.AddScoped<Viewer>();
         services.AddScoped<ScreenActions>();
         services.AddScoped<CircuitHandler, ViewerCircuits>();

@@ -65,6 +65,34 @@
     event.preventDefault();
   });
 
+  // Texts may be longer than one message of a page's connection: the page is told that one has changed, and asks for it.
+  const pauses = new WeakMap();
+  const settled = text => {
+    clearTimeout(pauses.get(text));
+    // Not of the field itself: what it says would be sent along.
+    text.parentElement.dispatchEvent(new CustomEvent('settled', { bubbles: true }));
+  };
+  const isLong = text => text.matches?.('[data-long] > textarea');
+  document.addEventListener('input', event => {
+    if (!isLong(event.target)) return;
+    clearTimeout(pauses.get(event.target));
+    pauses.set(event.target, setTimeout(settled, 400, event.target));
+  });
+  document.addEventListener('change', event => { if (isLong(event.target)) settled(event.target); });
+  document.addEventListener('DOMContentLoaded', () => {
+    window.Blazor?.registerCustomEventType('settled', { createEventArgs: () => ({}) });
+  });
+  window.postrider = {
+    text: element => new Blob([' ', element.value]),
+    goTo: (element, line, column) => {
+      const lines = element.value.split('\n');
+      const at = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0) + column - 1;
+      element.focus();
+      element.setSelectionRange(at, Math.min(at + 1, element.value.length));
+      element.scrollTop = element.scrollHeight * Math.max(0, line - 4) / lines.length;
+    },
+  };
+
   // A connection that was cut because the session is over comes never again: the sign-in form does.
   document.addEventListener('DOMContentLoaded', () => {
     const bar = document.getElementById('components-reconnect-modal');

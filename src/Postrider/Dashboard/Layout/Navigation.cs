@@ -16,7 +16,14 @@ static class Navigation
         new("Overview", "", typeof(Overview)),
         new("Compose", "compose", typeof(Compose)),
         new("Messages", "messages", typeof(MessageList)),
+        new("Batches", "batches", typeof(BatchList)),
         new("Inbox", "inbox", typeof(Inbox)),
+        new("Schedules", "schedules", typeof(ScheduleList)),
+        new("Templates", "templates", typeof(TemplateList)),
+        new("Webhooks", "webhooks", typeof(WebhookList)),
+        new("Keys", "keys", typeof(KeyList)),
+        new("Users", "users", typeof(UserList)),
+        new("Tenants", "tenants", typeof(TenantList)),
     ];
 
     /// <summary>What this viewer may open.</summary>

@@ -8,6 +8,16 @@ static class Lines
           -d '{"from":"you@example.com","to":"ann@example.com","subject":"Hello","text":"It works."}'
         """;
 
+    /// <summary>A batch with its destinations.</summary>
+    public static string Batch(string origin) => Post(origin, "/emails/send",
+        """{"from":"news@example.com","destinations":[{"email":"ann@example.com"},{"email":"bob@example.com"}],"subject":"News","text":"It works."}""");
+
+    /// <summary>A call with a body.</summary>
+    public static string Post(string origin, string path, string json) => $$"""
+        curl {{Insecure(origin)}}{{origin}}{{path}} -H "Authorization: Bearer $POSTRIDER_API_KEY" -H 'Content-Type: application/json' \
+          -d '{{json}}'
+        """;
+
     // The certificate of our own making is only for trying things out here.
     static string Insecure(string origin) => origin.StartsWith("https://127.0.0.1", StringComparison.Ordinal) ? "-k " : "";
 }

@@ -29,6 +29,10 @@ sealed partial class LiveList<TRow>
     [Parameter]
     public object? Query { get; set; }
 
+    /// <summary>The list goes from old to new: what is new comes below, once the end is shown.</summary>
+    [Parameter]
+    public bool IsOldestFirst { get; set; }
+
     /// <summary>Reads up to <see cref="PageSize"/> rows from a place on; null: from the newest.</summary>
     [Parameter, EditorRequired]
     public Func<string?, CancellationToken, Task<ListPage<TRow>>> Load { get; set; } = null!;
@@ -70,6 +74,14 @@ sealed partial class LiveList<TRow>
                 _rows[place] = row;
             else
                 _newer.Add(row);
+        if (IsOldestFirst)
+        {
+            // Below the rows that are there nothing moves under the reader.
+            _rows.AddRange(_newer);
+            _newer = [];
+            if (_rows.Count <= page.Rows.Count)
+                _next = page.Next;
+        }
     }
 
     async Task ShowNewerAsync()

@@ -1,0 +1,141 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Components;
+using Postrider.Api;
+using Postrider.Batches;
+using Postrider.Dashboard.Access;
+using Postrider.Dashboard.Parts;
+using Postrider.Messages;
+using Postrider.Schedules;
+using Postrider.Tenants;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>Makes a schedule, or changes one, as <c>POST</c> and <c>PATCH /schedules</c> do; shows when it would come while it is
+/// written.</summary>
+sealed partial class ScheduleEdit
+{
+    const int RunsShown = 5;
+    const int ListsShown = 100;
+
+    static readonly (string Kind, string Title)[] Kinds =
+        [(ScheduleDraft.Again, "again and again"), (ScheduleDraft.Once, "once"), (ScheduleDraft.Listed, "several times")];
+
+    static readonly (string Cron, string Title)[] Often =
+    [
+        ("0 * * * *", "every hour"), ("0 9 * * *", "every day at 9:00"), ("0 9 * * 1-5", "weekdays at 9:00"), ("0 9 * * 1", "Mondays at 9:00"),
+        ("0 9 1 * *", "the first of each month at 9:00"), ("0 9 1 1 *", "the first of January at 9:00"),
+    ];
+
+    static IEnumerable<string> Zones => TimeZoneInfo.GetSystemTimeZones().Where(zone => zone.HasIanaId).Select(zone => zone.Id).Order();
+
+    ScheduleDraft? _draft;
+    string? _read;          // whose draft it is
+    MailFields _fields = null!;
+    LongText? _times;
+    LongText? _to;
+    IReadOnlyList<RecipientList> _lists = [];
+    IReadOnlyList<OccurrenceAnswer> _next = [];
+    int _kept;              // recipients it has, which are not shown
+    Problem? _unfit;        // with when it is to come
+    Problem? _problem;
+
+    /// <summary>Null: a new one.</summary>
+    [Parameter]
+    public string? Id { get; set; }
+
+    [Inject]
+    ScheduleBook Book { get; set; } = null!;
+
+    [Inject]
+    IListStore Lists { get; set; } = null!;
+
+    [Inject]
+    ScreenActions Actions { get; set; } = null!;
+
+    [Inject]
+    NavigationManager Pages { get; set; } = null!;
+
+    [Inject]
+    IServiceProvider Services { get; set; } = null!;
+
+    // What is being typed does not change by itself.
+    protected override TimeSpan Every => TimeSpan.Zero;
+
+    protected override async Task ReadAsync(CancellationToken ct)
+    {
+        if (_draft is not null && _read == Id)
+            return;
+        _lists = await Lists.ListAsync(Viewer.Tenant, null, ListsShown, ct);
+        (_draft, _read) = (await DraftAsync(ct), Id);
+        await LookAheadAsync();
+    }
+
+    /// <summary>Null: there is no such schedule, or nothing of it can be changed.</summary>
+    async Task<ScheduleDraft?> DraftAsync(CancellationToken ct)
+    {
+        if (Id is null)
+            return new ScheduleDraft(Viewer.Zone);
+        if (!MessageId.TryParse(Id, out var id)
+            || await Book.FindAsync(Viewer.Tenant, id, ct) is not { State: not ScheduleState.Archived } schedule)
+            return null;
+        var whole = await Services.GetRequiredService<SchedulePages>().WholeAsync(schedule, ct);
+        using var email = JsonDocument.Parse(schedule.Email.Json);
+        var draft = new ScheduleDraft(whole, ScheduleReader.Mail(email.RootElement, out _) ?? new SubmissionRequest(), Viewer.Zone);
+        _kept = draft.Recipients.Length == 0 && draft.List.Length == 0 ? whole.RecipientCount ?? 0 : 0;
+        return draft;
+    }
+
+    Task LookAheadAsync()
+    {
+        if (_draft is { } draft)
+        {
+            (var times, _unfit) = Book.Preview(draft.When(Viewer.Zone), RunsShown);
+            _next = times is null ? [] : SchedulePages.Times(times, TimeZoneRules.Find(draft.Zone)).Data;
+        }
+        return Task.CompletedTask;
+    }
+
+    Task ChooseAsync(string kind)
+    {
+        _draft!.Kind = kind;
+        // Tomorrow at nine, so that there is something to change.
+        _draft.At ??= TimeZoneInfo.ConvertTime(Clock.GetUtcNow(), Viewer.Zone).Date.AddDays(1).AddHours(9);
+        return LookAheadAsync();
+    }
+
+    Task TakeCronAsync(ChangeEventArgs change)
+    {
+        if (change.Value is string { Length: > 0 } cron)
+            _draft!.Cron = cron;
+        return LookAheadAsync();
+    }
+
+    Task TakeTimesAsync(string times)
+    {
+        _draft!.Times = times;
+        return LookAheadAsync();
+    }
+
+    async Task SaveAsync()
+    {
+        await _fields.ReadAsync();
+        if (_draft!.Kind == ScheduleDraft.Listed && _times is not null)
+            await _times.ReadAsync();
+        if (_draft.List.Length == 0 && _to is not null)
+            await _to.ReadAsync();
+        if (_draft.ToRequest(Viewer.Zone, out _problem) is not { } request)
+            return;
+        Schedule? stored = null;
+        var (action, target) = Id is null ? ("POST /schedules", "/schedules") : ("PATCH /schedules/{id}", $"/schedules/{Id}");
+        _problem = await Actions.DoAsync(new NeedsAttribute(Scopes.Send), action, target, async by =>
+        {
+            var result = Id is null ? await Book.AddAsync(by.Tenant, request, null, CancellationToken.None)
+                : MessageId.TryParse(Id, out var id) ? await Book.EditAsync(by.Tenant, id, request, CancellationToken.None)
+                : default;
+            stored = result.Schedule;
+            return result.Problem;
+        });
+        if (stored is not null)
+            Pages.NavigateTo($"schedules/{stored.Id}");
+    }
+}

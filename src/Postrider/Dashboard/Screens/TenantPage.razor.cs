@@ -1,0 +1,70 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Components;
+using Postrider.Dashboard.Parts;
+using Postrider.Messages;
+using Postrider.Tenants;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>A tenant: its limits, and the switch that stops all of it.</summary>
+sealed partial class TenantPage
+{
+    Tenant? _tenant;
+    TenantDraft _draft = new();
+    string? _secret;
+    string? _done;
+    Problem? _problem;
+
+    [Parameter]
+    public int Id { get; set; }
+
+    [Inject]
+    TenantDirectory Tenants { get; set; } = null!;
+
+    [Inject]
+    ApiKeys Keys { get; set; } = null!;
+
+    [Inject]
+    ScreenActions Actions { get; set; } = null!;
+
+    protected override Task ReadAsync(CancellationToken ct)
+    {
+        var found = Tenants.Find(new TenantId(Id));
+        if (found is not null && _tenant?.Id != found.Id)
+            _draft = TenantDraft.Of(found);
+        _tenant = found;
+        return Task.CompletedTask;
+    }
+
+    Task SaveAsync() => ChangeAsync("PATCH", "", "Saved: within a second it holds on every node.", id =>
+        Tenants.ChangeAsync(
+            id, now => now with { Name = _draft.Name.Trim(), Settings = _draft.Settings(now.Settings) }, CancellationToken.None));
+
+    Task StopAsync() => ChangeAsync("POST", "/archive", "Stopped.", id => Tenants.ArchiveAsync(id, CancellationToken.None));
+
+    Task RestoreAsync() => ChangeAsync("POST", "/restore", "It goes on, with its keys and the mail that waited.", id =>
+        Tenants.RestoreAsync(id, CancellationToken.None));
+
+    async Task AddKeyAsync()
+    {
+        (_done, _secret) = (null, null);
+        _problem = await Actions.DoAsync(TenantList.Installation, "POST /tenants/{tenant}/keys", Target("/keys"), async _ =>
+        {
+            if (Tenants.Find(new TenantId(Id)) is not { } tenant)
+                return TenantProblems.Absent;
+            _secret = (await Keys.MakeFirstAsync(tenant, CancellationToken.None)).Secret;
+            return null;
+        });
+    }
+
+    string Target(string verb) => string.Create(CultureInfo.InvariantCulture, $"/tenants/{Id}{verb}");
+
+    async Task ChangeAsync(string method, string verb, string done, Func<TenantId, Task<TenantResult>> change)
+    {
+        (_done, _secret) = (null, null);
+        _problem = await Actions.DoAsync(TenantList.Installation, $"{method} /tenants/{{tenant}}{verb}", Target(verb), async _ =>
+            (await change(new TenantId(Id))).Problem);
+        _done = _problem is null ? done : null;
+        await LookAsync();
+    }
+}

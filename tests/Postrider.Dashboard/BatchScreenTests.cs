@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using Postrider.EndToEnd.Api;
+using Postrider.Tenants;
+using Postrider.Testing;
+using Xunit;
+
+namespace Postrider.Dashboard.Tests;
+
+/// <summary>Batches by the dashboard: from a file to mail that is sent.</summary>
+[Collection(InBrowser.Name)]
+public sealed class BatchScreenTests(Browser browser, SharedServer shared) : IClassFixture<SharedServer>
+{
+    readonly TestServer _server = shared.Server;
+
+    [Fact]
+    public async Task Five_hundred_go_out_by_a_CSV_file_and_the_progress_bar_tells()
+    {
+        await AddTemplateAsync();
+        var (page, faults) = await OpenAsync("five.hundred@batches.example");
+        await UploadAsync(page, "Mail;First name;City\n", 500, i => $"p{i}@example.com;Person {i};\"Bonn; west\"\n");
+        await page.SelectOptionAsync("#r-email", "Mail");
+        await page.FillAsync("#r-field-1", "first");
+        await page.FillAsync("#c-from", "news@example.com");
+        await page.SelectOptionAsync("#c-template", "greeting");
+
+        await Button(page, "Preview the first").ClickAsync();
+        await faults.ExpectAsync(page.FrameLocator("iframe.preview").GetByText("Hello Person 1 of Bonn; west"));
+        await Assertions.Expect(page.Locator(".draft-preview")).ToContainTextAsync("For Person 1");
+
+        await Button(page, "Send").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 500" }));
+        var bar = page.GetByRole(AriaRole.Progressbar);
+        await Assertions.Expect(bar).ToHaveAttributeAsync("max", "500");
+        await Assertions.Expect(bar).ToHaveAttributeAsync("value", "500");
+        await Assertions.Expect(page.Locator("main .actions .chip")).ToHaveTextAsync("complete");
+        var id = page.Url[(page.Url.LastIndexOf('/') + 1)..];
+        var batch = await _server.GetAsync($"/batches/{id}", _ => true);
+        Assert.Equal((500, 500), ((int)batch["count"]!, (int)batch["counts"]!["sent"]!));
+        var mail = await _server.GetAsync("/emails?address=p17@example.com", _ => true);
+        Assert.Equal("For Person 17", (string?)mail["data"]![0]!["subject"]);
+
+        // Found again by its id.
+        await page.GotoAsync($"/ui/batches?id={id}");
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 500" }));
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task Lines_that_cannot_be_sent_to_are_told_before_anything_is_sent()
+    {
+        var (page, faults) = await OpenAsync("some.faulty@batches.example");
+        await UploadAsync(page, "email\n", 3, i => i == 2 ? "nobody at all\n" : $"ok{i}@example.com\n");
+        await WriteAsync(page);
+        await Button(page, "Send").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("1 line cannot be sent to."));
+        await Assertions.Expect(page.GetByText("Line 3 (nobody at all)")).ToBeVisibleAsync();
+        await Button(page, "Send to the other 2").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 2" }));
+        await faults.ExpectAsync(page.GetByText("nobody at all").First);
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task Twelve_thousand_are_taken_paused_resumed_and_cancelled()
+    {
+        var (page, faults) = await OpenAsync("many@batches.example");
+        await UploadAsync(page, "email,name\n", 12_000, i => $"m{i}@example.com,Member {i}\n");
+        await WriteAsync(page);
+        // Tomorrow, so that there is something to stop.
+        await page.ClickAsync("text=When, by which route, tags");
+        await page.FillAsync("#c-at", TimeProvider.System.GetUtcNow().AddDays(1).ToString("yyyy-MM-dd'T'HH:mm", CultureInfo.InvariantCulture));
+        await Button(page, "Send").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 12,000" }));
+        var state = page.Locator("main .actions .chip");
+        await Button(page, "Pause").ClickAsync();
+        await Assertions.Expect(state).ToHaveTextAsync("paused");
+        await Button(page, "Resume").ClickAsync();
+        await Assertions.Expect(state).ToHaveTextAsync("incomplete");
+        await Button(page, "Cancel").ClickAsync();
+        await Button(page, "Cancel the batch").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("12,000 recipients cancelled"));
+        await Assertions.Expect(page.Locator(".tiles")).ToContainTextAsync("12,000 cancelled");
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task What_is_pasted_may_be_longer_than_a_message_of_the_connection()
+    {
+        var (page, faults) = await OpenAsync("pasted@batches.example");
+        await page.CheckAsync("input[name=r-way][value=pasted]");
+        var lines = string.Concat(Enumerable.Range(1, 3_000).Select(i => $"pasted.{i}@example.com\n"));
+        Assert.True(lines.Length > 64 * 1024);
+        await PasteAsync(page, "r-text", lines);
+        await faults.ExpectAsync(page.GetByText("The first line is a recipient already"));
+        await WriteAsync(page);
+        await PasteAsync(page, "c-text", new string('x', 50_000) + "the end");
+        await Button(page, "Preview the first").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("pasted.1@example.com").Last);
+        await Assertions.Expect(page.Locator(".draft-preview pre")).ToContainTextAsync("the end");
+        await Button(page, "Send").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 3,000" }));
+        faults.AssertNone();
+    }
+
+    async Task<(IPage Page, PageFaults Faults)> OpenAsync(string name)
+    {
+        await Visitor.AddUserAsync(_server, name, UserRole.Operator);
+        var page = await browser.SignInAsync(_server, name);
+        var faults = new PageFaults(page, _server);
+        await page.GotoAsync("/ui/compose/batch");
+        // Its script has taken hold of the field.
+        await Eventually.HoldsAsync(() => page.EvaluateAsync<bool>(
+            "document.getElementById('r-file')?._blazorInputFileNextFileId !== undefined"), TimeSpan.FromMinutes(1));
+        return (page, faults);
+    }
+
+    static async Task UploadAsync(IPage page, string header, int count, Func<int, string> line)
+    {
+        var text = header + string.Concat(Enumerable.Range(1, count).Select(line));
+        await page.SetInputFilesAsync("#r-file", new FilePayload { Name = "people.csv", MimeType = "text/csv", Buffer = Encoding.UTF8.GetBytes(text) });
+        await Assertions.Expect(page.Locator("#r-email")).ToBeVisibleAsync();
+    }
+
+    /// <summary>At once: typing so much takes the browser minutes.</summary>
+    static async Task PasteAsync(IPage page, string id, string text)
+    {
+        await page.WaitForSelectorAsync($"#{id}");
+        await page.EvaluateAsync("""
+            ([id, text]) => {
+              const area = document.getElementById(id);
+              area.value = text;
+              area.dispatchEvent(new Event('input', { bubbles: true }));
+            }
+            """, new[] { id, text });
+    }
+
+    static async Task WriteAsync(IPage page)
+    {
+        await page.FillAsync("#c-from", "news@example.com");
+        await page.FillAsync("#c-subject", "News");
+        await page.FillAsync("#c-text", "It works.");
+    }
+
+    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
+
+    async Task AddTemplateAsync()
+    {
+        using var added = await _server.Client.PostAsync("/templates", TestServer.Json(
+            """{"name":"greeting","subject":"For {{first}}","html":"<p>Hello {{first}} of {{City}}</p>"}"""));
+        added.EnsureSuccessStatusCode();
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using Postrider.EndToEnd.Api;
+using Postrider.Tenants;
+using Xunit;
+
+namespace Postrider.Dashboard.Tests;
+
+/// <summary>A schedule's life by the dashboard.</summary>
+[Collection(InBrowser.Name)]
+public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : IClassFixture<SharedServer>
+{
+    readonly TestServer _server = shared.Server;
+
+    [Fact]
+    public async Task A_schedule_is_made_run_paused_edited_and_archived()
+    {
+        await Visitor.AddUserAsync(_server, "planner@schedules.example", UserRole.Operator);
+        var page = await browser.SignInAsync(_server, "planner@schedules.example", new BrowserNewContextOptions { TimezoneId = "America/New_York" });
+        var faults = new PageFaults(page, _server);
+        await page.GotoAsync("/ui/schedules/new");
+        await page.FillAsync("#s-name", "weekday report");
+        await page.FillAsync("#s-cron", "0 25 * * *");
+        await page.FillAsync("#s-zone", "Europe/Berlin");
+        // A line that never comes is told before anything is saved.
+        await faults.ExpectAsync(page.Locator(".draft-preview .fault"));
+        await page.SelectOptionAsync("#s-often", "0 9 * * 1-5");
+        var next = page.Locator(".draft-preview li").First;
+        await Assertions.Expect(next).ToContainTextAsync("09:00 Europe/Berlin");
+        await Assertions.Expect(next.Locator("time")).ToContainTextAsync("03:00");
+        await page.FillAsync("#s-to", "ann@example.com, bob@example.com");
+        await page.FillAsync("#c-from", "reports@example.com");
+        await page.FillAsync("#c-subject", "Report");
+        await page.FillAsync("#c-text", "Good morning.");
+        await Button(page, "Make the schedule").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "weekday report" }));
+        var state = page.Locator("main .actions .chip").First;
+        await Assertions.Expect(state).ToHaveTextAsync("active");
+        await Assertions.Expect(page.Locator("ol li")).ToHaveCountAsync(10);
+
+        await Button(page, "Run now").ClickAsync();
+        await Button(page, "Send now").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("Sent once now."));
+        await Assertions.Expect(page.Locator("table tbody tr")).ToContainTextAsync("asked for by hand");
+        await Assertions.Expect(page.Locator("td[data-label=Sent]")).ToHaveTextAsync("2");
+
+        await Button(page, "Pause").ClickAsync();
+        await Assertions.Expect(state).ToHaveTextAsync("paused");
+        await faults.ExpectAsync(page.GetByText("None while it is paused."));
+
+        await page.ClickAsync("main .actions a");
+        await Assertions.Expect(page.Locator("#s-cron")).ToHaveValueAsync("0 9 * * 1-5");
+        await Assertions.Expect(page.Locator("#s-to")).ToHaveValueAsync("ann@example.com\nbob@example.com");
+        await page.FillAsync("#s-cron", "30 10 * * *");
+        await page.FillAsync("#c-subject", "Another report");
+        await Button(page, "Save").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("Another report"));
+        await Assertions.Expect(page.Locator(".facts")).ToContainTextAsync("30 10 * * *");
+        var id = page.Url[(page.Url.LastIndexOf('/') + 1)..];
+        var stored = await _server.GetAsync($"/schedules/{id}", _ => true);
+        Assert.Equal(("30 10 * * *", "Europe/Berlin", 2, "paused"),
+            ((string?)stored["cron"], (string?)stored["time_zone"], (int)stored["recipient_count"]!, (string?)stored["state"]));
+
+        await Button(page, "Resume").ClickAsync();
+        await Assertions.Expect(state).ToHaveTextAsync("active");
+        await Button(page, "Archive").ClickAsync();
+        await Button(page, "Archive it").ClickAsync();
+        await Assertions.Expect(state).ToHaveTextAsync("archived");
+        await Assertions.Expect(Button(page, "Pause")).ToHaveCountAsync(0);
+        await page.GotoAsync("/ui/schedules?state=archived");
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Link, new() { Name = "weekday report" }));
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task A_schedule_comes_once_at_a_time_by_the_clock_of_its_zone()
+    {
+        await Visitor.AddUserAsync(_server, "once@schedules.example", UserRole.Operator);
+        var page = await browser.SignInAsync(_server, "once@schedules.example");
+        var faults = new PageFaults(page, _server);
+        await page.GotoAsync("/ui/schedules/new");
+        await page.FillAsync("#s-name", "greeting of the year");
+        await page.CheckAsync("input[name=s-kind][value=once]");
+        await page.FillAsync("#s-at", "2099-01-01T00:00");
+        await page.FillAsync("#s-zone", "Asia/Tokyo");
+        await page.FillAsync("#s-to", "ann@example.com");
+        await page.FillAsync("#c-from", "reports@example.com");
+        await page.FillAsync("#c-subject", "Happy new year");
+        await page.FillAsync("#c-text", "All the best.");
+        await Button(page, "Make the schedule").ClickAsync();
+        await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "greeting of the year" }));
+        await Assertions.Expect(page.Locator("ol li time")).ToHaveAttributeAsync("datetime", "2098-12-31T15:00:00.000Z");
+        await Assertions.Expect(page.Locator("ol li")).ToContainTextAsync("1 Jan 2099 00:00 Asia/Tokyo");
+        faults.AssertNone();
+    }
+
+    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
+}
