@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
@@ -83,6 +84,28 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
         await Button(page, "Cancel the batch").ClickAsync();
         await faults.ExpectAsync(page.GetByText("12,000 recipients cancelled"));
         await Assertions.Expect(page.Locator(".tiles")).ToContainTextAsync("12,000 cancelled");
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task Only_what_failed_of_a_batch_goes_again()
+    {
+        await using var sink = SmtpSink.Start();
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", $"relay=smtp://127.0.0.1:{sink.Port}?tls=none"));
+        using var sent = await server.Client.PostAsync("/emails/send", TestServer.Json(
+            """{"from":"a@example.com","destinations":["ok@example.com","bounce-after-data@example.com"],"subject":"x","text":"x"}"""));
+        var id = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["batch_id"]!;
+        await server.GetAsync($"/batches/{id}", b => (string?)b["status"] == "complete");
+        await Visitor.AddUserAsync(server, "again@batches.example", UserRole.Operator);
+        var page = await browser.SignInAsync(server, "again@batches.example");
+        var faults = new PageFaults(page, server);
+        await page.GotoAsync($"/ui/batches/{id}");
+        await Button(page, "Retry only the failed").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("1 recipient queued again"));
+        var tries = page.Locator("td[data-label=Tries]");
+        await Assertions.Expect(tries).ToHaveTextAsync(["2", "1"]);
+        await page.ClickAsync("main .tiles a:has-text('failed')");
+        await Assertions.Expect(tries).ToHaveTextAsync(["2"]);
         faults.AssertNone();
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
@@ -69,6 +70,31 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
         await Assertions.Expect(Button(page, "Pause")).ToHaveCountAsync(0);
         await page.GotoAsync("/ui/schedules?state=archived");
         await faults.ExpectAsync(page.GetByRole(AriaRole.Link, new() { Name = "weekday report" }));
+        faults.AssertNone();
+    }
+
+    [Fact]
+    public async Task A_schedule_gets_other_recipients_from_a_file()
+    {
+        using var made = await _server.Client.PostAsync("/schedules", TestServer.Json("""
+            {"name":"to many","cron":"0 9 * * *","email":{"from":"a@example.com","subject":"x","text":"x"},"recipients":["one@example.com"]}
+            """));
+        var id = (string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["id"]!;
+        await Visitor.AddUserAsync(_server, "other@schedules.example", UserRole.Operator);
+        var page = await browser.SignInAsync(_server, "other@schedules.example");
+        var faults = new PageFaults(page, _server);
+        await page.GotoAsync($"/ui/schedules/{id}");
+        await page.ClickAsync("text=Other recipients, from a file");
+        await page.CheckAsync("input[name=r-way][value=pasted]");
+        await page.FillAsync("#r-text", "email\nnobody at all");
+        await Button(page, "Take these instead").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("so it keeps those it has"));
+        Assert.Equal(1, (int)(await _server.GetAsync($"/schedules/{id}", _ => true))["recipient_count"]!);
+        await page.FillAsync("#r-text", "email,name\nann@example.com,Ann\nnobody at all,X\nbob@example.com,Bob");
+        await Button(page, "Take these instead").ClickAsync();
+        await faults.ExpectAsync(page.GetByText("From the next run on it sends to these."));
+        await Assertions.Expect(page.GetByText("Line 3 (nobody at all)")).ToBeVisibleAsync();
+        Assert.Equal(2, (int)(await _server.GetAsync($"/schedules/{id}", _ => true))["recipient_count"]!);
         faults.AssertNone();
     }
 

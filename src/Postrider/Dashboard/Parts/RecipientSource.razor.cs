@@ -7,7 +7,7 @@ using Postrider.Messages;
 
 namespace Postrider.Dashboard.Parts;
 
-/// <summary>Who a batch goes to: a file, pasted lines, or a stored list.</summary>
+/// <summary>Who mail goes to: a file, pasted lines, or a stored list.</summary>
 sealed partial class RecipientSource
 {
     const long MaxFileBytes = 200_000_000;
@@ -28,6 +28,10 @@ sealed partial class RecipientSource
     /// <summary>Told when it is another file or list, or its columns mean something else.</summary>
     [Parameter]
     public EventCallback Changed { get; set; }
+
+    /// <summary>They are to be stored; a list that is there is no choice.</summary>
+    [Parameter]
+    public bool IsOwn { get; set; }
 
     [Inject]
     IListStore Lists { get; set; } = null!;

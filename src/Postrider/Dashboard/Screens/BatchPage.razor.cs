@@ -119,7 +119,7 @@ sealed partial class BatchPage
         {
             null => (null, Gone),
             0 => ("Nothing could be cancelled at once: each recipient has ended, or is under way and ends with its attempt.", null),
-            { } count => ($"{Number(count)} recipients cancelled; attempts under way end by themselves.", null),
+            { } count => ($"{Recipients(count)} cancelled; attempts under way end by themselves.", null),
         });
 
     Task RetryAsync() => ChangeAsync(Scopes.Manage, "retry-failed", async (tenant, id) =>
@@ -127,7 +127,7 @@ sealed partial class BatchPage
         {
             null => (null, Gone),
             { Recipients: 0 } => ("Nothing is sent again: no recipient failed, expired or is held. What bounced goes again only if you say so.", null),
-            { Recipients: var count } => ($"{Number(count)} recipients queued again; the others stay as they are.", null),
+            { Recipients: var count } => ($"{Recipients(count)} queued again; the others stay as they are.", null),
         });
 
     /// <param name="change">What to tell, or why nothing was changed.</param>
@@ -145,6 +145,8 @@ sealed partial class BatchPage
     }
 
     static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    static string Recipients(long count) => $"{Number(count)} {(count == 1 ? "recipient" : "recipients")}";
 
     static long Ended(CountsAnswer c) => c.Sent + c.Delivered + c.Bounced + c.Failed + c.Expired + c.Suppressed + c.Cancelled;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
+using Postrider.Batches;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
 using Postrider.Messages;
@@ -16,6 +17,8 @@ sealed partial class SchedulePage
     /// <summary>As the report of the API.</summary>
     const int RunsCounted = 1_000;
 
+    const int ShownErrors = 10;
+
     static readonly NeedsAttribute SendLater = new(Scopes.Send);
     static readonly Problem Gone = new("not-found", StatusCodes.Status404NotFound, "Not found", "The schedule is not there any more.");
 
@@ -26,6 +29,8 @@ sealed partial class SchedulePage
     string? _done;
     string? _batch;     // of what _done tells
     Problem? _problem;
+    RecipientSource? _recipients;
+    IReadOnlyList<DestinationErrorAnswer> _leftOut = [];    // lines that cannot be sent to
 
     [Parameter]
     public string Id { get; set; } = "";
@@ -35,6 +40,9 @@ sealed partial class SchedulePage
 
     [Inject]
     IScheduleStore Schedules { get; set; } = null!;
+
+    [Inject]
+    RecipientLists Lists { get; set; } = null!;
 
     [Inject]
     ScreenActions Actions { get; set; } = null!;
@@ -90,6 +98,27 @@ sealed partial class SchedulePage
         _batch = run?.Id.ToString();
         return problem;
     });
+
+    /// <summary>As <c>PUT /schedules/{id}/recipients</c> does: those that it has stay until all of the others are there.</summary>
+    async Task TakeRecipientsAsync()
+    {
+        _leftOut = [];
+        if (!await _recipients!.IsReadyAsync())
+            return;
+        await ChangeAsync("PUT", "/recipients", "From the next run on it sends to these.", async (tenant, id) =>
+        {
+            var own = await Book.NewRecipientsAsync(tenant);
+            var upload = Services.GetRequiredService<DestinationUpload>();
+            var (read, problem) = await _recipients.UploadAsync(upload, new ListEndpoints.ListSink(Lists, tenant, own), Viewer.Ended);
+            _leftOut = read?.Errors ?? [];
+            if (read is { Part.Accepted: 0 })
+                problem = ProblemCatalog.Make("no-recipients", "No line names a recipient that can be sent to, so it keeps those it has.");
+            problem ??= (await Book.TakeRecipientsAsync(tenant, id, own, CancellationToken.None)).Problem;
+            if (problem is not null)
+                await Lists.DeleteAsync(tenant, own);
+            return problem;
+        });
+    }
 
     async Task ChangeAsync(string method, string verb, string done, Func<TenantId, MessageId, Task<Problem?>> change)
     {
