@@ -137,6 +137,51 @@ public sealed class TenantTests(SharedServer shared) : IClassFixture<SharedServe
     }
 
     // One calls ten times as often as it may, from several connections at once; the other's mail is accepted and delivered as before.
+    // From the setting to the order in which mail leaves the process.
+    [Fact]
+    public async Task A_tenant_of_three_times_the_weight_has_three_of_four_turns()
+    {
+        await using var server = await TestServer.StartAsync(("TRANSPORTS", "only=capture://?concurrency=1"));
+        async Task<HttpClient> TenantAsync(string name, int weight)
+        {
+            using var made = await server.Client.PostAsync(
+                "/tenants", TestServer.Json($$$"""{"name":"{{{name}}}","settings":{"weight":{{{weight}}}}}"""));
+            return server.NewClient((string)(await Answer(made, HttpStatusCode.Created))["key"]!["key"]!);
+        }
+        using var light = await TenantAsync("light", 1);
+        using var heavy = await TenantAsync("heavy", 3);
+        // A first mail, after which the transport has all its slots.
+        using var known = await light.PostAsync("/emails", TestServer.Json(Mail));
+        var first = (string)(await Answer(known, HttpStatusCode.Accepted))["id"]!;
+        await Eventually.GetAsync(async () => (await light.GetFromJsonAsync<JsonNode>($"/emails/{first}"))!,
+            e => (string?)e["status"] == "complete", TimeSpan.FromSeconds(60));
+        await Answer(await server.Client.PostAsync("/transports/only/pause", null), HttpStatusCode.OK);
+        foreach (var client in (HttpClient[])[light, heavy])
+            await Answer(await client.PostAsync("/emails/send", TestServer.Json(
+                $$"""
+                {"from":"a@example.com","subject":"S","text":"T",
+                 "destinations":[{{string.Join(',', Enumerable.Range(0, 150).Select(i => $"\"r{i}@example.com\""))}}]}
+                """)), HttpStatusCode.Accepted);
+        await Answer(await server.Client.PostAsync("/transports/only/resume", null), HttpStatusCode.OK);
+
+        static async Task<List<long>> NumbersAsync(HttpClient client)
+        {
+            var numbers = new List<long>();
+            for (string? next = ""; next is not null;)
+            {
+                var page = (await client.GetFromJsonAsync<JsonNode>($"/inbox?limit=100{next}"))!;
+                numbers.AddRange(page["data"]!.AsArray().Select(mail => long.Parse((string)mail!["id"]!, CultureInfo.InvariantCulture)));
+                next = (bool)page["has_more"]! ? $"&after={page["next"]}" : null;
+            }
+            return numbers;
+        }
+        // The inbox numbers what arrives, over all tenants. While both have mail waiting three of four are the heavier one's.
+        var heavies = await Eventually.GetAsync(() => NumbersAsync(heavy), all => all.Count == 150, TimeSpan.FromSeconds(120));
+        var lights = await Eventually.GetAsync(() => NumbersAsync(light), all => all.Count == 151, TimeSpan.FromSeconds(120));
+        var order = heavies.Concat(lights).Order().Skip(1).Take(160).ToHashSet();
+        Assert.InRange(heavies.Count(order.Contains), 110, 130);
+    }
+
     // Addresses take room too; and a batch does not wait for the room that it takes itself.
     [Fact]
     public async Task Lists_and_batches_take_the_tenants_storage_and_what_was_taken_is_sent()

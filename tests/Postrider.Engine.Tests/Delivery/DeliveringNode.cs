@@ -25,7 +25,7 @@ sealed class DeliveringNode : IAsyncDisposable
     };
 
     readonly List<ScriptedProvider> _scripted = [];
-    readonly DueBook _due = new();
+    readonly DueBook _due;
     readonly bool _ownsFolder;
     readonly Keeper _keeper;
     readonly Lanes _lanes;
@@ -37,9 +37,10 @@ sealed class DeliveringNode : IAsyncDisposable
     /// name="factories"/> knows it.</param>
     public DeliveringNode(string transports, TimeProvider? clock = null, DeliveryOptions? options = null, string? folder = null,
         Action<RoutingOptions>? routing = null, long incarnation = 1, IEnumerable<IProviderFactory>? factories = null,
-        Func<Incarnation, TimeProvider, ThisNode>? thisNode = null)
+        Func<Incarnation, TimeProvider, ThisNode>? thisNode = null, TenantWeight? weights = null)
     {
         Clock = clock ?? new ManualClock();
+        _due = new DueBook(weights);
         _ownsFolder = folder is null;
         Folder = folder ?? Directory.CreateTempSubdirectory("postrider-").FullName;
         Options = options ?? new DeliveryOptions();

@@ -59,6 +59,36 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         Assert.Equal((18, 4), (node.Queue.Leases.Sum(l => l.Leased), node.Queue.Leases.Max(l => l.Permits)));
     }
 
+    // By the messages that the provider is asked for, in their order: it takes a tenth of a second for each.
+    [Theory]
+    [InlineData(1, 3, 1)]
+    [InlineData(1, 3, 4)]
+    [InlineData(1, 1, 1)]
+    public async Task Tenants_share_a_slow_transport_by_their_weights(int first, int second, int concurrency)
+    {
+        await using var node = new DeliveringNode(
+            $"a=script://x?concurrency={concurrency}", weights: tenant => tenant == TenantId.First ? first : second);
+        await node.StartAsync();
+        await node.KnowAsync("a");
+        node["a"].Answer = async (envelope, ct) =>
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), node.Clock, ct);
+            return ScriptedProvider.All(envelope, ScriptedProvider.Accepted);
+        };
+        node.Transport("a").Pause();
+        for (var i = 0; i < 100; i++)
+        {
+            await node.SubmitAsync($"of1-{i}@example.com", "bulk", tenant: 1);
+            await node.SubmitAsync($"of2-{i}@example.com", "bulk", tenant: 2);
+        }
+        node.Transport("a").Resume();
+        await node.UntilAsync(() => node["a"].Asked.Count > 100, step: TimeSpan.FromMilliseconds(20));
+        // While both have mail waiting; the first was sent before.
+        var shared = node["a"].Asked.Skip(1).Take(100).Count(sending => sending.Recipients[0].StartsWith("of2-", StringComparison.Ordinal));
+        var share = 100 * second / (first + second);
+        Assert.InRange(shared, share - 5, share + 5);
+    }
+
     [Fact]
     public async Task A_mail_passes_by_the_queue_when_nothing_is_due_ahead()
     {

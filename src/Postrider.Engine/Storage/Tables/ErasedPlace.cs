@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Dapper;
 using Npgsql;
+using Postrider.Feedback;
 using Postrider.Messages;
 
 namespace Postrider.Storage.Tables;
@@ -11,8 +12,7 @@ namespace Postrider.Storage.Tables;
 /// <param name="Keys">The columns that tell its rows apart within the tenant, in the order of the primary key.</param>
 /// <param name="Texts">Where the address may be.</param>
 /// <remarks>Rows are read in the order of their keys, some at a time, and looked into here: neither engine finds an address whose letters
-/// JSON
-/// has written as numbers, or that is not ASCII and among bytes.</remarks>
+/// JSON has written as numbers, or that is not ASCII and among bytes.</remarks>
 sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
 {
     /// <summary>Rows of one read: what they hold is in memory together.</summary>
@@ -40,8 +40,20 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         new("audit", ["id"], ["target"]),
         new("idempotency", ["key"], ["answer"]),
         new("dead_letter_jobs", ["id"], ["filter"]),
-        new("feedback_quarantine", ["id"], ["report"]) { Deletes = true, IsForInstallation = true, AtOnce = 20 },
+        new("feedback_quarantine", ["id"], ["report"]) { Deletes = true, HoldsReports = true, AtOnce = 20 },
+        // Orders that run know their place by its number: what is new comes last.
+        new("feedback_waiting", ["id"], ["report"]) { Deletes = true, HoldsReports = true, AtOnce = 20 },
+        new(Messages, ["id"], ["subject", "tags", "metadata", OrderingKey]) { IsScanned = true, AtOnce = 1_000 },
+        new("batches", ["id"], ["subject"]),
+        new("expansions", ["batch"], ["terms", "key"]) { IsScanned = true },
+        new("lists", ["id"], ["name"]) { IsScanned = true, AtOnce = 1_000 },
+        new("schedules", ["id"], ["name", "email", "key"]) { Raises = "change" },
+        new("schedule_runs", ["id"], ["reason"]) { IsScanned = true, AtOnce = 1_000 },
+        new("template_versions", ["number", "version"], ["content"]) { AtOnce = 20 },
     ];
+
+    const string Messages = "messages";
+    const string OrderingKey = "ordering_key";
 
     /// <summary>Where the rows are known by a source, the first of the keys: whether <c>@source</c> is the tenant's. Null: the rows have a
     /// column <c>tenant</c>.</summary>
@@ -53,12 +65,18 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     /// <summary>The row goes wherever the address is in it; else the address is replaced.</summary>
     public bool Deletes { get; init; }
 
-    /// <summary>Nobody knows which tenant a row is of.</summary>
-    public bool IsForInstallation { get; init; }
+    /// <summary>What providers told: of the tenant whose mail or transport it is about, and of the first where nobody knows.</summary>
+    public bool HoldsReports { get; init; }
+
+    /// <summary>No index begins with the tenant: the rows of all are passed, and those of others left alone.</summary>
+    public bool IsScanned { get; init; }
+
+    /// <summary>A number that tells writers who have read the row that it was changed; null: there is none.</summary>
+    public string? Raises { get; init; }
     public int AtOnce { get; init; } = Page;
 
     string Key => string.Join(" AND ", Keys.Select(key => $"{key} = @{key}")) + (HasTenant ? " AND tenant = @tenant" : "");
-    bool HasTenant => IsOfTenant is null && !IsForInstallation;
+    bool HasTenant => IsOfTenant is null && !HoldsReports;
 
     /// <summary>Some rows behind a place, and where to go on; null: there are none behind it.</summary>
     /// <param name="Found">The keys of those that have the address.</param>
@@ -74,21 +92,50 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         for (var i = 0; i < place?.Length; i++)
             values.Add($"k{i}", place[i]);
         var conditions = new List<string>();
-        if (HasTenant)
+        if (HasTenant && !IsScanned)
             conditions.Add("tenant = @tenant");
         if (IsOfTenant is not null)
             conditions.Add($"{Keys[0]} = @k0 AND {Keys[1]} > @k1");
         else if (place is not null)
             conditions.Add($"({string.Join(", ", Keys)}) > ({string.Join(", ", Keys.Select((_, i) => $"@k{i}"))})");
         var rows = connection.Query($"""
-            SELECT {string.Join(", ", Keys.Concat(Texts))} FROM {Table}
+            SELECT {string.Join(", ", Keys.Concat(Texts).Concat(IsScanned ? ["tenant"] : []))} FROM {Table}
             {(conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", conditions))} ORDER BY {string.Join(", ", Keys)} LIMIT @most
             """, values).Cast<IDictionary<string, object?>>().ToList();
-        var found = rows.Where(row => Texts.Any(column => text.IsIn(TextOf(row[column]))))
+        var found = rows.Where(row => (!IsScanned || Convert.ToInt64(row["tenant"], null) == tenant.Value) && Has(row, text)
+                && (!HoldsReports || IsAbout(connection, row, tenant)))
             .Select(row => KeyOf(row, tenant)).ToList();
         if (rows.Count == AtOnce)
             return new Look(found, Write([.. Keys.Select(key => rows[^1][key]!)]));
         return new Look(found, IsOfTenant is null ? null : Write([Convert.ToInt64(place![0], null) + 1, -1L]));
+    }
+
+    bool Has(IDictionary<string, object?> row, ErasedAddress text) =>
+        Texts.Any(column => HoldsReports && row[column] is byte[] report ? TextsOf(report).Any(text.IsIn) : text.IsIn(TextOf(row[column])));
+
+    /// <summary>One by one: what stands beside them among the bytes is no part of them.</summary>
+    static IEnumerable<string?> TextsOf(byte[] stored) => Report(stored) is not { Event: var e } ? [Encoding.UTF8.GetString(stored)]
+        : [e.Address, e.Type, e.Key, e.CarriedId, e.ProviderId, e.Suppressed, e.Url, e.Reply?.Text];
+
+    static bool IsAbout(DbConnection connection, IDictionary<string, object?> row, TenantId tenant)
+    {
+        var report = Report((byte[])row["report"]!);
+        var of = report?.Owner?.Value ?? (report?.Message is not { } message ? null
+            : connection.ExecuteScalar<int?>("SELECT tenant FROM messages WHERE id = @id", new { id = message.Value }));
+        return (of ?? TenantId.First.Value) == tenant.Value;
+    }
+
+    /// <summary>Null: a newer program wrote it.</summary>
+    static FeedbackReport? Report(byte[] stored)
+    {
+        try
+        {
+            return ReportCodec.Read(stored, null);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The next source of the tenant's, from its beginning if it is another one. False: there is none, or (with a place) more have
@@ -133,7 +180,7 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         var row = connection.QueryFirstOrDefault($"""
             SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
             """, new DynamicParameters(key)) as IDictionary<string, object?>;
-        if (row is null || !Texts.Any(column => text.IsIn(TextOf(row[column]))))
+        if (row is null || !Has(row, text))
             return 0;
         var bytes = BytesOf(connection, key);
         var rows = Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
@@ -169,8 +216,25 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         var values = new DynamicParameters(key);
         foreach (var column in Texts)
             values.Add($"new_{column}", row[column] is byte[] bytes ? text.Replace(bytes) : text.Replace((string?)row[column]));
-        return connection.Execute(
-            $"UPDATE {Table} SET {string.Join(", ", Texts.Select(column => $"{column} = @new_{column}"))} WHERE {Key}", values);
+        if (Table == Messages)
+        {
+            Untag(connection, text, key, LabelText.ReadTags((string?)row["tags"]));
+            // While it is open the queue has its key too, and those behind it wait under that.
+            if (connection.ExecuteScalar<long?>("SELECT 1 FROM queue WHERE message = @id LIMIT 1", new DynamicParameters(key)) is not null)
+                values.Add($"new_{OrderingKey}", row[OrderingKey]);
+        }
+        var set = Texts.Select(column => $"{column} = @new_{column}").Concat(Raises is { } number ? [$"{number} = {number} + 1"] : []);
+        return connection.Execute($"UPDATE {Table} SET {string.Join(", ", set)} WHERE {Key}", values);
+    }
+
+    /// <summary>Under a tag that holds the address the message is not found any more: the hash of a tag needs no key.</summary>
+    static void Untag(DbConnection connection, ErasedAddress text, Dictionary<string, object> key, IReadOnlyList<string> tags)
+    {
+        foreach (var tag in tags.Where(text.IsIn))
+            connection.Execute(connection is NpgsqlConnection
+                ? "DELETE FROM tagged WHERE hash = @hash AND message = @id"
+                : "DELETE FROM search WHERE hash = @hash AND message = @id AND bucket IN (SELECT bucket FROM search_runs)",
+                new { hash = StoredAddress.SearchHash(new TenantId((int)key["tenant"]), tag), id = key["id"] });
     }
 
     static string? TextOf(object? value) => value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : (string?)value;

@@ -90,8 +90,6 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             return new ErasedPiece(0, null);
         var place = ErasedPlace.All[at.Place];
         var next = new ErasureCursor(at.Place + 1, "");
-        if (place.IsForInstallation && erasure.Tenant != TenantId.First)
-            return new ErasedPiece(0, next);
         var text = TextOf(erasure);
         var look = await store.ReadAsync(connection => place.Find(connection, text, erasure.Tenant, at.After), ct);
         var rows = 0L;
