@@ -119,6 +119,7 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         await EndDueAsync(TenantId.First);
         await AcceptAsync(TenantId.First, Ann);
         await EndDueAsync(TenantId.First, RecipientState.Failed);
+        var others = await WriteAboutAnnAsync();
         var queued = await AcceptAsync(TenantId.First, Ann);
         await new SuppressionTables(Tables).AddAsync(TenantId.First,
             [new SuppressedAddress(Ann, null, SuppressionCause.Bounced, $"550 <{Ann}> unknown", alone, Now, null)]);
@@ -137,11 +138,10 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
             """, new { payload = Encoding.UTF8.GetBytes($$"""{"to":["{{Ann}}"]}""") }));
         await Tables.WriteAsync(connection => connection.Execute("UPDATE idempotency SET request_hash = @none", new { none = new byte[32] }));
 
-        var others = await WriteAboutAnnAsync();
 
         var done = await EraseAsync();
         Assert.Equal((ErasureState.Done, 4, 0, null), (done.State, done.Messages, done.Waiting, done.Address));
-        Assert.True(done.Rows >= 16, $"{done.Rows} rows");
+        Assert.True(done.Rows >= 15, $"{done.Rows} rows");
         Assert.Equal(RecipientState.Cancelled, (await ViewAsync(queued)).Recipients[0].State);
         var view = await ViewAsync(alone);
         Assert.Equal((done.Pseudonym, "", RecipientState.Sent),
