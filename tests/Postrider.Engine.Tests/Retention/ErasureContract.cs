@@ -246,7 +246,8 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         foreach (var (key, message, of) in ((int, MessageId?, string)[])[(1, null, address), (2, theirs, address), (3, null, $"b{address}")])
         {
             using var report = new FieldWriter();
-            ReportCodec.Write(report, Report(of, message));
+            var told = Report(of, message);
+            ReportCodec.Write(report, told with { Event = told.Event with { Reply = null } });
             await Tables.WriteAsync(connection => connection.Execute(
                 $"INSERT INTO {table} (key, {rest.Item1}, report) VALUES (@key, {rest.Item2}, @report)",
                 new { key, report = report.Written.ToArray() }));
@@ -309,7 +310,7 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         ("audit.address", Own), ("webhooks.id", Words), ("webhooks.url", Own), ("webhooks.description", Own), ("webhooks.events", Words),
         ("webhooks.disabled_reason", Words), ("webhooks.place", Words), ("webhooks.secret", Own), ("webhooks.previous_secret", Own),
         ("webhooks.headers", Own), ("webhook_deliveries.webhook", Words), ("webhook_deliveries.event", Words),
-        ("webhook_deliveries.type", Words), ("erasures.address", "goes when it is done"), ("erasures.pseudonym", Words),
+        ("webhook_deliveries.type", Words), ("refused_calls.key", Own), ("refused_calls.call", Words), ("refused_calls.problem", Words), ("erasures.address", "goes when it is done"), ("erasures.pseudonym", Words),
         ("erasures.created_by", Own), ("erasures.cursor", Words),
     ];
 
@@ -321,7 +322,7 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
     static readonly string[] OtherTables =
     [
         "users", "sessions", "protection_keys", "transports", "routes", "drills", "quota_use", "schema_version", "nodes", "rate_budgets",
-        "transport_states", "transport_reports", "refused_senders", "moves", "move_progress", "moved_events",
+        "alerts", "alert_marks", "transport_states", "transport_reports", "refused_senders", "moves", "move_progress", "moved_events",
     ];
 
     // Whoever adds a column that may hold an address finds out here.

@@ -50,6 +50,7 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         new("schedules", ["id"], ["name", "email", "key"]) { Raises = "change" },
         new("schedule_runs", ["id"], ["reason"]) { IsScanned = true, AtOnce = 1_000 },
         new("template_versions", ["number", "version"], ["content"]) { AtOnce = 20 },
+        new("refused_calls", ["id"], ["target", "detail", "faults"]),
     ];
 
     const string Messages = "messages";
