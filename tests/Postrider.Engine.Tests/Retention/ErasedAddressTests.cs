@@ -25,6 +25,7 @@ public sealed class ErasedAddressTests
     [InlineData("""{"text":"a\nann@example.com\u003e"}""")]
     [InlineData("""{"to":"\u003cann@example.com\u003e"}""")]
     [InlineData("""{"to":"\u0061nn\u0040EXAMPLE\u002Ecom"}""")]
+    [InlineData("""{"test_data":"{\"to\":\"\\u0061nn\\u0040EXAMPLE.com\"}"}""")]
     [InlineData("/suppressions/ann%40example.com")]
     [InlineData("/lists/1%2Fann%40example.com%20")]
     public void An_address_is_found_wherever_it_is_written(string text)

@@ -150,10 +150,9 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal(1, (await lists.FindAsync(TenantId.First, list, default))!.Count);
         Assert.Empty(await FindAllAsync("ann.smith", "q. smith"));
         var about = await ViewAsync(others);
+        Assert.Equal([$"for {done.Pseudonym}"], about.Tags);
         Assert.Equal(
-            ([$"for {done.Pseudonym}"], "plan", done.Pseudonym),
-            (about.Tags, about.Metadata[0].Value, about.Metadata[1].Value));
-        Assert.Equal($"Of {done.Pseudonym}", about.Subject);
+            ($"Of {done.Pseudonym}", "plan", done.Pseudonym), (about.Subject, about.Metadata[0].Value, about.Metadata[1].Value));
         Assert.Equal(RecipientState.Suppressed, (await ViewAsync(await AcceptAsync(TenantId.First, Normal))).Recipients[0].State);
     }
 
@@ -190,13 +189,13 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         ReportCodec.Write(report, Report(Ann, mail.Id));
         await Tables.WriteAsync(connection => connection.Execute($$"""
             INSERT INTO schedules (id, tenant, name, state, revision, change, edition, source, is_list, updated, key, times, email)
-            VALUES (@list, 1, 'for {{Ann}}', 0, 1, 7, '2026a', @list, 0, 0, 'once-{{Ann}}', '{}', '{"to":"Ann <{{Ann}}>","text":"for {{Ann}}"}');
+            VALUES (@list, 1, 'for {{Ann}}', 0, 1, 7, '2026a', @list, 0, 0, 'once/{{Ann}}', '{}', '{"to":"Ann <{{Ann}}>","text":"for {{Ann}}"}');
             INSERT INTO schedule_runs (schedule, revision, local, fold, id, tenant, due_at, ran_at, state, told, count, reason)
             VALUES (@list, 1, 0, 0, @list, 1, 0, 0, 3, 1, 1, 'no such template: {{Ann}}');
             INSERT INTO batches (id, tenant, count, sender, subject, content) VALUES (@batch, 1, 0, '', 'News for {{Ann}}', @gone);
             INSERT INTO expansions (batch, tenant, state, open, stop, tidy, start_at, source, until, cursor, next, first, total, taken,
                 failed, refused, updated, terms, key)
-            VALUES (@batch, 1, 2, 0, 0, 0, 0, @batch, 0, 0, 1, NULL, 0, 0, 0, 0, 0, '{"Tags":["{{Ann}}"]}', 'batch-{{Ann}}');
+            VALUES (@batch, 1, 2, 0, 0, 0, 0, @batch, 0, 0, 1, NULL, 0, 0, 0, 0, 0, '{"Tags":["{{Ann}}"]}', 'batch/{{Ann}}');
             INSERT INTO feedback_waiting (key, retry_at, until, report) VALUES (1, 0, 0, @report)
             """, new { list = list.Value, batch = batch.Value, gone = ContentCodec.Gone, report = report.Written.ToArray() }));
         return mail.Id;
@@ -304,13 +303,15 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
         ("dkim_keys.domain", Own), ("dkim_keys.selector", Own), ("dkim_keys.public_key", Own), ("dkim_keys.sealed_key", Own),
         ("templates.id", Words), ("templates.name", Own), ("tenants.name", Own), ("tenants.settings", Own),
         ("expansions.request_hash", Hash), ("expansion_parts.key", "goes with the batch"), ("expansion_faults.slug", Words),
-        ("destinations.address", "goes with the row of its e-mail"), ("schedules.edition", Words), ("schedules.request_hash", Hash),
+        ("destinations.address", "goes with the row of its e-mail"), ("schedule_runs.key", "goes with the run"),
+        ("schedules.edition", Words), ("schedules.request_hash", Hash),
         ("schedules.times", Words), ("dead_letters.route", Words), ("dead_letters.reason", Words), ("dead_letters.enhanced", Words),
         ("dead_letters.transport", Words), ("dead_letter_jobs.created_by", Own), ("audit.key", Own), ("audit.action", Words),
         ("audit.address", Own), ("webhooks.id", Words), ("webhooks.url", Own), ("webhooks.description", Own), ("webhooks.events", Words),
         ("webhooks.disabled_reason", Words), ("webhooks.place", Words), ("webhooks.secret", Own), ("webhooks.previous_secret", Own),
         ("webhooks.headers", Own), ("webhook_deliveries.webhook", Words), ("webhook_deliveries.event", Words),
-        ("webhook_deliveries.type", Words), ("refused_calls.key", Own), ("refused_calls.call", Words), ("refused_calls.problem", Words), ("erasures.address", "goes when it is done"), ("erasures.pseudonym", Words),
+        ("webhook_deliveries.type", Words), ("refused_calls.key", Own), ("refused_calls.call", Words), ("refused_calls.problem", Words),
+        ("erasures.address", "goes when it is done"), ("erasures.pseudonym", Words),
         ("erasures.created_by", Own), ("erasures.cursor", Words),
     ];
 
@@ -322,7 +323,8 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
     static readonly string[] OtherTables =
     [
         "users", "sessions", "protection_keys", "transports", "routes", "drills", "quota_use", "schema_version", "nodes", "rate_budgets",
-        "alerts", "alert_marks", "transport_states", "transport_reports", "refused_senders", "moves", "move_progress", "moved_events",
+        "alerts", "alert_marks", "flow", "transport_states", "transport_reports", "refused_senders", "moves", "move_progress",
+        "moved_events",
     ];
 
     // Whoever adds a column that may hold an address finds out here.

@@ -48,7 +48,8 @@ sealed class ErasedAddress
         foreach (var form in (Rune[])[letter, Rune.ToUpperInvariant(letter)])
         {
             forms.Add(Regex.Escape(form.ToString()));
-            forms.Add(string.Concat(form.ToString().Select(unit => $@"\\u{(int)unit:x4}")));
+            // Twice where one JSON is a text inside another, as a template's test data.
+            forms.Add(string.Concat(form.ToString().Select(unit => $@"\\{{1,2}}u{(int)unit:x4}")));
             forms.Add(string.Concat(Encoding.UTF8.GetBytes(form.ToString()).Select(octet => $"%{octet:x2}")));
         }
         return $"(?:{string.Join('|', forms.Distinct())})";
