@@ -48,6 +48,6 @@ static class QueueChecks
                     "postrider queue shows what waits and for what.")]
                 : []),
         Check.Of("queue.paused", "Is anything stopped?", static (facts, found) => facts.Store?.Pauses.Select(pause =>
-            found.Warning($"An operator has paused {pause}.", "Let it go on when the reason is over: POST /resume, or the dashboard.")) ?? []),
+            found.Warning($"An operator has paused {pause}.", "Let it go on when the reason is over: DELETE /pause, or the dashboard.")) ?? []),
     ];
 }

@@ -67,6 +67,7 @@ static class ApiRoutes
         app.MapNodes();
         app.MapRetention();
         app.MapDoctor();
+        app.MapBackup();
         app.MapErasures();
         app.MapPauses();
         app.MapDomains();

@@ -55,6 +55,8 @@ static class ProblemCatalog
             "There is a transport of this name that you see already. PATCH /transports/{name} changes one of your own."),
         new("route-exists", 409, "Route exists", "validation_error",
             "There is a route of this name already. PATCH /routes/{name} changes one of your own."),
+        new("backup-unavailable", 409, "No backup now", "validation_error",
+            "The server makes no backup, or not now: the detail says why, and what to use instead."),
         new("transport-in-use", 409, "Transport in use", "validation_error",
             "Routes name the transport. Take it out of them, or remove them, first."),
         new("route-in-use", 409, "Route in use", "validation_error",

@@ -15,7 +15,9 @@ static class CommandLine
             return await Server.RunAsync(settings, input.Variables, output, error);
 
         var parsed = Root(input, output).Parse(args);
-        if (parsed.Errors.Count > 0)
+        // What is completed is seldom whole.
+        var completes = args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal);
+        if (parsed.Errors.Count > 0 && !completes)
         {
             foreach (var fault in parsed.Errors)
                 await error.WriteLineAsync($"postrider: {fault.Message}");
@@ -54,7 +56,8 @@ static class CommandLine
         return !NotServe.Contains(first) && (args is [] or ["serve", ..] || first.StartsWith("--", StringComparison.Ordinal));
     }
 
-    static RootCommand Root(CommandInput input, TextWriter output)
+    /// <summary>The tree of commands.</summary>
+    internal static RootCommand Root(CommandInput input, TextWriter output)
     {
         var connection = new ConnectionOptions(input);
         var screen = new Screen(output);
@@ -68,10 +71,13 @@ static class CommandLine
             TailCommand.Make(connection, screen),
             WebhooksCommand.Make(connection, screen),
             KeysCommand.Make(connection, screen),
+            TokensCommand.Make(connection, screen),
             TransportsCommand.Make(connection, screen),
             RoutesCommand.Make(connection, screen),
             SchedulesCommand.Make(connection, screen),
+            QueueCommand.Make(connection, screen),
             DeadLettersCommand.Make(connection, screen),
+            TemplatesCommand.Make(connection, screen),
             UsersCommand.Make(connection, screen),
             TenantsCommand.Make(connection, screen),
             BatchesCommand.Make(connection, screen),
@@ -83,12 +89,15 @@ static class CommandLine
             HealthCommand.Make(connection, screen),
             DoctorCommand.Make(connection, screen, input),
             DkimCommand.Make(connection, screen),
-            ConfigCommand.Make(screen, input),
-            MigrateCommand.Make(screen, input),
-            MoveCommand.Make(screen, input),
+            ConfigCommand.Make(connection, screen, input),
+            MigrateCommand.Make(connection, screen, input),
+            MoveCommand.Make(connection, screen, input),
+            BackupCommand.Make(connection, screen, input),
+            RestoreCommand.Make(connection, screen, input),
             SimulateCommand.Make(connection, screen, input),
             DrillCommand.Make(connection, screen),
             VendorsCommand.Make(screen),
+            CompletionCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };
     }

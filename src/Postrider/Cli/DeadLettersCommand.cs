@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Postrider.Api;
 using Postrider.DeadLetters;
+using Postrider.Messages;
 
 namespace Postrider.Cli;
 
@@ -65,7 +66,7 @@ static class DeadLettersCommand
     static Command MakeOrder(ConnectionOptions connection, Screen screen, RedriveAction action, string description)
     {
         var filter = new FilterOptions();
-        var ids = new Argument<string[]>("id") { Description = "Ids of letters, as the list shows them.", Arity = ArgumentArity.ZeroOrMore };
+        var ids = new Argument<string[]>("id") { Description = "Ids of letters, as the list shows them, or of messages: all letters of each.", Arity = ArgumentArity.ZeroOrMore };
         var all = new Option<bool>("--all") { Description = "Every letter there is." };
         var rate = new Option<int>("--per-second") { Description = "1 to 10,000. Default: 100.", DefaultValueFactory = _ => 100 };
         var yes = new Option<bool>("--yes") { Description = "Really --all: what is discarded cannot be sent again." };
@@ -82,14 +83,14 @@ static class DeadLettersCommand
             if (action == RedriveAction.Discard && parsed.GetValue(all) && !parsed.GetValue(yes)
                 && !screen.Asks("Every dead letter is discarded, and cannot be sent again. Really?"))
                 throw CommandFailure.Usage("to discard every letter cannot be undone: say --yes");
+            using var server = connection.Open(parsed);
             var body = new JsonObject { ["per_second"] = parsed.GetValue(rate) };
             if (named.Length > 0)
-                body["ids"] = new JsonArray([.. named.Select(id => JsonValue.Create(id))]);
+                body["ids"] = new JsonArray([.. (await LettersAsync(server, named, ct)).Select(id => JsonValue.Create(id))]);
             else if (chosen.Count > 0)
                 body["filter"] = chosen;
             else
                 body["all"] = true;
-            using var server = connection.Open(parsed);
             var answer = await server.PostAsync($"/dead-letters/{ApiJson.Word(action)}", body.ToJsonString(), ct);
             answer = await EndAsync(server, answer, ct);
             if (connection.WantsJson(parsed))
@@ -99,6 +100,27 @@ static class DeadLettersCommand
             return 0;
         });
         return command;
+    }
+
+    /// <summary>The letters of messages, in place of those.</summary>
+    static async Task<IReadOnlyList<string>> LettersAsync(ServerClient server, IReadOnlyList<string> ids, CancellationToken ct)
+    {
+        var letters = new List<string>();
+        foreach (var id in ids)
+        {
+            if (!MessageId.TryParse(id, out var message))
+            {
+                letters.Add(id);
+                continue;
+            }
+            var recipients = (await server.GetAsync($"/emails/{message}", ct)).AsEmail().Recipients;
+            var dead = recipients.Index().Where(one => one.Item.Status.IsDeadLetter)
+                .Select(one => new RecipientId(message, one.Index).ToString()).ToList();
+            if (dead.Count == 0)
+                throw new CommandFailure(CommandFailure.Failed, $"{message} has no dead letter: none of its recipients failed, expired or is held");
+            letters.AddRange(dead);
+        }
+        return letters;
     }
 
     static string Words(long count, RedriveAction action) =>

@@ -115,18 +115,13 @@ static class DkimCommand
         var domain = Domain();
         var selector = new Argument<string?>("selector") { Arity = ArgumentArity.ZeroOrOne, Description = "Only this key of the domain." };
         var command = new Command("remove", "Forgets a domain with its keys, or one key of it.") { domain, selector };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, (server, parsed, ct) =>
         {
-            using var server = connection.Open(parsed);
-            var name = parsed.GetRequiredValue(domain);
-            var key = parsed.GetValue(selector);
-            await server.DeleteAsync(key is null ? Path(name) : $"{Path(name)}/keys/{Uri.EscapeDataString(key)}", ct);
-            if (!connection.WantsJson(parsed))
-                screen.Line(key is null
-                    ? $"{name} is forgotten. Leave its records published for some days: mail they signed may still be on its way."
-                    : $"The key {key} of {name} is forgotten. Leave its record published for some days.");
-            return 0;
-        });
+            var (name, key) = (parsed.GetRequiredValue(domain), parsed.GetValue(selector));
+            return server.DeleteAsync(key is null ? Path(name) : $"{Path(name)}/keys/{Uri.EscapeDataString(key)}", ct);
+        }, (_, parsed) => screen.Line(parsed.GetValue(selector) is { } key
+            ? $"The key {key} of {parsed.GetRequiredValue(domain)} is forgotten. Leave its record published for some days."
+            : $"{parsed.GetRequiredValue(domain)} is forgotten. Leave its records published for some days: mail they signed may still be on its way."));
         return command;
     }
 

@@ -26,7 +26,7 @@ static class DrillCommand
             Description = "How long the drill's mail is waited for afterwards.",
             DefaultValueFactory = _ => "2m",
         };
-        var command = new Command("drill", "A fire drill: breaks a transport inside Postrider only, for a while, and tells what became of the mail.")
+        var command = new Command("drill", "A fire drill: breaks a transport inside Postrider only, for a while, and tells what became of your tenant's mail.")
         {
             transport, fail, length, before, settle,
         };
@@ -174,12 +174,31 @@ sealed class DrillRun(ServerClient server, string transport, Action<string> say)
         await LookAsync(ct);
     }
 
+    /// <summary>A server that is started again meanwhile is waited for: the drill goes on, and so does its mail.</summary>
+    async Task<Answer> AskAsync(string path, CancellationToken ct)
+    {
+        for (var began = TimeProvider.System.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await server.GetAsync(path, ct);
+            }
+            catch (CommandFailure away) when (away.ExitCode == ExitCodes.Unavailable
+                && TimeProvider.System.GetElapsedTime(began) < Patience)
+            {
+                await Task.Delay(LookAgain, TimeProvider.System, ct);
+            }
+        }
+    }
+
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     async Task LookAsync(CancellationToken ct)
     {
         for (var hasMore = true; hasMore;)
         {
             using var page = JsonDocument.Parse(
-                (await server.GetAsync($"/events?limit=500&after={Uri.EscapeDataString(_place)}", ct)).Json);
+                (await AskAsync($"/events?limit=500&after={Uri.EscapeDataString(_place)}", ct)).Json);
             foreach (var happened in page.RootElement.GetProperty("data").EnumerateArray())
                 _book.Take(happened);
             _place = page.RootElement.GetProperty("next").GetString()!;

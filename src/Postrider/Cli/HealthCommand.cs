@@ -27,7 +27,10 @@ static class HealthCommand
                 var text = await response.Content.ReadAsStringAsync(ct);
                 if (!response.IsSuccessStatusCode)
                     throw new CommandFailure(CommandFailure.Failed, Screen.Printable(text));
-                screen.Line("ready");
+                if (connection.WantsJson(parsed))
+                    screen.Json(new Answer(text));
+                else
+                    screen.Line("ready");
                 return ExitCodes.Ok;
             }
             catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)

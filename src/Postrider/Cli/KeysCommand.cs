@@ -82,17 +82,12 @@ static class KeysCommand
     {
         var id = new Argument<string>("id") { Description = "The key's id, as keys list shows it." };
         var command = new Command("revoke", "Ends a key, and every token made from it.") { id };
-        command.SetAction(async (parsed, ct) =>
+        connection.Asks(command, screen, (server, parsed, ct) =>
         {
             var key = parsed.GetRequiredValue(id);
-            if (!key.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_'))
-                throw CommandFailure.Usage($"\"{Screen.Printable(key)}\" is no id of a key");
-            using var server = connection.Open(parsed);
-            await server.DeleteAsync($"/keys/{key}", ct);
-            if (!connection.WantsJson(parsed))
-                screen.Line($"Key {key} is revoked.");
-            return 0;
-        });
+            return key.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_') ? server.DeleteAsync($"/keys/{key}", ct)
+                : throw CommandFailure.Usage($"\"{Screen.Printable(key)}\" is no id of a key");
+        }, (_, parsed) => screen.Line($"Key {parsed.GetRequiredValue(id)} is revoked."));
         return command;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Postrider.Hosting;
 
 namespace Postrider.Cli;
@@ -7,7 +8,7 @@ namespace Postrider.Cli;
 /// same; the command is for who wants to see it done, or lets the servers work with fewer rights.</summary>
 static class MigrateCommand
 {
-    public static Command Make(Screen screen, CommandInput input)
+    public static Command Make(ConnectionOptions connection, Screen screen, CommandInput input)
     {
         var settings = new Argument<string[]>("settings")
         {
@@ -22,7 +23,10 @@ static class MigrateCommand
             var (exitCode, text) = await Stores.MigrateAsync(configuration.Get<PostriderOptions>().Store, ct);
             if (exitCode != ExitCodes.Ok)
                 throw new CommandFailure(exitCode, text);
-            screen.Line(text);
+            if (connection.WantsJson(parsed))
+                screen.Json(new JsonObject { ["detail"] = text });
+            else
+                screen.Line(text);
             return ExitCodes.Ok;
         });
         return command;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Postrider.Hosting;
 using Spectre.Console;
 
@@ -8,7 +9,7 @@ namespace Postrider.Cli;
 /// <summary><c>move</c>: takes everything from a SQLite database to an empty PostgreSQL one, while no server runs.</summary>
 static class MoveCommand
 {
-    public static Command Make(Screen screen, CommandInput input)
+    public static Command Make(ConnectionOptions connection, Screen screen, CommandInput input)
     {
         var from = new Option<string>("--from") { Description = "The SQLite database: sqlite:PATH. Its server must be stopped.", Required = true };
         var to = new Option<string?>("--to")
@@ -35,15 +36,22 @@ static class MoveCommand
                 if (parsed.GetValue(undo))
                 {
                     await Moving.UndoAsync(configuration, source, target, ct);
-                    screen.Line($"The move is given up: a server can be started on {source} again.");
+                    if (connection.WantsJson(parsed))
+                        screen.Json(new JsonObject { ["undone"] = source });
+                    else
+                        screen.Line($"The move is given up: a server can be started on {source} again.");
                     return ExitCodes.Ok;
                 }
                 if (target is null)
                     throw CommandFailure.Usage("--to is missing: postrider move --from sqlite:PATH --to postgres://user@host/database");
                 var isDry = parsed.GetValue(dryRun);
+                var isQuiet = connection.WantsJson(parsed);
                 var moved = await WatchedAsync(
-                    screen, step => Moving.RunAsync(configuration, source, target, isDry, step, ct));
-                Tell(screen, moved, isDry);
+                    screen, isQuiet, step => Moving.RunAsync(configuration, source, target, isDry, step, ct));
+                if (isQuiet)
+                    screen.Json(Json(moved, isDry));
+                else
+                    Tell(screen, moved, isDry);
                 return ExitCodes.Ok;
             }
             catch (Moving.Failure failure)
@@ -53,6 +61,16 @@ static class MoveCommand
         });
         return command;
     }
+
+    static JsonObject Json(Moving.Moved moved, bool isDry) => new()
+    {
+        ["dry_run"] = isDry,
+        ["was_done"] = moved.WasDone,
+        ["rows"] = new JsonObject(moved.Rows.Select(r => KeyValuePair.Create(r.Table, (JsonNode?)JsonValue.Create(r.Rows)))),
+        ["swept"] = moved.Swept,
+        ["secrets"] = moved.Secrets,
+        ["master_key"] = moved.KeyAdvice,
+    };
 
     static void Tell(Screen screen, Moving.Moved moved, bool isDry)
     {
@@ -76,8 +94,10 @@ static class MoveCommand
     }
 
     /// <summary>A bar on a terminal; elsewhere a line for each table and work.</summary>
-    static async Task<T> WatchedAsync<T>(Screen screen, Func<Action<Moving.Step>, Task<T>> run)
+    static async Task<T> WatchedAsync<T>(Screen screen, bool isQuiet, Func<Action<Moving.Step>, Task<T>> run)
     {
+        if (isQuiet)
+            return await run(static _ => { });
         if (screen.IsTerminal)
             return await screen.Console.Progress().AutoClear(true).StartAsync(context =>
             {

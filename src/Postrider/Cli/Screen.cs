@@ -1,10 +1,40 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Postrider.Api;
 using Spectre.Console;
 
 namespace Postrider.Cli;
+
+/// <summary>A file that tells how much of it was read.</summary>
+sealed class CountedStream(Stream from, Action<long, long> step) : Stream
+{
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override int Read(byte[] buffer, int offset, int count) => Told(from.Read(buffer, offset, count));
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        Told(await from.ReadAsync(buffer, cancellationToken));
+
+    int Told(int read)
+    {
+        step(from.Position, from.Length);
+        return read;
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
 
 /// <summary>Where commands print. What comes from outside is printed as text: no control characters, no markup.</summary>
 sealed class Screen
@@ -26,18 +56,40 @@ sealed class Screen
     public bool Asks(string question) =>
         IsTerminal && !System.Console.IsInputRedirected && Console.Confirm(Markup.Escape(question), defaultValue: false);
 
+    /// <summary>Long work: a bar on a terminal, and nothing elsewhere or where JSON is asked for.</summary>
+    /// <param name="run">Gets what is to be told how much is done, and of how much (0: not known).</param>
+    public Task<T> ProgressAsync<T>(string what, bool isQuiet, Func<Action<long, long>, Task<T>> run)
+    {
+        if (!IsTerminal || isQuiet)
+            return run(static (_, _) => { });
+        return Console.Progress().AutoClear(true).StartAsync(context =>
+        {
+            var bar = context.AddTask(Markup.Escape(what));
+            bar.IsIndeterminate = true;
+            return run((done, total) =>
+            {
+                bar.IsIndeterminate = total == 0;
+                bar.MaxValue = Math.Max(1, total);
+                bar.Value = done;
+            });
+        });
+    }
+
     public void Line(string text) => _output.WriteLine(Printable(text));
 
     /// <summary>JSON as the server wrote it, indented.</summary>
     public void Json(Answer answer)
     {
-        using var document = JsonDocument.Parse(answer.Json);
+        using var document = JsonDocument.Parse(answer.Json.Length == 0 ? "{}" : answer.Json);   // 204 says nothing
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream,
             new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             document.RootElement.WriteTo(writer);
         _output.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
     }
+
+    /// <summary>JSON that a command makes itself.</summary>
+    public void Json(JsonNode answer) => Json(new Answer(answer.ToJsonString()));
 
     public void Table(IEnumerable<string> columns, IEnumerable<IReadOnlyList<string?>> rows) => Console.Write(MakeTable(columns, rows));
 

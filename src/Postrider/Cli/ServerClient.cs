@@ -57,12 +57,30 @@ sealed class ServerClient : IDisposable
         return new Answer(await response.Content.ReadAsStringAsync(ct));
     }
 
-    /// <summary>An answer of any length, as it comes.</summary>
-    public async Task DownloadAsync(string path, Stream to, CancellationToken ct)
+    /// <summary>An answer of any length, as it comes; whole, or <see cref="CommandFailure"/>.</summary>
+    /// <param name="step">Bytes done, and of how many (0: not known).</param>
+    public async Task DownloadAsync(HttpMethod method, string path, Stream to, Action<long, long> step, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
+        // It may take any time to begin, and to come.
         using var response = await OpenStreamAsync(request, ct);
-        await response.Content.CopyToAsync(to, ct);
+        var total = response.Content.Headers.ContentLength;
+        var (buffer, done) = (new byte[1 << 16], 0L);
+        try
+        {
+            await using var from = await response.Content.ReadAsStreamAsync(ct);
+            for (int read; (read = await from.ReadAsync(buffer, ct)) > 0; step(done, total ?? 0))
+            {
+                await to.WriteAsync(buffer.AsMemory(0, read), ct);
+                done += read;
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or HttpIOException)
+        {
+            throw new CommandFailure(ExitCodes.Unavailable, $"{_http.BaseAddress} broke off after {done} bytes: {e.Message}");
+        }
+        if (total is { } whole && done != whole)
+            throw new CommandFailure(ExitCodes.Unavailable, $"{_http.BaseAddress} broke off after {done} of {whole} bytes");
     }
 
     public Task<Answer> DeleteAsync(string path, CancellationToken ct) => CallAsync(HttpMethod.Delete, path, null, null, ct);

@@ -13,7 +13,7 @@ static class SuppressionsCommand
         new("suppressions", "Shows and changes the addresses that get no mail.")
         {
             MakeList(connection, screen), MakeAdd(connection, screen), MakeRemove(connection, screen), MakeImport(connection, screen),
-            MakeExport(connection),
+            MakeExport(connection, screen),
         };
 
     static Command MakeList(ConnectionOptions connection, Screen screen)
@@ -88,7 +88,11 @@ static class SuppressionsCommand
                 throw CommandFailure.Usage($"there is no file {source.FullName}");
             await using var content = source.OpenRead();
             var query = string.Concat((parsed.GetValue(map) ?? []).Select(m => Of("map", m)));
-            return await server.UploadAsync($"/suppressions/import?{query.TrimStart('&')}", content, "text/csv", null, ct);
+            return await screen.ProgressAsync("import", connection.WantsJson(parsed), async step =>
+            {
+                await using var counted = new CountedStream(content, step);
+                return await server.UploadAsync($"/suppressions/import?{query.TrimStart('&')}", counted, "text/csv", null, ct);
+            });
         }, (answer, _) =>
         {
             var done = answer.As(ApiJson.Default.UploadAnswer);
@@ -99,14 +103,22 @@ static class SuppressionsCommand
         return command;
     }
 
-    static Command MakeExport(ConnectionOptions connection)
+    static Command MakeExport(ConnectionOptions connection, Screen screen)
     {
         var file = new Argument<FileInfo>("file") { Description = "Where to write; what is there is replaced." };
         var command = new Command("export", "Writes all of them to a CSV file.") { file };
         command.SetAction(async (parsed, ct) =>
         {
             using var server = connection.Open(parsed);
-            await ReplaceAsync(parsed.GetRequiredValue(file), to => server.DownloadAsync("/suppressions?format=csv", to, ct));
+            var (to, isQuiet) = (parsed.GetRequiredValue(file), connection.WantsJson(parsed));
+            await screen.ProgressAsync("export", isQuiet, async step =>
+            {
+                await ReplaceAsync(to, stream => server.DownloadAsync(HttpMethod.Get, "/suppressions?format=csv", stream, step, ct));
+                return true;
+            });
+            to.Refresh();
+            if (isQuiet)
+                screen.Json(new JsonObject { ["file"] = to.FullName, ["bytes"] = to.Length });
             return ExitCodes.Ok;
         });
         return command;

@@ -75,14 +75,9 @@ static class UsersCommand
     {
         var name = NameArgument();
         var command = new Command("remove", "Removes a user and ends the sessions.") { name };
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            await server.DeleteAsync($"/users/{await IdAsync(server, parsed.GetRequiredValue(name), ct)}", ct);
-            if (!connection.WantsJson(parsed))
-                screen.Line($"{Screen.Printable(parsed.GetRequiredValue(name))} is removed.");
-            return 0;
-        });
+        connection.Asks(command, screen, async (server, parsed, ct) =>
+            await server.DeleteAsync($"/users/{await IdAsync(server, parsed.GetRequiredValue(name), ct)}", ct),
+            (_, parsed) => screen.Line($"{Screen.Printable(parsed.GetRequiredValue(name))} is removed."));
         return command;
     }
 

@@ -152,14 +152,8 @@ static class WebhooksCommand
     {
         var id = Id;
         var command = new Command("remove", "Forgets a webhook and its deliveries.") { id };
-        command.SetAction(async (parsed, ct) =>
-        {
-            using var server = connection.Open(parsed);
-            await server.DeleteAsync(Path(parsed.GetRequiredValue(id)), ct);
-            if (!connection.WantsJson(parsed))
-                screen.Line($"{parsed.GetRequiredValue(id)} is removed.");
-            return 0;
-        });
+        connection.Asks(command, screen, (server, parsed, ct) => server.DeleteAsync(Path(parsed.GetRequiredValue(id)), ct),
+            (_, parsed) => screen.Line($"{parsed.GetRequiredValue(id)} is removed."));
         return command;
     }
 

@@ -203,6 +203,7 @@ static class ServerBuilder
         services.AddSchedules(runs: roles.HasFlag(Role.Scheduler));
         services.AddRetention(purges: roles.HasFlag(Role.Scheduler));
         services.AddHostedService<StopDelay>();
+        services.AddSingleton<RunningBackup>();
         services.AddSingleton<StopReason>();
         services.AddSingleton<FirstKey>();
         services.AddSingleton<FirstLink>();

@@ -41,6 +41,9 @@ static class SqliteDatabase
         }
     }
 
+    /// <summary>A connection to a database that nobody else has, with SQLite's own settings.</summary>
+    public static SqliteConnection OpenPlain(string path) => Open(path, SqliteOpenMode.ReadWrite);
+
     /// <summary>A connection that cannot write.</summary>
     public static SqliteConnection OpenReader(string path)
     {
@@ -139,7 +142,7 @@ static class SqliteDatabase
             throw SqliteFault.Of(db, code, sql);
     }
 
-    static void Set(SqliteConnection connection, string pragma, string value)
+    public static void Set(SqliteConnection connection, string pragma, string value)
     {
         Execute(connection.Handle!, $"PRAGMA {pragma} = {value}");
         var set = Setting(connection, pragma);

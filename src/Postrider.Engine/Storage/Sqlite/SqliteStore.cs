@@ -71,8 +71,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         Open(path, options, clock, log, freeBytes: null);
 
     /// <param name="moves">It is opened to be moved, which may have begun or be done.</param>
+    /// <param name="restores">It is a copy that is being made fit for use.</param>
     internal static SqliteStore Open(string path, StorageOptions options, TimeProvider clock, ILogger<SqliteStore> log,
-        Func<long>? freeBytes, bool moves = false)
+        Func<long>? freeBytes, bool moves = false, bool restores = false)
     {
         path = Path.GetFullPath(path);
         OwnerOnly.MakeFolder(Path.GetDirectoryName(path)!);
@@ -98,6 +99,12 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
             {
                 databaseLock.MarkClosed();   // its log was carried over above, and goes with the connection
                 throw new StoreUnusableException(mark.Refusal(path));
+            }
+            if (!restores && BackupMark.Read(connection) is { } copy)
+            {
+                databaseLock.MarkClosed();
+                throw new StoreUnusableException($"{path} is a backup of {copy.Moment}: mail in it may have been sent since. "
+                    + "Move it elsewhere, and put it in place with: postrider restore FILE");
             }
             databaseLock.MarkInUse();
             return new SqliteStore(databaseLock, connection, path, options, clock, log, freeBytes);

@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Postrider.Hosting;
+
+namespace Postrider.Cli;
+
+/// <summary><c>restore FILE</c>: puts a backup in the place of a SQLite database, while no server has it.</summary>
+static class RestoreCommand
+{
+    public static Command Make(ConnectionOptions connection, Screen screen, CommandInput input)
+    {
+        var file = new Argument<FileInfo>("file") { Description = "As postrider backup made it." };
+        var force = new Option<bool>("--force") { Description = "Put the database that is there aside, beside its old place." };
+        var unsent = new Option<bool>("--nothing-sent-since")
+        {
+            Description = "No server ran on the database after the backup: what waits in it was not sent, and is no possible duplicate.",
+        };
+        var settings = BackupCommand.Settings();
+        var command = new Command("restore",
+            "Puts a backup in place while no server runs. Mail that waited in it may have been sent since: it is sent again as a possible duplicate, "
+            + "or held where its policy is hold.") { file, force, unsent, settings };
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction(async (parsed, ct) =>
+        {
+            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var options = configuration.Get<PostriderOptions>();
+            if (Backups.IsOfPostgres(options))
+                throw CommandFailure.Usage(Backups.OfPostgres);
+            var from = parsed.GetRequiredValue(file);
+            if (!from.Exists)
+                throw CommandFailure.Usage($"there is no file {from.FullName}");
+            var isQuiet = connection.WantsJson(parsed);
+            var (mark, mail, aside) = await screen.ProgressAsync("restore", isQuiet, _ => RestoreAsync(
+                () => Backups.RestoreAsync(configuration, from.FullName, !parsed.GetValue(unsent), parsed.GetValue(force), ct)));
+            if (isQuiet)
+                screen.Json(new Answer(new JsonObject
+                {
+                    ["database"] = Stores.Place(options),
+                    ["at"] = mark.Moment,
+                    ["sent_again"] = mail.SentAgain,
+                    ["held"] = mail.Held,
+                    ["paused_batches"] = mail.Batches,
+                    ["paused_schedules"] = mail.Schedules,
+                    ["aside"] = aside,
+                }.ToJsonString()));
+            else
+                foreach (var line in Lines(
+                    Stores.Place(options), mark.Moment, mail.SentAgain, mail.Held, mail.Batches, mail.Schedules, aside))
+                    screen.Line(line);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    static async Task<T> RestoreAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Backups.Failure failure)
+        {
+            throw new CommandFailure(failure.ExitCode, failure.Message);
+        }
+    }
+
+    static IEnumerable<string> Lines(string place, string moment, int again, int held, int batches, int schedules, string? aside)
+    {
+        string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+        yield return $"{place} is as it was at {moment}.";
+        if (aside is not null)
+            yield return $"What was there before is {aside}.";
+        if (again > 0)
+            yield return $"{Number(again)} messages waited then and are sent again: possible duplicates, and marked so.";
+        if (held > 0)
+            yield return $"{Number(held)} messages whose policy is hold are held: postrider dead-letters list --status held";
+        if (batches > 0)
+            yield return $"{Number(batches)} large batches that were under way are paused: postrider batches list, then resume or cancel each.";
+        if (schedules > 0)
+            yield return $"{Number(schedules)} schedules whose time has come since are paused: postrider schedules list, then resume each.";
+        yield return "Lost is what was done after the backup: keys that were revoked since are valid again, and addresses suppressed since get mail. "
+            + "docs/backup.md has the list to go through before the server is started.";
+    }
+}
