@@ -31,7 +31,8 @@ public sealed class RightsTests(SharedServer shared) : IClassFixture<SharedServe
                 return Task.FromResult<Problem?>(null);
             });
             Assert.Equal((isDone, isDone), (problem is null, wasChanged));
-            var entry = (await _server.Services.GetRequiredService<IAuditStore>().ListAsync(tenant, null, 1, CancellationToken.None))[0];
+            var audit = _server.Services.GetRequiredService<IAuditStore>();
+            var entry = (await audit.ListAsync(tenant, new AuditFilter(), null, 1, CancellationToken.None))[0];
             Assert.Equal(($"user:{user.Name}", "DELETE /inbox", isDone ? 200 : 403), (entry.Key, entry.Action, entry.Status));
         }
     }

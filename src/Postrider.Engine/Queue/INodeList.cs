@@ -3,7 +3,14 @@ namespace Postrider.Queue;
 /// <summary>The nodes that share the store.</summary>
 public interface INodeList
 {
+    /// <summary>Containers have a new name at each start: those that ended longer ago than this are not shown any more.</summary>
+    static readonly TimeSpan ForgottenAfter = TimeSpan.FromHours(24);
+
+    /// <summary>By name and number those that live, and those that ended not long ago.</summary>
     Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct);
+
+    /// <summary>What ended earlier is forgotten.</summary>
+    static DateTimeOffset ForgottenBefore(DateTimeOffset now) => now - ForgottenAfter;
 }
 
 /// <summary>A node as people see it.</summary>
@@ -32,4 +39,7 @@ public sealed record NodeView
 
     /// <summary>False: it was declared dead, and its mail is sent by the others.</summary>
     public required bool Alive { get; init; }
+
+    /// <summary>It takes nothing new, and ends when its attempts have; null: it does not.</summary>
+    public required DateTimeOffset? DrainingSince { get; init; }
 }

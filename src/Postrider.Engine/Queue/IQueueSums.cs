@@ -43,3 +43,17 @@ public sealed record RunnerSums
 /// <summary>What waits of one stream in one state.</summary>
 /// <param name="OldestDueAt">Since when the oldest of it could have gone; null where nothing of it is due.</param>
 public readonly record struct QueueDepth(MailStream Stream, RecipientState State, long Recipients, DateTimeOffset? OldestDueAt);
+
+/// <summary>What waits of one tenant's mail, and for what. Reads every row of the queue once: ask seldom.</summary>
+public interface IQueueGroups
+{
+    /// <summary>The most recipients first.</summary>
+    Task<IReadOnlyList<QueueGroup>> ReadAsync(TenantId tenant, DateTimeOffset now, CancellationToken ct);
+}
+
+/// <summary>Mail of a tenant that waits alike.</summary>
+/// <param name="Reason">As it was put there; what holds up all of its route now is not in the queue.</param>
+/// <param name="IsDue">Its time has come.</param>
+/// <param name="FirstDueAt">Of the first of it.</param>
+public readonly record struct QueueGroup(
+    MailStream Stream, string Route, RecipientState State, WaitReason Reason, bool IsDue, long Recipients, DateTimeOffset FirstDueAt);

@@ -28,9 +28,11 @@ public sealed record NodeReport(string Transport, string Node, bool IsAlive, Dat
 /// <summary>How a transport is doing on one node: what it has of its own, and does not share as it shares a circuit.</summary>
 /// <param name="Tries">Since its process started, as the outcomes are.</param>
 /// <param name="Errors">The newest first; addresses in them are masked.</param>
+/// <param name="Times">Null before the first try, and where an older version wrote it, as <paramref name="HeardAt"/> is.</param>
+/// <param name="HeardAt"><see cref="TransportStatus.HeardAt"/>.</param>
 public sealed record TransportReport(
     int InFlight, bool Stalled, CircuitPosition Circuit, string? Fault, long Tries, IReadOnlyDictionary<OutcomeKind, long> Outcomes,
-    IReadOnlyList<ReportedError> Errors)
+    IReadOnlyList<ReportedError> Errors, TryTimes? Times = null, DateTimeOffset? HeardAt = null)
 {
     public static TransportReport Of(TransportStatus status) => new(
         status.InFlight, status.Stalled, status.Circuit, status.Fault, status.Tries,
@@ -38,10 +40,10 @@ public sealed record TransportReport(
         [
             .. status.LastErrors.Select(error => new ReportedError(
                 error.At, error.Kind, error.Reply.Code, error.Reply.Enhanced, AddressMask.InText(error.Reply.Text))),
-        ]);
+        ], status.Times, status.HeardAt);
 
     /// <summary>Nothing has happened there that anybody would ask for.</summary>
-    public bool IsBlank => this is { InFlight: 0, Stalled: false, Circuit: CircuitPosition.Closed, Fault: null, Tries: 0 };
+    public bool IsBlank => this is { InFlight: 0, Stalled: false, Circuit: CircuitPosition.Closed, Fault: null, Tries: 0, HeardAt: null };
 
     public string Write() => JsonSerializer.Serialize(this, TransportReportJson.Default.TransportReport);
 

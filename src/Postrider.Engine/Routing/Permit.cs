@@ -24,6 +24,7 @@ public sealed class Permit : IDisposable
     internal TimeSpan? LateSince;
     internal bool Charged;
     internal bool Trying;
+    internal TimeSpan TriedAt;
     internal bool Disposed;
     internal string? SenderDomain;
     internal IReadOnlyList<string>? RecipientDomains;

@@ -35,6 +35,7 @@ public sealed partial class Transport
             var now = Now;
             var wasStalled = IsStalled_NeedsLock(now);
             Complete_NeedsLock(permit);
+            _times.Add(now - permit.TriedAt);
             var was = _known;
             _known = !outcomes.All(outcome => outcome.Kind == OutcomeKind.Unknown);
             var evidence = CircuitEvidence.None;

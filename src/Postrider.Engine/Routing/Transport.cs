@@ -31,6 +31,8 @@ public sealed partial class Transport
     int _bulkTaken;
     int _uncharged;
     TimeSpan? _unansweredSince;                         // start of the first try since anything completed; null when there is none
+    readonly RecentTimes _times = new();
+    DateTimeOffset? _heardAt;                           // by the wall clock: for people
     bool _known;
     bool _stallTold;
     bool _paused;
@@ -186,6 +188,7 @@ public sealed partial class Transport
                 if (leadsElsewhere)
                     return;
                 _known = before._known;
+                _heardAt = before._heardAt;
                 foreach (var (domain, until) in before._refusedDomains)
                     _refusedDomains[domain] = until + shift;
                 if (before._domains is { } domains)
@@ -209,6 +212,13 @@ public sealed partial class Transport
             Share_NeedsLock(SharedChangeKind.Resume);
         }
         Reset();
+    }
+
+    /// <summary>Its provider reported what became of mail.</summary>
+    public void HearBack()
+    {
+        lock (_lock)
+            _heardAt = _clock.GetUtcNow();
     }
 
     /// <summary>Whether the provider takes mail of this sender's domain, as far as we have learned.</summary>
@@ -267,6 +277,7 @@ public sealed partial class Transport
             if (!permit.Charged)
                 _uncharged--;
             permit.Charged = permit.Trying = true;
+            permit.TriedAt = now;
             permit.SenderDomain = senderDomain;
             if (_share is null)
                 _limiter = Gcra.Charge(_limiter, Options.Rate, now, recipients);
@@ -334,6 +345,8 @@ public sealed partial class Transport
                 LastErrors = [.. _errors.Reverse()],
                 RefusedSenderDomains = _refusedDomains.Where(entry => entry.Value > now)
                     .ToDictionary(entry => entry.Key, entry => Wall(entry.Value, now)),
+                Times = _times.Read(),
+                HeardAt = _heardAt,
             };
         }
         Tell(capacity: false);

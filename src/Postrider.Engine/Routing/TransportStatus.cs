@@ -38,6 +38,12 @@ public sealed record TransportStatus
 
     /// <summary>Sender domains that the provider refuses, with the wall-clock instant at which they are tried again.</summary>
     public required IReadOnlyDictionary<string, DateTimeOffset> RefusedSenderDomains { get; init; }
+
+    /// <summary>Null before the first try.</summary>
+    public required TryTimes? Times { get; init; }
+
+    /// <summary>When its provider last reported what became of mail; null: not since the process started.</summary>
+    public required DateTimeOffset? HeardAt { get; init; }
 }
 
 /// <summary>A result that speaks against the transport.</summary>

@@ -19,5 +19,19 @@ public interface IAuditStore
     Task AddAsync(AuditEntry entry);
 
     /// <summary>Newest first; only those before <paramref name="before"/>.</summary>
-    Task<IReadOnlyList<AuditEntry>> ListAsync(TenantId tenant, long? before, int limit, CancellationToken ct);
+    Task<IReadOnlyList<AuditEntry>> ListAsync(TenantId tenant, AuditFilter filter, long? before, int limit, CancellationToken ct);
+}
+
+/// <summary>Which calls; absent members do not filter.</summary>
+public sealed record AuditFilter
+{
+    public string? Key { get; init; }
+
+    /// <summary>Part of method and route, without regard to case.</summary>
+    public string? Action { get; init; }
+
+    /// <summary>Those alone that were denied or refused: answered with 400 or more.</summary>
+    public bool IsDenied { get; init; }
+    public DateTimeOffset? From { get; init; }
+    public DateTimeOffset? Until { get; init; }
 }

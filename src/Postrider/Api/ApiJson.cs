@@ -70,6 +70,7 @@ namespace Postrider.Api;
 [JsonSerializable(typeof(ErasureAnswer))]
 [JsonSerializable(typeof(ErasureListAnswer))]
 [JsonSerializable(typeof(PauseListAnswer))]
+[JsonSerializable(typeof(QueueAnswer))]
 [JsonSerializable(typeof(DrillAnswer))]
 [JsonSerializable(typeof(DoctorAnswer))]
 [JsonSerializable(typeof(QuarantineAnswer))]

@@ -16,6 +16,10 @@ static class ApiRoutes
         services.AddDialects();
         services.AddSingleton<EmailShapes>();
         services.AddSingleton<TransportShapes>();
+        services.AddSingleton<RoutingChanges>();
+        services.AddSingleton<TransportTest>();
+        services.AddSingleton<DeadLetterOrders>();
+        services.AddSingleton<QueueShapes>();
         services.AddSingleton<EventSeats>();
         services.AddSingleton<UnsubscribeCalls>();
         services.AddSingleton<SchedulePages>();
@@ -69,6 +73,7 @@ static class ApiRoutes
         app.MapDoctor();
         app.MapBackup();
         app.MapErasures();
+        app.MapQueue();
         app.MapPauses();
         app.MapDomains();
         app.MapTemplates();

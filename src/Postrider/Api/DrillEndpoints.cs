@@ -57,7 +57,7 @@ static class DrillEndpoints
     /// <summary>One that the caller may break; else why not.</summary>
     static Transport? Find(string name, HttpContext context, Router router, out Problem? problem)
     {
-        problem = TransportEndpoints.MayNotChange(context.Caller, router, name, out _);
+        problem = RoutingChanges.MayNotUse(context.Caller, router, name);
         return problem is null ? router.Of(context.Caller.Tenant).FindTransport(name) : null;
     }
 

@@ -21,11 +21,14 @@ sealed record NodeListAnswer(IReadOnlyList<NodeAnswer> Data);
 /// address.</param>
 /// <param name="Roles">Separated by commas, or <c>all</c>.</param>
 /// <param name="InFlight">Attempts under way; 0 where it does not live.</param>
-/// <param name="Alive">False: the others have given it up.</param>
+/// <param name="Alive">False: it has ended, or the others have given it up. A day later it is not shown any more.</param>
+/// <param name="State"><c>alive</c>, <c>draining</c> (it takes nothing new, and ends when its attempts have) or <c>ended</c>.</param>
+/// <param name="DrainingSince">Null: it does not drain.</param>
 sealed record NodeAnswer(
     int Id, string Name, string Host, string Address, string Roles, string Version, DateTimeOffset StartedAt, DateTimeOffset LastBeatAt,
-    long Beats, int InFlight, bool Alive)
+    long Beats, int InFlight, bool Alive, string State, DateTimeOffset? DrainingSince)
 {
     public static NodeAnswer Of(NodeView node) => new(node.Id, node.Name, node.Host, node.Address, node.Roles, node.Version,
-        node.StartedAt, node.LastBeatAt, node.Beats, node.Alive ? node.InFlight : 0, node.Alive);
+        node.StartedAt, node.LastBeatAt, node.Beats, node.Alive ? node.InFlight : 0, node.Alive,
+        !node.Alive ? "ended" : node.DrainingSince is null ? "alive" : "draining", node.DrainingSince);
 }

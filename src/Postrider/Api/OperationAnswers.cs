@@ -54,6 +54,12 @@ sealed record TransportAnswer
     /// <summary>Recipients by outcome, of all nodes, each since its process started.</summary>
     public required IReadOnlyDictionary<string, long> Outcomes { get; init; }
 
+    /// <summary>How long its newest tries took, on the node where they took longest; null before the first.</summary>
+    public LatencyAnswer? Latency { get; init; }
+
+    /// <summary>When its provider last reported what became of mail, to any node since that started; null: not yet.</summary>
+    public DateTimeOffset? LastCallbackAt { get; init; }
+
     /// <summary>Of all nodes, the newest first; addresses in them are masked.</summary>
     public required IReadOnlyList<TransportErrorAnswer> LastErrors { get; init; }
 
@@ -89,9 +95,13 @@ sealed record TransportErrorAnswer(DateTimeOffset At, string Node, OutcomeKind O
 /// <summary>A transport on one node.</summary>
 /// <param name="Alive">False: that process has ended.</param>
 /// <param name="At">As of when.</param>
+/// <param name="Latency">Null before its first try.</param>
 sealed record TransportNodeAnswer(
     string Node, bool Alive, DateTimeOffset At, int InFlight, bool Stalled, CircuitPosition Circuit, string? Fault, long Tries,
-    IReadOnlyDictionary<string, long> Outcomes);
+    IReadOnlyDictionary<string, long> Outcomes, LatencyAnswer? Latency);
+
+/// <summary>How long the newest 128 tries took, from their start to the answer: half of them, and 95 of 100, no longer.</summary>
+sealed record LatencyAnswer(double P50Ms, double P95Ms);
 
 /// <summary>Answer to <c>POST /transports/{name}/test</c>.</summary>
 sealed record TransportTestAnswer(string Transport, OutcomeKind Outcome, int? Code, string? EnhancedCode, string Text, long DurationMs);
@@ -135,9 +145,11 @@ sealed record RouteListAnswer(IReadOnlyList<RouteAnswer> Data);
 /// <summary>A route: its strategy and its transports in order of preference.</summary>
 /// <param name="Shared">It is the installation's, as far as the caller may use its transports.</param>
 /// <param name="Source"><c>configuration</c>, which nothing here changes, or <c>database</c>.</param>
+/// <param name="Retry">As it was given, as <paramref name="Spill"/> and <paramref name="OnAmbiguous"/> are; null: as the installation has
+/// it, or set in the configuration.</param>
 sealed record RouteAnswer(
     string Name, RouteStrategy Strategy, IReadOnlyList<string> Transports, bool Shared, string Source, int Position,
-    IReadOnlyList<RouteRuleAnswer> Rules);
+    IReadOnlyList<RouteRuleAnswer> Rules, string? Retry, string? Spill, string? OnAmbiguous);
 
 /// <summary>What a message must be like to go by a route; null: any.</summary>
 sealed record RouteRuleAnswer(string? Stream, string? Tag, string? SenderDomain, string? RecipientDomain);

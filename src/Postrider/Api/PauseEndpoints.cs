@@ -12,7 +12,7 @@ static class PauseEndpoints
 
     public static void MapPauses(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/pause", (HttpContext context, Router router) => ApiJson.Answer(List(context, router))).For(Access.Read)
+        app.MapGet("/pause", (HttpContext context, Router router) => ApiJson.Answer(List(context.Caller.Tenant, router))).For(Access.Read)
             .Answers<PauseListAnswer>(200).Says("listPauses", "What of your mail is paused.");
         app.MapPost("/pause", PauseAsync).For(Access.Manage)
             .Takes<PauseShape>().Answers<PauseListAnswer>(200)
@@ -32,9 +32,8 @@ static class PauseEndpoints
         var body = await bodies.ReadOptionalAsync(context, Read, new PauseRequest(null, null, null));
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        var scope = new PauseScope(context.Caller.Tenant, request.Stream, request.Route);
-        await router.Pauses.AddAsync(new Pause(scope, clock.GetUtcNow(), request.Reason), context.RequestAborted);
-        return ApiJson.Answer(List(context, router));
+        await router.Pauses.AddAsync(request.Of(context.Caller.Tenant, clock.GetUtcNow()), context.RequestAborted);
+        return ApiJson.Answer(List(context.Caller.Tenant, router));
     }
 
     /// <summary>Ends exactly the pause of this stream and route; without either, that of everything.</summary>
@@ -53,15 +52,17 @@ static class PauseEndpoints
         if (faults.Any)
             return new ProblemResult(faults.ToProblem());
         return await router.Pauses.RemoveAsync(new PauseScope(context.Caller.Tenant, stream, route), context.RequestAborted)
-            ? ApiJson.Answer(List(context, router))
-            : new ProblemResult(ProblemCatalog.Make("not-found", "Nothing of exactly this stream and route is paused."));
+            ? ApiJson.Answer(List(context.Caller.Tenant, router))
+            : new ProblemResult(NotPaused);
     }
 
-    static PauseListAnswer List(HttpContext context, Router router) => new(
-        [.. router.Pauses.All.Where(p => p.Scope.Tenant == context.Caller.Tenant).Select(
+    public static Problem NotPaused => ProblemCatalog.Make("not-found", "Nothing of exactly this stream and route is paused.");
+
+    public static PauseListAnswer List(TenantId tenant, Router router) => new(
+        [.. router.Pauses.All.Where(p => p.Scope.Tenant == tenant).Select(
             p => new PauseAnswer(p.Scope.Stream, p.Scope.Route, p.Since, p.Reason))]);
 
-    static PauseRequest? Read(JsonElement body, out Problem? problem)
+    public static PauseRequest? Read(JsonElement body, out Problem? problem)
     {
         var faults = new ShapeFaults();
         var request = new PauseRequest(null, null, null);
@@ -95,7 +96,10 @@ static class PauseEndpoints
                 return null;
         }
     }
+}
 
-    /// <summary>What <c>POST /pause</c> asks for.</summary>
-    sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason);
+/// <summary>What <c>POST /pause</c> asks for.</summary>
+sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason)
+{
+    public Pause Of(TenantId tenant, DateTimeOffset now) => new(new PauseScope(tenant, Stream, Route), now, Reason);
 }

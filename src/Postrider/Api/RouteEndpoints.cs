@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Tenants;
 using Postrider.Transports;
@@ -16,7 +15,7 @@ static class RouteEndpoints
     public static void MapRoutes(this IEndpointRouteBuilder app)
     {
         app.MapGet("/routes", (HttpContext context, Router router, TransportBook book) => ApiJson.Answer(new RouteListAnswer(
-            [.. router.Of(context.Caller.Tenant).Routes.Select(route => Answer(context.Caller, route, book))]))).For(Access.Read)
+            List(context.Caller, router, book)))).For(Access.Read)
             .Answers<RouteListAnswer>(200).Says("listRoutes", "The routes that your mail may go by, each with its transports in order.");
         app.MapGet("/routes/{name}", Results<JsonHttpResult<RouteAnswer>, ProblemResult> (
             string name, HttpContext context, Router router, TransportBook book) =>
@@ -39,56 +38,41 @@ static class RouteEndpoints
                 "invalid-field", "installation-only");
     }
 
+    /// <summary>The routes that a caller's mail may go by.</summary>
+    public static IReadOnlyList<RouteAnswer> List(Principal caller, Router router, TransportBook book) =>
+        [.. router.Of(caller.Tenant).Routes.Select(route => Answer(caller, route, book))];
+
     static async Task<Results<JsonHttpResult<RouteAnswer>, ProblemResult>> AddAsync(
-        HttpContext context, JsonBody bodies, TransportBook book, Router router)
+        HttpContext context, JsonBody bodies, RoutingChanges changes, TransportBook book, Router router)
     {
         var body = await bodies.ReadAsync<RouteRequest>(context, TransportReader.ReadNewRoute);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        var caller = context.Caller;
-        var problem = (request.IsShared ? TransportEndpoints.MayNotRun(caller) : null) ?? await book.AddRouteAsync(
-            request.IsShared ? null : caller.Tenant, caller.Tenant, request.Name!, request.Change(new RouteTerms()));
+        var problem = await changes.AddRouteAsync(context.Caller, request);
         return problem is null
-            ? Find(caller, request.Name!, router, book, StatusCodes.Status201Created) : new ProblemResult(problem);
+            ? Find(context.Caller, request.Name!, router, book, StatusCodes.Status201Created) : new ProblemResult(problem);
     }
 
     static async Task<Results<JsonHttpResult<RouteAnswer>, ProblemResult>> ChangeAsync(
-        string name, HttpContext context, JsonBody bodies, TransportBook book, Router router)
+        string name, HttpContext context, JsonBody bodies, RoutingChanges changes, TransportBook book, Router router)
     {
         var body = await bodies.ReadAsync<RouteRequest>(context, TransportReader.ReadRouteChange);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        var problem = Refuse(context.Caller, router, book, name, out var owner)
-            ?? await book.ChangeRouteAsync(owner, context.Caller.Tenant, name, request.Change);
+        var problem = await changes.ChangeRouteAsync(context.Caller, name, request);
         return problem is null ? Find(context.Caller, name, router, book) : new ProblemResult(problem);
     }
 
-    static async Task<Results<NoContent, ProblemResult>> RemoveAsync(
-        string name, HttpContext context, TransportBook book, Router router)
+    static async Task<Results<NoContent, ProblemResult>> RemoveAsync(string name, HttpContext context, RoutingChanges changes)
     {
         foreach (var (parameter, values) in context.Request.Query)
             if (parameter != "waiting")
                 return new ProblemResult(ProblemCatalog.Make("unknown-field", $"There is no parameter {parameter}."));
             else if (values is not ["default"])
                 return new ProblemResult(ProblemCatalog.Make("invalid-field", "waiting is default, or left out."));
-        var problem = Refuse(context.Caller, router, book, name, out var owner)
-            ?? await book.RemoveRouteAsync(owner, name, context.Request.Query.ContainsKey("waiting"), context.RequestAborted);
+        var problem = await changes.RemoveRouteAsync(
+            context.Caller, name, context.Request.Query.ContainsKey("waiting"), context.RequestAborted);
         return problem is null ? TypedResults.NoContent() : new ProblemResult(problem);
-    }
-
-    static Problem? Refuse(Principal caller, Router router, TransportBook book, string name, out TenantId? owner)
-    {
-        owner = caller.Tenant;
-        if (book.FindRoute(owner, name) is not null)
-            return null;
-        owner = null;
-        if (book.FindRoute(null, name) is null)
-            return router.Of(caller.Tenant).Find(name) is null
-                ? TransportProblems.AbsentRoute
-                : TransportEndpoints.MayNotRun(caller) ?? TransportProblems.ReadOnly("route", name);
-        return TransportEndpoints.MayNotRun(caller) is { } denied
-            ? router.Of(caller.Tenant).Find(name) is null ? TransportProblems.AbsentRoute : denied
-            : null;
     }
 
     static Results<JsonHttpResult<RouteAnswer>, ProblemResult> Find(
@@ -102,6 +86,7 @@ static class RouteEndpoints
         var terms = (own ?? book.FindRoute(null, route.Name))?.Terms;
         return new RouteAnswer(route.Name, route.Settings.Strategy, [.. route.Transports.Select(t => t.Name)], own is null,
             terms is null ? "configuration" : "database", terms?.Position ?? 0,
-            [.. (terms?.Rules ?? []).Select(r => new RouteRuleAnswer(r.Stream, r.Tag, r.SenderDomain, r.RecipientDomain))]);
+            [.. (terms?.Rules ?? []).Select(r => new RouteRuleAnswer(r.Stream, r.Tag, r.SenderDomain, r.RecipientDomain))],
+            terms?.Retry, terms?.Spill, terms?.OnAmbiguous);
     }
 }

@@ -74,7 +74,8 @@ static class SuppressionEndpoints
             .ExecuteAsync(context);
     }
 
-    static async Task ExportAsync(HttpContext context, ISuppressionStore list, TenantId tenant, SuppressionCause? cause)
+    /// <summary>All of it as a file.</summary>
+    public static async Task ExportAsync(HttpContext context, ISuppressionStore list, TenantId tenant, SuppressionCause? cause)
     {
         var ct = context.RequestAborted;
         context.Response.ContentType = "text/csv; charset=utf-8";

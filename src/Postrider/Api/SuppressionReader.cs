@@ -130,7 +130,7 @@ readonly record struct SuppressionQuery(string? Email, SuppressionCause? Cause, 
     public static string Write(SuppressionPlace place) => Convert.ToHexStringLower(Encoding.ASCII.GetBytes(
         string.Create(CultureInfo.InvariantCulture, $"{place.AtMs} {place.Hash} {place.Stream}")));
 
-    static bool TryPlace(ReadOnlySpan<char> cursor, out SuppressionPlace place)
+    public static bool TryPlace(ReadOnlySpan<char> cursor, out SuppressionPlace place)
     {
         place = default;
         var bytes = new byte[100];

@@ -105,7 +105,7 @@ static class TenantEndpoints
     static TenantAnswer Answer(Tenant tenant) =>
         new(tenant.Id.ToString(), tenant.Name, tenant.CreatedAt, tenant.ArchivedAt, Answer(tenant.Settings));
 
-    static TenantSettingsAnswer Answer(TenantSettings settings) => new()
+    public static TenantSettingsAnswer Answer(TenantSettings settings) => new()
     {
         OnAmbiguous = settings.OnAmbiguous,
         MaxQueued = settings.MaxQueued,

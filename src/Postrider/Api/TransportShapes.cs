@@ -38,7 +38,7 @@ sealed class TransportShapes(
         var status = transport.GetStatus();
         List<NodeReport> nodes =
             [new(transport.Key, reports.Node, IsAlive: true, clock.GetUtcNow(), TransportReport.Of(status)), .. others];
-        var isOwn = transport.Options.Owner is null ? TransportEndpoints.MayNotRun(caller) is null : caller.May(Scopes.Manage);
+        var isOwn = transport.Options.Owner is null ? RoutingChanges.MayNotRun(caller) is null : caller.May(Scopes.Manage);
         var dsn = book.DsnOf(transport);
         var isStalled = nodes.Exists(node => node is { IsAlive: true, Report.Stalled: true });
         var routes = router.Of(caller.Tenant).Routes.Where(route => route.Transports.Contains(transport));
@@ -59,6 +59,8 @@ sealed class TransportShapes(
             Tries = 0,
             Outcomes = new Dictionary<string, long>(),
             LastErrors = [],
+            Latency = null,
+            LastCallbackAt = null,
             Nodes = [],
             RefusedSenderDomains = new Dictionary<string, DateTimeOffset>(),
             CallbackUrl = null,
@@ -87,6 +89,8 @@ sealed class TransportShapes(
             Tries = nodes.Sum(node => node.Report.Tries),
             Outcomes = Enum.GetValues<OutcomeKind>().ToDictionary(
                 kind => ApiJson.Word(kind), kind => nodes.Sum(node => node.Report.Outcomes.GetValueOrDefault(kind))),
+            Latency = Latency(nodes.Where(node => node.IsAlive).Select(node => node.Report.Times).MaxBy(times => times?.Slow)),
+            LastCallbackAt = nodes.Max(node => node.Report.HeardAt),
             LastErrors =
             [
                 .. nodes.SelectMany(node => node.Report.Errors.Select(error => new TransportErrorAnswer(
@@ -97,12 +101,16 @@ sealed class TransportShapes(
             [
                 .. nodes.Select(node => new TransportNodeAnswer(
                     node.Node, node.IsAlive, node.At, InFlight(node), node.Report.Stalled, node.Report.Circuit, node.Report.Fault,
-                    node.Report.Tries, node.Report.Outcomes.ToDictionary(outcome => ApiJson.Word(outcome.Key), outcome => outcome.Value))),
+                    node.Report.Tries, node.Report.Outcomes.ToDictionary(outcome => ApiJson.Word(outcome.Key), outcome => outcome.Value),
+                    Latency(node.Report.Times))),
             ],
             Routes = [],
             RefusedSenderDomains = status.RefusedSenderDomains,
             CallbackUrl = callbacks.UrlOf(transport.Key),
         };
+
+    static LatencyAnswer? Latency(TryTimes? times) => times is { } took
+        ? new LatencyAnswer(Math.Round(took.Median.TotalMilliseconds, 1), Math.Round(took.Slow.TotalMilliseconds, 1)) : null;
 
     static int InFlight(NodeReport node) => node.IsAlive ? node.Report.InFlight : 0;
 

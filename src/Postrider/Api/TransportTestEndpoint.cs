@@ -7,6 +7,7 @@ using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Senders;
 using Postrider.Submission;
+using Postrider.Tenants;
 
 namespace Postrider.Api;
 
@@ -22,29 +23,50 @@ static class TransportTestEndpoint
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address", "not-found", "installation-only", "unverified-sender");
 
     static async Task<Results<JsonHttpResult<TransportTestAnswer>, ProblemResult>> TestAsync(
-        string name, HttpContext context, JsonBody bodies, TransportProbe probe, SubmissionOptions submission, Router router,
-        SenderDomains domains, CancellationToken ct)
+        string name, HttpContext context, JsonBody bodies, Router router, TransportTest test, CancellationToken ct)
     {
-        if (TransportEndpoints.MayNotChange(context.Caller, router, name, out _) is { } denied)
+        if (RoutingChanges.MayNotUse(context.Caller, router, name) is { } denied)
             return new ProblemResult(denied);
-        var body = await bodies.ReadAsync<TestRequest>(context, Read);
+        var body = await bodies.ReadAsync<TestRequest>(context, TestReader.Read);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
+        var result = await test.RunAsync(context.Caller, name, request, ct);
+        return result.Answer is { } answer ? ApiJson.Answer(answer) : new ProblemResult(result.Problem!);
+    }
+}
+
+/// <summary>Tests transports for whoever asks and may.</summary>
+sealed class TransportTest(Router router, TransportProbe probe, SubmissionOptions submission, SenderDomains domains)
+{
+    public async Task<TransportTestResult> RunAsync(Principal caller, string name, TestRequest request, CancellationToken ct)
+    {
+        if (RoutingChanges.MayNotUse(caller, router, name) is { } denied)
+            return new TransportTestResult(null, denied);
         // A staging system tests with the addresses that it may write to.
         if (!AllowedRecipients.Parse(submission.AllowRecipients, out _).Includes(request.To.Address))
-            return new ProblemResult(ProblemCatalog.Make("invalid-address",
+            return new TransportTestResult(null, ProblemCatalog.Make("invalid-address",
                 "POSTRIDER_ALLOW_RECIPIENTS does not let mail leave for this address."));
-        if (!domains.MaySend(context.Caller.Tenant, request.From.Address))
-            return new ProblemResult(ProblemCatalog.Make(
+        if (!domains.MaySend(caller.Tenant, request.From.Address))
+            return new TransportTestResult(null, ProblemCatalog.Make(
                 "unverified-sender", $"The domain '{request.From.Address.Domain}' is not verified for sending: give another from."));
-        if (await probe.SendAsync(name, context.Caller.Tenant, request.From, request.To, ct) is not { } result)
-            return new ProblemResult(ProblemCatalog.Make("not-found", "There is no such transport."));
+        if (await probe.SendAsync(name, caller.Tenant, request.From, request.To, ct) is not { } result)
+            return new TransportTestResult(null, ProblemCatalog.Make("not-found", "There is no such transport."));
         var (outcome, reply) = (result.Outcome, result.Outcome.Reply);
-        return ApiJson.Answer(new TransportTestAnswer(
-            name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced, reply.Text, (long)result.Duration.TotalMilliseconds));
+        return new TransportTestResult(new TransportTestAnswer(name, outcome.Kind, reply.Code == 0 ? null : reply.Code, reply.Enhanced,
+            reply.Text, (long)result.Duration.TotalMilliseconds), null);
     }
+}
 
-    static TestRequest? Read(JsonElement body, out Problem? problem)
+/// <summary>What a test came to; exactly one is set.</summary>
+readonly record struct TransportTestResult(TransportTestAnswer? Answer, Problem? Problem);
+
+/// <summary>Who the test mail is to and from.</summary>
+sealed record TestRequest(Mailbox To, Mailbox From);
+
+/// <summary>Reads what is to be tested.</summary>
+static class TestReader
+{
+    public static TestRequest? Read(JsonElement body, out Problem? problem)
     {
         var faults = new ShapeFaults();
         Mailbox? to = null;
@@ -72,9 +94,6 @@ static class TransportTestEndpoint
         faults.Add(pointer, "invalid-address", "This is not an address that mail can be sent to.");
         return null;
     }
-
-    /// <summary>Who the test mail is to and from.</summary>
-    sealed record TestRequest(Mailbox To, Mailbox From);
 }
 
 /// <summary>What the test takes.</summary>

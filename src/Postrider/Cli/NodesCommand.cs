@@ -14,7 +14,7 @@ static class NodesCommand
             screen.Table(["id", "name", "state", "roles", "in flight", "version", "last beat"],
                 answer.As(ApiJson.Default.NodeListAnswer).Data.Select(node => new[]
                 {
-                    node.Id.ToString(CultureInfo.InvariantCulture), node.Name, node.Alive ? "alive" : "ended", node.Roles,
+                    node.Id.ToString(CultureInfo.InvariantCulture), node.Name, node.State, node.Roles,
                     node.InFlight.ToString(CultureInfo.InvariantCulture), node.Version, Screen.Time(node.LastBeatAt),
                 })));
         return command;

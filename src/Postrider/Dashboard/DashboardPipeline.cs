@@ -101,6 +101,7 @@ sealed class Mounted(IServiceProvider services, RequestDelegate pipeline)
                 pages.ContentSecurityFrameAncestorsPolicy = null;
                 pages.DisableWebSocketCompression = true;
             });
+            routes.MapSuppressionExport();
             routes.MapSignOut();
             routes.MapPreviews();
             routes.MapMessageExport();

@@ -17,8 +17,8 @@ sealed partial class NodeHost(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var dispatcher = services.GetService<Dispatcher>();
-        var member = new Membership(store, () => dispatcher?.InFlight ?? 0, SweepAsync,
-            key => handOver.Signal(key, clock.GetUtcNow()), clock, log);
+        var member = new Membership(store, () => dispatcher?.InFlight ?? 0, () => lifetime.ApplicationStopping.IsCancellationRequested,
+            SweepAsync, key => handOver.Signal(key, clock.GetUtcNow()), clock, log);
         try
         {
             while (!await member.RunAsync(stoppingToken))

@@ -66,6 +66,7 @@ static class Stores
         else
             AddSqlite(services, options);
         services.AddSingleton<IInbox, InboxTable>();
+        services.AddSingleton<IQueueGroups, QueueGroupTable>();
         services.AddSingleton<IQueueSums, QueueSumTable>();
         services.AddSingleton<IFlowStore, FlowTable>();
         services.AddSingleton<IPauseStore, PauseTable>();
@@ -172,7 +173,8 @@ static class ThisProcess
 }
 
 /// <summary>On SQLite the process that answers is all there is.</summary>
-sealed class OnlyNode(PostriderOptions options, StorageOptions storage, TimeProvider clock, IServiceProvider services) : INodeList
+sealed class OnlyNode(
+    PostriderOptions options, StorageOptions storage, Readiness readiness, TimeProvider clock, IServiceProvider services) : INodeList
 {
     readonly DateTimeOffset _startedAt = clock.GetUtcNow();
 
@@ -192,6 +194,7 @@ sealed class OnlyNode(PostriderOptions options, StorageOptions storage, TimeProv
             Beats = 0,
             InFlight = services.GetService<Dispatcher>()?.InFlight ?? 0,
             Alive = true,
+            DrainingSince = readiness.IsDraining ? clock.GetUtcNow() : null,
         }]);
     }
 }

@@ -104,7 +104,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         { SuppressionRows.SelectAny, "int[]", "suppressions_(at|pkey)" },
         { IdempotencyRows.Select, "int[], text[]", "idempotency_pkey" },
         { PostgresSession.Member, "int, bigint", "nodes_pkey" },
-        { PostgresMember.Beat, "int, bigint, bigint, int", "nodes_pkey" },
+        { PostgresMember.Beat, "int, bigint, bigint, int, bigint", "nodes_pkey" },
         { MessageRows.LockHeads, "bigint[]", "messages_pkey" },
         { QueueRows.LockAll, "bigint[]", "queue_pkey" },
         { QueueRows.TakeOfBatch(waitsPaused: false), "bigint, bigint, int, bigint", "queue_pkey messages_pkey" },

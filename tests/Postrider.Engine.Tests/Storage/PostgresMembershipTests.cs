@@ -32,8 +32,8 @@ public sealed class PostgresMembershipTests : IAsyncLifetime
         await _under.DisposeAsync();
     }
 
-    Membership Member(Func<CancellationToken, Task>? sweep = null) =>
-        new(Store, () => 0, sweep ?? (_ => Task.CompletedTask), _ => { }, _clock, NullLogger<Membership>.Instance);
+    Membership Member(Func<CancellationToken, Task>? sweep = null, bool isDraining = false) =>
+        new(Store, () => 0, () => isDraining, sweep ?? (_ => Task.CompletedTask), _ => { }, _clock, NullLogger<Membership>.Instance);
 
     [Fact]
     public async Task A_node_whose_watch_has_a_fault_ends_at_once_and_does_not_beat_on_as_if_it_swept()
@@ -43,6 +43,41 @@ public sealed class PostgresMembershipTests : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<InvalidOperationException>(() => running.WaitAsync(Patience, TimeProvider.System));
 
         Assert.Equal("a bug", fault.Message);
+    }
+
+    [Fact]
+    public async Task A_node_that_drains_is_told_as_draining_until_it_has_ended()
+    {
+        Assert.Null(Assert.Single(await Store.ListNodesAsync(default)).DrainingSince);
+
+        Assert.True(await Store.Member.BeatAsync(3, isDraining: true, default));
+        var since = _clock.GetUtcNow();
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        Assert.True(await Store.Member.BeatAsync(1, isDraining: true, default));
+
+        var node = Assert.Single(await Store.ListNodesAsync(default));
+        Assert.Equal((true, 1), (node.Alive, node.InFlight));
+        Assert.InRange((node.DrainingSince - since)!.Value.Duration(), TimeSpan.Zero, TimeSpan.FromMilliseconds(1));
+        // A program that knows nothing of it has the number now.
+        await Store.WriteAsync(c => c.Execute("UPDATE nodes SET started = @later", new { later = _clock.GetUtcNow().AddMinutes(1).ToUnixTimeMilliseconds() }));
+        Assert.Null(Assert.Single(await Store.ListNodesAsync(default)).DrainingSince);
+    }
+
+    [Fact]
+    public async Task A_node_that_ended_is_shown_for_a_day_and_then_forgotten()
+    {
+        var began = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await Store.WriteAsync(c => c.Execute("""
+            INSERT INTO nodes (id, incarnation, beat, alive, name, host, address, roles, version, started, last_beat, in_flight)
+            VALUES (7, 9, 4, false, 'gone', 'h', 'a', 'all', '1', @began, @began, 0)
+            """, new { began }));
+        _clock.Advance(TimeSpan.FromHours(23));
+        Assert.Contains(await Store.ListNodesAsync(default), node => node.Name == "gone");
+
+        _clock.Advance(TimeSpan.FromHours(2));
+
+        // This one beats no more either, and is shown as long as nobody has given it up.
+        Assert.Equal(Own.Node, Assert.Single(await Store.ListNodesAsync(default)).Id);
     }
 
     [Theory]

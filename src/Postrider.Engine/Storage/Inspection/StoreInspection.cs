@@ -145,7 +145,10 @@ public static class StoreInspection
 
     /// <summary>The nodes of a PostgreSQL database that beat a moment ago, by their own clocks.</summary>
     public static async Task<IReadOnlyList<NodeView>> LivingNodesAsync(ITableStore tables, DateTimeOffset now, CancellationToken ct) =>
-        [.. (await tables.ReadAsync(NodeQueries.List, ct)).Where(node => node.Alive && (now - node.LastBeatAt).Duration() < BeatsWithin)];
+    [
+        .. (await tables.ReadAsync(connection => NodeQueries.List(connection, now), ct))
+            .Where(node => node.Alive && (now - node.LastBeatAt).Duration() < BeatsWithin),
+    ];
 
     static readonly TimeSpan BeatsWithin = TimeSpan.FromMinutes(1);
 

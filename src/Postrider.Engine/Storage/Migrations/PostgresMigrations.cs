@@ -37,7 +37,11 @@ static class PostgresMigrations
         new(28, "calls that were refused", RefusedCallSchema.Postgres),
         new(29, "sizes of the database", StoreSizeSchema.Postgres),
         new(30, "what goes out by the minute", FlowSchema.Postgres),
+        new(31, "nodes that drain", Draining),
     ];
+
+    // Since when, Unix milliseconds of the node's clock; 0: it does not.
+    const string Draining = "ALTER TABLE nodes ADD COLUMN draining bigint NOT NULL DEFAULT 0";
 
     // The same tables as in SQLite, with the same meaning; what differs says why. Instants are Unix milliseconds, ids are 63-bit
     // time-ordered integers: rows arrive at the right edge of nearly every index. No REFERENCES on the hot tables, as there. Keys of text

@@ -8,11 +8,12 @@ namespace Postrider.Storage.Postgres;
 /// <summary>What a node does to stay one: it beats, watches the beats of the others, hears of work that they took in, and joins anew when
 /// they have given it up.</summary>
 /// <param name="inFlight">Attempts under way, for people.</param>
+/// <param name="isDraining">The process ends when they have, for people too.</param>
 /// <param name="sweep">Returns the leases of the dead.</param>
 /// <param name="dueElsewhere">Another node took in work of this key.</param>
 public sealed partial class Membership(
-    PostgresStore store, Func<int> inFlight, Func<CancellationToken, Task> sweep, Action<QueueKey> dueElsewhere, TimeProvider clock,
-    ILogger<Membership> log)
+    PostgresStore store, Func<int> inFlight, Func<bool> isDraining, Func<CancellationToken, Task> sweep, Action<QueueKey> dueElsewhere,
+    TimeProvider clock, ILogger<Membership> log)
 {
     public static readonly TimeSpan BeatEvery = TimeSpan.FromSeconds(3);
 
@@ -105,7 +106,7 @@ public sealed partial class Membership(
     {
         try
         {
-            if (!await store.Member.BeatAsync(inFlight(), ct))
+            if (!await store.Member.BeatAsync(inFlight(), isDraining(), ct))
             {
                 LogFenced(Own.Node, Own.Number);
                 return false;

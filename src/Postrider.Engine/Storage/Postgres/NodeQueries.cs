@@ -8,8 +8,13 @@ namespace Postrider.Storage.Postgres;
 /// <summary>Reads the nodes for people.</summary>
 static class NodeQueries
 {
-    public static IReadOnlyList<NodeView> List(DbConnection connection) =>
-        [.. connection.Query<Row>("SELECT n.*, last_beat AS LastBeat, in_flight AS InFlight FROM nodes n ORDER BY id").Select(r => r.ToView())];
+    // Their rows stay: the next node of that number counts its incarnations on, and what they did long ago shows their names.
+    const string Known = """
+        SELECT n.*, last_beat AS LastBeat, in_flight AS InFlight FROM nodes n WHERE alive OR last_beat >= @since ORDER BY id
+        """;
+
+    public static IReadOnlyList<NodeView> List(DbConnection connection, DateTimeOffset now) =>
+        [.. connection.Query<Row>(Known, new { since = INodeList.ForgottenBefore(now).Ms }).Select(r => r.ToView())];
 
     sealed class Row
     {
@@ -24,6 +29,7 @@ static class NodeQueries
         public long Started { get; init; }
         public long LastBeat { get; init; }
         public int InFlight { get; init; }
+        public long Draining { get; init; }
 
         public NodeView ToView() => new()
         {
@@ -38,6 +44,8 @@ static class NodeQueries
             Beats = Beat,
             InFlight = InFlight,
             Alive = Alive,
+            // An older program that has the number now says nothing of it, and leaves what the one before has said.
+            DrainingSince = Alive && Draining > 0 && Draining >= Started ? Instant.From(Draining) : null,
         };
     }
 }

@@ -24,7 +24,7 @@ public sealed class PostgresMember : IAsyncDisposable
     const int BeatTimeout = 5;
 
     public const string Beat = """
-        UPDATE nodes SET beat = beat + 1, last_beat = $3, in_flight = $4 WHERE id = $1 AND incarnation = $2 AND alive
+        UPDATE nodes SET beat = beat + 1, last_beat = $3, in_flight = $4, draining = $5 WHERE id = $1 AND incarnation = $2 AND alive
         """;
 
     const string Enter = """
@@ -46,6 +46,7 @@ public sealed class PostgresMember : IAsyncDisposable
     readonly TimeProvider _clock;
     readonly long _startedAt;
     NpgsqlConnection? _connection;   // null: lost
+    long _drainingAt;                // Unix milliseconds; 0: it does not drain
     bool _disposed;
     bool _withdrawn;
 
@@ -129,9 +130,11 @@ public sealed class PostgresMember : IAsyncDisposable
         await ScalarAsync("SELECT pg_try_advisory_lock($1, $2)", ct, Sql.Int(JoinLock), Sql.Int(number)) is true;
 
     /// <summary>False: the others have declared this node dead, or its number is another's.</summary>
-    internal async Task<bool> BeatAsync(int inFlight, CancellationToken ct)
+    internal async Task<bool> BeatAsync(int inFlight, bool isDraining, CancellationToken ct)
     {
         var began = Node.Begin();
+        if (isDraining && _drainingAt == 0)
+            _drainingAt = _clock.GetUtcNow().Ms;
         try
         {
             if (_connection is null)
@@ -142,7 +145,8 @@ public sealed class PostgresMember : IAsyncDisposable
             }
             await using var beat = new NpgsqlCommand(Beat, _connection) { CommandTimeout = BeatTimeout };
             beat.Parameters.AddRange((NpgsqlParameter[])
-                [Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number), Sql.Long(_clock.GetUtcNow().Ms), Sql.Int(inFlight)]);
+                [Sql.Int(Incarnation.Node), Sql.Long(Incarnation.Number), Sql.Long(_clock.GetUtcNow().Ms), Sql.Int(inFlight),
+                    Sql.Long(_drainingAt)]);
             if (await beat.ExecuteNonQueryAsync(ct) == 0)
                 return false;
         }

@@ -20,6 +20,7 @@ public sealed class PostgresReports(PostgresStore store, string node, TimeProvid
     const string ReadSql = """
         SELECT r.transport, n.name AS Node, n.alive AND n.incarnation = r.incarnation AS IsAlive, r.at, r.body
         FROM transport_reports r JOIN nodes n ON n.id = r.node WHERE r.transport = ANY (@transports) AND r.node <> @own
+            AND (n.alive OR n.last_beat >= @since)
         ORDER BY n.name, r.node
         """;
 
@@ -52,7 +53,12 @@ public sealed class PostgresReports(PostgresStore store, string node, TimeProvid
     public Task<IReadOnlyList<NodeReport>> ReadAsync(IReadOnlyCollection<string> transports, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<NodeReport>>(connection =>
             [
-                .. connection.Query<Row>(ReadSql, new { transports = transports.ToArray(), own = store.Member.Incarnation.Node })
+                .. connection.Query<Row>(ReadSql, new
+                {
+                    transports = transports.ToArray(),
+                    own = store.Member.Incarnation.Node,
+                    since = INodeList.ForgottenBefore(clock.GetUtcNow()).Ms,
+                })
                     .Select(row => row.Read()).OfType<NodeReport>(),
             ], ct);
 

@@ -33,7 +33,8 @@ public sealed partial class PostgresStore
     public Task<MessagePage> ListAsync(TenantId tenant, MessageFilter filter, CancellationToken ct) =>
         ViewAsync(connection => new MessageSearch(connection, tenant, filter, _dialect, _clock).Run(), ct);
 
-    public Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct) => ReadAsync(NodeQueries.List, ct);
+    public Task<IReadOnlyList<NodeView>> ListNodesAsync(CancellationToken ct) =>
+        ReadAsync(connection => NodeQueries.List(connection, _clock.GetUtcNow()), ct);
 
     /// <summary>Whether the database answers now.</summary>
     public async Task<bool> IsReachableAsync(CancellationToken ct)

@@ -20,14 +20,33 @@ public sealed class AuditTable(ITableStore store) : IAuditStore
         entry.Address,
     }));
 
-    public Task<IReadOnlyList<AuditEntry>> ListAsync(TenantId tenant, long? before, int limit, CancellationToken ct) =>
+    public Task<IReadOnlyList<AuditEntry>> ListAsync(
+        TenantId tenant, AuditFilter filter, long? before, int limit, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<AuditEntry>>(connection =>
         [
-            .. connection.Query<Row>("""
+            .. connection.Query<Row>($"""
                 SELECT id, at, tenant, key, action, target, status, address FROM audit
-                WHERE tenant = @tenant AND id < @before ORDER BY id DESC LIMIT @limit
-                """, new { tenant = tenant.Value, before = before ?? long.MaxValue, limit }).Select(row => row.ToEntry()),
+                WHERE tenant = @tenant AND id < @before{Where(filter)} ORDER BY id DESC LIMIT @limit
+                """, new
+            {
+                tenant = tenant.Value,
+                before = before ?? long.MaxValue,
+                limit,
+                filter.Key,
+                action = filter.Action?.ToLowerInvariant(),
+                from = filter.From?.ToUnixTimeMilliseconds(),
+                until = filter.Until?.ToUnixTimeMilliseconds(),
+            }).Select(row => row.ToEntry()),
         ], ct);
+
+    // Reads a tenant's log from the newest on until there are enough.
+    static string Where(AuditFilter filter) => string.Concat(
+        filter.Key is null ? "" : " AND key = @Key",
+        // replace leaves nothing where the part is in it: no sign in it means anything, as % would to LIKE.
+        filter.Action is null ? "" : " AND replace(lower(action), @action, '') <> lower(action)",
+        filter.IsDenied ? " AND status >= 400" : "",
+        filter.From is null ? "" : " AND at >= @from",
+        filter.Until is null ? "" : " AND at < @until");
 
     sealed class Row
     {

@@ -3,13 +3,14 @@ using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Providers.Ses;
+using Postrider.Routing;
 
 namespace Postrider.Api.Callbacks;
 
 /// <summary>Takes the callbacks of providers: verified over the bytes as they came, stored, and only then answered.</summary>
 sealed partial class CallbackEndpoints(
     CallbackAddresses addresses, IEnumerable<IFeedbackReader> readers, FeedbackReceiver receiver, MailReportReceiver reports,
-    SnsCertificates amazon, JsonBody bodies, FeedbackMetrics metrics, TimeProvider clock, ILogger<CallbackEndpoints> logger)
+    Router router, SnsCertificates amazon, JsonBody bodies, FeedbackMetrics metrics, TimeProvider clock, ILogger<CallbackEndpoints> logger)
 {
     /// <summary>The largest batches that a provider sends are some hundred KB.</summary>
     const long MaxBytes = 1_000_000;
@@ -37,6 +38,7 @@ sealed partial class CallbackEndpoints(
                 if (events.Unreadable > 0)
                     LogUnreadable(transport.Name, events.Unreadable);
                 await receiver.TakeAsync(vendor, transport.Key, events.Items, CancellationToken.None);
+                router.FindTransport(transport.Key)?.HearBack();
                 return Answered(StatusCodes.Status200OK);
             case FeedbackReading.Confirmation { Url: var url }:
                 return Answered(await ConfirmAsync(transport, url));

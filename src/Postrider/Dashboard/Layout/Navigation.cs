@@ -18,12 +18,20 @@ static class Navigation
         new("Messages", "messages", typeof(MessageList)),
         new("Batches", "batches", typeof(BatchList)),
         new("Inbox", "inbox", typeof(Inbox)),
+        new("Queue", "queue", typeof(QueuePage)),
+        new("Dead letters", "dead-letters", typeof(DeadLetterList)),
         new("Schedules", "schedules", typeof(ScheduleList)),
         new("Templates", "templates", typeof(TemplateList)),
+        new("Suppressions", "suppressions", typeof(SuppressionList)),
+        new("Transports", "transports", typeof(TransportList)),
+        new("Routes", "routes", typeof(RouteList)),
         new("Webhooks", "webhooks", typeof(WebhookList)),
         new("Keys", "keys", typeof(KeyList)),
         new("Users", "users", typeof(UserList)),
         new("Tenants", "tenants", typeof(TenantList)),
+        new("Nodes", "nodes", typeof(NodeList)),
+        new("Settings", "settings", typeof(SettingsPage)),
+        new("Audit log", "audit", typeof(AuditList)),
     ];
 
     /// <summary>What this viewer may open.</summary>

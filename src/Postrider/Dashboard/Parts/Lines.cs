@@ -12,11 +12,18 @@ static class Lines
     public static string Batch(string origin) => Post(origin, "/emails/send",
         """{"from":"news@example.com","destinations":[{"email":"ann@example.com"},{"email":"bob@example.com"}],"subject":"News","text":"It works."}""");
 
+    public static string AddTransport(string origin) => Post(
+        origin, "/transports", """{"name":"own-relay","dsn":"smtp://user:password@smtp.example.com:587"}""");
+
     /// <summary>A call with a body.</summary>
     public static string Post(string origin, string path, string json) => $$"""
         curl {{Insecure(origin)}}{{origin}}{{path}} -H "Authorization: Bearer $POSTRIDER_API_KEY" -H 'Content-Type: application/json' \
           -d '{{json}}'
         """;
+
+    /// <summary>A call that asks.</summary>
+    public static string Get(string origin, string path) =>
+        $"curl {Insecure(origin)}'{origin}{path}' -H \"Authorization: Bearer $POSTRIDER_API_KEY\"";
 
     // The certificate of our own making is only for trying things out here.
     static string Insecure(string origin) => origin.StartsWith("https://127.0.0.1", StringComparison.Ordinal) ? "-k " : "";

@@ -1,0 +1,92 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Components;
+using Postrider.Api;
+using Postrider.Dashboard.Access;
+using Postrider.Dashboard.Parts;
+using Postrider.Messages;
+using Postrider.Routing;
+using Postrider.Tenants;
+
+namespace Postrider.Dashboard.Screens;
+
+/// <summary>What waits and why, and stopping mail.</summary>
+sealed partial class QueuePage
+{
+    static readonly NeedsAttribute Manage = new(Scopes.Manage);
+
+    IReadOnlyList<QueueGroupAnswer> _groups = [];
+    IReadOnlyList<TransportAnswer> _transports = [];
+    IReadOnlyList<PauseAnswer> _pauses = [];
+    string _stream = "";
+    string _route = "";
+    string _reason = "";
+    Problem? _problem;
+    string? _done;
+
+    [Inject]
+    Router Router { get; set; } = null!;
+
+    [Inject]
+    IServiceProvider Services { get; set; } = null!;
+
+    [Inject]
+    ScreenActions Actions { get; set; } = null!;
+
+    // Each reading goes over the whole queue.
+    protected override TimeSpan Every => TimeSpan.FromSeconds(5);
+
+    protected override async Task ReadAsync(CancellationToken ct)
+    {
+        _pauses = PauseEndpoints.List(Viewer.Tenant, Router).Data;
+        _transports = await Services.GetRequiredService<TransportShapes>()
+            .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
+        _groups = await Services.GetRequiredService<QueueShapes>().OfAsync(Viewer.Tenant, ct);
+    }
+
+    async Task PauseAsync()
+    {
+        var body = new JsonObject().With("stream", _stream).With("route", _route).With("reason", _reason);
+        _problem = await Actions.DoAsync(Manage, "POST /pause", "/pause", async by =>
+        {
+            if (PauseEndpoints.Read(body.ToBody(), out var unread) is not { } request)
+                return unread;
+            await Router.Pauses.AddAsync(request.Of(by.Tenant, Clock.GetUtcNow()), Viewer.Ended);
+            return null;
+        });
+        if (_problem is null)
+            (_stream, _route, _reason) = ("", "", "");
+        await LookAsync();
+    }
+
+    async Task ResumeAsync(PauseAnswer pause)
+    {
+        _problem = await Actions.DoAsync(Manage, "DELETE /pause", "/pause", async by =>
+            await Router.Pauses.RemoveAsync(new PauseScope(by.Tenant, pause.Stream, pause.Route), Viewer.Ended)
+                ? null : PauseEndpoints.NotPaused);
+        _done = _problem is null ? "It goes again." : null;
+        await LookAsync();
+    }
+}
+
+/// <summary>What is stopped and why mail waits, in words.</summary>
+static class PauseWords
+{
+    public static string What(MailStream? stream, string? route) =>
+        $"{(stream is { } some ? $"{(some == MailStream.Bulk ? "Bulk" : "Transactional")} mail" : "All mail")}"
+        + $"{(route is null ? "" : $" on the route {route}")} is stopped";
+
+    public static string Why(QueueGroupAnswer group) => group switch
+    {
+        { WaitingText: { } text } => text,
+        { Status: RecipientState.Leased } => "an attempt is under way",
+        { Status: RecipientState.Unknown } => "it may have left: that is being found out",
+        { WaitingFor: "scheduled" } => "for its time",
+        { WaitingFor: "deferred" } => "the recipients' side asked for later",
+        { WaitingFor: "transports_unavailable" } => "every transport of its route failed on it; tried again after a pause",
+        { WaitingFor: "transport_throttled" } => "a limit of its transports",
+        { WaitingFor: "ordering" } => "an earlier message with the same ordering key",
+        { WaitingFor: "suspect" } => "it was in hand when a process died: it is tried alone",
+        { WaitingFor: null } => "for its turn",
+        { WaitingFor: { } word } => word.Replace('_', ' '),
+    };
+}
