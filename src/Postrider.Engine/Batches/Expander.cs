@@ -12,7 +12,7 @@ public sealed partial class Expander(
     IBatchStore batches, IBatchExpansion expansion, Submitter submitter, IHandOver handOver, MessageIds ids, TimeProvider clock,
     BatchOptions options, ILogger<Expander> logger)
 {
-    /// <summary>Destinations read at once, and of one batch before the next one's turn.</summary>
+    /// <summary>Destinations read at once, at most.</summary>
     const int Page = 2_000;
 
     const int FewestInPiece = 20;
@@ -22,7 +22,15 @@ public sealed partial class Expander(
     const int BytesInPiece = 1024 * 1024;
     const int EndAtOnce = 100;
     const int TidyAtOnce = 500;
+
+    /// <summary>Of one round; the next goes on behind them.</summary>
     const int MostBatches = 100;
+
+    /// <summary>Contents in memory, some 2 to 3 times as much as objects.</summary>
+    const long MostOpenBytes = 64 * 1024 * 1024;
+
+    /// <summary>Of one batch, before the next one has its turn: a template may take 20 ms for each destination.</summary>
+    static readonly TimeSpan MostOfTurn = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Of the writer's time: transactional mail waits for it.</summary>
     static readonly TimeSpan PieceTime = TimeSpan.FromMilliseconds(2);
@@ -31,16 +39,18 @@ public sealed partial class Expander(
     static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
 
     // The loop's.
-    readonly Dictionary<MessageId, Open> _open = [];
+    readonly OpenBatches _open = new(batches.ContentAsync, submitter, MostOpenBytes);
+    readonly Dictionary<MessageId, Pace> _paces = [];
     readonly Dictionary<MessageId, long> _resting = [];
+    readonly HashSet<MessageId> _seen = [];
+    int _skip;
     int _piece = 100;
 
-    /// <summary>One round over all batches with work. True: there is more to do now.</summary>
+    /// <summary>One round over batches with work. True: there is more to do now.</summary>
     public async Task<bool> RunOnceAsync(CancellationToken ct)
     {
-        var work = await batches.WithWorkAsync(clock.GetUtcNow(), MostBatches, ct);
-        foreach (var gone in _open.Keys.Except(work.Select(b => b.Id)).ToList())
-            _open.Remove(gone);
+        var work = await batches.WithWorkAsync(clock.GetUtcNow(), _skip, MostBatches, ct);
+        GoRound(work);
         foreach (var rested in _resting.Where(r => clock.GetElapsedTime(r.Value) >= Rest).ToList())
             _resting.Remove(rested.Key);
         var more = false;
@@ -52,9 +62,27 @@ public sealed partial class Expander(
         return await batches.TidyAsync(clock.GetUtcNow(), TidyAtOnce) | more;
     }
 
+    /// <summary>Batches that wait have work for as long as they wait: more of them than a round has must not keep those behind them. At the
+    /// end what was not seen on the way has ended.</summary>
+    void GoRound(IReadOnlyList<LargeBatch> work)
+    {
+        _seen.UnionWith(work.Select(batch => batch.Id));
+        if (work.Count == MostBatches)
+        {
+            _skip += MostBatches;
+            return;
+        }
+        foreach (var ended in _paces.Keys.Except(_seen).ToList())
+        {
+            _paces.Remove(ended);
+            _open.Forget(ended);
+        }
+        _seen.Clear();
+        _skip = 0;
+    }
+
     /// <summary>One batch that nobody can expand must not keep the others: it is paused, and the reason is with its errors. One that
-    /// takes too
-    /// long is left alone for a while.</summary>
+    /// takes too long is left alone for a while.</summary>
     async Task<bool> WorkAsync(LargeBatch batch, CancellationToken ct)
     {
         try
@@ -76,7 +104,10 @@ public sealed partial class Expander(
     bool LeaveAlone(LargeBatch batch, string why)
     {
         _resting[batch.Id] = clock.GetTimestamp();
-        LogResting(batch.Id, why);
+        var pace = PaceOf(batch);
+        if (pace.Rests != why)
+            LogResting(batch.Id, why);
+        pace.Rests = why;
         return false;
     }
 
@@ -107,89 +138,120 @@ public sealed partial class Expander(
         }
         if (submitter.WhyNoWay(batch.Tenant, batch.Terms) is { } wait)
             return LeaveAlone(batch, $"It waits for {wait}.");
-        if (await OpenAsync(batch, ct) is not { } open)
-            return false;
-        if (open.Messages.Unreadable is { } unreadable)
-            return await BreakAsync(batch, unreadable.Detail, error: null);
-        var room = await RoomAsync(open, ct);
+        var pace = PaceOf(batch);
+        var room = await RoomAsync(pace, ct);
         if (room <= 0)
             return false;
-        var rows = await batches.ReadAsync(batch, batch.Cursor, Math.Min(room, Page), ct);
-        var (cursor, taken) = (batch.Cursor, batch.Taken);
-        Problem? nowhere = null;
-        for (var start = 0; start < rows.Count || rows.Count == 0;)
+        var rows = await batches.ReadAsync(batch, batch.Cursor, Math.Min(room, pace.Rows), ct);
+        if (rows.Count == 0)
         {
-            var wanted = Math.Min(_piece, rows.Count - start);
-            var most = wanted == 0 ? 0 : await submitter.RoomAsync(batch.Tenant, wanted);
-            if (most == 0 && wanted > 0)
-                return false; // as much as may waits already, or the quota is spent: looked at again
-            var piece = rows.Count == 0 ? End(batch, cursor, taken) : Make(batch, open, rows, start, most, cursor, taken, out nowhere);
-            var isWritten = (piece.Count > 0 || piece.IsLast) && await WriteAsync(open, piece);
-            await submitter.ReturnAsync(batch.Tenant, isWritten ? most - piece.Messages.Count : most);
-            if (nowhere is not null)
-                return LeaveAlone(batch, nowhere.Detail);
-            if (!isWritten)
-                return false;
-            (cursor, taken, start) = (piece.To, taken + piece.Count, start + piece.Count);
-            if (piece.IsLast)
-                return false;
-            ct.ThrowIfCancellationRequested();
+            await EndAsync(batch);
+            return false;
         }
+        var turn = new Turn(batch, pace, rows, clock.GetTimestamp()) { Cursor = batch.Cursor, Taken = batch.Taken };
+        while (turn.Next < rows.Count && !IsOver(turn))
+        {
+            ct.ThrowIfCancellationRequested();
+            if (!await StepAsync(turn, ct))
+                return false;
+        }
+        pace.Rests = null;
+        // What is read and not used in this turn is read again in the next.
+        pace.Rows = turn.Next < rows.Count ? Math.Max(FewestInPiece, 2 * turn.Next) : Math.Min(Page, 2 * pace.Rows);
         return true;
     }
 
-    async Task<bool> WriteAsync(Open open, BatchPiece piece)
+    bool IsOver(Turn turn) => clock.GetElapsedTime(turn.Started) > MostOfTurn;
+
+    /// <summary>A piece of a turn. False: the batch has to wait, or somebody else was faster.</summary>
+    async Task<bool> StepAsync(Turn turn, CancellationToken ct)
+    {
+        var tenant = turn.Batch.Tenant;
+        var most = await submitter.RoomAsync(tenant, Math.Min(_piece, turn.Rows.Count - turn.Next));
+        if (most == 0)
+        {
+            turn.Pace.Rows = FewestInPiece; // as much as may waits already, or the quota is spent: looked at again
+            return false;
+        }
+        var used = 0;
+        try
+        {
+            // Only now: of a batch that waits nothing large is in memory.
+            if (await _open.FindAsync(turn.Batch, ct) is not { } maker)
+                return false;
+            if (maker.Unreadable is { } unreadable)
+            {
+                await BreakAsync(turn.Batch, unreadable.Detail, error: null);
+                return false;
+            }
+            var piece = Make(turn, maker, most, out var nowhere);
+            used = most; // until it is known what was written
+            var isWritten = piece.Count > 0 && await WriteAsync(piece, maker, turn.Pace);
+            used = isWritten ? piece.Messages.Count : 0;
+            if (nowhere is not null)
+                return LeaveAlone(turn.Batch, nowhere.Detail);
+            if (isWritten)
+                turn.Pass(piece);
+            return isWritten;
+        }
+        finally
+        {
+            await submitter.ReturnAsync(tenant, most - used);
+        }
+    }
+
+    async Task<bool> WriteAsync(BatchPiece piece, DestinationMessages maker, Pace pace)
     {
         var (done, took) = await expansion.ExpandAsync(piece);
         if (!done)
             return false;
         Fit(took, piece.Count);
-        if (piece is { IsLast: true, Failed: > 0 })
-            LogGone(piece.Failed, piece.Batch.Id);
         var now = clock.GetUtcNow();
-        foreach (var key in open.Keys)
+        foreach (var key in pace.Keys)
             handOver.Signal(key, now);
         foreach (var message in piece.Messages)
             if (message.Stopped.Count > 0)
-                open.Messages.KeepCopy(piece.Batch.Tenant, message);
+                maker.KeepCopy(piece.Batch.Tenant, message);
         return true;
     }
 
-    /// <summary>What is left when there are no more rows: where destinations were taken away since it began, it says so.</summary>
-    static BatchPiece End(LargeBatch batch, long cursor, int taken)
+    /// <summary>Where destinations were taken away since it began, it says so.</summary>
+    async Task EndAsync(LargeBatch batch)
     {
-        var gone = Math.Max(0, batch.Total - taken);
-        return new BatchPiece
+        var gone = Math.Max(0, batch.Total - batch.Taken);
+        var (done, _) = await expansion.ExpandAsync(new BatchPiece
         {
             Batch = batch,
-            From = cursor,
-            To = cursor,
+            From = batch.Cursor,
+            To = batch.Cursor,
             Count = gone,
             Messages = [],
             Faults = gone == 0 ? [] : [new DestinationFault(batch.Until + 1, null, "destination-gone", string.Create(
                 CultureInfo.InvariantCulture, $"{gone} destinations were erased, or taken away, before their messages were made."))],
             IsLast = true,
-        };
+        });
+        if (done && gone > 0)
+            LogGone(gone, batch.Id);
     }
 
-    /// <summary>Of rows from one on, at most so many.</summary>
+    /// <summary>Of the rows that come next, at most so many, and one at least.</summary>
     /// <param name="nowhere">Why the piece ends in front of a destination for which there is no way out now; null: it does not.</param>
-    BatchPiece Make(LargeBatch batch, Open open, IReadOnlyList<StoredDestination> rows, int start, int most, long cursor, int taken,
-        out Problem? nowhere)
+    BatchPiece Make(Turn turn, DestinationMessages maker, int most, out Problem? nowhere)
     {
         nowhere = null;
+        var (batch, rows, start) = (turn.Batch, turn.Rows, turn.Next);
         var now = clock.GetUtcNow();
         var messages = new List<NewMessage>(most);
         List<DestinationFault>? faults = null;
         var (count, bytes) = (0, 0L);
-        for (; count < most && bytes < BytesInPiece; count++)
+        for (; count < most && bytes < BytesInPiece && (count == 0 || !IsOver(turn)); count++)
         {
             var row = rows[start + count];
-            var id = batch.First!.Value.Plus(taken + count);
-            if (open.Messages.Make(id, row.Email, row.Name, row.Data, now, out var fault) is { } message)
+            var id = batch.First!.Value.Plus(turn.Taken + count);
+            if (maker.Make(id, row.Email, row.Name, row.Data, now, out var fault) is { } message)
             {
                 messages.Add(message);
-                open.Keys.Add(new QueueKey(message.Route, message.Stream, batch.Tenant));
+                turn.Pace.Keys.Add(new QueueKey(message.Route, message.Stream, batch.Tenant));
                 bytes += message.MergeData?.Length ?? 0;
             }
             else if (fault!.MayPass)
@@ -205,8 +267,8 @@ public sealed partial class Expander(
         return new BatchPiece
         {
             Batch = batch,
-            From = cursor,
-            To = count == 0 ? cursor : rows[start + count - 1].N,
+            From = turn.Cursor,
+            To = count == 0 ? turn.Cursor : rows[start + count - 1].N,
             Count = count,
             Messages = messages,
             Faults = faults ?? [],
@@ -215,10 +277,10 @@ public sealed partial class Expander(
     }
 
     /// <summary>How many messages the batch may add now.</summary>
-    async Task<int> RoomAsync(Open open, CancellationToken ct)
+    async Task<int> RoomAsync(Pace pace, CancellationToken ct)
     {
         var room = options.MaxAhead;
-        foreach (var key in open.Keys)
+        foreach (var key in pace.Keys)
             room = Math.Min(room, options.MaxAhead - await batches.CountDueAsync(key, clock.GetUtcNow(), options.MaxAhead, ct));
         return room;
     }
@@ -232,16 +294,33 @@ public sealed partial class Expander(
             _piece = Math.Min(MostInPiece, _piece + Math.Max(1, _piece / 8));
     }
 
-    async Task<Open?> OpenAsync(LargeBatch batch, CancellationToken ct)
+    Pace PaceOf(LargeBatch batch) => _paces.TryGetValue(batch.Id, out var pace) ? pace : _paces[batch.Id] = new Pace();
+
+    /// <summary>What is known of a batch for as long as it has work.</summary>
+    sealed class Pace
     {
-        if (_open.TryGetValue(batch.Id, out var open))
-            return open;
-        if (await batches.ContentAsync(batch.Id, ct) is not { } content)
-            return null;
-        return _open[batch.Id] = new Open(submitter.ForDestinations(batch.Tenant, content, batch.Terms), []);
+        /// <summary>Why it rests, as was logged; null: it does not.</summary>
+        public string? Rests { get; set; }
+
+        /// <summary>Where its messages go: who is told, and what is counted before there are more.</summary>
+        public HashSet<QueueKey> Keys { get; } = [];
+
+        /// <summary>To be read for the next turn: some more than the last one used.</summary>
+        public int Rows { get; set; } = Page;
     }
 
-    /// <summary>A batch that is being worked on.</summary>
-    /// <param name="Keys">Where its messages go: who is told, and what is counted before there are more.</param>
-    sealed record Open(DestinationMessages Messages, HashSet<QueueKey> Keys);
+    /// <summary>A batch's turn: the rows that were read for it, and how far it has come.</summary>
+    /// <param name="Started">A timestamp.</param>
+    sealed record Turn(LargeBatch Batch, Pace Pace, IReadOnlyList<StoredDestination> Rows, long Started)
+    {
+        public int Next { get; private set; }
+        public required long Cursor { get; set; }
+        public required int Taken { get; set; }
+
+        public void Pass(BatchPiece piece)
+        {
+            Next += piece.Count;
+            (Cursor, Taken) = (piece.To, Taken + piece.Count);
+        }
+    }
 }

@@ -38,8 +38,9 @@ public interface IBatchStore
     /// with.</summary>
     Task<bool> CancelAsync(TenantId tenant, MessageId batch, DateTimeOffset at);
 
-    /// <summary>Batches with something to do now, those that waited longest first.</summary>
-    Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int limit, CancellationToken ct);
+    /// <summary>Batches with something to do now, each tenant's first before anybody's second, and those that waited longest first. Those
+    /// of archived tenants wait.</summary>
+    Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int skip, int limit, CancellationToken ct);
 
     Task<MessageContent?> ContentAsync(MessageId batch, CancellationToken ct);
 

@@ -67,6 +67,9 @@ public sealed record LargeBatch
 
     /// <summary>Lines that were no destinations; not in <see cref="Total"/>.</summary>
     public required int Refused { get; init; }
+
+    /// <summary>How often destinations were changed since it began: what was read before such a change makes no message.</summary>
+    public required long Edits { get; init; }
     public required SharedTerms Terms { get; init; }
 
     public bool IsFinal => State is BatchState.Expanded or BatchState.Cancelled;
@@ -108,6 +111,6 @@ public sealed record BatchPiece
 }
 
 /// <summary>What came of a piece.</summary>
-/// <param name="Done">False: the batch was paused or cancelled, or another node was faster; nothing was written.</param>
+/// <param name="Done">False: the batch was paused, cancelled or edited, or another node was faster; nothing was written.</param>
 /// <param name="WriterTime">What it took of the only writer's time; zero where there are several.</param>
 public readonly record struct PieceResult(bool Done, TimeSpan WriterTime);

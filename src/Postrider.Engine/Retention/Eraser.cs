@@ -71,6 +71,14 @@ public sealed partial class Eraser(
             (rows, at, isThrough) = (rows + piece.Rows, piece.Next ?? at, piece.Next is null);
         }
         if (isThrough)
+        {
+            // Of destinations that went just now messages may have been made behind the first look.
+            var late = await EraseMessagesAsync(erasure, ct);
+            (erased, open) = (erased + late.Erased, late.Open);
+            if (late.HasMore || late.Erased > 0)
+                (isThrough, at) = (false, ErasureCursor.Start);
+        }
+        if (isThrough)
             rows += await store.EraseKeptAsync(erasure, isLast: open == 0, ct);
         now = clock.GetUtcNow();
         DateTimeOffset? next = !isThrough ? now : open > 0 ? now + LookAgain : null;

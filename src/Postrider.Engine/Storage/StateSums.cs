@@ -34,6 +34,13 @@ static class StateSums
         return new StoredBytes(sums.Contents, sums.Destinations);
     }
 
+    /// <summary>Counts bytes that came, or with a minus went, beside the writers of mail: a row of its own, that is never in their
+    /// way.</summary>
+    public static void AddStored(DbConnection connection, int tenant, long bytes) => connection.Execute("""
+        INSERT INTO counters (scope, state, hour, node, delta) VALUES (@scope, @state, 0, -1, @bytes)
+        ON CONFLICT (scope, state, hour, node) DO UPDATE SET delta = counters.delta + excluded.delta
+        """, new { scope = (long)tenant, state = StoredBytes, bytes });
+
     public static BatchView? OfBatch(DbConnection connection, TenantId tenant, MessageId batch, long now)
     {
         var count = connection.ExecuteScalar<int?>(

@@ -25,6 +25,9 @@ public sealed partial class Submitter
             return (null, problem);
         if (Choose(context.Tenant, entry, [], out var nowhere) is null)
             return (null, nowhere);
+        var bytes = BornLeased.ApproximateBytes(entry.Content) + (merge?.SharedData.Length ?? 0);
+        if (await _limits.RefuseStorageAsync(context.Tenant, bytes) is { } tooMuch)
+            return (null, tooMuch);
         return (Share(WithTracking(entry, context.Tenant), merge), null);
     }
 

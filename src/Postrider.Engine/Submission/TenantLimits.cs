@@ -39,7 +39,7 @@ sealed class TenantLimits(IMessageReader reader, TimeProvider clock, SubmissionO
             ?? (countsQuota && Quotas is not null ? await Quotas.RefuseAsync(id, settings, recipients) : null);
     }
 
-    /// <summary>Null: these destinations may be stored; they are counted from here on.</summary>
+    /// <summary>Null: destinations, or what they will share, of so many bytes may be stored; they are counted from here on.</summary>
     public async ValueTask<Problem?> RefuseStorageAsync(TenantId id, long bytes)
     {
         if (SettingsOf(id).MaxStorageBytes is not (> 0 and var most))

@@ -64,7 +64,7 @@ public abstract class LargeBatchContract(StoreEngine engine) : IAsyncLifetime
         var last = (await _house.Batches.AddAsync(await _house.DraftAsync() with { Tenant = other }))!.Value.Batch;
         await _house.AppendAsync(last.Id, 0, 1, tenant: other);
         Assert.True(await _house.Batches.StartAsync(other, last.Id, _house.Clock.GetUtcNow()));
-        var work = await _house.Batches.WithWorkAsync(_house.Clock.GetUtcNow(), 2, default);
+        var work = await _house.Batches.WithWorkAsync(_house.Clock.GetUtcNow(), 0, 2, default);
         Assert.Equal([TenantId.First, other], work.Select(batch => batch.Tenant));
     }
 

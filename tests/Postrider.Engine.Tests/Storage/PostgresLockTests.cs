@@ -100,6 +100,7 @@ public sealed class PostgresLockTests : IAsyncLifetime
             Taken = 2,
             Failed = 0,
             Refused = 0,
+            Edits = 0,
             Terms = new SharedTerms(MailStream.Bulk, null, TimeSpan.FromDays(1), AmbiguityPolicy.Retry, null, [], []),
         }, Now, 10);
         var waiting = await Store.ReadAsync(c => c.ExecuteScalar<int>("SELECT count(*) FROM queue WHERE NOT cancelled"), default);

@@ -14,6 +14,7 @@ public sealed class PostgresPlanTests : IAsyncLifetime
     const string Rows = """
         INSERT INTO nodes SELECT g, 1, 0, true, 'worker-' || g, 'host-' || g || '.example.com', 'http://host-' || g || '.example.com:8025',
             'worker,scheduler', '1.0.0', 0, 0, 0 FROM generate_series(2, 255) g;
+        INSERT INTO tenants SELECT g, 'tenant-' || g, 0, NULL, '{"version":1}', g FROM generate_series(2, 3000) g;
         INSERT INTO rate_budgets SELECT 'k' || g, g FROM generate_series(1, 2000) g;
         INSERT INTO quota_use SELECT 'k' || g, 0, g FROM generate_series(1, 5000) g;
         INSERT INTO schedules (id, tenant, name, state, revision, change, due, edition, source, is_list, updated, times, email)
@@ -49,7 +50,7 @@ public sealed class PostgresPlanTests : IAsyncLifetime
     public static TheoryData<string, string> OfTables => new()
     {
         { ScheduleTables.Take(ScheduleTables.PassOver), "schedules_due schedules_pkey" },
-        { BatchTables.SelectWithWork, "expansions_open" },
+        { BatchTables.SelectWithWork, "expansions_open tenants_pkey" },
         { WebhookTables.SelectDue, "webhook_deliveries_due" },
         { WebhookTables.Claim, "webhook_deliveries_pkey" },
         { DeadLetterTables.TakeJob, "dead_letter_jobs_running dead_letter_jobs_pkey" },
@@ -65,6 +66,7 @@ public sealed class PostgresPlanTests : IAsyncLifetime
     public async Task What_is_asked_beside_mail_finds_rows_by_an_index(string sql, string indexes)
     {
         var parameters = new DynamicParameters(new { now = 10_000L, until = 20_000L, limit = 10, count = 10, looked = 10, tenant = 1 });
+        parameters.AddDynamicParams(new { skip = 0 });
         parameters.AddDynamicParams(new { id = "w1", Event = "55", Claim = 0, part = 1L, key = "k55", start = 0L });
         parameters.AddDynamicParams(new { hash = 55L, above = 1L, below = 4000L });
         parameters.AddDynamicParams(new { transaction = 1000L, row = 1L, oldest = 1L, message = 55L });

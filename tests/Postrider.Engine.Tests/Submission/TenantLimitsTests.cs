@@ -113,6 +113,18 @@ public sealed class TenantLimitsTests
         await house.AcceptedAsync(large);
     }
 
+    [Fact]
+    public async Task What_a_large_batch_shares_counts_too()
+    {
+        await using var house = new SubmissionHouse();
+        var tenant = (await house.Tenants.AddAsync("a", new TenantSettings { MaxStorageBytes = 25_000 }, default)).Tenant!.Id.Value;
+        var large = Good with { To = [], Text = new string('x', 20_000) };
+        Assert.Null((await house.Submitter.CheckSharedAsync(large, With(tenant: tenant))).Problem);
+        Assert.Equal("storage-full", (await house.Submitter.CheckSharedAsync(large, With(tenant: tenant))).Problem?.Slug);
+        house.Clock.Advance(TimeSpan.FromSeconds(1)); // the first was not stored after all
+        Assert.Null((await house.Submitter.CheckSharedAsync(large, With(tenant: tenant))).Problem);
+    }
+
     // The content of a batch is stored once.
     [Fact]
     public async Task A_batch_counts_what_its_content_takes_once()

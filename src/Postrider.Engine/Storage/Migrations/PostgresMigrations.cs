@@ -38,6 +38,7 @@ static class PostgresMigrations
         new(29, "sizes of the database", StoreSizeSchema.Postgres),
         new(30, "what goes out by the minute", FlowSchema.Postgres),
         new(31, "nodes that drain", Draining),
+        new(32, "contents and edits of large batches", BatchCounts.Postgres),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.

@@ -30,6 +30,7 @@ static class SqliteMigrations
         new(23, "calls that were refused", RefusedCallSchema.Sqlite),
         new(24, "sizes of the database", StoreSizeSchema.Sqlite),
         new(25, "what goes out by the minute", FlowSchema.Sqlite),
+        new(26, "contents and edits of large batches", BatchCounts.Sqlite),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

@@ -11,7 +11,7 @@ sealed class ExpansionRows(PostgresSession session) : IExpansionTable
             state = CASE WHEN $6 OR taken + $4 >= total THEN 2 ELSE 1 END,
             open = CASE WHEN $6 OR taken + $4 >= total THEN 0 ELSE 1 END,
             tidy = CASE WHEN ($6 OR taken + $4 >= total) AND source = batch THEN 1 ELSE tidy END
-        WHERE batch = $1 AND cursor = $2 AND state = 1 AND stop = 0 RETURNING 1
+        WHERE batch = $1 AND cursor = $2 AND state = 1 AND stop = 0 AND edits = $8 RETURNING 1
         """;
 
     public const string SelectStopped = "SELECT batch, stop FROM expansions WHERE stop > 0";
@@ -25,7 +25,8 @@ sealed class ExpansionRows(PostgresSession session) : IExpansionTable
     {
         foreach (var piece in needs.Pieces.OrderBy(p => p.Batch.Id.Value))
             trip.Read(AdvanceCursor, _ => _advanced.Add(piece), Sql.Long(piece.Batch.Id.Value), Sql.Long(piece.From), Sql.Long(piece.To),
-                Sql.Int(piece.Count), Sql.Int(piece.Failed), Sql.Flag(piece.IsLast), Sql.Long(session.Now));
+                Sql.Int(piece.Count), Sql.Int(piece.Failed), Sql.Flag(piece.IsLast), Sql.Long(session.Now),
+                Sql.Long(piece.Batch.Edits));
         if (needs.Due.Count > 0)
             trip.Read(SelectStopped, row => _stopped[row.GetInt64(0)] = (BatchStop)row.GetInt16(1));
     }

@@ -10,7 +10,8 @@ enum BatchStop : byte { None = 0, Paused = 1, Cancelled = 2 }
 /// <summary>Large batches, where they meet the queue.</summary>
 interface IExpansionTable
 {
-    /// <summary>Moves the cursor of a batch; false when it stands elsewhere, or the batch is paused, cancelled or done.</summary>
+    /// <summary>Moves the cursor of a batch; false when it stands elsewhere, its destinations were changed since they were read, or the
+    /// batch is paused, cancelled or done.</summary>
     bool Advance(BatchPiece piece, long now);
     void AddFault(long batch, DestinationFault fault);
 

@@ -12,7 +12,7 @@ sealed class ExpansionTable(Statements statements) : IExpansionTable
         UPDATE expansions SET cursor = ?3, taken = taken + ?4, failed = failed + ?5, updated = ?7,
             state = iif(?6 OR taken + ?4 >= total, 2, 1), open = iif(?6 OR taken + ?4 >= total, 0, 1),
             tidy = iif((?6 OR taken + ?4 >= total) AND source = batch, 1, tidy)
-        WHERE batch = ?1 AND cursor = ?2 AND state = 1 AND stop = 0
+        WHERE batch = ?1 AND cursor = ?2 AND state = 1 AND stop = 0 AND edits = ?8
         """);
 
     readonly Statement _addFault = statements.Prepare(
@@ -26,6 +26,7 @@ sealed class ExpansionTable(Statements statements) : IExpansionTable
 
     public bool Advance(BatchPiece piece, long now) => _advance.With()
         .Add(piece.Batch.Id.Value).Add(piece.From).Add(piece.To).Add(piece.Count).Add(piece.Failed).Add(piece.IsLast).Add(now)
+        .Add(piece.Batch.Edits)
         .RunCounting() == 1;
 
     public void AddFault(long batch, DestinationFault fault) => _addFault.With()

@@ -17,7 +17,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
     static readonly TimeSpan Abandoned = TimeSpan.FromDays(7);
 
     const string Columns = """
-        batch, tenant, state, stop, start_at AS StartAt, source, until, cursor, first, total, taken, failed, refused, terms,
+        batch, tenant, state, stop, start_at AS StartAt, source, until, cursor, first, total, taken, failed, refused, edits, terms,
         request_hash AS RequestHash
         """;
 
@@ -75,6 +75,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             INSERT INTO batches (id, tenant, count, sender, subject, content)
             VALUES (@batch, @tenant, @total, @sender, @subject, @content)
             """, row);
+        StateSums.AddStored(connection, batch.Tenant.Value, row.content.Length);
         return true;
     }
 
@@ -208,14 +209,15 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
     // Each tenant's first before anybody's second: batches that wait for their tenant's quota must not keep those of the others.
     internal const string SelectWithWork = $"""
         SELECT {Columns} FROM (
-            SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY start_at) AS turn FROM expansions
-            WHERE open = 1 AND start_at <= @now AND (state = 3 OR (state = 1 AND stop = 0))) AS work
-        ORDER BY turn, start_at LIMIT @limit
+            SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY start_at, batch) AS turn FROM expansions
+            WHERE open = 1 AND start_at <= @now AND (state = 3 OR (state = 1 AND stop = 0
+                AND (SELECT archived FROM tenants WHERE id = expansions.tenant) IS NULL))) AS work
+        ORDER BY turn, start_at, batch LIMIT @limit OFFSET @skip
         """;
 
-    public Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int limit, CancellationToken ct) =>
+    public Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int skip, int limit, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<LargeBatch>>(connection =>
-            [.. connection.Query<Row>(SelectWithWork, new { now = now.Ms, limit }).Select(row => row.ToBatch())], ct);
+            [.. connection.Query<Row>(SelectWithWork, new { now = now.Ms, skip, limit }).Select(row => row.ToBatch())], ct);
 
     public Task<MessageContent?> ContentAsync(MessageId batch, CancellationToken ct) => store.ReadAsync(
         connection => connection.ExecuteScalar<byte[]?>("SELECT content FROM batches WHERE id = @batch", new { batch = batch.Value })
@@ -288,6 +290,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         public int Taken { get; init; }
         public int Failed { get; init; }
         public int Refused { get; init; }
+        public long Edits { get; init; }
         public string? Terms { get; init; }
         public byte[]? RequestHash { get; init; }
 
@@ -306,6 +309,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             Taken = Taken,
             Failed = Failed,
             Refused = Refused,
+            Edits = Edits,
             Terms = Terms is null ? NoTerms : JsonSerializer.Deserialize(Terms, SharedTermsJson.Default.SharedTerms)!,
         };
 

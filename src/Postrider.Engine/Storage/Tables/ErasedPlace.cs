@@ -177,6 +177,9 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
 
     int Erase(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
     {
+        // In the order of all who change a list: the list, then who is on it.
+        if (Table == "destinations")
+            connection.Execute("UPDATE lists SET updated = updated WHERE id = @source", new { source = key["source"] });
         // Read here, as somebody may have added to it meanwhile.
         var row = connection.QueryFirstOrDefault($"""
             SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
@@ -187,6 +190,9 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         var rows = Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
             ? Delete(connection, key) : Replace(connection, text, key, row);
         Count(connection, key, BytesOf(connection, key) - bytes);
+        if (Table == "destinations")
+            // Who makes messages of them may have read them before.
+            connection.Execute("UPDATE expansions SET edits = edits + 1 WHERE source = @source AND open = 1", new { source = key["source"] });
         return rows;
     }
 

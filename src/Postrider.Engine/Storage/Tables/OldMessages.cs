@@ -110,15 +110,12 @@ static class OldMessages
         connection.Execute($"DELETE FROM messages WHERE id IN ({ids})");
     }
 
-    /// <summary>Takes bytes off what tenants are counted to store. A row that only retention writes.</summary>
+    /// <summary>Takes bytes off what tenants are counted to store.</summary>
     public static void Uncount(DbConnection connection, IEnumerable<(int Tenant, long Bytes)> gone)
     {
         foreach (var tenant in gone.GroupBy(m => m.Tenant).OrderBy(g => g.Key))
             if (tenant.Sum(m => m.Bytes) is > 0 and var bytes)
-                connection.Execute("""
-                    INSERT INTO counters (scope, state, hour, node, delta) VALUES (@scope, @state, 0, -1, @delta)
-                    ON CONFLICT (scope, state, hour, node) DO UPDATE SET delta = counters.delta + excluded.delta
-                    """, new { scope = (long)tenant.Key, state = StateSums.StoredBytes, delta = -bytes });
+                StateSums.AddStored(connection, tenant.Key, -bytes);
     }
 }
 
