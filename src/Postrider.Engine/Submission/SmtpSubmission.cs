@@ -21,6 +21,9 @@ public sealed record SmtpSubmissionRules
     /// <summary>Told where a failed authentication came from; null: nobody cares.</summary>
     public Action<IPAddress>? Refused { get; init; }
 
+    /// <summary>Told what was wrong with the mail of a key; null: nobody keeps that.</summary>
+    public Action<Principal, Problem>? RefusedMail { get; init; }
+
     /// <summary>Told the code of each reply to a message; null: nobody counts.</summary>
     public SubmissionMetrics? Metrics { get; init; }
 
@@ -57,6 +60,7 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
 
     readonly bool _isTrusted = rules.TrustedNetworks.Any(network => network.Contains(peer.Address));
     string? _password;      // of the session, checked again for each message
+    Principal? _caller;     // whose it was then
 
     // Of the transaction.
     TenantId? _tenant;      // null: only reports are taken
@@ -134,14 +138,22 @@ public sealed class SmtpSubmission(Submitter submitter, Authenticator authentica
         {
             SubmissionResult.Accepted accepted => Queued(IdOf(accepted.Receipt)),
             SubmissionResult.Replayed replayed => Queued(Encoding.ASCII.GetString(replayed.Answer.Span)),
-            SubmissionResult.Refused refused => SmtpProblems.Reply(refused.Problem),
+            SubmissionResult.Refused refused => Refuse(refused.Problem),
             var unheardOf => throw new InvalidOperationException($"The submitter answered {unheardOf}."),
         };
+    }
+
+    SmtpReply Refuse(Problem problem)
+    {
+        if (_caller is not null)
+            rules.RefusedMail?.Invoke(_caller, problem);
+        return SmtpProblems.Reply(problem);
     }
 
     async ValueTask<(TenantId? Tenant, SmtpReply? Refusal)> TenantOfAsync(string password)
     {
         var authentication = await authenticator.AuthenticateAsync(password);
+        _caller = authentication.Principal;
         if (authentication.Principal is not { } principal)
             return (null, authentication.Problem!.Status >= 500 ? CannotCheck : WrongKey);
         return principal.May(Scopes.Send) ? (principal.Tenant, null) : (null, NoSendScope);

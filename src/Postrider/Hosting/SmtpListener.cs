@@ -18,7 +18,7 @@ sealed class ListenException(string message, Exception inner) : Exception(messag
 sealed partial class SmtpListener(
     PostriderOptions options, SmtpListenerOptions limits, ConnectionLimits connections, SubmissionOptions submission,
     DeliveryOptions delivery, Submitter submitter, Authenticator authenticator, TimeProvider clock, ILogger<SmtpListener> logger,
-    SubmissionMetrics metrics, SmtpReports? reports = null)
+    SubmissionMetrics metrics, RefusedCalls refused, SmtpReports? reports = null)
     : IHostedService, IAsyncDisposable
 {
     readonly List<string> _addresses = [];
@@ -43,6 +43,7 @@ sealed partial class SmtpListener(
             TrustedNetworks = SmtpListenerOptions.Networks(limits.TrustedNetworks, out _),
             Deduplicate = limits.Deduplicate,
             Refused = LogRefused,
+            RefusedMail = (caller, problem) => refused.Add(caller, "SMTP", "", problem),
             Metrics = metrics,
             Reports = reports,
         };

@@ -2,10 +2,14 @@ using System.Collections;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Postrider.Cli;
+using Postrider.Hosting;
 using Postrider.Messages;
 using Postrider.Tenants;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.EndToEnd.Api;
@@ -64,6 +68,28 @@ public sealed class RequestTests(SharedServer shared) : IClassFixture<SharedServ
         Assert.Contains("/v3/mail/send", (string?)call["call"], StringComparison.Ordinal);
         Assert.Contains("personalizations", (string?)call["detail"], StringComparison.Ordinal);
         Assert.DoesNotContain("canary", call.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mail_by_smtp_that_is_refused_is_in_it_too()
+    {
+        await using var server = await TestServer.StartAsync(("SMTP", "127.0.0.1:0"));
+        var key = await server.NewKeyAsync(TenantId.First, Scopes.Send);
+        await using var client = await SmtpDialogue.GreetedAsync(
+            new Uri(server.Services.GetRequiredService<SmtpListener>().Addresses[0]).Port);
+        Assert.StartsWith("235", await client.AskAsync(
+            "AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"\0app\0{key.Secret}"))));
+        Assert.StartsWith("250", await client.AskAsync("MAIL FROM:<shop@example.com>"));
+        Assert.StartsWith("250", await client.AskAsync("RCPT TO:<bea.tuft@example.org>"));
+        Assert.StartsWith("354", await client.AskAsync("DATA"));
+        Assert.StartsWith("5", await client.AskAsync(
+            "From: shop@example.com\r\nFrom: another@example.com\r\nSubject: canary\r\n\r\ncanary\r\n."));
+        var calls = await server.GetAsync($"/requests?key={key.Key.Id}", answer => answer["data"]!.AsArray().Count > 0);
+        var call = Assert.Single(calls["data"]!.AsArray())!;
+        Assert.Equal(("SMTP", "invalid-address", "/from"),
+            ((string?)call["call"], (string?)call["problem"], (string?)call["errors"]![0]!["pointer"]));
+        Assert.DoesNotContain("canary", call.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("bea.tuft", call.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

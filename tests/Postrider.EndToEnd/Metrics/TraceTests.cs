@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.Versioning;
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Postrider.EndToEnd.Api;
@@ -49,6 +50,27 @@ public sealed partial class TraceTests : BuiltServerTests
         });
         Assert.Equal(0, await StopAsync(server));
         Assert.NotEmpty(collector.Metrics); // the last ones at the end
+    }
+
+    [Fact]
+    public async Task A_message_by_smtp_is_one_trace_that_begins_with_its_submission()
+    {
+        await using var collector = new OtlpReceiver();
+        var banner = await BannerAsync(Start([.. Exporting(collector, "one"), ("POSTRIDER_API_KEY", Key)]));
+        await using var client = await SmtpDialogue.GreetedAsync(new Uri(SmtpAt().Match(banner).Value).Port);
+        Assert.StartsWith("235", await client.AskAsync(
+            "AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"\0app\0{Key}"))));
+        Assert.StartsWith("250", await client.AskAsync("MAIL FROM:<shop@example.com>"));
+        Assert.StartsWith("250", await client.AskAsync($"RCPT TO:<{Address}>"));
+        Assert.StartsWith("354", await client.AskAsync("DATA"));
+        Assert.StartsWith("250", await client.AskAsync("From: shop@example.com\r\nSubject: Hello\r\n\r\nHi\r\n."));
+        var spans = await Eventually.GetAsync(
+            () => Task.FromResult(collector.Spans.ToList()),
+            some => Steps.Append("postrider.submit").All(step => some.Exists(span => span.Name == step)));
+        var submit = spans.Single(span => span.Name == "postrider.submit");
+        Assert.Equal("", submit.Parent);
+        Assert.All(Steps, step => Assert.Equal(submit.Trace, spans.Single(span => span.Name == step).Trace));
+        Assert.Equal(submit.Id, spans.Single(span => span.Name == "postrider.attempt").Parent);
     }
 
     [Fact]
@@ -186,6 +208,9 @@ public sealed partial class TraceTests : BuiltServerTests
 
     [GeneratedRegex("^# TYPE (?<name>\\S+) ", RegexOptions.Multiline)]
     private static partial Regex Names();
+
+    [GeneratedRegex(@"smtp://127\.0\.0\.1:\d+")]
+    private static partial Regex SmtpAt();
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex ListensAt();
