@@ -1,6 +1,6 @@
 # Targets are thin: what they do is in the .NET command line or in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help build test check fmt bench chaos seeds run publish
+.PHONY: help build test check fmt bench chaos docs seeds run publish
 
 SEEDS ?= 100000
 FIRST_SEED ?= 1
@@ -33,6 +33,9 @@ chaos: ## faults against the built product, each with its control; ROWS=1,9 only
 	dotnet run -c Release --project tests/Postrider.Chaos -- run --together 6 $(if $(FULL),--full) $(ARGS) \
 		--demonstration docs/reliability-full.json \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(ROWS)$(filter --engine --controls,$(ARGS)),,--report docs/reliability-report --readme README.md)
+
+docs: ## write docs/api-reference.md anew from the OpenAPI document
+	POSTRIDER_WRITE_DOCS=1 dotnet run -c Release --project tests/Postrider.EndToEnd -- -class '*ApiReferenceTests'
 
 seeds: ## simulated histories with every fault: make seeds SEEDS=1000000 FIRST_SEED=1
 	SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) dotnet run -c Release --project tests/Postrider.Engine.Tests -- \

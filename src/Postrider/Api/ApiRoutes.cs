@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Postrider.Api.Callbacks;
 using Postrider.Api.Dialects;
 using Postrider.Hosting;
@@ -30,6 +31,7 @@ static class ApiRoutes
         {
             // The same as ApiJson's own, for what OpenAPI derives from it.
             options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             foreach (var converter in ApiJson.Default.Options.Converters)
                 options.SerializerOptions.Converters.Add(converter);
             options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);

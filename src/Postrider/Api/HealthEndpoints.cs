@@ -24,7 +24,7 @@ static class HealthEndpoints
             ProblemCatalog.Find(slug) is { } kind
                 ? TypedResults.Text(Describe(kind), "text/plain", Encoding.UTF8)
                 : new ProblemResult(ProblemCatalog.Make("not-found", "There is no such problem; GET /problems lists all.")))
-            .For(Access.Open)
+            .For(Access.Open).AnswersPlain(200, "text/plain", "The explanation.")
                 .Says("explainProblem", "What a kind of refusal means and what to do about it, as plain text.", null, "not-found");
     }
 

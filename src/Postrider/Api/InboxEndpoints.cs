@@ -22,7 +22,7 @@ static class InboxEndpoints
             .Says("listInbox", "Mail that stayed here, newest first.", null, "invalid-cursor", "invalid-field", "unknown-field");
         app.MapGet("/inbox/{id:long}", GetAsync).For(Access.Read)
             .Answers<InboxMailAnswer>(200).Says("getInboxMail", "One mail, with its source.", null, "not-found");
-        app.MapGet("/inbox/{id:long}.eml", GetSourceAsync).For(Access.Read)
+        app.MapGet("/inbox/{id:long}.eml", GetSourceAsync).For(Access.Read).AnswersPlain(200, "message/rfc822", "The mail.")
             .Says("getInboxSource", "The mail as it would have gone over the wire (message/rfc822).", null, "not-found");
         app.MapDelete("/inbox", async (HttpContext context, IInbox inbox, CancellationToken ct) =>
             ApiJson.Answer(new ClearedAnswer(await inbox.ClearAsync(context.Caller.Tenant, ct)))).For(Access.Manage)

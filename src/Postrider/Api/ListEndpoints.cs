@@ -43,7 +43,7 @@ static class ListEndpoints
             .Says("putRecipients", "Adds recipients, any number, as CSV with a header or one JSON value a line; who is there is replaced.",
                 null, [.. DestinationUpload.Refusals, "no-such-list"]);
         app.MapGet("/lists/{id}/recipients", (Delegate)RecipientsAsync).For(Access.Read).WithMetadata(RecipientParameters)
-            .Answers<ListRecipientsAnswer>(200)
+            .Answers<ListRecipientsAnswer>(200).AnswersPlain(200, "text/csv", "A page; with format=csv all of them.")
             .Says("listRecipients", "Who is in a list, page by page, or all as CSV.", null,
                 "no-such-list", "invalid-cursor", "invalid-field", "unknown-field");
         app.MapDelete("/lists/{id}/recipients/{email}", RemoveAsync).For(Access.Manage)

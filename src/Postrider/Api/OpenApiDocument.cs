@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -10,10 +10,15 @@ namespace Postrider.Api;
 /// <param name="Slugs">The refusals worth naming; 401, 403 and 503 are added where they can happen.</param>
 sealed record Documented(string Id, string Summary, string? Example, IReadOnlyList<string> Slugs);
 
+/// <summary>An answer that is no JSON of ours, for the OpenAPI document.</summary>
+/// <param name="MediaType">Null: it has no body.</param>
+sealed record PlainAnswer(int Status, string? MediaType, string Description);
+
 /// <summary>The OpenAPI document: made from the endpoints themselves, with examples, refusals and the security scheme added.</summary>
 static class OpenApiDocumentation
 {
     const string Scheme = "bearer";
+    const string Csv = "text/csv";
 
     extension(RouteHandlerBuilder builder)
     {
@@ -27,6 +32,13 @@ static class OpenApiDocumentation
         public RouteHandlerBuilder Answers<TAnswer>(int status)
         {
             builder.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(TAnswer), ["application/json"]));
+            return builder;
+        }
+
+        /// <summary>It answers with a text, a file, or no body at all.</summary>
+        public RouteHandlerBuilder AnswersPlain(int status, string? mediaType, string description)
+        {
+            builder.WithMetadata(new PlainAnswer(status, mediaType, description));
             return builder;
         }
 
@@ -48,9 +60,12 @@ static class OpenApiDocumentation
                 Description = "Hand an email over once: it is kept, delivered through whichever provider works, and tells its whole story. "
                     + "Beside these calls the send APIs of vendors are served as the vendors describe them: SendGrid's /v3/mail/send, "
                     + "Mailgun's /v3/{domain}/messages and messages.mime, SES's /v2/email/outbound-emails and outbound-bulk-emails, "
-                    + "Postmark's /email, /email/batch, /email/withTemplate and /email/batchWithTemplates.",
+                    + "Postmark's /email, /email/batch, /email/withTemplate and /email/batchWithTemplates. "
+                    + "Any call may also be answered bad-request, method-not-allowed, request-timeout, uri-too-long, headers-too-large or "
+                    + "internal-error.",
+                License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
             };
-            document.Servers = [];
+            document.Servers = [new OpenApiServer { Url = "/", Description = "The server that this document was fetched from." }];
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
@@ -61,12 +76,13 @@ static class OpenApiDocumentation
                     Description = "An API key, or a token made from one with POST /tokens.",
                 },
             };
+            OpenApiSchemas.Complete(document);
             return Task.CompletedTask;
         });
         options.AddOperationTransformer(DescribeAsync);
         options.AddSchemaTransformer((schema, context, _) =>
         {
-            Reshape(schema, context.JsonTypeInfo);
+            OpenApiSchemas.Reshape(schema, context.JsonTypeInfo);
             return Task.CompletedTask;
         });
     });
@@ -76,24 +92,22 @@ static class OpenApiDocumentation
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         var access = metadata.OfType<Access>().LastOrDefault();
         var documented = metadata.OfType<Documented>().LastOrDefault();
+        var path = $"/{context.Description.RelativePath}";
+        operation.Tags = new HashSet<OpenApiTagReference> { new(ApiWords.TopicOf(path), context.Document) };
         if (documented is not null)
         {
             operation.OperationId = documented.Id;
             operation.Summary = documented.Summary;
-            if (documented.Example is { } example)
-                foreach (var content in operation.RequestBody?.Content?.Where(c => c.Key == "application/json") ?? [])
-                    content.Value.Example = JsonNode.Parse(example);
+            DescribeBody(operation, documented.Example);
         }
         if (operation.OperationId == "sendBatch")
             DescribeLines(operation);
+        foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+            parameter.Description ??= ApiWords.OfParameter(path, parameter.Name ?? "");
+        operation.Description = WhoMay(access);
         if (access is { IsOpen: false })
-        {
             operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, context.Document)] = [] }];
-            operation.Description = access.Scopes == Tenants.Scopes.None
-                ? "Needs any valid credential."
-                : $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}"
-                    + (access.IsForInstallation ? " of the first tenant." : ".");
-        }
+        DescribeAnswers(operation, metadata.OfType<PlainAnswer>());
         if (metadata.OfType<TakesMail>().Any())
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
@@ -111,6 +125,53 @@ static class OpenApiDocumentation
                 Schema = new OpenApiSchema { Type = parameter.Name == "limit" ? JsonSchemaType.Integer : JsonSchemaType.String },
             });
         await AddProblemsAsync(operation, context, access, documented, ct);
+    }
+
+    static string WhoMay(Access? access) => access switch
+    {
+        null or { IsOpen: true } => "Needs no credential.",
+        { Scopes: Tenants.Scopes.None } => "Needs any valid credential.",
+        _ => $"Needs the scope {string.Join(", ", Tenants.ScopeNames.Of(access.Scopes))}"
+            + (access.IsForInstallation ? " of the first tenant." : "."),
+    };
+
+    static void DescribeBody(OpenApiOperation operation, string? example)
+    {
+        var isUpload = operation.RequestBody?.Content?.ContainsKey(Csv) == true;
+        foreach (var (type, content) in operation.RequestBody?.Content ?? new Dictionary<string, OpenApiMediaType>())
+        {
+            if (type == Csv)
+                content.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "A header line, and a line for each." };
+            else if (isUpload && type == NdjsonSubmission.MediaType)
+                content.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "An object or an address in each line." };
+            content.Example = type switch
+            {
+                Csv => JsonValue.Create("email,name\nann@example.com,Ann\n"),
+                NdjsonSubmission.MediaType => JsonValue.Create(isUpload ? """{"email":"ann@example.com"}""" + "\n" : OneLine(example)),
+                _ => example is not null ? JsonNode.Parse(example) : isUpload ? JsonNode.Parse("""[{"email":"ann@example.com"}]""") : null,
+            };
+        }
+    }
+
+    // Of a call that takes an array as well.
+    static string? OneLine(string? array) => array is ['[', .. var one, ']'] ? one + "\n" : null;
+
+    static void DescribeAnswers(OpenApiOperation operation, IEnumerable<PlainAnswer> answers)
+    {
+        foreach (var answer in answers)
+        {
+            // The framework takes 200 for granted where nothing says otherwise.
+            if (answer.Status != 200 && operation.Responses?.GetValueOrDefault("200") is { Content: not { Count: > 0 } })
+                operation.Responses.Remove("200");
+            var status = answer.Status.ToString(CultureInfo.InvariantCulture);
+            operation.Responses ??= [];
+            if (!operation.Responses.TryGetValue(status, out var there) || there is not OpenApiResponse response)
+                operation.Responses[status] = response = new OpenApiResponse();
+            response.Description = answer.Description;
+            if (answer.MediaType is { } type)
+                (response.Content ??= new Dictionary<string, OpenApiMediaType>())[type] =
+                    new OpenApiMediaType { Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        }
     }
 
     /// <summary>A stream of lines is no array: where one is taken, lines are answered.</summary>
@@ -139,71 +200,44 @@ static class OpenApiDocumentation
         OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, Documented? documented,
         CancellationToken ct)
     {
-        var problem = await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct);
+        const string name = nameof(ProblemShape);
+        var document = context.Document!;
+        document.Components ??= new OpenApiComponents();
+        document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
+        if (!document.Components.Schemas.ContainsKey(name))
+            document.AddComponent(name, await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct));
         List<string> slugs = [.. documented?.Slugs ?? []];
         if (access is { IsOpen: false })
-            slugs.AddRange("unauthenticated", "insufficient-scope", "tenant-archived", "rate-limited", "storage-unavailable");
+            slugs.AddRange("unauthenticated", "invalid-token", "insufficient-scope", "tenant-archived", "rate-limited", "storage-unavailable");
         if (access is { IsForInstallation: true })
             slugs.Add("installation-only");
         foreach (var kinds in slugs.Select(s => ProblemCatalog.Find(s)!).Distinct().GroupBy(k => k.Status).OrderBy(g => g.Key))
-            (operation.Responses ??= [])[kinds.Key.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new OpenApiResponse
+            (operation.Responses ??= [])[kinds.Key.ToString(CultureInfo.InvariantCulture)] = new OpenApiResponse
             {
                 Description = string.Join(", ", kinds.Select(k => k.Slug)),
-                Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new() { Schema = problem } },
+                Headers = kinds.Key is 429 or 503 ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = RetryAfter } : null,
+                Content = new Dictionary<string, OpenApiMediaType>
+                {
+                    ["application/problem+json"] = new()
+                    {
+                        Schema = new OpenApiSchemaReference(name, document),
+                        Example = ExampleOf(kinds.First()),
+                    },
+                },
             };
     }
 
-    /// <summary>The shapes that have no class of their own: one of several forms.</summary>
-    static void Reshape(OpenApiSchema schema, JsonTypeInfo type)
+    static OpenApiHeader RetryAfter => new()
     {
-        if (type.Type == typeof(AddressShape))
-            OneOf(schema, Text("Name <ann@example.com>"), Pair("email", "name"));
-        else if (type.Type == typeof(AddressesShape))
-            OneOf(schema, Text("ann@example.com"), Pair("email", "name"), new OpenApiSchema
-            {
-                Type = JsonSchemaType.Array,
-                Items = new OpenApiSchema { OneOf = [Text("ann@example.com"), Pair("email", "name")] },
-            });
-        else if (type.Type == typeof(HeadersShape))
-            OneOf(
-                schema, new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Text(null) },
-                new OpenApiSchema { Type = JsonSchemaType.Array, Items = Pair("name", "value") });
-        else if (type.Type == typeof(TagShape))
-            OneOf(schema, Text("welcome"), Pair("name", "value"));
-        else if (type.Type == typeof(SpanShape))
-            OneOf(schema, new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1" }, Text("24h"));
-        else if (type.Type == typeof(TemplateUseShape))
-            OneOf(schema, Text("welcome"), new OpenApiSchema
-            {
-                Type = JsonSchemaType.Object,
-                Properties = new Dictionary<string, IOpenApiSchema>
-                {
-                    ["id"] = Text(null),
-                    ["version"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1" },
-                    ["variables"] = new OpenApiSchema { Type = JsonSchemaType.Object },
-                },
-                Required = new HashSet<string> { "id" },
-                AdditionalPropertiesAllowed = false,
-            });
-        else if (type.Type.IsAssignableTo(typeof(MessageShape)))
-            schema.AdditionalPropertiesAllowed = false;
-    }
+        Description = "Seconds after which to try again.",
+        Schema = new OpenApiSchema { Type = JsonSchemaType.Integer },
+    };
 
-    static void OneOf(OpenApiSchema schema, params IOpenApiSchema[] forms)
+    static JsonObject ExampleOf(ProblemKind kind) => new()
     {
-        schema.Type = null;
-        schema.Properties = null;
-        schema.OneOf = forms;
-    }
-
-    static OpenApiSchema Text(string? example) =>
-        new() { Type = JsonSchemaType.String, Examples = example is null ? null : [JsonValue.Create(example)] };
-
-    static OpenApiSchema Pair(string first, string second) => new()
-    {
-        Type = JsonSchemaType.Object,
-        Properties = new Dictionary<string, IOpenApiSchema> { [first] = Text(null), [second] = Text(null) },
-        Required = new HashSet<string> { first },
-        AdditionalPropertiesAllowed = false,
+        ["type"] = $"/problems/{kind.Slug}",
+        ["title"] = kind.Title,
+        ["status"] = kind.Status,
+        ["detail"] = kind.Explanation,
     };
 }

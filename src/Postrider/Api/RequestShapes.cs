@@ -19,13 +19,16 @@ sealed record TagShape;
 /// <summary>A whole number of seconds, or a text with a unit: "90m", "24h", "2d".</summary>
 sealed record SpanShape;
 
+/// <summary>An option's value: a text or a number; null takes it away.</summary>
+sealed record OptionValueShape;
+
 /// <summary>A template by its id, name or number; or an object of id, version and variables.</summary>
 sealed record TemplateUseShape;
 
 /// <summary>An attachment.</summary>
 sealed record AttachmentShape(
-    [property: Description("The name it is saved under.")] string? Filename,
-    [property: Description("The file in base64 (RFC 4648 section 4).")] string? Content,
+    [property: Description("The name it is saved under.")] string Filename,
+    [property: Description("The file in base64 (RFC 4648 section 4).")] string Content,
     [property: Description("Media type; guessed from the name when left out.")] string? ContentType,
     [property: Description("The x of cid:x in the HTML.")] string? ContentId,
     [property: Description("attachment or inline; inline when it has a content id.")] string? Disposition);
@@ -95,10 +98,8 @@ sealed record DestinationsShape : MessageShape
     public string? PlainContent { get; init; }
 }
 
-/// <summary>One destination.</summary>
-sealed record DestinationShape(
-    string Email, string? Name,
-    [property: Description("Filled into the template, over the data of the call.")] System.Text.Json.Nodes.JsonObject? Data);
+/// <summary>One destination: an address, or an object of email, name, and data that goes into the template over the call's.</summary>
+sealed record DestinationShape;
 
 /// <summary>Body of <c>POST /batches</c>.</summary>
 sealed record BatchShape : MessageShape

@@ -20,7 +20,7 @@ static class SendEndpoints
         "invalid-field", "no-recipients", "too-many-recipients", "invalid-address", "header-injection", "forbidden-header",
         "too-many-headers", "invalid-attachment", "url-not-allowed", "invalid-time", "no-content", "no-such-template", "template-data",
         "template-limit", "unverified-sender", "no-transport",
-        "rate-limited", "queue-full", "storage-full", "storage-low", "commit-unknown", "draining",
+        "rate-limited", "queue-full", "quota-spent", "storage-full", "storage-low", "commit-unknown", "draining", "busy",
     ];
 
     static readonly SendCall<SubmissionRequest> One = new("POST /emails", SendReader.Email, WriteOne, StatusCodes.Status202Accepted);

@@ -20,6 +20,7 @@ static class SuppressionEndpoints
     public static void MapSuppressions(this IEndpointRouteBuilder app)
     {
         app.MapGet("/suppressions", (Delegate)ListAsync).For(Access.Read).WithMetadata(SuppressionQuery.Parameters)
+            .AnswersPlain(200, "text/csv", "A page; with format=csv all of them.")
             .Answers<SuppressionListAnswer>(200)
             .Says("listSuppressions", "Addresses that get no mail, and why; newest first.", null,
                 "invalid-cursor", "invalid-field", "unknown-field");
@@ -27,7 +28,8 @@ static class SuppressionEndpoints
             .Says("addSuppression", "Stops all mail to an address, or that of one stream. What is queued for it ends as suppressed.",
                 """{"email":"ann@example.org","stream":"bulk","reason":"asked by phone"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address");
-        app.MapPost("/suppressions/import", (Delegate)ImportAsync).For(Access.Manage).TakesDestinations()
+        app.MapPost("/suppressions/import", (Delegate)ImportAsync).For(Access.Manage)
+            .Takes<IReadOnlyList<SuppressionShape>>("text/csv", NdjsonSubmission.MediaType)
             .WithMetadata(DestinationUpload.Parameters("stream", "transactional or bulk, for rows that name none. Default: both."))
             .Answers<UploadAnswer>(200)
             .Says("importSuppressions",

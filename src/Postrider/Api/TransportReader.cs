@@ -190,7 +190,7 @@ sealed record TransportChangeShape
     [Description("The whole new DSN, with its secrets.")]
     public string? Dsn { get; init; }
     [Description("Options of the DSN to set, or with null to remove. Secrets and endpoint need the whole DSN.")]
-    public IReadOnlyDictionary<string, string?>? Options { get; init; }
+    public IReadOnlyDictionary<string, OptionValueShape>? Options { get; init; }
 }
 
 /// <summary>What a route is made of; what is left out or null is as the installation has it.</summary>
@@ -207,7 +207,7 @@ record RouteShape
     [Description("retry or hold, for messages that do not say.")]
     public string? OnAmbiguous { get; init; }
     [Description("A message that names no route and fits one of them goes by this route; the parts of one must all fit.")]
-    public IReadOnlyList<RouteRuleAnswer>? Rules { get; init; }
+    public IReadOnlyList<RouteRuleShape>? Rules { get; init; }
     [Description("Rules of routes with a lower one are looked at first. Default 0; then by name.")]
     public int? Position { get; init; }
 }
@@ -220,3 +220,9 @@ sealed record NewRouteShape : RouteShape
     [Description("Every tenant may use it. For administrators of the first tenant. Default false.")]
     public bool? Shared { get; init; }
 }
+
+/// <summary>What mail a route takes without being named: all that is given must match.</summary>
+sealed record RouteRuleShape(
+    [property: Description("transactional or bulk.")] string? Stream, [property: Description("One of the message's tags.")] string? Tag,
+    [property: Description("Of the From address.")] string? SenderDomain,
+    [property: Description("Of every recipient.")] string? RecipientDomain);

@@ -19,9 +19,9 @@ static class UnsubscribeEndpoints
     {
         app.MapGet(UnsubscribeLinks.Path + "{token}", (string token, HttpContext context, UnsubscribeLinks links) =>
             links.TryRead(token, out var who) ? Page(context, 200, "Unsubscribe", Ask(who)) : Absent(context)).For(Access.Open)
-            .Says("unsubscribePage", "For recipients: asks whether they want no more mail.");
+            .AnswersPlain(200, "text/html", "The question.").Says("unsubscribePage", "For recipients: asks whether they want no more mail.");
         app.MapPost(UnsubscribeLinks.Path + "{token}", UnsubscribeAsync).For(Access.Open)
-            .Says("unsubscribe", "For recipients and their mail programs: no more mail of this stream goes to the address.");
+            .AnswersPlain(200, "text/html", "It is done.").Says("unsubscribe", "For recipients and their mail programs: no more mail of this stream goes to the address.");
     }
 
     static async Task<IResult> UnsubscribeAsync(string token, HttpContext context, UnsubscribeLinks links, UnsubscribeCalls calls,

@@ -35,7 +35,8 @@ static class WebhookEndpoints
             .For(Access.Manage).Says("removeWebhook", "Forgets an endpoint and its deliveries.", null, "not-found");
         app.MapPost("/webhooks/{id}/rotate", RotateAsync).For(Access.Manage)
             .Takes<WebhookSecretShape>().Answers<WebhookAnswer>(200)
-            .Says("rotateWebhookSecret", "Makes a new secret. The one before signs as well for 24 hours.", "{}",
+            .Says("rotateWebhookSecret", "Makes a new secret. The one before signs as well for 24 hours.",
+                """{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found", "changed-meanwhile");
         app.MapPost("/webhooks/{id}/test", TestAsync).For(Access.Manage)
             .Answers<WebhookTestAnswer>(200)

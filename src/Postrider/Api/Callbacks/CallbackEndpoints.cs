@@ -120,13 +120,13 @@ static class CallbackRoutes
     {
         app.MapPost("/callbacks/{vendor}/{secret}", (string vendor, string secret, CallbackEndpoints callbacks, HttpContext context) =>
             callbacks.TakeAsync(vendor, secret, context))
-            .For(Access.Open)
+            .For(Access.Open).AnswersPlain(200, null, "It is stored.")
             .Says("takeCallback",
                 "For providers: what became of mail. GET /transports shows each transport's address. 200 after it is stored; what is not "
                 + "genuine is answered 401 or 403.", null, "not-found", "too-large", "storage-unavailable");
         // Mail servers hand a message over with a key as well.
         app.MapPost("/callbacks/dsn", (CallbackEndpoints callbacks, HttpContext context) => callbacks.TakeReportAsync(context))
-            .For(Access.Manage)
+            .For(Access.Manage).AnswersPlain(200, null, "It is stored.")
             .WithMetadata(new DocumentedParameters([new("to", "RCPT TO. Default: as the header says.")]))
             .Says("takeReport", "A bounce (RFC 3464) or complaint (RFC 5965) that came by mail to a return path of ours: the raw message.",
                 null, "not-found", "too-large");
