@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Forms;
+using Microsoft.JSInterop;
 using Postrider.Api;
 using Postrider.Batches;
 using Postrider.Dashboard.Access;
@@ -70,14 +71,24 @@ sealed partial class RecipientSource
         return Problem is null;
     }
 
+    static readonly Problem Unread = ProblemCatalog.Make(
+        "bad-csv", "The file could not be read to its end, so nothing was sent or changed. Choose it again, and try once more.");
+
     static Problem Missing(string detail) => ProblemCatalog.Make("no-recipients", detail);
 
     /// <summary>Stores them; what cannot be sent to is left out.</summary>
     internal async Task<(UploadResult? Result, Problem? Problem)> UploadAsync(
         DestinationUpload upload, IDestinationSink sink, CancellationToken ct)
     {
-        using var text = Open();
-        return await upload.CsvAsync(text, Sheet!.Map(), Sheet.Header, sink, ct);
+        try
+        {
+            using var text = Open();
+            return await upload.CsvAsync(text, Sheet!.Map(), Sheet.Header, sink, ct);
+        }
+        catch (Exception fault) when (fault is IOException or OperationCanceledException or JSException or JSDisconnectedException)
+        {
+            return (null, Unread);
+        }
     }
 
     /// <summary>The first who can be sent to; null with the fault of the first line, or of the whole.</summary>

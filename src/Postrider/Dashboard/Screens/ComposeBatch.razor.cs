@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Components;
-using Microsoft.JSInterop;
 using Postrider.Api;
 using Postrider.Batches;
 using Postrider.Dashboard.Access;
@@ -108,15 +107,8 @@ sealed partial class ComposeBatch
         _batch = there.Batch.Id;
         if (_recipients.List is not null)
             return null;
-        try
-        {
-            var sink = new WatchedSink(new BatchEndpoints.BatchSink(Batches, Clock, by.Tenant, there.Batch.Id), Told);
-            (_upload, problem) = await _recipients.UploadAsync(Services.GetRequiredService<DestinationUpload>(), sink, Viewer.Ended);
-        }
-        catch (Exception fault) when (fault is IOException or OperationCanceledException or JSException or JSDisconnectedException)
-        {
-            problem = ProblemCatalog.Make("bad-csv", "The file could not be read to its end, so nothing was sent. Choose it again and send it once more.");
-        }
+        var sink = new WatchedSink(new BatchEndpoints.BatchSink(Batches, Clock, by.Tenant, there.Batch.Id), Told);
+        (_upload, problem) = await _recipients.UploadAsync(Services.GetRequiredService<DestinationUpload>(), sink, Viewer.Ended);
         if (problem is not null)
             await Large.CancelAsync(by.Tenant, there.Batch.Id, CancellationToken.None);
         return problem;
