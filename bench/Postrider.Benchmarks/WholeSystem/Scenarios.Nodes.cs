@@ -16,18 +16,18 @@ sealed partial class Scenarios
     /// <summary>Messages of a drain that are measured.</summary>
     const int DrainMeasured = 8_000;
 
-    /// <summary>One process that does everything; or a process that takes in, and workers.</summary>
+    /// <summary>A process that takes in, and workers; with none of them it is one process that does everything.</summary>
     async Task PostgresEndToEndAsync(int workers, CancellationToken ct)
     {
         const int connections = 128;
         await using var sink = await CountingSink.StartAsync(ct);
         await using var database = await PostgresServer.StartAsync(Fresh(), [], ct);
-        await using var front = PostriderServer.LaunchNode(Fresh(), sink.Port, database.Store, workers == 1 ? "" : "api,smtp,scheduler");
+        await using var front = PostriderServer.LaunchNode(Fresh(), sink.Port, database.Store, workers == 0 ? "" : "api,smtp,scheduler");
         await front.WaitUntilReadyAsync(ct);
         var nodes = new List<PostriderServer>();
         try
         {
-            for (var i = 0; i < workers && workers > 1; i++)
+            for (var i = 0; i < workers; i++)
                 nodes.Add(PostriderServer.LaunchNode(Fresh(), sink.Port, database.Store, "worker"));
             foreach (var node in nodes)
                 await node.WaitUntilReadyAsync(ct);

@@ -45,6 +45,7 @@ sealed partial class Scenarios(string root, Scale scale, Measurements measured)
         [new("postrider large batch", PostriderLargeBatchAsync)],
         [new("postrider vendor 128", PostriderVendorAsync)],
         [new("postfix end-to-end 128 beside postgres", ct => PostfixEndToEndAsync(128, ct, ".beside-postgres")),
+            new("postrider postgres end-to-end 0", ct => PostgresEndToEndAsync(0, ct)),
             new("postrider postgres end-to-end 1", ct => PostgresEndToEndAsync(1, ct)),
             new("postrider postgres end-to-end 2", ct => PostgresEndToEndAsync(2, ct)),
             new("postrider postgres end-to-end 4", ct => PostgresEndToEndAsync(4, ct))],
