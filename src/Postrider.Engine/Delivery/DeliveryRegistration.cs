@@ -37,6 +37,7 @@ public static class DeliveryRegistration
             ActivatorUtilities.CreateInstance<LaneParts>(sp) with
             {
                 Finish = sp.GetService<ContentFinish>(),
+                MayReceive = sp.GetService<MayReceive>(),
                 Drills = sp.GetRequiredService<Drills>(),
             });
         services.TryAddSingleton<Lanes>();

@@ -47,6 +47,23 @@ static class FailurePolicy
         return null;
     }
 
+    /// <summary>Whom this installation may not write to is held, the others go on as they were; null when it may write to all.</summary>
+    public static Decision? Bar(Lease lease, MayReceive mayReceive, DateTimeOffset now)
+    {
+        var barred = Open(lease).Where(r => !mayReceive(r.Mailbox.Address)).Select(r => r.N).ToHashSet();
+        if (barred.Count == 0)
+            return null;
+        var history = lease.Envelope.History;
+        var reason = history.IsInDoubt
+            ? $"not in POSTRIDER_ALLOW_RECIPIENTS; {history.PinnedTo ?? history.Last} may have accepted an earlier attempt"
+            : "not in POSTRIDER_ALLOW_RECIPIENTS";
+        return new Decision(
+            [.. Suppressed(lease), .. barred.Order().Select(n =>
+                new RecipientEnd(n, RecipientState.Held, null, reason, HeldReason.NotAllowed))],
+            Together(lease.Envelope, history.Last,
+                [.. Open(lease).Where(r => !barred.Contains(r.N)).Select(r => (r.N, Step.Untouched(lease.Envelope, now), (Outcome?)null))]));
+    }
+
     /// <summary>The transports that are left of this round do not work now: it is over, and after a back-off those that failed are asked
     /// again too.</summary>
     public static Decision EndRound(Lease lease, DateTimeOffset now, double jitter) =>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
@@ -53,6 +54,8 @@ sealed partial class Lane
         var facts = new AttemptFacts(Transport.Name, _provider.Capabilities.Idempotent, PatienceOf(route, lease.Envelope.Key.Stream),
             Transport.Options.Place);
 
+        if (_parts.MayReceive is { } guard && FailurePolicy.Bar(lease, guard, _parts.Time.Earliest) is { } barred)
+            return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, barred, stop);
         if (FailurePolicy.Stop(lease, facts.Route, _parts.Time.Earliest, _parts.Jitter()) is { } stopped)
             return await RecordAsync(lease, new Attempt { StartedAt = startedAt, Outcomes = [] }, stopped, stop);
 
@@ -320,12 +323,19 @@ sealed partial class Lane
 /// <param name="remark">For the timeline; null: nothing to say.</param>
 public delegate MessageContent ContentFinish(QueueKey key, LeasedMessage message, MessageContent content, out string? remark);
 
+/// <summary>Whether this installation may write to somebody. Asked before each attempt, so that neither a retry nor a copy of another
+/// installation's queue gets past it.</summary>
+public delegate bool MayReceive(EmailAddress address);
+
 /// <summary>What every lane of a node works with.</summary>
 sealed record LaneParts(IQueueStore Store, Recorder Recorder, DeliveryOptions Options, TimeProvider Clock, SteadyTime Time,
     Entropy Entropy, ThisNode Node, AttemptsInHand InHand, ILogger<Lane> Logger, UnsubscribeLinks? Unsubscribe = null)
 {
     /// <summary>Null: contents are sent as they are.</summary>
     public ContentFinish? Finish { get; init; }
+
+    /// <summary>Null: everybody may.</summary>
+    public MayReceive? MayReceive { get; init; }
 
     /// <summary>Null: nothing is broken on purpose.</summary>
     public Drills? Drills { get; init; }

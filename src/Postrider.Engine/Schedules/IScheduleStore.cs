@@ -38,6 +38,9 @@ public interface IScheduleStore
 
     Task<ScheduleRun?> FindRunAsync(MessageId schedule, MessageId run, CancellationToken ct);
 
+    /// <summary>The run that an earlier call with this key asked for.</summary>
+    Task<ScheduleRun?> FindRunAsync(MessageId schedule, string key, CancellationToken ct);
+
     /// <summary>Whether the newest run's mail is still being sent.</summary>
     Task<bool> IsSendingAsync(MessageId schedule, CancellationToken ct);
 

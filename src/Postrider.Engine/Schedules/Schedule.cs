@@ -152,6 +152,9 @@ public sealed record ScheduleRun
     public int Count { get; init; } = 1;
     public string? Reason { get; init; }
 
+    /// <summary>The caller's, of the call that asked for it by hand: the same key again asks for the same run.</summary>
+    public string? Key { get; init; }
+
     /// <summary>In place of <see cref="WallClock.Fold"/>.</summary>
     public const int ByHand = 2;
     public bool IsByHand => Time.Fold == ByHand;

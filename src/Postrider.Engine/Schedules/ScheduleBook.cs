@@ -16,7 +16,7 @@ public readonly record struct ScheduleResult
 
 /// <summary>What people do with schedules: make, change, pause, run, put away. The runner does the rest.</summary>
 public sealed class ScheduleBook(
-    IScheduleStore store, IListStore lists, Submitter submitter, MailMaker mail, MessageIds ids, TimeProvider clock,
+    IScheduleStore store, IListStore lists, Submitter submitter, MailMaker mail, MessageIds ids, ScheduleClock wall, TimeProvider clock,
     ScheduleOptions options)
 {
     /// <summary>Times that a change is made anew because the schedule was changed at the same time.</summary>
@@ -28,7 +28,7 @@ public sealed class ScheduleBook(
     /// <param name="key">The same key and request again: the schedule that it made.</param>
     public async Task<ScheduleResult> AddAsync(TenantId tenant, ScheduleRequest request, ScheduleKey? key, CancellationToken ct)
     {
-        var (faults, now) = (new Faults(), clock.GetUtcNow());
+        var (faults, now) = (new Faults(), await wall(ct));
         var name = ScheduleCheck.Name(request.Name, faults);
         var times = ScheduleCheck.Times(request, null, now, options, faults);
         if (request.Email is null)
@@ -159,18 +159,23 @@ public sealed class ScheduleBook(
     }
 
     /// <summary>Sends once now, whatever the calendar says.</summary>
-    public async Task<(ScheduleRun? Run, Problem? Problem)> RunAsync(TenantId tenant, MessageId id, CancellationToken ct)
+    /// <param name="key">Of a call that came before: the run that it made.</param>
+    public async Task<(ScheduleRun? Run, Problem? Problem)> RunAsync(
+        TenantId tenant, MessageId id, string? key, CancellationToken ct)
     {
         ScheduleRun? run = null;
         var result = await ChangeAsync(tenant, id, async (schedule, now) =>
         {
+            run = key is null ? null : await store.FindRunAsync(id, key, ct);
+            if (run is not null)
+                return (new ScheduleStep(schedule, [], null), null);
             if (schedule.Email.IsNewer)
                 return (null, ScheduleProblems.Newer);
             var (shared, problem) = await mail(tenant, schedule.Email.Json);
             if (shared is null)
                 return (null, problem);
             var zone = TimeZoneRules.Find(schedule.Times.TimeZone) ?? TimeZoneRules.Utc;
-            run = Run(schedule, new Occurrence(zone.LocalAt(now), ScheduleRun.ByHand, now), now);
+            run = Run(schedule, new Occurrence(zone.LocalAt(now), ScheduleRun.ByHand, now), now) with { Key = key };
             return (new ScheduleStep(schedule, [run], ScheduleRunner.Batch(schedule, run, shared)), null);
         }, ct);
         return result.Problem is { } refused ? (null, refused) : (run, null);
@@ -179,9 +184,10 @@ public sealed class ScheduleBook(
     public Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct) => store.FindAsync(tenant, id, ct);
 
     /// <summary>When a schedule that need not exist would come.</summary>
-    public (IReadOnlyList<Occurrence>? Times, Problem? Problem) Preview(ScheduleRequest request, int count)
+    public async Task<(IReadOnlyList<Occurrence>? Times, Problem? Problem)> PreviewAsync(
+        ScheduleRequest request, int count, CancellationToken ct)
     {
-        var (faults, now) = (new Faults(), clock.GetUtcNow());
+        var (faults, now) = (new Faults(), await wall(ct));
         return ScheduleCheck.Times(request, null, now, options, faults) is { } times
             ? ([.. times.ToCalendar().AllAfter(now).Take(count)], null) : (null, faults.ToProblem());
     }
@@ -200,7 +206,7 @@ public sealed class ScheduleBook(
                 return new ScheduleResult(ScheduleProblems.Absent);
             if (schedule.State == ScheduleState.Archived)
                 return new ScheduleResult(ScheduleProblems.Archived);
-            var now = clock.GetUtcNow();
+            var now = await wall(ct);
             var (step, problem) = await change(schedule, now);
             if (step is null)
                 return new ScheduleResult(problem!);
@@ -208,7 +214,7 @@ public sealed class ScheduleBook(
             switch (await store.StepAsync(step))
             {
                 case StepResult.Stale: continue;
-                case StepResult.Repeated when step.Batch is not null: continue;   // two by hand in one millisecond
+                case StepResult.Repeated when step.Batch is not null: continue;   // two by hand in one millisecond, or of one key
                 case StepResult.NoList: return new ScheduleResult(NoList());
                 case StepResult.Done or StepResult.Repeated:
                     return new ScheduleResult(step.Schedule with { Change = step.Schedule.Change + 1 });

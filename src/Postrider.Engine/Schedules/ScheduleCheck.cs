@@ -9,6 +9,9 @@ static class ScheduleCheck
     public const string Slug = "invalid-schedule";
 
     const int MaxNameLength = 200;
+
+    /// <summary>Calendars of this span can be reckoned with, whatever is added to them.</summary>
+    const int FirstYear = 1970, LastYear = 9000;
     const string Never = "never";
 
     /// <summary>Words as callers write them.</summary>
@@ -92,10 +95,10 @@ static class ScheduleCheck
         if (DateTime.TryParseExact(text, LocalForms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local))
         {
             time = new WallClock(local, 0);
-            return local.Year is >= 1970 and <= 9000;
+            return local.Year is >= FirstYear and <= LastYear;
         }
         time = default;
-        if (!TimeText.TryParseInstant(text, out var instant) || instant.Year is < 1970 or > 9000)
+        if (!TimeText.TryParseInstant(text, out var instant) || instant.Year is < FirstYear or > LastYear)
             return false;
         local = zone.LocalAt(instant);
         local = local.AddTicks(-(local.Ticks % TimeSpan.TicksPerSecond));
@@ -118,10 +121,11 @@ static class ScheduleCheck
             return before;
         if (text == Never)
             return null;
-        if (TimeText.TryParseInstant(text, out var instant))
+        if (TimeText.TryParseInstant(text, out var instant) && instant.Year is >= FirstYear and <= LastYear)
             return instant;
         faults.Add(pointer, Slug,
-            $"'{Cut(text)}' is no instant. Write it with a zone, such as 2027-01-31T09:30:00+01:00, or \"{Never}\" for none.");
+            $"'{Cut(text)}' is no instant. Write it with a zone, such as 2027-01-31T09:30:00+01:00, from {FirstYear} to "
+            + $"{LastYear}, or \"{Never}\" for none.");
         return null;
     }
 

@@ -2,10 +2,12 @@ using Postrider.Messages;
 
 namespace Postrider.Schedules;
 
+/// <summary>Reads the time of day that schedules go by: the database's where there are several nodes.</summary>
+public delegate Task<DateTimeOffset> ScheduleClock(CancellationToken ct);
+
 /// <summary>The time of day that schedules go by: the database's where there are several nodes, so that none runs ahead of the others.
 /// While it moves against the monotonic clock by more than 5 minutes nothing is due, until two looks in a row agree.</summary>
-/// <param name="wall">Reads that time.</param>
-public sealed class ScheduleTime(Func<CancellationToken, Task<DateTimeOffset>> wall, TimeProvider clock)
+public sealed class ScheduleTime(ScheduleClock wall, TimeProvider clock)
 {
     SteadyTime? _steady;
     readonly Reading _reading = new(clock);

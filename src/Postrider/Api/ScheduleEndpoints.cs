@@ -63,9 +63,10 @@ static class ScheduleEndpoints
             .Answers<ScheduleAnswer>(200)
             .Says("resumeSchedule", "Goes on from now; what would have come meanwhile does not come.", null,
                 "not-found", "schedule-archived", "changed-meanwhile");
-        app.MapPost("/schedules/{id}/run", RunAsync).For(Access.SendLater).Answers<ScheduleRunAnswer>(202)
-            .Says("runSchedule", "Sends once now, paused or not. When it comes next stays as it is.", null,
-                [.. BodyRefusals, "not-found", "schedule-archived", "schedule-newer", "changed-meanwhile", "draining"]);
+        app.MapPost("/schedules/{id}/run", RunAsync).For(Access.SendLater).TakingMail().Answers<ScheduleRunAnswer>(202)
+            .Says("runSchedule", "Sends once now, paused or not. When it comes next stays as it is. Takes an "
+                + "Idempotency-Key: the same key again is answered with the same run.", null,
+                [.. BodyRefusals, "invalid-idempotency-key", "not-found", "schedule-archived", "schedule-newer", "changed-meanwhile", "draining"]);
         app.MapGet("/schedules/{id}/next", NextAsync).For(Access.Read).WithMetadata(Count).Answers<OccurrenceListAnswer>(200)
             .Says("nextRuns", "When it comes next.", null, "not-found", "invalid-field", "unknown-field");
         app.MapGet("/schedules/{id}/runs", RunsAsync).For(Access.Read).WithMetadata(Paging).Answers<ScheduleRunListAnswer>(200)
@@ -184,13 +185,16 @@ static class ScheduleEndpoints
     {
         if (!MessageId.TryParse(id, out var schedule))
             return NoSchedule;
-        var (run, problem) = await book.RunAsync(context.Caller.Tenant, schedule, ct);
+        var key = IdempotencyKey.Read(context.Request, out var refusal);
+        if (refusal is not null)
+            return new ProblemResult(refusal);
+        var (run, problem) = await book.RunAsync(context.Caller.Tenant, schedule, key, ct);
         return run is not null ? ApiJson.Answer(await pages.RunAsync(context.Caller.Tenant, run, ct), StatusCodes.Status202Accepted)
             : problem!.Slug == "not-found" ? NoSchedule : new ProblemResult(problem);
     }
 
     static async Task<Results<JsonHttpResult<OccurrenceListAnswer>, ProblemResult>> PreviewAsync(
-        HttpContext context, JsonBody bodies, ScheduleBook book)
+        HttpContext context, JsonBody bodies, ScheduleBook book, CancellationToken ct)
     {
         var query = new ListQuery(context.Request.Query, Count);
         var count = query.Limit(DefaultCount);
@@ -199,7 +203,7 @@ static class ScheduleEndpoints
         var body = await bodies.ReadAsync<ScheduleRequest>(context, ScheduleReader.Read);
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
-        var (times, problem) = book.Preview(request, count);
+        var (times, problem) = await book.PreviewAsync(request, count, ct);
         return times is null ? new ProblemResult(problem!)
             : ApiJson.Answer(SchedulePages.Times(times, TimeZoneRules.Find(request.TimeZone ?? "UTC")!));
     }

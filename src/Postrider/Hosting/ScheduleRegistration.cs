@@ -24,16 +24,15 @@ static class ScheduleRegistration
                 ? Task.FromResult<(SharedSubmission?, Problem?)>((null, ProblemCatalog.Make("tenant-archived", "The tenant is archived.")))
                 : MakeAsync(submitter, tenant, email);
         });
+        services.AddSingleton<ScheduleClock>(sp =>
+        {
+            var clock = sp.GetRequiredService<TimeProvider>();
+            return sp.GetService<PostgresStore>() is { } postgres ? postgres.ServerTimeAsync : _ => Task.FromResult(clock.GetUtcNow());
+        });
         services.AddSingleton<ScheduleBook>();
         if (!runs)
             return;
-        services.AddSingleton(sp =>
-        {
-            var clock = sp.GetRequiredService<TimeProvider>();
-            var postgres = sp.GetService<PostgresStore>();
-            return new ScheduleTime(
-                postgres is null ? _ => Task.FromResult(clock.GetUtcNow()) : postgres.ServerTimeAsync, clock);
-        });
+        services.AddSingleton<ScheduleTime>();
         services.AddSingleton<ScheduleTeller>();
         services.AddSingleton(sp => new ScheduleRunner(
             sp.GetRequiredService<IScheduleStore>(), sp.GetRequiredService<MailMaker>(), sp.GetRequiredService<ScheduleTime>(),

@@ -54,6 +54,8 @@ static class ServerBuilder
         services.AddSingleton(configuration.Get<SmtpListenerOptions>());
         services.AddSingleton(configuration.Get<StorageOptions>().ForMessagesOf(configuration.Submission.MaxMessageBytes));
         services.AddSingleton(configuration.Submission);
+        if (AllowedRecipients.Parse(configuration.Submission.AllowRecipients, out _) is { Everybody: false } allowed)
+            services.AddSingleton<MayReceive>(allowed.Includes);
         services.AddSingleton(configuration.Get<SenderOptions>());
         services.AddSingleton(configuration.Get<TemplateOptions>());
         services.AddSingleton(configuration.Get<BatchOptions>());

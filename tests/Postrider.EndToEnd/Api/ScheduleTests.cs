@@ -130,6 +130,7 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
     [InlineData("""{"at":"2030-02-30T00:00"}""", "/at/0", "no time")]
     [InlineData("""{"cron":"@daily","at":"2030-01-01T00:00"}""", "/at", "not both")]
     [InlineData("""{"cron":"@daily","ends_at":"2001-01-01T00:00:00Z"}""", "/cron", "never comes between")]
+    [InlineData("""{"cron":"* * * * *","starts_at":"9999-12-31T12:00:00Z"}""", "/starts_at", "from 1970 to 9000")]
     [InlineData("""{"cron":"@daily","starts_at":"2030-01-01T00:00:00Z","ends_at":"2029-01-01T00:00:00Z"}""", "/ends_at", "before it starts")]
     [InlineData("""{"cron":"@daily","ends_at":"soon"}""", "/ends_at", "never")]
     [InlineData("""{"cron":"@daily","missed":"later"}""", "/missed", "latest, skip, all")]

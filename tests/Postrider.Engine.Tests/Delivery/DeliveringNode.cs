@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Delivery;
+using Postrider.Mail.Addresses;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
@@ -52,7 +53,7 @@ sealed class DeliveringNode : IAsyncDisposable
         var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance, Flow);
         Node = thisNode?.Invoke(Owner, Clock) ?? new ThisNode(Owner);
         _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, new AttemptsInHand(),
-            NullLogger<Lane>.Instance));
+            NullLogger<Lane>.Instance) { MayReceive = address => MayReceive(address) });
         Router = new Router(Table(transports, routing, factories ?? []));
         Waits = new WaitBoard(Router);
         Dispatcher = new Dispatcher(
@@ -66,6 +67,8 @@ sealed class DeliveringNode : IAsyncDisposable
         { Router = Router };
     }
 
+    /// <summary>Whom the lanes may write to.</summary>
+    public Func<EmailAddress, bool> MayReceive { get; set; } = _ => true;
     public TimeProvider Clock { get; }
     public ManualClock Manual => (ManualClock)Clock;
     public string Folder { get; }

@@ -1,4 +1,5 @@
 using Postrider.Delivery;
+using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Providers;
 using Postrider.Queue;
@@ -259,6 +260,25 @@ public sealed class LaneTests
         await node.UntilAsync(async () => (await node.StatesAsync(id))[0] == RecipientState.Failed);
         Assert.Single(node["a"].Asked);
         Assert.Equal(["a", "small"], await TransportsOf(node, id));
+    }
+
+    [Fact]
+    public async Task Whom_this_installation_may_not_write_to_is_held_whatever_was_queued_or_ordered_again()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x");
+        node.MayReceive = address => address.Domain == "ours.example";
+        var id = await node.SubmitAsync(DeliveringNode.Mail with
+        {
+            To = [new AddressText("ann@ours.example"), new AddressText("bob@theirs.example")]
+        });
+        await node.UntilAsync(async () => (await node.StatesAsync(id)).SequenceEqual([RecipientState.Sent, RecipientState.Held]));
+        var held = (await node.GetAsync(id)).Events.Single(e => e.Type == MailEventType.Held);
+        Assert.Equal("not in POSTRIDER_ALLOW_RECIPIENTS", held.Remark);
+
+        var now = node.Clock.GetUtcNow();
+        await node.Store.RetryAsync(TenantId.First, id, bounced: false, now, now + TimeSpan.FromDays(1), CancellationToken.None);
+        await node.UntilAsync(async () => (await node.GetAsync(id)).Events.Count(e => e.Type == MailEventType.Held) == 2);
+        Assert.Equal(["ann@ours.example"], node["a"].Taken);
     }
 
     /// <summary>Takes 10 KB at most.</summary>

@@ -110,7 +110,7 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         await _house.NewRunner().TickAsync(default);
         Assert.Empty(await _house.RunsAsync(schedule.Id));
         Assert.Equal(_house.Now.AddSeconds(30), (await _house.FindAsync(schedule.Id)).RetryAt);
-        Assert.Equal("schedule-newer", (await _house.Book.RunAsync(TenantId.First, schedule.Id, default)).Problem?.Slug);
+        Assert.Equal("schedule-newer", (await _house.Book.RunAsync(TenantId.First, schedule.Id, null, default)).Problem?.Slug);
         Assert.Equal(mails, _house.Mails);
 
         await FormatAsync(ScheduledMail.Newest);
@@ -516,7 +516,7 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
     {
         var schedule = await _house.AddAsync(ScheduleHouse.Daily);
         _house.Clock.Advance(TimeSpan.FromHours(8));
-        var (run, problem) = await _house.Book.RunAsync(TenantId.First, schedule.Id, default);
+        var (run, problem) = await _house.Book.RunAsync(TenantId.First, schedule.Id, null, default);
         Assert.Null(problem);
         Assert.True(run!.IsByHand);
         await BatchHouse.RunAsync(_house.Batches.NewExpander());
@@ -526,6 +526,32 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         var report = await _house.Store.ReportAsync(schedule.Id, 1_000, default);
         Assert.Equal((2, 2, 2, 0),
             (report.Runs[RunState.Enqueued], report.Mail.Waiting, report.Mail.Counts.Queued, report.Mail.Tracking!.UniqueOpens));
+    }
+
+    // The answer to the first call may be lost; the caller asks again.
+    [Fact]
+    public async Task The_same_key_asks_for_the_same_run_by_hand_and_another_for_another()
+    {
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        var runs = await Task.WhenAll(Enumerable.Range(0, 8).Select(n =>
+            _house.Book.RunAsync(TenantId.First, schedule.Id, n < 6 ? "first" : "second", default)));
+        Assert.All(runs, r => Assert.True(r.Run is not null || r.Problem!.Slug == "changed-meanwhile"));
+        _house.Clock.Advance(TimeSpan.FromMinutes(1));
+        var (again, _) = await _house.Book.RunAsync(TenantId.First, schedule.Id, "first", default);
+        Assert.All(runs.Take(6).Where(r => r.Run is not null), r => Assert.Equal(again!.Id, r.Run!.Id));
+        Assert.NotEqual(again!.Id, (await _house.Book.RunAsync(TenantId.First, schedule.Id, "second", default)).Run!.Id);
+        Assert.Equal(2, (await _house.RunsAsync(schedule.Id)).Count);
+    }
+
+    // By the same clock as its runs: a node that is ahead must not pass over what is to come.
+    [Fact]
+    public async Task Changes_go_by_the_database_clock()
+    {
+        _house.Clock.Advance(TimeSpan.FromHours(9.1));
+        _house.Ahead = TimeSpan.FromMinutes(-10);
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily);
+        Assert.Equal(9, schedule.Next!.Value.At.Hour);
+        Assert.Equal(schedule.Next.Value.At.Date, _house.Now.Date);
     }
 
     [Fact]
@@ -547,7 +573,7 @@ public abstract class ScheduleContract(StoreEngine engine) : IAsyncLifetime
         Assert.Empty(await _house.Store.ListAsync(Other, null, null, 10, default));
         Assert.False(await _house.Store.ReplaceAsync(schedule with { Tenant = Other }));
         Assert.Equal(404, (await _house.Book.PauseAsync(Other, schedule.Id, default)).Problem?.Status);
-        Assert.Equal(404, (await _house.Book.RunAsync(Other, schedule.Id, default)).Problem?.Status);
+        Assert.Equal(404, (await _house.Book.RunAsync(Other, schedule.Id, null, default)).Problem?.Status);
         Assert.Equal(404, (await _house.Book.ArchiveAsync(Other, schedule.Id, default))?.Status);
     }
 

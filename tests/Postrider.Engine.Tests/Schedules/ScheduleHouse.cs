@@ -32,6 +32,9 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     /// <summary>How often the mail of a run was made.</summary>
     public int Mails => _mails;
 
+    /// <summary>Of the database's clock before this node's, as the book sees it.</summary>
+    public TimeSpan Ahead { get; set; }
+
     public Action? BeforeMail { get; set; }
 
     /// <summary>The tenant is archived.</summary>
@@ -40,7 +43,8 @@ sealed class ScheduleHouse(BatchHouse batches) : IAsyncDisposable
     /// <summary>Making mail throws, as only a bug does.</summary>
     public bool IsBroken { get; set; }
 
-    public ScheduleBook Book => new(Store, batches.Lists, batches.Submitter, MakeAsync, batches.Ids, Clock, Options);
+    public ScheduleBook Book => new(Store, batches.Lists, batches.Submitter, MakeAsync, batches.Ids,
+        _ => Task.FromResult(Now + Ahead), Clock, Options);
 
     public ScheduleRunner NewRunner(IScheduleStore? store = null) => new(
         store ?? Store, MakeAsync, new ScheduleTime(_ => Task.FromResult(Now), Clock), batches.Ids, Options,

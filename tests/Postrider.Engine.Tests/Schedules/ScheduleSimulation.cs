@@ -198,6 +198,9 @@ public abstract class ScheduleSimulation(StoreEngine engine)
         public Task<ScheduleRun?> FindRunAsync(MessageId schedule, MessageId run, CancellationToken ct) =>
             throw new NotSupportedException();
 
+        public Task<ScheduleRun?> FindRunAsync(MessageId schedule, string key, CancellationToken ct) =>
+            throw new NotSupportedException();
+
         public Task<MailReport> CountAsync(TenantId tenant, MessageId run, CancellationToken ct) => throw new NotSupportedException();
 
         public Task<ScheduleReport> ReportAsync(MessageId schedule, int mostRuns, CancellationToken ct) =>

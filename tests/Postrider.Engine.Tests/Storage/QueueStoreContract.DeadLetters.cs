@@ -71,6 +71,21 @@ public abstract partial class QueueStoreContract
             (letters[2].Address, letters[2].Subject, letters[2].From.Split('<', '>')[1]));
     }
 
+    // Under retry, too: who may have it already is not sent another by a policy, only by a person.
+    [Fact]
+    public async Task What_expires_in_doubt_is_ambiguous_and_not_transient()
+    {
+        await AcceptAsync("late@example.org");
+        var lease = await LeaseOneAsync();
+        var doubt = TransportHistory.Empty with { Last = "relay", PossibleDuplicate = true };
+        await Store.RecordAsync(GoesOn(lease, Later(lease, TimeSpan.FromHours(48), 0) with { History = doubt }));
+        _clock.Advance(Day);
+        await Store.ExpireAsync(Now, 10, default);
+        var letter = Assert.Single(await ListAsync());
+        Assert.Equal((RecipientState.Expired, "ambiguous", "relay", false), (letter.State, letter.Reason, letter.Transport, letter.IsTransient));
+        Assert.Empty(await ListAsync(new DeadLetterFilter { Transient = true }));
+    }
+
     [Fact]
     public async Task Letters_are_grouped_by_what_they_died_of_and_filtered_and_paged()
     {

@@ -39,6 +39,7 @@ static class PostgresMigrations
         new(30, "what goes out by the minute", FlowSchema.Postgres),
         new(31, "nodes that drain", Draining),
         new(32, "contents and edits of large batches", BatchCounts.Postgres),
+        new(33, "idempotency keys of runs asked for by hand", RunKeys),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.
@@ -265,6 +266,12 @@ static class PostgresMigrations
         CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
+        """;
+
+    // key: the caller's, of the call that asked for the run.
+    const string RunKeys = """
+        ALTER TABLE schedule_runs ADD COLUMN key text COLLATE "C";
+        CREATE UNIQUE INDEX schedule_runs_key ON schedule_runs (schedule, key) WHERE key IS NOT NULL;
         """;
 
     // email_format: what email is written in.

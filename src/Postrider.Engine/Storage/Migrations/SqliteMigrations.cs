@@ -31,6 +31,7 @@ static class SqliteMigrations
         new(24, "sizes of the database", StoreSizeSchema.Sqlite),
         new(25, "what goes out by the minute", FlowSchema.Sqlite),
         new(26, "contents and edits of large batches", BatchCounts.Sqlite),
+        new(27, "idempotency keys of runs asked for by hand", RunKeys),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -245,6 +246,12 @@ static class SqliteMigrations
         CREATE UNIQUE INDEX schedule_runs_id ON schedule_runs (id);
         CREATE INDEX schedule_runs_newest ON schedule_runs (schedule, id, state);
         CREATE INDEX schedule_runs_untold ON schedule_runs (id) WHERE told = 0;
+        """;
+
+    // key: the caller's, of the call that asked for the run.
+    const string RunKeys = """
+        ALTER TABLE schedule_runs ADD COLUMN key TEXT;
+        CREATE UNIQUE INDEX schedule_runs_key ON schedule_runs (schedule, key) WHERE key IS NOT NULL;
         """;
 
     // email_format: what email is written in.

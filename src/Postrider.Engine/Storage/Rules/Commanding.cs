@@ -123,6 +123,9 @@ static class Commanding
             Generation = generation,
             OnAmbiguous = message.OnAmbiguous,
             OrderingKey = message.OrderingKey,
+            // Somebody has decided for it; whoever looks at the attempts later must still be told.
+            History = Array.Exists(recipients, r => r is { State: RecipientState.Held, Held: HeldReason.Ambiguous })
+                ? HistoryCodec.Encode(TransportHistory.Empty with { PossibleDuplicate = true }) : null,
         });
     }
 

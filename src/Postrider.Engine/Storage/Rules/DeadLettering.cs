@@ -11,7 +11,7 @@ sealed record DeadLetterRow(long Message, int N, int Tenant, MailStream Stream, 
     public string? Enhanced { get; init; }
     public string? Transport { get; init; }
 
-    /// <summary>What went wrong may be over by now.</summary>
+    /// <summary>What went wrong may be over by now, and nobody may have taken it already: what is sent again by itself.</summary>
     public bool IsTransient { get; init; }
     public int Tries { get; init; }
     public required long At { get; init; }
@@ -43,12 +43,18 @@ static class DeadLettering
             Left(session, row.Message, recipient.N, row.Generation);
             return;
         }
+        var history = HistoryCodec.TryDecode(row.History);
+        var inDoubt = history is not { IsInDoubt: false };
         session.DeadLetters.Put(new DeadLetterRow(
-            row.Message, recipient.N, row.Tenant, row.Stream, row.Route, state,
-            state == RecipientState.Held ? Word(held) : state == RecipientState.Expired ? Word(row.Wait) : GivenUp)
+            row.Message, recipient.N, row.Tenant, row.Stream, row.Route, state, state switch
+            {
+                RecipientState.Held => Word(held),
+                RecipientState.Expired => inDoubt ? Word(HeldReason.Ambiguous) : Word(row.Wait),
+                _ => GivenUp,
+            })
         {
-            Transport = HistoryCodec.TryDecode(row.History)?.Last,
-            IsTransient = state == RecipientState.Expired,
+            Transport = history?.Last,
+            IsTransient = state == RecipientState.Expired && !inDoubt,
             Tries = row.Tries,
             At = now,
             LastAttempt = row.Tries > 0 ? recipient.Updated : null,
@@ -65,14 +71,17 @@ static class DeadLettering
             return;
         }
         var key = envelope.Key;
+        var inDoubt = envelope.History.IsInDoubt;
         session.DeadLetters.Put(new DeadLetterRow(
             envelope.Id.Message.Value, end.N, key.Tenant.Value, key.Stream, key.Route, end.State,
-            end.State == RecipientState.Held ? Word(end.Held) : end.Outcome is { } known ? Word(known.Kind) : GivenUp)
+            end.State == RecipientState.Held ? Word(end.Held)
+                : end.State == RecipientState.Expired && inDoubt ? Word(HeldReason.Ambiguous)
+                : end.Outcome is { } known ? Word(known.Kind) : GivenUp)
         {
             Code = end.Outcome?.Reply.Code is > 0 and var code ? code : null,
             Enhanced = end.Outcome?.Reply.Enhanced,
             Transport = record.Attempt.Transport ?? envelope.History.Last,
-            IsTransient = end.State == RecipientState.Expired || end.Outcome is { } outcome && IsTransient(outcome.Kind),
+            IsTransient = !inDoubt && (end.State == RecipientState.Expired || end.Outcome is { } outcome && IsTransient(outcome.Kind)),
             Tries = tries,
             At = now,
             LastAttempt = record.Attempt.Transport is null ? null : record.Attempt.StartedAt.Ms,

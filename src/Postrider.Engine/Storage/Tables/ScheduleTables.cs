@@ -112,8 +112,9 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
 
     /// <summary>False: the time has its run.</summary>
     static bool Insert(DbConnection connection, ScheduleRun run, TenantId tenant) => connection.Execute("""
-        INSERT INTO schedule_runs (id, schedule, revision, local, fold, tenant, due_at, ran_at, state, told, count, reason)
-        VALUES (@id, @schedule, @Revision, @local, @fold, @tenant, @dueAt, @ranAt, @state, @told, @Count, @reason) ON CONFLICT DO NOTHING
+        INSERT INTO schedule_runs (id, schedule, revision, local, fold, tenant, due_at, ran_at, state, told, count, reason, key)
+        VALUES (@id, @schedule, @Revision, @local, @fold, @tenant, @dueAt, @ranAt, @state, @told, @Count, @reason, @Key)
+        ON CONFLICT DO NOTHING
         """, new
     {
         id = run.Id.Value,
@@ -128,6 +129,7 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
         told = run.State == RunState.Enqueued ? 1 : 0,
         run.Count,
         reason = StoredText.Storable(run.Reason),
+        run.Key,
     }) == 1;
 
     public Task<IReadOnlyList<ScheduleRun>> RunsAsync(MessageId schedule, MessageId? before, int limit, CancellationToken ct) =>
@@ -140,6 +142,10 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
     public Task<ScheduleRun?> FindRunAsync(MessageId schedule, MessageId run, CancellationToken ct) => store.ReadAsync(connection =>
         connection.QuerySingleOrDefault<RunRow>($"{SelectRun} WHERE schedule = @schedule AND id = @run",
             new { schedule = schedule.Value, run = run.Value })?.ToRun(), ct);
+
+    public Task<ScheduleRun?> FindRunAsync(MessageId schedule, string key, CancellationToken ct) => store.ReadAsync(connection =>
+        connection.QuerySingleOrDefault<RunRow>($"{SelectRun} WHERE schedule = @schedule AND key = @key AND key IS NOT NULL",
+            new { schedule = schedule.Value, key })?.ToRun(), ct);
 
     public Task<bool> IsSendingAsync(MessageId schedule, CancellationToken ct) => store.ReadAsync(connection =>
         connection.ExecuteScalar<long?>("SELECT id FROM schedule_runs WHERE schedule = @schedule AND state = 0 ORDER BY id DESC LIMIT 1",
