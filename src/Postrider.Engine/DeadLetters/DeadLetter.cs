@@ -78,7 +78,7 @@ public interface IDeadLetterStore
     Task<RedriveJob> AddJobAsync(RedriveJob job);
 
     /// <summary>A job of the tenant's policy, unless one is running or no letter fits. False: not added.</summary>
-    Task<bool> AddPolicyJobAsync(RedriveJob job);
+    Task<bool> AddPolicyJobAsync(RedriveJob job, CancellationToken ct);
 
     /// <summary>Newest first.</summary>
     Task<IReadOnlyList<RedriveJob>> ListJobsAsync(TenantId tenant, long? before, int limit, CancellationToken ct);

@@ -76,8 +76,7 @@ public sealed partial class Redriver(
         _policiesAt = now;
         foreach (var policy in policies())
         {
-            ct.ThrowIfCancellationRequested();
-            await letters.AddPolicyJobAsync(new RedriveJob
+            var job = new RedriveJob
             {
                 Tenant = policy.Tenant,
                 Action = RedriveAction.Redrive,
@@ -85,7 +84,15 @@ public sealed partial class Redriver(
                 PerSecond = PolicyPerSecond,
                 CreatedAt = now,
                 CreatedBy = RedriveJob.Policy,
-            });
+            };
+            try
+            {
+                await letters.AddPolicyJobAsync(job, ct);
+            }
+            catch (TimeoutException fault)
+            {
+                LogAway(fault.Message); // one tenant's list is slow to look through: those behind it must not wait for that
+            }
         }
     }
 

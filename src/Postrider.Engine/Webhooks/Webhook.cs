@@ -103,6 +103,8 @@ public interface IWebhookStore
     /// changed
     /// it since, or it is gone.</summary>
     Task<bool> ReplaceAsync(Webhook from, Webhook to);
+
+    /// <summary>What was sent to it is not found any more, and is forgotten by and by.</summary>
     Task<bool> RemoveAsync(TenantId tenant, string id);
 
     /// <summary>Enabled ones of all tenants, and whether they have something due.</summary>
@@ -133,4 +135,7 @@ public interface IWebhookStore
 
     /// <summary>Forgets what ended before. Returns how many; at most <paramref name="limit"/>.</summary>
     Task<int> PurgeAsync(DateTimeOffset before, int limit);
+
+    /// <summary>Forgets deliveries of endpoints that are gone. Returns how many; 0: there are none left.</summary>
+    Task<int> PurgeRemovedAsync(int limit, CancellationToken ct);
 }

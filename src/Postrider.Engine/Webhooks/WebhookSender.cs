@@ -80,7 +80,7 @@ public sealed partial class WebhookSender(
             foreach (var gone in _resting.Keys.Except(enabled.Select(e => (e.Webhook.Tenant, e.Webhook.Id))).ToList())
                 _resting.Remove(gone);
             if (clock.GetElapsedTime(_purgedAt) >= PurgeEvery)
-                await PurgeAsync();
+                await PurgeAsync(ct);
         }
         catch (Exception e) when (e is StoreUnavailableException or TimeoutException)
         {
@@ -231,11 +231,13 @@ public sealed partial class WebhookSender(
         return feed.AppendAsync(webhook.Tenant, MailEventType.WebhookDisabled, data, ct);
     }
 
-    async Task PurgeAsync()
+    async Task PurgeAsync(CancellationToken ct)
     {
         _purgedAt = clock.GetTimestamp();
         while (await store.PurgeAsync(clock.GetUtcNow() - options.KeepDeliveries, PurgeAtOnce) == PurgeAtOnce)
             ; // in pieces, so that no mail waits for it
+        while (await store.PurgeRemovedAsync(PurgeAtOnce, ct) > 0)
+            ;
     }
 
     [LoggerMessage(LogLevel.Warning, "Webhooks wait for the store: {Reason}")]

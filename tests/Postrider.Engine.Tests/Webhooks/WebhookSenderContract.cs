@@ -475,6 +475,32 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         Assert.False(await _node.Store.ReplaceAsync(seen, seen with { Description = "again" }));
     }
 
+    // A removal that deleted millions of rows in one go would stop all mail.
+    [Fact]
+    public async Task Deliveries_of_a_removed_endpoint_are_not_found_and_forgotten_in_pieces()
+    {
+        var store = _node.Store;
+        var (kept, _) = await AddAsync(new Uri("http://127.0.0.1:9/kept"));
+        var (gone, _) = await AddAsync(new Uri("http://127.0.0.1:9/gone"));
+        foreach (var webhook in (Webhook[])[kept, gone])
+            Assert.True(await store.SpoolAsync(webhook, webhook.Cursor,
+                [.. Enumerable.Range(0, 7).Select(n => new WebhookDelivery
+                {
+                    Event = $"evt_{n}",
+                    Type = "email.sent",
+                    CreatedAt = _clock.GetUtcNow(),
+                    State = DeliveryState.Waiting,
+                    DueAt = _clock.GetUtcNow() + TimeSpan.FromDays(1),
+                    Payload = "{}"u8.ToArray(),
+                })]));
+        Assert.Equal(0, await store.PurgeRemovedAsync(3, default));
+        Assert.True(await store.RemoveAsync(Tenant, gone.Id));
+        Assert.Null(await store.FindDeliveryAsync(Tenant, gone.Id, "evt_1", default));
+        foreach (var forgotten in (int[])[3, 3, 1, 0])
+            Assert.Equal(forgotten, await store.PurgeRemovedAsync(3, default));
+        Assert.Equal(7, (await store.DeliveriesAsync(Tenant, kept.Id, null, null, 10, default)).Count);
+    }
+
     [Fact]
     public async Task What_ended_long_ago_is_forgotten()
     {

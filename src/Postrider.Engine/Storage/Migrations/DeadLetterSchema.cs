@@ -3,6 +3,12 @@ namespace Postrider.Storage.Migrations;
 /// <summary>The tables of dead letters, of the jobs on them, and of the audit.</summary>
 static class DeadLetterSchema
 {
+    /// <summary>Letters and deliveries that are looked for among many others.</summary>
+    public const string Rare = """
+        CREATE INDEX dead_letters_transient ON dead_letters (tenant, at) WHERE state <> 0 AND transient = 1;
+        CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (tenant, webhook, created, event) WHERE state = 2;
+        """;
+
     // dead_letters: a recipient that failed, expired or is held; state 0: it is sent again, and hidden here. stream, route: what it waits
     // under when it is. Letters that were there before are taken up without a cause. audit: what was asked by whom, refusals too.
     public const string Sqlite = """

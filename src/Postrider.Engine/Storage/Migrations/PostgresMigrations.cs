@@ -40,6 +40,7 @@ static class PostgresMigrations
         new(31, "nodes that drain", Draining),
         new(32, "contents and edits of large batches", BatchCounts.Postgres),
         new(33, "idempotency keys of runs asked for by hand", RunKeys),
+        new(34, "indexes of transient dead letters and of failed deliveries", DeadLetterSchema.Rare),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.

@@ -83,10 +83,10 @@ sealed class SuppressionTable : ISuppressionTable
         LookAgain();
     }
 
-    /// <summary>After others may have written to the list. A loose scan: one seek a tenant, however long the list.</summary>
+    /// <summary>After others may have written to the list. A loose scan: one seek a tenant, however long the list. Who had any stays: the
+    /// transaction that took the last away may be rolled back yet.</summary>
     public void LookAgain()
     {
-        _tenants.Clear();
         for (var tenant = _nextTenant.With().Add(int.MinValue).Scalar(); tenant is not null;
             tenant = _nextTenant.With().Add(tenant).Scalar())
             _tenants.Add((int)tenant.Value);

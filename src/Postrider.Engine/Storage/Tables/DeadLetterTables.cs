@@ -62,10 +62,11 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
         {
             var (where, values) = Where(tenant, filter);
             values.Add("limit", limit);
+            var order = filter is { Transient: true, FirstFrom: not null } ? "d.at, d.message, d.n" : "d.message, d.n";
             return
             [
                 .. connection.Query<(long Message, int N, string Route, int Stream)>($"""
-                    SELECT d.message, d.n, d.route, d.stream FROM dead_letters d WHERE {where} ORDER BY d.message, d.n LIMIT @limit
+                    SELECT d.message, d.n, d.route, d.stream FROM dead_letters d WHERE {where} ORDER BY {order} LIMIT @limit
                     """, values).Select(row => new DeadLetterPlace(
                     new RecipientId(new MessageId(row.Message), row.N), new QueueKey(row.Route, (MailStream)row.Stream, tenant))),
             ];
@@ -73,18 +74,27 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
 
     public Task<RedriveJob> AddJobAsync(RedriveJob job) => store.WriteAsync(connection => Insert(connection, job));
 
-    public Task<bool> AddPolicyJobAsync(RedriveJob job) => store.WriteAsync(connection =>
+    // Looked for in a read first: most looks find nothing. Of two nodes that found the same, the second finds the job of the first.
+    public async Task<bool> AddPolicyJobAsync(RedriveJob job, CancellationToken ct) =>
+        await store.ReadAsync(connection => IsWanted(connection, job), ct)
+        && await store.WriteAsync(connection =>
+        {
+            var isWanted = IsWanted(connection, job);
+            if (isWanted)
+                Insert(connection, job);
+            return isWanted;
+        });
+
+    /// <summary>There are letters for it, and no other job of the policy. Uses dead_letters_transient.</summary>
+    static bool IsWanted(DbConnection connection, RedriveJob job)
     {
         var (where, values) = Where(job.Tenant, job.Scope);
         values.Add("policy", RedriveJob.Policy);
-        var isWanted = connection.ExecuteScalar<long>($"""
+        return connection.ExecuteScalar<long>($"""
             SELECT count(*) FROM (SELECT 1 FROM dead_letters d WHERE {where} AND NOT EXISTS (
                 SELECT 1 FROM dead_letter_jobs WHERE tenant = @tenant AND created_by = @policy AND state = 0) LIMIT 1) AS wanted
             """, values) > 0;
-        if (isWanted)
-            Insert(connection, job);
-        return isWanted;
-    });
+    }
 
     public Task<IReadOnlyList<RedriveJob>> ListJobsAsync(TenantId tenant, long? before, int limit, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<RedriveJob>>(connection =>
@@ -156,10 +166,13 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
         Test("d.state = @state", "state", (int?)filter.State);
         Test("d.reason = @reason", "reason", filter.Reason);
         Test("d.transport = @transport", "transport", filter.Transport);
-        Test("d.transient = @transient", "transient", filter.Transient is { } transient ? transient ? 1 : 0 : null);
+        // Not a parameter: dead_letters_transient has these letters alone.
+        if (filter.Transient is { } transient)
+            where += transient ? " AND d.transient = 1" : " AND d.transient = 0";
         Test("d.at >= @since", "since", filter.From?.ToUnixTimeMilliseconds());
         Test("d.at < @until", "until", filter.Until?.ToUnixTimeMilliseconds());
-        Test("d.first_at >= @first", "first", filter.FirstFrom?.ToUnixTimeMilliseconds());
+        // Nobody dies again before the first time: the second test bounds the index.
+        Test("d.first_at >= @first AND d.at >= @first", "first", filter.FirstFrom?.ToUnixTimeMilliseconds());
         if (filter.Ids is { } ids)
             where += $" AND {Named(ids)}";
         return (where, values);

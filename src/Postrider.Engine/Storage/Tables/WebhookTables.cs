@@ -1,3 +1,5 @@
+using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dapper;
@@ -15,6 +17,9 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         w.failing_since AS FailingSince, w.place, w.revision, w.secret, w.previous_secret AS PreviousSecret,
         w.previous_until AS PreviousUntil, w.headers
         """;
+
+    /// <summary>Deliveries that one short transaction lets begin again.</summary>
+    const int AgainAtOnce = 200;
 
     const string DeliveryColumns = "event, type, created, state, due, tries, claim, payload, attempts";
 
@@ -50,14 +55,9 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             ("worksAgain", from.FailingSince is not null && to.FailingSince is null ? 1 : 0),
             ("moves", from.Cursor != to.Cursor ? 1 : 0))) > 0);
 
+    // Its deliveries may be millions: PurgeRemovedAsync has time for them.
     public Task<bool> RemoveAsync(TenantId tenant, string id) => store.WriteAsync(connection =>
-    {
-        var place = new { tenant = tenant.Value, id };
-        var removed = connection.Execute("DELETE FROM webhooks WHERE tenant = @tenant AND id = @id", place) > 0;
-        if (removed)
-            connection.Execute("DELETE FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id", place);
-        return removed;
-    });
+        connection.Execute("DELETE FROM webhooks WHERE tenant = @tenant AND id = @id", new { tenant = tenant.Value, id }) > 0);
 
     public Task<IReadOnlyList<(Webhook Webhook, bool IsDue)>> EnabledAsync(DateTimeOffset now, CancellationToken ct) =>
         store.ReadAsync<IReadOnlyList<(Webhook, bool)>>(connection =>
@@ -183,16 +183,21 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
 
     public Task<WebhookDelivery?> FindDeliveryAsync(TenantId tenant, string id, string delivery, CancellationToken ct) =>
         store.ReadAsync(connection => connection.QuerySingleOrDefault<DeliveryRow>(
-            $"SELECT {DeliveryColumns} FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id AND event = @delivery",
+            $"""
+            SELECT {DeliveryColumns} FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id AND event = @delivery
+                AND EXISTS (SELECT 1 FROM webhooks WHERE tenant = @tenant AND id = @id)
+            """,
             new { tenant = tenant.Value, id, delivery })?.ToDelivery(), ct);
 
-    public Task<int> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until,
-        DeliveryState? state, DateTimeOffset now, int limit) => store.WriteAsync(connection => connection.Execute($"""
-            UPDATE webhook_deliveries SET state = 0, due = @now, tries = 0, claim = claim + 1
-            WHERE tenant = @tenant AND webhook = @id AND event IN (SELECT event FROM webhook_deliveries
-                WHERE tenant = @tenant AND webhook = @id AND created BETWEEN @from AND @until
-                    AND {(state is null ? "state <> 0" : "state = @state")} {(delivery is null ? "" : "AND event = @delivery")}
-                ORDER BY created, event LIMIT @limit)
+    // Looked for in a read, and changed in pieces that mail can come between. Those that failed are found by webhook_deliveries_failed.
+    public async Task<int> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until,
+        DeliveryState? state, DateTimeOffset now, int limit)
+    {
+        var isAsked = state is null ? "state <> 0" : string.Create(CultureInfo.InvariantCulture, $"state = {(int)state}");
+        var events = await store.ReadAsync(connection => connection.Query<string>($"""
+            SELECT event FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id AND created BETWEEN @from AND @until
+                AND {isAsked} {(delivery is null ? "" : "AND event = @delivery")}
+            ORDER BY created, event LIMIT @limit
             """, new
         {
             tenant = tenant.Value,
@@ -200,15 +205,49 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             delivery,
             from = from.ToUnixTimeMilliseconds(),
             until = until.ToUnixTimeMilliseconds(),
-            state = (int?)state,
-            now = now.ToUnixTimeMilliseconds(),
             limit,
-        }));
+        }).ToList(), CancellationToken.None);
+        var count = 0;
+        foreach (var some in events.Chunk(AgainAtOnce))
+            count += await store.WriteAsync(connection => connection.Execute($"""
+                UPDATE webhook_deliveries SET state = 0, due = @now, tries = 0, claim = claim + 1
+                WHERE tenant = @tenant AND webhook = @id AND event IN @some AND {isAsked}
+                """, new { tenant = tenant.Value, id, some, now = now.ToUnixTimeMilliseconds() }), isBulk: true);
+        return count;
+    }
 
     public Task<int> PurgeAsync(DateTimeOffset before, int limit) => store.WriteAsync(connection => connection.Execute("""
         DELETE FROM webhook_deliveries WHERE (tenant, webhook, event) IN (
             SELECT tenant, webhook, event FROM webhook_deliveries WHERE state <> 0 AND created < @before ORDER BY created LIMIT @limit)
-        """, new { before = before.ToUnixTimeMilliseconds(), limit }));
+        """, new { before = before.ToUnixTimeMilliseconds(), limit }), isBulk: true);
+
+    public async Task<int> PurgeRemovedAsync(int limit, CancellationToken ct) =>
+        await store.ReadAsync(FirstRemoved, ct) is not { } removed ? 0
+            : await store.WriteAsync(connection => connection.Execute("""
+                DELETE FROM webhook_deliveries WHERE (tenant, webhook, event) IN (
+                    SELECT tenant, webhook, event FROM webhook_deliveries WHERE tenant = @Tenant AND webhook = @Webhook LIMIT @limit)
+                    AND NOT EXISTS (SELECT 1 FROM webhooks WHERE tenant = @Tenant AND id = @Webhook)
+                """, new { removed.Tenant, removed.Webhook, limit }), isBulk: true);
+
+    // A loose scan of the key: one seek an endpoint, however many deliveries it has.
+    static Place? FirstRemoved(DbConnection connection)
+    {
+        Place? place = new Place { Tenant = int.MinValue };
+        do
+            place = connection.QuerySingleOrDefault<Place>("""
+                SELECT tenant, webhook FROM webhook_deliveries WHERE (tenant, webhook) > (@Tenant, @Webhook)
+                ORDER BY tenant, webhook LIMIT 1
+                """, place);
+        while (place is not null && connection.ExecuteScalar<long>(
+            "SELECT count(*) FROM webhooks WHERE tenant = @Tenant AND id = @Webhook", place) > 0);
+        return place;
+    }
+
+    sealed record Place
+    {
+        public int Tenant { get; init; }
+        public string Webhook { get; init; } = "";
+    }
 
     sealed class Row
     {

@@ -85,14 +85,12 @@ sealed partial class ScheduleEdit
         return draft;
     }
 
-    Task LookAheadAsync()
+    async Task LookAheadAsync()
     {
-        if (_draft is { } draft)
-        {
-            (var times, _unfit) = Book.Preview(draft.When(Viewer.Zone), RunsShown);
-            _next = times is null ? [] : SchedulePages.Times(times, TimeZoneRules.Find(draft.Zone)).Data;
-        }
-        return Task.CompletedTask;
+        if (_draft is not { } draft)
+            return;
+        (var times, _unfit) = await Book.PreviewAsync(draft.When(Viewer.Zone), RunsShown, CancellationToken.None);
+        _next = times is null ? [] : SchedulePages.Times(times, TimeZoneRules.Find(draft.Zone)).Data;
     }
 
     Task ChooseAsync(string kind)
