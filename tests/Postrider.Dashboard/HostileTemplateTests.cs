@@ -10,7 +10,7 @@ using Xunit;
 namespace Postrider.Dashboard.Tests;
 
 /// <summary>Templates whose HTML, or whose data, would run something or tell somebody that it is looked at: filled in by the calls of the
-/// API, in a real browser, against a listener that hears of every attempt.</summary>
+/// API and on their screen, in a real browser, against a listener that hears of every attempt.</summary>
 [Collection(InBrowser.Name)]
 public sealed partial class HostileTemplateTests(Browser browser)
 {
@@ -75,6 +75,33 @@ public sealed partial class HostileTemplateTests(Browser browser)
             Assert.StartsWith("application/json", answer.Headers["content-type"], StringComparison.Ordinal);
             Assert.Equal(path, new Uri(page.Url).AbsolutePath);
         }
+    }
+
+    [Fact]
+    public async Task Nothing_of_a_template_runs_and_nothing_is_loaded_on_its_screen()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var listener = new Listener();
+        await Visitor.AddUserAsync(server, "looks@example.com", UserRole.Admin);
+        var (page, faults) = await WatchedAsync(server, await browser.SignInAsync(server, "looks@example.com"));
+        foreach (var (n, hostile) in HostileCorpus.For(listener, "screen").Index())
+        {
+            using var kept = await server.Client.PostAsync("/templates", TestServer.Json(new JsonObject
+            {
+                ["name"] = $"screen-{n}",
+                ["subject"] = "S",
+                ["html"] = "<div>{{{words}}}</div>",
+                ["allow_raw_html"] = true,
+                ["test_data"] = new JsonObject { ["words"] = hostile },
+            }.ToJsonString()));
+            Assert.True(kept.IsSuccessStatusCode, await kept.Content.ReadAsStringAsync());
+            var shown = await page.RunAndWaitForResponseAsync(() => page.GotoAsync($"/ui/templates/screen-{n}"),
+                answer => answer.Url.Contains("/ui/preview/drafts/", StringComparison.Ordinal));
+            Assert.Equal(200, shown.Status);
+            await shown.FinishedAsync();
+            Assert.Equal($"/ui/templates/screen-{n}", new Uri(page.Url).AbsolutePath);
+        }
+        await faults.AssertNoneAsync(listener, await browser.NewAsync(server));
     }
 
     [Fact]
