@@ -27,6 +27,7 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
         ("docs/domains.md", "postrider dkim", "asks the DNS of example.com"),
         ("docs/drills.md", "postrider drill", "ten minutes, of a transport that the reader has; DrillTests"),
         ("docs/feedback.md", "dotnet run", "starts another server"),
+        ("docs/observability.md", "OTEL_EXPORTER", "starts another server, beside a collector"),
         ("docs/postgresql.md", "createdb", "MoveProcessTests"),
         ("docs/reliability.md", "make", "takes from minutes to hours"),
         ("docs/simulate.md", "postrider simulate", "SimulateTests"),
