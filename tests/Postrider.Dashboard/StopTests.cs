@@ -25,6 +25,8 @@ public sealed class StopTests(Browser browser) : BuiltServerTests
         var settings = new (string, string)[]
         {
             ("POSTRIDER_API_KEY", TestServer.Key), ("POSTRIDER_TRANSPORTS", $"smtp://127.0.0.1:{sink.Port}?tls=none"),
+            // Pages that are cut off come back at once: there is time for that.
+            ("POSTRIDER_SERVER__STOP_DELAY", "3s"),
         };
         var server = Start(settings);
         var banner = await BannerAsync(server);

@@ -53,7 +53,8 @@ sealed class DeliveringNode : IAsyncDisposable
         var recorder = new Recorder(Queue, _due, time, Clock, Metrics, NullLogger<Recorder>.Instance, Flow);
         Node = thisNode?.Invoke(Owner, Clock) ?? new ThisNode(Owner);
         _lanes = new Lanes(new LaneParts(Queue, recorder, Options, Clock, time, Entropy.System, Node, new AttemptsInHand(),
-            NullLogger<Lane>.Instance) { MayReceive = address => MayReceive(address) });
+            NullLogger<Lane>.Instance)
+        { MayReceive = address => MayReceive(address) });
         Router = new Router(Table(transports, routing, factories ?? []));
         Waits = new WaitBoard(Router);
         Dispatcher = new Dispatcher(
