@@ -50,18 +50,18 @@ static class FailurePolicy
     /// <summary>Whom this installation may not write to is held, the others go on as they were; null when it may write to all.</summary>
     public static Decision? Bar(Lease lease, MayReceive mayReceive, DateTimeOffset now)
     {
-        var barred = Open(lease).Where(r => !mayReceive(r.Mailbox.Address)).Select(r => r.N).ToHashSet();
-        if (barred.Count == 0)
+        var open = Open(lease).ToLookup(r => mayReceive(r.Mailbox.Address), r => r.N);
+        if (!open[false].Any())
             return null;
         var history = lease.Envelope.History;
         var reason = history.IsInDoubt
             ? $"not in POSTRIDER_ALLOW_RECIPIENTS; {history.PinnedTo ?? history.Last} may have accepted an earlier attempt"
             : "not in POSTRIDER_ALLOW_RECIPIENTS";
         return new Decision(
-            [.. Suppressed(lease), .. barred.Order().Select(n =>
-                new RecipientEnd(n, RecipientState.Held, null, reason, HeldReason.NotAllowed))],
+            [.. Suppressed(lease),
+                .. open[false].Select(n => new RecipientEnd(n, RecipientState.Held, null, reason, HeldReason.NotAllowed))],
             Together(lease.Envelope, history.Last,
-                [.. Open(lease).Where(r => !barred.Contains(r.N)).Select(r => (r.N, Step.Untouched(lease.Envelope, now), (Outcome?)null))]));
+                [.. open[true].Select(n => (n, Step.Untouched(lease.Envelope, now), (Outcome?)null))]));
     }
 
     /// <summary>The transports that are left of this round do not work now: it is over, and after a back-off those that failed are asked

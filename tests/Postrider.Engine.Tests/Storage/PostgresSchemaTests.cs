@@ -13,7 +13,10 @@ namespace Postrider.Engine.Tests.Storage;
 public sealed partial class PostgresSchemaTests : IAsyncLifetime
 {
     /// <summary>A step that takes something away, or asks for something that the program before does not write, and why it may.</summary>
-    static readonly Dictionary<int, string> Excepted = [];
+    static readonly Dictionary<int, string> Excepted = new()
+    {
+        [33] = "only rows with a key are in the index, and the program before writes none",
+    };
 
     // As the next release may do: tables, indexes, columns that may be NULL or have a default.
     const string NextRelease = """
