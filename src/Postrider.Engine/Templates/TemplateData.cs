@@ -89,6 +89,14 @@ static class TemplateValues
         _ => "",
     };
 
+    /// <summary>How much there is to go through to print it, in steps: the items of a list, and each KiB of a text.</summary>
+    public static int Weight(object? value) => value switch
+    {
+        string text => text.Length / 1_024,
+        object?[] list => list.Length + list.Sum(Weight),
+        _ => 0,
+    };
+
     /// <summary>Null where it is no number and no text of one.</summary>
     public static decimal? Number(object? value) => value switch
     {

@@ -46,11 +46,14 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         _depth--;
     }
 
-    void Step(int at)
+    /// <param name="steps">How much work it is: what goes through data takes a step for each part of them.</param>
+    void Step(int at, int steps = 1)
     {
-        if (++_steps > rules.MaxSteps)
+        var looks = _steps / StepsPerLook;
+        _steps += steps;
+        if (_steps > rules.MaxSteps)
             throw Limit(at, string.Create(CultureInfo.InvariantCulture, $"The template takes more than {rules.MaxSteps} steps."));
-        if (_steps % StepsPerLook == 0 && rules.Clock is { } clock && clock.GetElapsedTime(_started) > rules.MaxTime)
+        if (_steps / StepsPerLook != looks && rules.Clock is { } clock && clock.GetElapsedTime(_started) > rules.MaxTime)
             throw Limit(at, string.Create(
                 CultureInfo.InvariantCulture, $"The template takes longer than {rules.MaxTime.TotalMilliseconds:0} ms."));
     }
@@ -62,6 +65,7 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
             throw new TemplateException(TemplateFaultKind.Data, node.At, node.Value is PathExpression path
                 ? $"Attribute '{path.Text}' is not present in the rendering data."
                 : "What is to be printed is not present in the rendering data.");
+        Step(node.At, TemplateValues.Weight(value));
         if (node.IsRaw)
             _output.Write(TemplateValues.Text(value), node.At);
         else
@@ -147,6 +151,7 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         var context = partial.Context is { } expression ? Value(expression, frame) : frame.Value;
         if (partial.Named.Count > 0)
         {
+            Step(partial.At, context is Dictionary<string, object?> { Count: var count } ? count : 0);
             var members = context is Dictionary<string, object?> given ? new Dictionary<string, object?>(given, StringComparer.Ordinal)
                 : [];
             foreach (var (name, value) in partial.Named)
@@ -186,9 +191,16 @@ sealed class TemplateRun(IReadOnlyDictionary<string, IReadOnlyList<TemplateNode>
         {
             LiteralExpression literal => literal.Value,
             PathExpression path => Resolve(path, frame),
-            CallExpression call => TemplateFunctions.Invoke(call.Head.Simple!, [.. call.Arguments.Select(one => Value(one, frame))]),
+            CallExpression call => Invoke(call, frame),
             _ => throw new InvalidOperationException($"Unknown expression {expression.GetType().Name}."),
         };
+    }
+
+    object? Invoke(CallExpression call, Frame frame)
+    {
+        object?[] arguments = [.. call.Arguments.Select(one => Value(one, frame))];
+        Step(call.At, arguments.Sum(TemplateValues.Weight));
+        return TemplateFunctions.Invoke(call.Head.Simple!, arguments);
     }
 
     object? Resolve(PathExpression path, Frame frame)

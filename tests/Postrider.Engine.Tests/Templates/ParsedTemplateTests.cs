@@ -148,6 +148,7 @@ public sealed class ParsedTemplateTests
 
     [Theory]
     [InlineData("{{#each m}}{{#each @root.m}}{{#each @root.m}}{{#each @root.m}}{{/each}}{{/each}}{{/each}}{{/each}}", "steps")]
+    [InlineData("{{#each m}}{{#each @root.m}}{{#equals @root.m @root.m}}{{/equals}}{{/each}}{{/each}}", "steps")]
     [InlineData("{{#each m}}{{#each ../m}}{{#each ../../m}}xxxxxxxxxxxxxxxxxxxx{{/each}}{{/each}}{{/each}}", "characters")]
     [InlineData("{{#*inline \"p\"}}{{> p}}{{/inline}}{{> p}}", "partials")]
     [InlineData("{{#*inline \"p\"}}{{#if on}}{{> p}}{{> p}}{{/if}}{{/inline}}{{> p}}", "partials")]
