@@ -16,7 +16,7 @@ sealed partial class Overview
     StateCounts? _counts;
     IReadOnlyList<TransportAnswer> _transports = [];
     IReadOnlyList<EmailAnswer> _newest = [];
-    IReadOnlyList<Alert> _alerts = [];
+    IReadOnlyList<Concern> _concerns = [];
     IReadOnlyList<FlowCount> _flow = [];
     IReadOnlyList<DueDepth> _due = [];
     FlowNumbers _all;
@@ -48,7 +48,7 @@ sealed partial class Overview
         _flow = await Flow.ReadAsync(Viewer.Tenant, now.AddHours(-1), ct);
         _all = FlowSummary.Of(_flow, null, now);
         _due = await Flow.ReadDueAsync(Viewer.Tenant, [.. Router.Of(Viewer.Tenant).Routes.Select(route => route.Name)], now, ct);
-        _alerts = [.. Alerts.Of(_counts, _transports, Router, Viewer)];
+        _concerns = [.. Concerns.Of(_counts, _transports, Router, Viewer)];
     }
 
     static IEnumerable<Tile> Tiles(StateCounts counts) =>
@@ -72,23 +72,24 @@ sealed partial class Overview
 }
 
 /// <summary>Something that goes on being wrong until a person does something.</summary>
-readonly record struct Alert(string What, string Remedy, string Address);
+readonly record struct Concern(string What, string Remedy, string Address);
 
-/// <summary>What needs a person.</summary>
-static class Alerts
+/// <summary>What needs a person of this tenant. What the whole installation suffers from is told by the banner.</summary>
+static class Concerns
 {
-    public static IEnumerable<Alert> Of(StateCounts counts, IReadOnlyList<TransportAnswer> transports, Router router, Viewer viewer)
+    public static IEnumerable<Concern> Of(StateCounts counts, IReadOnlyList<TransportAnswer> transports, Router router, Viewer viewer)
     {
         if (router.Of(viewer.Tenant).Transports.Count == 0)
-            yield return new Alert("There is no transport.", "Mail is refused until POSTRIDER_TRANSPORTS names one.", "");
+            yield return new Concern("There is no transport.", "Mail is refused until one is added, or named in POSTRIDER_TRANSPORTS.", "transports");
         foreach (var transport in transports.Where(t => t.State is "open" or "half_open" or "stalled" or "paused"))
-            yield return new Alert($"{transport.Name} is {transport.State.Replace('_', ' ')}.", Words.Meaning(transport.State) ?? "", "");
+            yield return new Concern($"{transport.Name} is {transport.State.Replace('_', ' ')}.", Words.Meaning(transport.State) ?? "",
+                $"transports/{transport.Name}");
         foreach (var pause in router.Pauses.All.Where(p => p.Scope.Tenant == viewer.Tenant))
-            yield return new Alert(
-                $"{pause.Scope.Stream?.ToString() ?? "All"} mail is paused.", pause.Reason ?? "It is accepted and waits.", "messages?state=queued");
+            yield return new Concern(
+                $"{PauseWords.What(pause.Scope.Stream, pause.Scope.Route)}.", pause.Reason ?? "It is accepted and waits.", "queue");
         if (counts.Held > 0)
-            yield return new Alert(
+            yield return new Concern(
                 string.Create(CultureInfo.InvariantCulture, $"{counts.Held:N0} recipients are held."), "They wait for a person to send or cancel them.",
-                "messages?state=held");
+                "dead-letters");
     }
 }

@@ -63,7 +63,7 @@ sealed partial class QueuePage
         _problem = await Actions.DoAsync(Manage, "DELETE /pause", "/pause", async by =>
             await Router.Pauses.RemoveAsync(new PauseScope(by.Tenant, pause.Stream, pause.Route), Viewer.Ended)
                 ? null : PauseEndpoints.NotPaused);
-        _done = _problem is null ? "It goes again." : null;
+        _done = _problem is null ? "Mail flows again." : null;
         await LookAsync();
     }
 }

@@ -98,7 +98,7 @@ sealed partial class RoutePage
         ["position"] = _terms.Position,
     }, "Stored. Mail that waits goes by it as it is now.");
 
-    Task RemoveAsync() => DoAsync("DELETE /routes/{name}", $"/routes/{Name}", $"The route {Name} of this place is gone.",
+    Task RemoveAsync() => DoAsync("DELETE /routes/{name}", $"/routes/{Name}", $"The route {Name} is removed.",
         by => Changes.RemoveRouteAsync(by, Name, mayMove: true, Viewer.Ended));
 
     Task CopyAsync()

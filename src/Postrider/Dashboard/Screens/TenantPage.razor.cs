@@ -40,7 +40,7 @@ sealed partial class TenantPage
         Tenants.ChangeAsync(
             id, now => now with { Name = _draft.Name.Trim(), Settings = _draft.Settings(now.Settings) }, CancellationToken.None));
 
-    Task StopAsync() => ChangeAsync("POST", "/archive", "Stopped.", id => Tenants.ArchiveAsync(id, CancellationToken.None));
+    Task StopAsync() => ChangeAsync("POST", "/archive", "Stopped: its keys are refused, its mail waits.", id => Tenants.ArchiveAsync(id, CancellationToken.None));
 
     Task RestoreAsync() => ChangeAsync("POST", "/restore", "It goes on, with its keys and the mail that waited.", id =>
         Tenants.RestoreAsync(id, CancellationToken.None));
