@@ -29,6 +29,8 @@ static class BackupCommand
             var to = parsed.GetRequiredValue(file);
             if (to.Exists && !parsed.GetValue(overwrite))
                 throw CommandFailure.Usage($"{to.FullName} is there already: give another name, or --overwrite");
+            if (to.Directory is not { Exists: true })
+                throw CommandFailure.Usage($"there is no folder {to.DirectoryName}: make it first, or mount what it is on");
             var isQuiet = connection.WantsJson(parsed);
             var part = $"{to.FullName}.part";
             try

@@ -161,6 +161,14 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
     }
 
     [Fact]
+    public async Task A_backup_into_a_folder_that_is_not_there_says_so()
+    {
+        var run = await RunAsync("backup", "/no/such/folder/postrider.db");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("there is no folder /no/such/folder: make it first", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_transport_and_its_route_are_added_paused_resumed_and_removed()
     {
         var run = await RunAsync("transports", "add", "cli-own", "sim://cli");

@@ -3,8 +3,10 @@ namespace Postrider.Storage.Migrations;
 /// <summary>The tables of dead letters, of the jobs on them, and of the audit.</summary>
 static class DeadLetterSchema
 {
-    /// <summary>Letters and deliveries that are looked for among many others.</summary>
+    /// <summary>Letters and deliveries that are looked for among many others: by a policy, by the watch over all, by who has them sent
+    /// again.</summary>
     public const string Rare = """
+        CREATE INDEX dead_letters_at ON dead_letters (at) WHERE state <> 0;
         CREATE INDEX dead_letters_transient ON dead_letters (tenant, at) WHERE state <> 0 AND transient = 1;
         CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (tenant, webhook, created, event) WHERE state = 2;
         """;

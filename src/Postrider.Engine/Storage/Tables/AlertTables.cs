@@ -95,6 +95,7 @@ public sealed class AlertTables(ITableStore store) : IAlertStore
                 row.Transport, row.Name == "delivered", DateTimeOffset.FromUnixTimeMilliseconds(row.At), row.Sent)),
     ], ct);
 
+    // Uses dead_letters_at.
     public Task<long> CountDeadLettersAsync(DateTimeOffset since, CancellationToken ct) => store.ReadAsync(connection =>
         connection.ExecuteScalar<long>(
             "SELECT count(*) FROM dead_letters WHERE state <> 0 AND at >= @since", new { since = Ms(since) }), ct);
