@@ -19,7 +19,7 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         """;
 
     /// <summary>Deliveries that one short transaction lets begin again.</summary>
-    const int AgainAtOnce = 200;
+    const int AgainAtOnce = 100;
 
     const string DeliveryColumns = "event, type, created, state, due, tries, claim, payload, attempts";
 
@@ -211,8 +211,8 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         foreach (var some in events.Chunk(AgainAtOnce))
             count += await store.WriteAsync(connection => connection.Execute($"""
                 UPDATE webhook_deliveries SET state = 0, due = @now, tries = 0, claim = claim + 1
-                WHERE tenant = @tenant AND webhook = @id AND event IN @some AND {isAsked}
-                """, new { tenant = tenant.Value, id, some, now = now.ToUnixTimeMilliseconds() }), isBulk: true);
+                WHERE tenant = @tenant AND webhook = @id AND event = @one AND {isAsked}
+                """, some.Select(one => new { tenant = tenant.Value, id, one, now = now.ToUnixTimeMilliseconds() })), isBulk: true);
         return count;
     }
 
