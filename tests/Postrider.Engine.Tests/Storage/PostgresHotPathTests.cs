@@ -113,7 +113,7 @@ public sealed partial class PostgresHotPathTests : IAsyncLifetime
         { QueueRows.SelectFirst(behind: true), "int, text", "queue_ordering" },
         { FeedbackRows.SelectSeen, "bigint[], bigint[]", "feedback_seen_pkey" },
         { EventRows.SelectAttempts, "bigint[], bigint", "events_20260101_message_idx" },
-        { ExpansionRows.AdvanceCursor, "bigint, bigint, bigint, int, int, boolean, bigint", "expansions_pkey" },
+        { ExpansionRows.AdvanceCursor, "bigint, bigint, bigint, int, int, boolean, bigint, bigint", "expansions_pkey" },
         { ExpansionRows.SelectStopped, "", "expansions_stopped*" },
         { LeaseReader.SelectMessages, "bigint[]", "messages_pkey" },
         { LeaseReader.SelectRecipients, "bigint[]", "recipients_pkey" },
