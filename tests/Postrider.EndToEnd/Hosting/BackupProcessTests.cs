@@ -160,6 +160,36 @@ public sealed partial class BackupProcessTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task A_log_that_a_killed_server_left_without_its_database_is_put_aside_and_not_replayed()
+    {
+        await using var sink = SmtpSink.Start();
+        var (server, client) = await StartAsync(sink);
+        var before = await SendAsync(client, "before@example.org");
+        Directory.CreateDirectory(Path.GetDirectoryName(Backup)!);
+        var made = await CommandAsync(("POSTRIDER_URL", client.BaseAddress!.ToString()), ["backup", Backup]);
+        Assert.True(made.ExitCode == 0, made.Said);
+        var after = await SendAsync(client, "after@example.org");
+        client.Dispose();
+        server.Kill();
+        await server.WaitForExitAsync();
+        File.Delete(Database);
+        Assert.True(new FileInfo(Database + "-wal").Length > 0);
+
+        var refused = await CommandAsync(null, ["restore", Backup]);
+        Assert.True(refused.ExitCode == 2, refused.Said);
+        Assert.Contains("postrider.db-wal still", refused.Said, StringComparison.Ordinal);
+        var restored = await CommandAsync(null, ["restore", Backup, "--force", "--json"]);
+        Assert.True(restored.ExitCode == 0, restored.Said);
+        var aside = (string)JsonNode.Parse(restored.Said)!["aside"]!;
+        Assert.EndsWith("-wal", aside, StringComparison.Ordinal);
+        Assert.True(new FileInfo(aside).Length > 0);
+        Assert.False(File.Exists(Database + "-wal"));
+        Assert.Equal("ok", Ask(Database, "PRAGMA integrity_check"));
+        var ids = new Dictionary<string, string> { ["before"] = before, ["after"] = after };
+        Assert.Equal(after, Assert.Single(Missing(Database, ids)));
+    }
+
+    [Fact]
     public async Task Of_PostgreSQL_the_commands_say_what_to_use()
     {
         foreach (var command in (string[])["backup", "restore"])

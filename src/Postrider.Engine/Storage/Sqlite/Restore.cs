@@ -83,8 +83,10 @@ public static class Restore
         var mark = Check(file);
         OwnerOnly.MakeFolder(Path.GetDirectoryName(path)!);
         using var held = DatabaseLock.Take(path);
-        if (!replaces && File.Exists(path))
-            throw new BackupRefusedException($"There is a database {path} already. With --force it is put aside, beside its old place.");
+        if (!replaces && Parts.FirstOrDefault(part => File.Exists(path + part)) is { } there)
+            throw new BackupRefusedException((there == "" ? $"There is a database {path} already."
+                : $"Of a database {path} there is {path}{there} still, which holds mail that was accepted.")
+                + " With --force it is put aside, beside its old place.");
         // Beside it until it is ready: what was there stays whole if this breaks off.
         var beside = path + ".restoring";
         foreach (var old in Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(beside) + "*"))
@@ -110,14 +112,17 @@ public static class Restore
         return await store.SettleRestoredAsync(mark, mayBeSent);
     }
 
+    /// <summary>Moves each part that is there, whether or not the others are: SQLite would replay an old log into what is restored.</summary>
+    /// <returns>Where the first of them is now; null: there was none.</returns>
     static string? PutAside(string path, TimeProvider clock)
     {
-        if (!File.Exists(path))
+        var there = Parts.Where(part => File.Exists(path + part)).ToList();
+        if (there.Count == 0)
             return null;
         var now = clock.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var aside = $"{path}.before-{now}";
-        foreach (var part in Parts.Where(part => File.Exists(path + part)))
+        foreach (var part in there)
             File.Move(path + part, aside + part);
-        return aside;
+        return aside + there[0];
     }
 }
