@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Postrider.Hosting;
+using Postrider.Storage.Rules;
 
 namespace Postrider.Cli;
 
@@ -42,11 +43,11 @@ static class RestoreCommand
                     ["held"] = mail.Held,
                     ["paused_batches"] = mail.Batches,
                     ["paused_schedules"] = mail.Schedules,
+                    ["cancelled_jobs"] = mail.Jobs,
                     ["aside"] = aside,
                 }.ToJsonString()));
             else
-                foreach (var line in Lines(
-                    Stores.Place(options), mark.Moment, mail.SentAgain, mail.Held, mail.Batches, mail.Schedules, aside))
+                foreach (var line in Lines(Stores.Place(options), mark.Moment, mail, aside))
                     screen.Line(line);
             return ExitCodes.Ok;
         });
@@ -65,8 +66,9 @@ static class RestoreCommand
         }
     }
 
-    static IEnumerable<string> Lines(string place, string moment, int again, int held, int batches, int schedules, string? aside)
+    static IEnumerable<string> Lines(string place, string moment, RestoredMail mail, string? aside)
     {
+        var (again, held, batches, schedules, jobs) = mail;
         string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
         yield return $"{place} is as it was at {moment}.";
         if (aside is not null)
@@ -79,6 +81,8 @@ static class RestoreCommand
             yield return $"{Number(batches)} large batches that were under way are paused: postrider batches list, then resume or cancel each.";
         if (schedules > 0)
             yield return $"{Number(schedules)} schedules whose time has come since are paused: postrider schedules list, then resume each.";
+        if (jobs > 0)
+            yield return $"{Number(jobs)} jobs on dead letters that were under way are cancelled: postrider dead-letters list, then redrive what is to go.";
         yield return "Lost is what was done after the backup: keys that were revoked since are valid again, and addresses suppressed since get mail. "
             + "docs/backup.md has the list to go through before the server is started.";
     }

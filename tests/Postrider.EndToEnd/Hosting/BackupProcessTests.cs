@@ -190,6 +190,32 @@ public sealed partial class BackupProcessTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task No_job_and_no_policy_of_a_backup_sends_dead_letters_again()
+    {
+        await using var sink = SmtpSink.Start();
+        var (server, client) = await StartAsync(sink);
+        client.Dispose();
+        Assert.Equal(0, await StopAsync(server));
+        Change(Database, """
+            INSERT INTO dead_letter_jobs (tenant, action, filter, per_second, created, created_by, state, done, ended, not_before, revision)
+            VALUES (1, 0, '{}', 1, 1, 'key', 0, 0, NULL, 0, 0);
+            INSERT INTO dead_letters (tenant, message, n, stream, route, state, reason, transient, tries, redrives, first_at, at)
+            VALUES (1, 7, 0, 0, 'default', 14, 'deferred', 1, 1, 0, 1, 1);
+            """);
+        Directory.CreateDirectory(Path.GetDirectoryName(Backup)!);
+        var made = await CommandAsync(null, ["backup", Backup]);
+        Assert.True(made.ExitCode == 0, made.Said);
+        const string found = "SELECT j.state || ' ' || (j.ended IS NULL) || ' ' || d.transient FROM dead_letter_jobs j, dead_letters d";
+
+        var inOrder = await CommandAsync(null, ["restore", Backup, "--force", "--nothing-sent-since", "--json"]);
+        Assert.Equal(0, (int)JsonNode.Parse(inOrder.Said)!["cancelled_jobs"]!);
+        Assert.Equal("0 1 1", Ask(Database, found));
+        var lost = await CommandAsync(null, ["restore", Backup, "--force", "--json"]);
+        Assert.Equal(1, (int)JsonNode.Parse(lost.Said)!["cancelled_jobs"]!);
+        Assert.Equal("2 0 0", Ask(Database, found));
+    }
+
+    [Fact]
     public async Task Of_PostgreSQL_the_commands_say_what_to_use()
     {
         foreach (var command in (string[])["backup", "restore"])
@@ -286,8 +312,17 @@ public sealed partial class BackupProcessTests : BuiltServerTests
         return (string)command.ExecuteScalar()!;
     }
 
-    static string Source(string database) =>
-        new SqliteConnectionStringBuilder { DataSource = database, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString();
+    static void Change(string database, string sql)
+    {
+        using var connection = new SqliteConnection(Source(database, SqliteOpenMode.ReadWrite));
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    static string Source(string database, SqliteOpenMode mode = SqliteOpenMode.ReadOnly) =>
+        new SqliteConnectionStringBuilder { DataSource = database, Mode = mode, Pooling = false }.ToString();
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex Address();

@@ -9,7 +9,8 @@ namespace Postrider.Storage.Rules;
 /// <param name="Held">Envelopes whose policy is hold: a person decides.</param>
 /// <param name="Batches">Large batches that were being expanded, paused now.</param>
 /// <param name="Schedules">Schedules whose time came since the copy, paused now.</param>
-public sealed record RestoredMail(int SentAgain, int Held, int Batches, int Schedules);
+/// <param name="Jobs">Jobs on dead letters that were under way, cancelled now.</param>
+public sealed record RestoredMail(int SentAgain, int Held, int Batches, int Schedules, int Jobs);
 
 /// <summary>Mail of a copy may have left after the copy was made, from the database that is gone. Nobody can be asked; so it is in doubt as
 /// mail is whose process died.</summary>

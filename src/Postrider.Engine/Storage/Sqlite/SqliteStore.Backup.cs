@@ -39,7 +39,7 @@ public sealed partial class SqliteStore
         if (!mayBeSent)
         {
             await WriteAsync(BackupMark.Remove);
-            return new RestoredMail(0, 0, 0, 0);
+            return new RestoredMail(0, 0, 0, 0, 0);
         }
         var now = _clock.GetUtcNow().Ms;
         var (again, held) = (0, 0);
@@ -57,11 +57,14 @@ public sealed partial class SqliteStore
             // What expands or comes by a schedule would come again, with nothing to tell it from the first time.
             var batches = Change(connection, "UPDATE expansions SET stop = 1 WHERE open = 1 AND stop = 0");
             var schedules = Change(connection, $"UPDATE schedules SET state = 1, due = NULL, change = change + 1 WHERE state = 0 AND due <= {now}");
+            // Letters that the lost server had sent again already would go without a mark: a person decides of them. The index has these alone.
+            var jobs = Change(connection, $"UPDATE dead_letter_jobs SET state = 2, ended = {now}, revision = revision + 1 WHERE state = 0");
+            Change(connection, "UPDATE dead_letters SET transient = 0 WHERE state <> 0 AND transient = 1");
             Change(connection, "DELETE FROM sessions");
             // Places of the feed that were given out after the copy are not given again: as if 100 events had come each millisecond.
             Change(connection, $"UPDATE events SET id = id + {Math.Max(1, now - mark.At) * 100} WHERE id = (SELECT max(id) FROM events)");
             BackupMark.Remove(connection);
-            return new RestoredMail(again, held, batches, schedules);
+            return new RestoredMail(again, held, batches, schedules, jobs);
         });
     }
 
