@@ -216,6 +216,23 @@ public sealed partial class BackupProcessTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task A_backup_deletes_what_one_that_broke_off_has_left_and_no_copies_of_people()
+    {
+        await using var sink = SmtpSink.Start();
+        var (server, client) = await StartAsync(sink);
+        string[] theirs = [Database + ".backup-2026-11-22", Database + ".backup-1", Database + ".copying-by-hand"];
+        foreach (var file in theirs.Append(Database + ".copying-1795000000000"))
+            await File.WriteAllTextAsync(file, "a copy");
+        using (var copy = await client.PostAsync("/backup", null))
+            Assert.NotEmpty(await copy.Content.ReadAsByteArrayAsync());
+        Assert.All(theirs, file => Assert.True(File.Exists(file), file));
+        await Eventually.HoldsAsync(
+            () => Directory.GetFiles(Path.GetDirectoryName(Database)!, "*.copying-*").Length == 1, TimeSpan.FromSeconds(30));
+        client.Dispose();
+        Assert.Equal(0, await StopAsync(server));
+    }
+
+    [Fact]
     public async Task Of_PostgreSQL_the_commands_say_what_to_use()
     {
         foreach (var command in (string[])["backup", "restore"])

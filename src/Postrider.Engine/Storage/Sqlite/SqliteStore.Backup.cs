@@ -8,7 +8,8 @@ public sealed partial class SqliteStore
     /// <summary>Rows of one transaction: mail does not wait here, but memory does.</summary>
     const int RestoredAtOnce = 500;
 
-    const string CopyEnd = ".backup-";
+    // No name that a person gives a copy of their own: those stay.
+    const string CopyEnd = ".copying-";
 
     /// <summary>Makes a copy beside the database, in a file that the caller deletes. Everything that was acknowledged before the call is in
     /// it.</summary>
@@ -21,8 +22,10 @@ public sealed partial class SqliteStore
             throw new IOException($"The copy takes {size >> 20} MB beside {_path}, and {free >> 20} MB of the disk are free.");
         var mark = new BackupMark(_clock.GetUtcNow().Ms, version);
         var to = $"{_path}{CopyEnd}{mark.At}";
-        foreach (var left in Directory.GetFiles(Path.GetDirectoryName(_path)!, $"{Path.GetFileName(_path)}{CopyEnd}*"))
-            File.Delete(left);   // of a process that ended over it; one that is being read stays readable
+        var name = Path.GetFileName(_path) + CopyEnd;
+        foreach (var left in Directory.GetFiles(Path.GetDirectoryName(_path)!, name + "*"))
+            if (Path.GetFileName(left)[name.Length..] is { Length: > 0 } number && number.All(char.IsAsciiDigit))
+                File.Delete(left);   // of a process that ended over it; one that is being read stays readable
         await Task.Run(() =>
         {
             using var reader = OpenReader();
