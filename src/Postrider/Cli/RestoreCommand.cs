@@ -32,7 +32,7 @@ static class RestoreCommand
             if (!from.Exists)
                 throw CommandFailure.Usage($"there is no file {from.FullName}");
             var isQuiet = connection.WantsJson(parsed);
-            var (mark, mail, aside) = await screen.ProgressAsync("restore", isQuiet, _ => RestoreAsync(
+            var (mark, mail, aside, _, keyAside) = await screen.ProgressAsync("restore", isQuiet, _ => RestoreAsync(
                 () => Backups.RestoreAsync(configuration, from.FullName, !parsed.GetValue(unsent), parsed.GetValue(force), ct)));
             if (isQuiet)
                 screen.Json(new Answer(new JsonObject
@@ -45,9 +45,10 @@ static class RestoreCommand
                     ["paused_schedules"] = mail.Schedules,
                     ["cancelled_jobs"] = mail.Jobs,
                     ["aside"] = aside,
+                    ["key_aside"] = keyAside,
                 }.ToJsonString()));
             else
-                foreach (var line in Lines(Stores.Place(options), mark.Moment, mail, aside))
+                foreach (var line in Lines(Stores.Place(options), mark.Moment, mail, aside, keyAside))
                     screen.Line(line);
             return ExitCodes.Ok;
         });
@@ -66,13 +67,15 @@ static class RestoreCommand
         }
     }
 
-    static IEnumerable<string> Lines(string place, string moment, RestoredMail mail, string? aside)
+    static IEnumerable<string> Lines(string place, string moment, RestoredMail mail, string? aside, string? keyAside)
     {
         var (again, held, batches, schedules, jobs) = mail;
         string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
         yield return $"{place} is as it was at {moment}.";
         if (aside is not null)
             yield return $"What was there before is {aside}.";
+        if (keyAside is not null)
+            yield return $"The master key that was there before is {keyAside}: what was there before needs it.";
         if (again > 0)
             yield return $"{Number(again)} messages waited then and are sent again: possible duplicates, and marked so.";
         if (held > 0)

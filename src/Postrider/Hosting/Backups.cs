@@ -60,7 +60,11 @@ static class Backups
             if (place is { } key)
             {
                 if (File.Exists(key.Path))
-                    File.Move(key.Path, key.Path + ".before", overwrite: true);
+                {
+                    // Never over another: it may be the only copy of a key that older databases need.
+                    result = result with { KeyAside = key.Path + result.AsideEnd };
+                    File.Move(key.Path, result.KeyAside);
+                }
                 OwnerOnly.MakeFolder(Path.GetFullPath(options.Data));
                 SecretFiles.Write(key.Path, key.Content);
             }

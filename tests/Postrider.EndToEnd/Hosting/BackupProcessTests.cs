@@ -233,6 +233,33 @@ public sealed partial class BackupProcessTests : BuiltServerTests
     }
 
     [Fact]
+    public async Task Each_restore_puts_the_master_key_aside_under_a_name_of_its_own()
+    {
+        await using var sink = SmtpSink.Start();
+        var (server, client) = await StartAsync(sink);
+        Directory.CreateDirectory(Path.GetDirectoryName(Backup)!);
+        var made = await CommandAsync(("POSTRIDER_URL", client.BaseAddress!.ToString()), ["backup", Backup, "--with-secrets"]);
+        Assert.True(made.ExitCode == 0, made.Said);
+        client.Dispose();
+        Assert.Equal(0, await StopAsync(server));
+
+        var place = Path.Combine(Folder, "data", "master.key");
+        foreach (var n in (byte[])[1, 2])
+        {
+            var other = Convert.ToBase64String([.. Enumerable.Repeat(n, 32)]);
+            await File.WriteAllTextAsync(place, other);
+            var restored = await CommandAsync(null, ["restore", Backup, "--force", "--json"]);
+            Assert.True(restored.ExitCode == 0, restored.Said);
+            var report = JsonNode.Parse(restored.Said)!;
+            var aside = (string)report["key_aside"]!;
+            Assert.Equal(other, await File.ReadAllTextAsync(aside));
+            Assert.Equal(((string)report["aside"]!)[Database.Length..], aside[place.Length..]);
+            Assert.Equal((await File.ReadAllTextAsync(Backup + ".key")).Trim(), (await File.ReadAllTextAsync(place)).Trim());
+        }
+        Assert.Equal(2, Directory.GetFiles(Path.GetDirectoryName(place)!, "master.key.before-*").Length);
+    }
+
+    [Fact]
     public async Task Of_PostgreSQL_the_commands_say_what_to_use()
     {
         foreach (var command in (string[])["backup", "restore"])

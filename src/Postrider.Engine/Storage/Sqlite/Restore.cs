@@ -16,7 +16,9 @@ public sealed class BackupRefusedException(string message) : Exception(message);
 
 /// <summary>What was restored.</summary>
 /// <param name="Aside">Where the database is now that was there before; null: there was none.</param>
-public sealed record RestoreResult(BackupMark Mark, RestoredMail Mail, string? Aside);
+/// <param name="AsideEnd">Of the names of all that this restore puts aside.</param>
+/// <param name="KeyAside">Where the master key is now that was there before; null: it stays, or there was none.</param>
+public sealed record RestoreResult(BackupMark Mark, RestoredMail Mail, string? Aside, string AsideEnd, string? KeyAside = null);
 
 /// <summary>Backups of a SQLite database while no server has it, and their way back.</summary>
 public static class Restore
@@ -98,12 +100,13 @@ public static class Restore
             to.Flush(flushToDisk: true);
         }
         var mail = await SettleAsync(beside, storage, mark, mayBeSent, clock);
-        var aside = PutAside(path, clock);
+        var end = clock.GetUtcNow().UtcDateTime.ToString("'.before-'yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
+        var aside = PutAside(path, path + end);
         File.Move(beside, path);
         File.Delete(beside + ".lock");
         File.Delete(beside + ".ballast");
         held.MarkClosed();
-        return new RestoreResult(mark, mail, aside);
+        return new RestoreResult(mark, mail, aside, end);
     }
 
     static async Task<RestoredMail> SettleAsync(string beside, StorageOptions storage, BackupMark mark, bool mayBeSent, TimeProvider clock)
@@ -114,13 +117,11 @@ public static class Restore
 
     /// <summary>Moves each part that is there, whether or not the others are: SQLite would replay an old log into what is restored.</summary>
     /// <returns>Where the first of them is now; null: there was none.</returns>
-    static string? PutAside(string path, TimeProvider clock)
+    static string? PutAside(string path, string aside)
     {
         var there = Parts.Where(part => File.Exists(path + part)).ToList();
         if (there.Count == 0)
             return null;
-        var now = clock.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        var aside = $"{path}.before-{now}";
         foreach (var part in there)
             File.Move(path + part, aside + part);
         return aside + there[0];
