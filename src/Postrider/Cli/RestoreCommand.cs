@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Postrider.Hosting;
-using Postrider.Storage.Rules;
 
 namespace Postrider.Cli;
 
@@ -48,7 +47,8 @@ static class RestoreCommand
                     ["key_aside"] = keyAside,
                 }.ToJsonString()));
             else
-                foreach (var line in Lines(Stores.Place(options), mark.Moment, mail, aside, keyAside))
+                foreach (var line in Lines(Stores.Place(options), mark.Moment,
+                    mail.SentAgain, mail.Held, mail.Batches, mail.Schedules, mail.Jobs, aside, keyAside))
                     screen.Line(line);
             return ExitCodes.Ok;
         });
@@ -67,9 +67,9 @@ static class RestoreCommand
         }
     }
 
-    static IEnumerable<string> Lines(string place, string moment, RestoredMail mail, string? aside, string? keyAside)
+    static IEnumerable<string> Lines(
+        string place, string moment, int again, int held, int batches, int schedules, int jobs, string? aside, string? keyAside)
     {
-        var (again, held, batches, schedules, jobs) = mail;
         string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
         yield return $"{place} is as it was at {moment}.";
         if (aside is not null)
@@ -85,7 +85,7 @@ static class RestoreCommand
         if (schedules > 0)
             yield return $"{Number(schedules)} schedules whose time has come since are paused: postrider schedules list, then resume each.";
         if (jobs > 0)
-            yield return $"{Number(jobs)} jobs on dead letters that were under way are cancelled: postrider dead-letters list, then redrive what is to go.";
+            yield return $"{Number(jobs)} jobs on dead letters that were under way are cancelled: postrider dead-letters list, then redrive.";
         yield return "Lost is what was done after the backup: keys that were revoked since are valid again, and addresses suppressed since get mail. "
             + "docs/backup.md has the list to go through before the server is started.";
     }

@@ -1,7 +1,9 @@
+using Dapper;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Storage.Tables;
+using Postrider.Testing;
 using Xunit;
 
 namespace Postrider.Engine.Tests.Routing;
@@ -49,6 +51,20 @@ public abstract class PauseStoreContract(StoreEngine engine) : TableContract(eng
         Assert.False(await pauses.RemoveAsync(all with { Stream = MailStream.Bulk }, default));
         Assert.Equal([new Pause(all, Since, null), new Pause(all with { Stream = MailStream.Transactional }, Since, "x")],
             (await Store.LoadAsync(default)).OrderBy(pause => pause.Scope.Stream));
+    }
+
+    [Fact]
+    public async Task What_docs_backup_says_after_a_restore_pauses_every_tenant_and_ends_jobs()
+    {
+        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "backup.md"));
+        var sql = page.Split("<<'SQL'")[1].Split("\nSQL")[0];
+        await Tables.WriteAsync(connection => connection.Execute(sql));
+        await ReopenAsync();
+        var pauses = new Pauses(Store);
+        await pauses.LoadAsync(default);
+        Assert.True(pauses.Covers(new TenantId(12), MailStream.Bulk, "news"));
+        Assert.Contains("`DELETE FROM pauses WHERE tenant = 0`", page, StringComparison.Ordinal);
+        Assert.Equal(1, await Tables.WriteAsync(connection => connection.Execute("DELETE FROM pauses WHERE tenant = 0")));
     }
 
     // As a node does that hears of its own change.

@@ -115,7 +115,7 @@ public static class Restore
         return await store.SettleRestoredAsync(mark, mayBeSent);
     }
 
-    /// <summary>Moves each part that is there, whether or not the others are: SQLite would replay an old log into what is restored.</summary>
+    /// <summary>Moves each part that is there, alone or not: SQLite would replay an old log into what is restored.</summary>
     /// <returns>Where the first of them is now; null: there was none.</returns>
     static string? PutAside(string path, string aside)
     {

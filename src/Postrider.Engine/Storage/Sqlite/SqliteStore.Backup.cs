@@ -60,7 +60,7 @@ public sealed partial class SqliteStore
             // What expands or comes by a schedule would come again, with nothing to tell it from the first time.
             var batches = Change(connection, "UPDATE expansions SET stop = 1 WHERE open = 1 AND stop = 0");
             var schedules = Change(connection, $"UPDATE schedules SET state = 1, due = NULL, change = change + 1 WHERE state = 0 AND due <= {now}");
-            // Letters that the lost server had sent again already would go without a mark: a person decides of them. The index has these alone.
+            // Letters that the lost server had sent again already would go again without a mark: a person decides of them.
             var jobs = Change(connection, $"UPDATE dead_letter_jobs SET state = 2, ended = {now}, revision = revision + 1 WHERE state = 0");
             Change(connection, "UPDATE dead_letters SET transient = 0 WHERE state <> 0 AND transient = 1");
             Change(connection, "DELETE FROM sessions");
