@@ -56,6 +56,13 @@ public sealed class MessagesTests(Browser browser)
         Assert.Equal(2, lines.Length);
         Assert.Contains("\"'=HYPERLINK(\"\"https://evil.example\"\")\"", lines[1]);
         Assert.Contains("b@example.com", lines[1]);
+        // As the filter's form and the box at the top write the address of the list.
+        const string Form = "address=&subject=&state=&transport=&tag=offer&batch=&from=&until=";
+        foreach (var asked in new[] { Form, "q=tag%3Aoffer", "q=hyperlink" })
+        {
+            var found = await visitor.Http.GetStringAsync($"/ui/messages.csv?{asked}");
+            Assert.Equal((asked, lines[1]), (asked, Assert.Single(found.Split("\r\n", StringSplitOptions.RemoveEmptyEntries)[1..])));
+        }
         using var wrong = await visitor.Http.GetAsync("/ui/messages.csv?state=nonsense");
         Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, wrong.StatusCode);
         using var stranger = new Visitor(server);

@@ -5,6 +5,7 @@ using Postrider.Batches;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
 using Postrider.Queue;
+using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Screens;
 
@@ -20,10 +21,15 @@ static class MessageExport
 
     static async Task WriteAsync(HttpContext context, Viewer viewer, IMessageReader messages)
     {
-        var query = new ListQuery(context.Request.Query, EmailQuery.Parameters);
-        var filter = EmailQuery.Read(query) with { Before = null, After = null, Limit = PageSize };
         var (response, ct) = (context.Response, context.RequestAborted);
-        if (query.Problem is { } problem)
+        if (!viewer.May(Scopes.Read))
+        {
+            response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+        var search = MessageSearch.Read(context.Request.Query);
+        var filter = search.Filter with { Before = null, After = null, Limit = PageSize };
+        if (search.Problem is { } problem)
         {
             response.StatusCode = problem.Status;
             await response.WriteAsync(problem.Detail + "\n", ct);

@@ -35,22 +35,13 @@ sealed partial class MessageList
 
     protected override void OnParametersSet()
     {
-        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query).Where(p => p.Value.ToString().Trim().Length > 0)
-            .ToDictionary(p => p.Key, p => p.Value);
-        if (asked.Remove("q", out var words))
-        {
-            var text = words.ToString().Trim();
-            if (MessageId.TryParse(text, out _))
-                Pages.NavigateTo($"messages/{text}");
-            var (name, value) = SearchBox.Read(text);
-            asked[name] = value;
-        }
-        _isFiltered = asked.Count > 0;
-        var query = new ListQuery(new QueryCollection(asked), EmailQuery.Parameters);
-        var filter = EmailQuery.Read(query);
+        var search = MessageSearch.Read(QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query));
+        if (search.Message is { } message)
+            Pages.NavigateTo($"messages/{message}");
+        var filter = search.Filter;
         if (filter != _filter)
             _picked.Clear();
-        (_filter, _problem) = (filter, query.Problem);
+        (_filter, _problem, _isFiltered) = (filter, search.Problem, search.IsFiltered);
         // One that was removed is still what old mail went by.
         _transports =
             [.. Router.Of(Viewer.Tenant).Transports.Select(transport => transport.Name).Union(filter.Transport is { } old ? [old] : [])];
@@ -74,19 +65,4 @@ sealed partial class MessageList
         var shapes = Services.GetRequiredService<EmailShapes>();
         return new ListPage<EmailAnswer>([.. page.Messages.Select(shapes.Short)], page.ContinueBefore?.ToString());
     }
-}
-
-/// <summary>What is typed into the one box: an address, <c>tag:NAME</c>, a state, or a part of the subject.</summary>
-static class SearchBox
-{
-    const string Tag = "tag:";
-
-    /// <returns>The parameter of the list, and its value.</returns>
-    public static (string Name, string Value) Read(string text) => text switch
-    {
-        _ when text.StartsWith(Tag, StringComparison.OrdinalIgnoreCase) => ("tag", text[Tag.Length..].Trim()),
-        _ when text.Contains('@', StringComparison.Ordinal) && !text.Contains(' ', StringComparison.Ordinal) => ("address", text),
-        _ when Enum.GetNames<RecipientState>().Contains(text, StringComparer.OrdinalIgnoreCase) => ("state", text.ToLowerInvariant()),
-        _ => ("subject", text),
-    };
 }
