@@ -99,6 +99,20 @@ public sealed class RightsTests(SharedServer shared) : IClassFixture<SharedServe
         }
     }
 
+    [Fact]
+    public async Task What_is_stopped_or_breaks_is_in_the_audit_too()
+    {
+        var tenant = new TenantId(9);
+        var actions = Actions(await Visitor.AddUserAsync(_server, "broken@rights.example", UserRole.Operator, tenant));
+        await Assert.ThrowsAsync<OperationCanceledException>(() => actions.DoAsync(
+            new NeedsAttribute(Scopes.Send), "POST /emails/cancel", "/emails", _ => throw new OperationCanceledException()));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => actions.DoAsync(
+            new NeedsAttribute(Scopes.Send), "POST /emails/cancel", "/emails", _ => throw new InvalidOperationException()));
+        var audit = _server.Services.GetRequiredService<IAuditStore>();
+        var entries = await audit.ListAsync(tenant, new AuditFilter(), null, 10, CancellationToken.None);
+        Assert.Equal([500, 499], entries.Where(entry => entry.Action == "POST /emails/cancel").Select(entry => entry.Status));
+    }
+
     ScreenActions Actions(User user)
     {
         var viewer = new Viewer();

@@ -5,7 +5,7 @@ using Postrider.Tenants;
 namespace Postrider.Dashboard.Parts;
 
 /// <summary>The only way in which a screen changes something: asks whether the viewer may, now and not when the page was drawn, does it,
-/// and has it recorded in the audit, denied or done.</summary>
+/// and has it recorded in the audit, denied, done or broken off.</summary>
 sealed partial class ScreenActions(Viewer viewer, IAuditStore audit, TimeProvider clock, ILogger<ScreenActions> log)
 {
     const int MaxTarget = 500;
@@ -19,17 +19,28 @@ sealed partial class ScreenActions(Viewer viewer, IAuditStore audit, TimeProvide
         if (viewer.Ended.IsCancellationRequested)
             return Ended;
         var principal = viewer.Principal;
-        var problem = Refuse(needs);
+        // What was stopped halfway, or failed in no known way, has changed something perhaps.
+        var status = StatusCodes.Status500InternalServerError;
         try
         {
-            problem ??= await change(principal);
+            var problem = Refuse(needs) ?? await change(principal);
+            status = problem?.Status ?? StatusCodes.Status200OK;
+            return problem;
+        }
+        catch (OperationCanceledException)
+        {
+            status = StatusCodes.Status499ClientClosedRequest;
+            throw;
         }
         catch (Exception fault) when (StoreFaults.Explain(fault) is { } explained)
         {
-            problem = explained;
+            status = explained.Status;
+            return explained;
         }
-        await RecordAsync(principal, action, target, problem?.Status ?? StatusCodes.Status200OK);
-        return problem;
+        finally
+        {
+            await RecordAsync(principal, action, target, status);
+        }
     }
 
     Problem? Refuse(NeedsAttribute needs) => viewer.Principal.Missing(needs.Scopes) is not null
