@@ -34,6 +34,9 @@ public sealed class MessagesTests(Browser browser)
 
         await page.ClickAsync("text=All that this search finds");
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel all that is open" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("Cancel all messages (subject offer, state scheduled, tag offer) that are open, for good?"))
+            .ToBeVisibleAsync(new() { Timeout = Patience });
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel them" }).ClickAsync();
         await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "5 recipients of 5 messages cancelled" }))
             .ToBeVisibleAsync(new() { Timeout = Patience });
         var counts = await server.GetAsync("/stats", _ => true);

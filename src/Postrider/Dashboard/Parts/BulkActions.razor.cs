@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Components;
+using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -46,6 +47,23 @@ sealed partial class BulkActions : IDisposable
 
     [Inject]
     NavigationManager Pages { get; set; } = null!;
+
+    /// <summary>What <see cref="Filter"/> finds, for who is asked whether he means it.</summary>
+    string Found
+    {
+        get
+        {
+            (string Name, string? Value)[] all =
+            [
+                ("address", Filter.Address), ("subject", Filter.Subject), ("state", Filter.State is { } state ? ApiJson.Word(state) : null),
+                ("transport", Filter.Transport), ("tag", Filter.Tag), ("batch", Filter.Batch?.ToString()),
+                ("metadata", Filter.Metadata is { } entry ? $"{entry.Name}:{entry.Value}" : null),
+                ("from", Filter.From is { } from ? Times.Iso(from) : null), ("until", Filter.Until is { } until ? Times.Iso(until) : null),
+            ];
+            var asked = all.Where(one => one.Value is not null).Select(one => $"{one.Name} {one.Value}").ToList();
+            return asked.Count == 0 ? "ALL messages" : $"all messages ({string.Join(", ", asked)})";
+        }
+    }
 
     string Query => new Uri(Pages.Uri).Query;
 
