@@ -81,7 +81,11 @@ sealed record ConfigurationSection(string Name, Type Type);
 sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Property)
 {
     static readonly string[] Secrets =
-        [nameof(PostriderOptions.ApiKey), nameof(PostriderOptions.MasterKey), nameof(PostriderOptions.CertificatePassword)];
+    [
+        nameof(PostriderOptions.ApiKey), nameof(PostriderOptions.MasterKey), nameof(PostriderOptions.CertificatePassword),
+        // Chat services know who may post by the address alone.
+        $"Alerts:{nameof(Alerts.AlertOptions.Webhook)}",
+    ];
 
     Type Type => Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;
 

@@ -142,7 +142,8 @@ public sealed partial class LoadedConfiguration
 
     bool HoldsSecret(ConfigurationEntry entry) =>
         _schema.Find(entry) is { Setting: var setting }
-            && (setting.IsSecret || (setting.HasCredentials && Credentials().IsMatch(entry.Value ?? "")));
+            && ((setting.IsSecret && entry.Value is { Length: > 0 })
+                || (setting.HasCredentials && Credentials().IsMatch(entry.Value ?? "")));
 
     void Take(IEnumerable<ConfigurationEntry> entries)
     {

@@ -125,10 +125,12 @@ public sealed class ConfigurationTests : IDisposable
             Assert.Single(configuration.Warnings));
     }
 
-    [Fact]
-    public void A_file_with_a_secret_that_others_may_read_is_refused()
+    [Theory]
+    [InlineData("""{ "transports": "smtp://user:secret@mail.example" }""")]
+    [InlineData("""{ "transports": "capture://", "Alerts": { "Webhook": "https://hooks.chat.example/services/secret" } }""")]
+    public void A_file_with_a_secret_that_others_may_read_is_refused(string text)
     {
-        var file = Write("""{ "transports": "smtp://user:secret@mail.example" }""");
+        var file = Write(text);
         Assert.Empty(Load(file).Faults);
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         Assert.StartsWith("postrider.json:1: the file holds a secret and others may read it", Assert.Single(Load(file).Faults));
@@ -169,7 +171,8 @@ public sealed class ConfigurationTests : IDisposable
     {
         var configuration = Load(null, [],
             ("POSTRIDER_TRANSPORTS", "mailgun://KEYCANARY@mg.example.com?callback_key=BACKCANARY backup=smtp://user:PASSCANARY@host:587"),
-            ("POSTRIDER_API_KEY", "APICANARY-APICANARY-APICANARY"), ("POSTRIDER_MASTER_KEY", "MASTERCANARY"));
+            ("POSTRIDER_API_KEY", "APICANARY-APICANARY-APICANARY"), ("POSTRIDER_MASTER_KEY", "MASTERCANARY"),
+            ("POSTRIDER_ALERTS__WEBHOOK", "https://hooks.chat.example/services/HOOKCANARY"));
         var shown = configuration.Show().ToList();
         Assert.DoesNotContain(shown, s => s.Value.Contains("CANARY", StringComparison.Ordinal));
         Assert.Contains(shown, s => s is { Key: "ApiKey", Value: "***", Origin: "environment POSTRIDER_API_KEY" });
