@@ -25,6 +25,7 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
         ("README.md", "curl -sS http://127.0.0.1:8025/emails/019abc", "an id that the reader has"),
         ("docs/backup.md", "postrider backup", "to a disk that the reader has; BackupProcessTests"),
         ("docs/backup.md", "pg_dump", "of a server that the reader has"),
+        ("docs/backup.md", "psql", "PostgresPauseStoreTests"),
         ("docs/backup.md", "postrider restore", "of a server that is stopped; BackupProcessTests"),
         ("docs/deploy.md", "make publish", "installs into the system"),
         ("docs/domains.md", "postrider dkim", "asks the DNS of example.com"),
