@@ -14,14 +14,14 @@ public static class Ports
     const int Count = 22_000; // up to 32239
 
     // Processes that run side by side begin at different places.
-    static int s_given = Environment.ProcessId * 61 % Count;
+    static int _given = Environment.ProcessId * 61 % Count;
 
     /// <summary>A port of 127.0.0.1 on which nothing listens now, and which this process has not given before.</summary>
     public static int Free()
     {
         for (var tries = 0; tries < Count; tries++)
         {
-            var port = First + Interlocked.Increment(ref s_given) % Count;
+            var port = First + Interlocked.Increment(ref _given) % Count;
             using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try
             {
