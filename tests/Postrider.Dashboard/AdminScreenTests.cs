@@ -18,7 +18,7 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
     public async Task A_key_is_made_shown_once_used_and_revoked()
     {
         var (page, faults) = await OpenAsync("keys@admin.example", "/ui/keys");
-        await page.ClickAsync("text=New key");
+        await Browser.UnfoldAsync(page, "New key");
         await page.FillAsync("#k-name", "shop");
         await Button(page, "Make the key").ClickAsync();
         var shown = page.Locator(".once code").First;
@@ -39,7 +39,7 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(shop, "/emails"));
 
         // A key without a name is refused in words.
-        await page.ClickAsync("text=New key");
+        await Browser.UnfoldAsync(page, "New key");
         await Button(page, "Make the key").ClickAsync();
         await faults.ExpectAsync(page.GetByText("A name has 1 to 100 characters").First);
         faults.AssertNone();
@@ -76,7 +76,7 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
     public async Task A_tenant_is_made_limited_stopped_and_let_go_on()
     {
         var (page, faults) = await OpenAsync("tenants@admin.example", "/ui/tenants");
-        await page.ClickAsync("text=New tenant");
+        await Browser.UnfoldAsync(page, "New tenant");
         await page.FillAsync("#n-name", "shop of ann");
         await page.FillAsync("#n-queued", "100000");
         await Button(page, "Make the tenant").ClickAsync();

@@ -51,6 +51,14 @@ public sealed class Browser : IAsyncLifetime
         return page;
     }
 
+    /// <summary>Unfolds what stands under these words, once the page is live: becoming so folds it again.</summary>
+    public static async Task UnfoldAsync(IPage page, string words)
+    {
+        var part = page.Locator($"details:has(> summary:text-is('{words}'))");
+        await part.Locator("fieldset:enabled").First.WaitForAsync(new() { State = WaitForSelectorState.Attached });
+        await part.Locator("> summary").ClickAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_browser is not null)

@@ -49,7 +49,7 @@ public sealed class OperatingTests(Browser browser)
         await using var sink = SmtpSink.Start(new SmtpSinkOptions { Account = ("me", Secret) });
         await using var server = await TestServer.StartAsync();
         var page = await OpenAsync(server, "/ui/transports");
-        await page.ClickAsync("text=Add a transport");
+        await Browser.UnfoldAsync(page, "Add a transport");
         await page.FillAsync("#t-name", "relay");
         await page.FillAsync("#t-host", "127.0.0.1");
         await page.FillAsync("#t-port", $"{sink.Port}");
