@@ -114,9 +114,9 @@ sealed partial class ComposeBatch
         return problem;
     }
 
-    void Told(int count)
+    void Told(AppendedPart part)
     {
-        _stored = (_stored ?? 0) + count;
+        _stored = part.Accepted;
         StateHasChanged();
     }
 
@@ -141,22 +141,5 @@ sealed partial class ComposeBatch
             return null;
         });
         (_problem, _upload, _batch) = (why ?? refused, null, null);
-    }
-
-    /// <summary>Tells how many are on disk.</summary>
-    sealed class WatchedSink(IDestinationSink sink, Action<int> tell) : IDestinationSink
-    {
-        public TenantId? Owner => sink.Owner;
-
-        public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => sink.FindAsync(key, ct);
-
-        public DestinationFault? FaultOf(StoredDestination destination) => sink.FaultOf(destination);
-
-        public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part)
-        {
-            var result = await sink.AppendAsync(part);
-            tell(part.Destinations.Count);
-            return result;
-        }
     }
 }
