@@ -57,8 +57,7 @@ sealed partial class Gate(
     }
 
     /// <summary>Every management call that changes something, or was denied, has its row in the audit: made when its answer is known, on
-    /// disk
-    /// before the connection takes the next call.</summary>
+    /// disk before the connection takes the next call.</summary>
     async Task RecordAsync(HttpContext context, Principal principal, Problem? denied)
     {
         var status = StatusCodes.Status500InternalServerError;
