@@ -1,6 +1,7 @@
 using Dapper;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Storage;
 using Postrider.Storage.Sqlite;
 using Postrider.Storage.Tables;
 using Postrider.Testing;
@@ -106,6 +107,14 @@ public sealed class SqliteHotPathTests : IAsyncDisposable
     [InlineData(QueueReader.NextRoute, "SEARCH queue USING COVERING INDEX queue_due (route>?)")]
     public async Task Queue_statements_walk_their_partial_index_in_its_order(string sql, string expected) =>
         Assert.Equal([expected], await PlanAsync(sql));
+
+    [Fact]
+    public async Task A_search_for_what_failed_walks_its_partial_index()
+    {
+        var sql = MessageSearch.Select("recipients", "message", "TRUE", MessageSearch.Rare(RecipientState.Failed), ascending: false);
+        Assert.Equal(
+            ["SEARCH recipients USING COVERING INDEX recipients_ended (state=? AND message>? AND message<?)"], await PlanAsync(sql));
+    }
 
     [Fact]
     public async Task Lease_sweep_and_start_do_not_depend_on_history_or_backlog()
