@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Postrider.Messages;
 using Postrider.Queue;
@@ -193,57 +194,35 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
 
     void Dispatch()
     {
-        foreach (var group in _due.Ready())
-        {
-            var table = group.Tenant is { } tenant ? _router.Of(tenant) : _router.Table;
-            if (table.For(group.Route) is { } route)
-                Dispatch(group, route);
-        }
+        foreach (var round in _due.Rounds())
+            Dispatch(round);
     }
 
-    /// <summary>Shares the permits that can be had now over the tenants in turn, then leases as many for each.</summary>
-    void Dispatch(DueGroup group, Route route)
+    /// <summary>Shares the permits that can be had now over the tenants in turn, then leases as many for each. What a group cannot have
+    /// keeps only that group: its route gives nothing, and the others go on.</summary>
+    void Dispatch(DueRound round)
     {
-        var served = new List<DueKeyState>();
-        for (var room = Room; _open && room > 0 && _due.Take(group) is { } state;)
+        var served = new List<(DueKeyState State, Route Route)>();
+        var room = Room;
+        while (_open && room > 0 && _due.Next(round) is { } group)
         {
-            if (!ReferenceEquals(_router.Of(state.Key.Tenant).For(group.Route), route))
-            {
-                // The routes were replaced this very moment: none of its mail goes by those it had.
-                _due.PutBack(state, first: true);
-                Wake();
-                break;
-            }
-            if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
-            {
-                _due.Park(state);
-                // It may have been resumed in between, and nobody would tell again.
-                if (!_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
-                    _due.Unpark();
+            var table = group.Tenant is { } tenant ? _router.Of(tenant) : _router.Table;
+            if (table.For(group.Route) is not { } route || !TryServe(group, route, out var permit, out var state))
                 continue;
-            }
-            if (state.Hand.Count >= Math.Min(state.Want, _options.MaxLease))
-                continue; // it has all it can use: out of the rotation until its lease ends
-            if (route.Take(group.Stream, 1) is not [var permit])
+            if (permit is not null)
             {
-                _due.PutBack(state, first: true);
-                // What changes by time alone; what changes by an event raises it.
-                var wait = route.WhyNot(group.Stream);
-                if (wait.Cause == WaitCause.None)
-                    Wake(); // its time came between the two questions
-                else if (wait.Remaining is { } remaining)
-                    WakeAt(_time.Now + remaining);
-                break;
+                if (state.Hand.Count == 0)
+                    served.Add((state, route));
+                state.Hand.Add(permit);
+                room--;
+                _due.PutBack(state, first: false);
             }
-            if (state.Hand.Count == 0)
-                served.Add(state);
-            state.Hand.Add(permit);
-            room--;
-            _due.PutBack(state, first: false);
+            _due.Served(round, group);
         }
-        if (served.Count > 0)
-            _due.EndTurn(group);
-        foreach (var state in served)
+        if (room <= 0)
+            foreach (var group in round.Groups)
+                _due.WaitFor(group, transport: null);
+        foreach (var (state, route) in served)
         {
             var hand = state.Hand;
             state.Hand = [];
@@ -252,6 +231,47 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
             Interlocked.Add(ref _inHand, hand.Count);
             _ = Guarded(() => LeaseAsync(state, version, hand, route));
         }
+    }
+
+    /// <summary>The next key of a group, with a permit if it needs one. False: the group has nothing more in this round.</summary>
+    bool TryServe(DueGroup group, Route route, out Permit? permit, [NotNullWhen(true)] out DueKeyState? state)
+    {
+        permit = null;
+        state = _due.Take(group);
+        if (state is null)
+            return false;
+        if (!ReferenceEquals(_router.Of(state.Key.Tenant).For(group.Route), route))
+        {
+            // The routes were replaced this very moment: none of its mail goes by those it had.
+            _due.PutBack(state, first: true);
+            Wake();
+            return false;
+        }
+        if (_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
+        {
+            _due.Park(state);
+            // It may have been resumed in between, and nobody would tell again.
+            if (!_router.Pauses.Covers(state.Key.Tenant, group.Stream, group.Route))
+                _due.Unpark();
+            return true;
+        }
+        if (state.Hand.Count >= Math.Min(state.Want, _options.MaxLease))
+            return true; // it has all it can use: out of the rotation until its lease ends
+        if (route.Take(group.Stream, 1) is [var one])
+        {
+            permit = one;
+            return true;
+        }
+        _due.PutBack(state, first: true);
+        // What changes by time alone; what changes by an event raises it.
+        var wait = route.WhyNot(group.Stream);
+        if (wait.Cause == WaitCause.None)
+            Wake(); // its time came between the two questions
+        else if (wait.Remaining is { } remaining)
+            WakeAt(_time.Now + remaining);
+        if (route.Awaited(wait) is { } awaited)
+            _due.WaitFor(group, awaited.Key);
+        return false;
     }
 
     /// <summary>Work that the caller does not begin himself: attempts start beside each other.</summary>

@@ -1,6 +1,5 @@
 using Postrider.Messages;
 using Postrider.Queue;
-using Postrider.Routing;
 
 namespace Postrider.Delivery;
 
@@ -19,10 +18,12 @@ sealed class DueBook(TenantWeight? weightOf = null)
 
     readonly Lock _lock = new();
     readonly Dictionary<QueueKey, DueKeyState> _keys = [];
-    readonly List<DueGroup> _groups = [];       // transactional before bulk; among equals the one served last is last
+    readonly List<DueGroup> _groups = [];       // transactional before bulk
     readonly PriorityQueue<DueKeyState, DateTimeOffset> _later = new();     // entries whose LaterAt differs from their priority are stale
     readonly List<DueKeyState> _parked = [];
     readonly HashSet<QueueKey> _suspects = [];
+    readonly Dictionary<(MailStream Stream, string Transport), Line> _lines = [];     // by a transport's key; empty: workers
+    long _served;                               // counts permits: which line had its turn when
     bool _loaded;
     Func<TenantId, bool> _isApart = static _ => false;
 
@@ -44,6 +45,11 @@ sealed class DueBook(TenantWeight? weightOf = null)
                 if (wasReady)
                     group.Rotation.PutBack(state);
             }
+            // Lines of transports that are gone.
+            var used = _groups.Select(group => group.Rotation.Line).ToHashSet();
+            foreach (var (key, line) in _lines.ToList())
+                if (!used.Contains(line))
+                    _lines.Remove(key);
         }
         Changed?.Invoke();
     }
@@ -145,21 +151,52 @@ sealed class DueBook(TenantWeight? weightOf = null)
         }
     }
 
-    /// <summary>Groups with due keys that are not being leased, transactional first.</summary>
-    public IReadOnlyList<DueGroup> Ready()
-    {
-        lock (_lock)
-            return [.. _groups.Where(group => group.Rotation.Any)];
-    }
+    /// <summary>For tests: groups with due keys that are not being leased, transactional first.</summary>
+    internal IReadOnlyList<DueGroup> Ready() => [.. Rounds().SelectMany(round => round.Groups)];
 
-    /// <summary>The group has had permits: other routes of its stream, which may use the same transports, come first the next
-    /// time.</summary>
-    public void EndTurn(DueGroup group)
+    /// <summary>A round for each stream that has due keys which are not being leased, transactional first.</summary>
+    public IReadOnlyList<DueRound> Rounds()
     {
         lock (_lock)
         {
-            _groups.Remove(group);
-            PutLast_NeedsLock(group);
+            List<DueRound> rounds = [];
+            foreach (var group in _groups)
+            {
+                if (!group.Rotation.Any)
+                    continue;
+                if (rounds is not [.., var last] || last.Stream != group.Stream)
+                    rounds.Add(last = new DueRound(group.Stream));
+                last.Add(group);
+            }
+            return rounds;
+        }
+    }
+
+    /// <summary>The group that comes next: of the line that was served the longest ago, the one whose key is behind all others'. Null: all
+    /// have had what they can use, or what there is.</summary>
+    public DueGroup? Next(DueRound round)
+    {
+        lock (_lock)
+            return round.Next();
+    }
+
+    /// <summary>The group has had a permit, or its key needed none: while it has more keys, it comes again in this round.</summary>
+    public void Served(DueRound round, DueGroup group)
+    {
+        lock (_lock)
+            round.Return(group, ++_served);
+    }
+
+    /// <summary>From now on the group's tenants share by weight with all others of its stream that wait for the same.</summary>
+    /// <param name="transport">Whose permits it waits for, by key; null: this node's workers.</param>
+    public void WaitFor(DueGroup group, string? transport)
+    {
+        lock (_lock)
+        {
+            var key = (group.Stream, transport ?? "");
+            if (!_lines.TryGetValue(key, out var line))
+                _lines[key] = line = new Line();
+            group.Rotation.MoveTo(line);
         }
     }
 
@@ -278,7 +315,8 @@ sealed class DueBook(TenantWeight? weightOf = null)
         if (group is null)
         {
             group = new DueGroup(key.Route, key.Stream, own);
-            PutLast_NeedsLock(group);
+            var behind = _groups.FindIndex(other => other.Stream > group.Stream);
+            _groups.Insert(behind < 0 ? _groups.Count : behind, group);
         }
         return group;
     }
@@ -315,12 +353,6 @@ sealed class DueBook(TenantWeight? weightOf = null)
         }
     }
 
-    void PutLast_NeedsLock(DueGroup group)
-    {
-        var behind = _groups.FindIndex(other => other.Stream > group.Stream);
-        _groups.Insert(behind < 0 ? _groups.Count : behind, group);
-    }
-
     static void MarkDue_NeedsLock(DueKeyState state)
     {
         var wasIdle = !state.MayBeDue;
@@ -332,60 +364,3 @@ sealed class DueBook(TenantWeight? weightOf = null)
 
 /// <summary>A tenant's share beside others: twice the weight, twice the permits. At least 1. Must be fast and must not wait.</summary>
 public delegate int TenantWeight(TenantId tenant);
-
-/// <summary>The keys of one route and stream, tenants in rotation: they ask for the same permits.</summary>
-/// <param name="tenant">The only one in it, as it has routes of its own; null: those of the installation's.</param>
-sealed class DueGroup(string route, MailStream stream, TenantId? tenant)
-{
-    public string Route => route;
-    public MailStream Stream => stream;
-    public TenantId? Tenant => tenant;
-
-    internal Rotation Rotation { get; } = new();   // guarded by the book's lock
-}
-
-/// <summary>One key in the <see cref="DueBook"/>; all guarded by the book's lock, except what the loop alone touches.</summary>
-sealed class DueKeyState
-{
-    /// <summary>Permits asked for when nothing is known of how much is due; doubles while there is more.</summary>
-    public const int FirstAsk = 4;
-
-    /// <summary>No node has so many permits.</summary>
-    public const int MostAsked = 1 << 20;
-
-    public DueKeyState(QueueKey key, DueGroup group) => (Key, Group) = (key, group);
-
-    public QueueKey Key { get; }
-    public DueGroup Group { get; set; }
-
-    /// <summary>Its place in the rotation of its group; written by the rotation alone.</summary>
-    internal TurnAt Turn;
-
-    /// <summary>Work may be due; cleared only by a lease that found nothing more.</summary>
-    internal bool MayBeDue;
-
-    /// <summary>The earliest work known to be due later.</summary>
-    internal DateTimeOffset LaterAt = DateTimeOffset.MaxValue;
-
-    /// <summary>More is due later than <see cref="LaterAt"/> tells.</summary>
-    internal bool HasOthersLater;
-    internal bool IsReady;
-    internal bool IsLeasing;
-    internal bool IsParked;
-
-    /// <summary>Counts signals, so that a lease made before a signal does not clear what came after.</summary>
-    internal long Version;
-
-    /// <summary>Signals of due work since the key was last empty: at least so many rows.</summary>
-    internal int Hint;
-    internal int Ask = FirstAsk;
-
-    /// <summary>Grows while leases have to be given back for want of another transport; touched by the lease under way alone.</summary>
-    public TimeSpan ReleaseDelay { get; set; }
-
-    /// <summary>Permits in hand for the next lease; the dispatcher's loop alone.</summary>
-    public List<Permit> Hand { get; set; } = [];
-
-    /// <summary>How many permits are worth asking for.</summary>
-    public int Want => Math.Max(Hint, Ask);
-}

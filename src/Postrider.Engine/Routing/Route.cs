@@ -127,6 +127,22 @@ public sealed class Route
         return soonest with { Until = until, Remaining = remaining };
     }
 
+    /// <summary>The transport whose permits what gets none waits for: who waits for the same shares it. Null: none is known.</summary>
+    /// <remarks>Where all are asked anyway it is the first of them that is healthy, which stays the same from one permit to the
+    /// next.</remarks>
+    internal Transport? Awaited(WaitInfo wait)
+    {
+        Transport? named = null;
+        foreach (var transport in Transports)
+        {
+            if (Balances && transport.IsHealthy)
+                return transport;
+            if (transport.Name == wait.Transport)
+                named = transport;
+        }
+        return named;
+    }
+
     // A slot comes free soon, though nobody knows when; a remaining time says only when the transport will be given up as stalled.
     static TimeSpan Expected(WaitInfo wait) =>
         wait.Cause is WaitCause.Busy or WaitCause.Unproven ? TimeSpan.Zero : wait.Remaining ?? TimeSpan.MaxValue;

@@ -204,13 +204,38 @@ public sealed class DueBookTests
             _book.Add(Key(stream: MailStream.Bulk, route: route), Now, Now);
             _book.Add(Key(route: route), Now, Now);
         }
-        string Order() => string.Join(' ', _book.Ready().Select(group => $"{group.Route}{(int)group.Stream}"));
-        Assert.Equal("a0 b0 a1 b1", Order());
-        _book.EndTurn(_book.Ready()[2]);
-        _book.EndTurn(_book.Ready()[0]);
-        Assert.Equal("b0 a0 b1 a1", Order());
-        _book.EndTurn(_book.Ready()[0]);
-        Assert.Equal("a0 b0 b1 a1", Order());
+        Assert.Equal([MailStream.Transactional, MailStream.Bulk], _book.Rounds().Select(round => round.Stream));
+        Assert.Equal("abab", Serve(_book.Rounds()[0], 4));
+        Assert.Equal("a", Serve(_book.Rounds()[0], 1));
+        Assert.Equal("b", Serve(_book.Rounds()[0], 1)); // the turns go on in the next round
+        Assert.Equal("ab", Serve(_book.Rounds()[1], 2));
+    }
+
+    [Fact]
+    public void What_one_route_cannot_have_keeps_no_other_in_the_round()
+    {
+        foreach (var route in (string[])["a", "b"])
+            _book.Add(Key(route: route), Now, Now);
+        var round = Assert.Single(_book.Rounds());
+        var blocked = _book.Next(round)!;
+        _book.PutBack(_book.Take(blocked)!, first: true);
+        _book.WaitFor(blocked, "relay");
+        Assert.Equal("bbb", Serve(round, 3));
+    }
+
+    /// <summary>The routes that have a permit each, in their order.</summary>
+    string Serve(DueRound round, int permits)
+    {
+        var routes = "";
+        for (var i = 0; i < permits; i++)
+        {
+            var group = _book.Next(round)!;
+            var state = _book.Take(group)!;
+            routes += state.Key.Route;
+            _book.PutBack(state, first: false);
+            _book.Served(round, group);
+        }
+        return routes;
     }
 
     [Fact]

@@ -152,4 +152,78 @@ public sealed class RotationTests
         var first = Serve(3);
         Assert.Equal(1, first.GetValueOrDefault(2_000));
     }
+
+    /// <summary>Permits that come one at a time, to whoever of all groups is next; how many each tenant had.</summary>
+    Dictionary<int, int> ServeAll(int permits)
+    {
+        var had = new Dictionary<int, int>();
+        for (var i = 0; i < permits; i++)
+        {
+            var round = Assert.Single(_book.Rounds());
+            var group = _book.Next(round)!;
+            var state = _book.Take(group)!;
+            had[state.Key.Tenant.Value] = had.GetValueOrDefault(state.Key.Tenant.Value) + 1;
+            _book.PutBack(state, first: false);
+            _book.Served(round, group);
+        }
+        return had;
+    }
+
+    static QueueKey Key(int tenant, string route) => new(route, MailStream.Bulk, new TenantId(tenant));
+
+    [Fact]
+    public void Tenants_with_routes_of_their_own_that_wait_for_the_same_share_it_by_weight()
+    {
+        (_weights[1], _weights[2], _weights[3], _weights[4]) = (1, 9, 4, 6);
+        _book.Regroup(tenant => tenant.Value > 2);
+        Due(1, 2, 3, 4);
+        foreach (var group in _book.Ready())
+            _book.WaitFor(group, "relay");
+        var had = ServeAll(2_000);
+        Assert.InRange(had[1], 98, 102);
+        Assert.InRange(had[2], 896, 904);
+        Assert.InRange(had[3], 397, 403);
+        Assert.InRange(had[4], 597, 603);
+    }
+
+    [Fact]
+    public void A_second_route_to_the_same_place_is_no_second_share()
+    {
+        Due(1);
+        _book.Add(Key(2, "a"), Now, Now);
+        _book.Add(Key(2, "b"), Now, Now);
+        _book.Add(Key(2, "c"), Now, Now);
+        foreach (var group in _book.Ready())
+            _book.WaitFor(group, "relay");
+        var had = ServeAll(400);
+        Assert.InRange(had[1], 197, 203);
+    }
+
+    // What a tenant has elsewhere, alone, is nothing that it owes the others.
+    [Fact]
+    public void Who_comes_to_a_line_has_its_turns_as_the_others_whatever_it_had_before()
+    {
+        _book.Regroup(tenant => tenant.Value == 2);
+        Due(2);
+        ServeAll(1_000);
+        Due(1);
+        foreach (var group in _book.Ready())
+            _book.WaitFor(group, "relay");
+        Assert.InRange(ServeAll(100)[2], 48, 52);
+    }
+
+    [Fact]
+    public void Who_waited_for_another_transport_for_long_does_not_have_the_next_one_to_itself()
+    {
+        _book.Regroup(tenant => tenant.Value == 2);
+        Due(1, 2);
+        foreach (var group in _book.Ready())
+            _book.WaitFor(group, "relay");
+        var own = _book.Ready().Single(group => group.Tenant is not null);
+        _book.WaitFor(own, "standby");
+        for (var i = 0; i < 1_000; i++)
+            Serve(1);
+        _book.WaitFor(own, "relay");
+        Assert.InRange(ServeAll(100)[2], 50, 62);
+    }
 }
