@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
 using Postrider.Messages;
@@ -17,10 +16,10 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task A_key_is_made_shown_once_used_and_revoked()
     {
-        var (page, faults) = await OpenAsync("keys@admin.example", "/ui/keys");
-        await Browser.UnfoldAsync(page, "New key");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/keys", UserRole.Admin);
+        await page.GetByText("New key", new() { Exact = true }).ClickAsync();
         await page.FillAsync("#k-name", "shop");
-        await Button(page, "Make the key").ClickAsync();
+        await page.Button("Make the key").ClickAsync();
         var shown = page.Locator(".once code").First;
         await faults.ExpectAsync(shown);
         var key = (await shown.TextContentAsync())!;
@@ -29,7 +28,7 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(shop, "/emails"));
         Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(shop, "/keys"));
 
-        await page.GotoAsync("/ui/keys");
+        await page.OpenAsync("/ui/keys");
         var row = page.Locator("tr", new() { HasText = "shop" });
         await faults.ExpectAsync(row);
         Assert.DoesNotContain(key, await page.ContentAsync());
@@ -39,8 +38,8 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(shop, "/emails"));
 
         // A key without a name is refused in words.
-        await Browser.UnfoldAsync(page, "New key");
-        await Button(page, "Make the key").ClickAsync();
+        await page.GetByText("New key", new() { Exact = true }).ClickAsync();
+        await page.Button("Make the key").ClickAsync();
         await faults.ExpectAsync(page.GetByText("A name has 1 to 100 characters").First);
         faults.AssertNone();
     }
@@ -48,10 +47,10 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task A_user_is_invited_signs_in_by_the_link_and_is_disabled()
     {
-        var (page, faults) = await OpenAsync("users@admin.example", "/ui/users");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/users", UserRole.Admin);
         await page.FillAsync("#u-name", "invited@admin.example");
         await page.SelectOptionAsync("#u-role", "Viewer");
-        await Button(page, "Invite").ClickAsync();
+        await page.Button("Invite").ClickAsync();
         var shown = page.Locator(".once code").First;
         await faults.ExpectAsync(shown);
         var link = new Uri((await shown.TextContentAsync())!);
@@ -75,11 +74,11 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task A_tenant_is_made_limited_stopped_and_let_go_on()
     {
-        var (page, faults) = await OpenAsync("tenants@admin.example", "/ui/tenants");
-        await Browser.UnfoldAsync(page, "New tenant");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/tenants", UserRole.Admin);
+        await page.GetByText("New tenant", new() { Exact = true }).ClickAsync();
         await page.FillAsync("#n-name", "shop of ann");
         await page.FillAsync("#n-queued", "100000");
-        await Button(page, "Make the tenant").ClickAsync();
+        await page.Button("Make the tenant").ClickAsync();
         var shown = page.Locator(".once code").First;
         await faults.ExpectAsync(shown);
         using var tenant = _server.NewClient((await shown.TextContentAsync())!);
@@ -89,17 +88,17 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
         await Assertions.Expect(page.Locator("#n-queued")).ToHaveValueAsync("100000");
         await page.FillAsync("#n-daily", "5000");
         await page.FillAsync("#n-queued", "");
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Saved: within a second"));
         var id = page.Url[(page.Url.LastIndexOf('/') + 1)..];
         var settings = (await _server.GetAsync($"/tenants/{id}", _ => true))["settings"]!;
         Assert.Equal((null, 5000), ((int?)settings["max_queued"], (int?)settings["daily_quota"]));
 
-        await Button(page, "Stop everything").ClickAsync();
-        await Button(page, "Stop it").ClickAsync();
+        await page.Button("Stop everything").ClickAsync();
+        await page.Button("Stop it").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Its keys are refused and nothing of it is delivered."));
         Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(tenant, "/emails"));
-        await Button(page, "Let it go on").ClickAsync();
+        await page.Button("Let it go on").ClickAsync();
         await Assertions.Expect(page.Locator("main .actions .chip")).ToHaveTextAsync("active");
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(tenant, "/emails"));
         faults.AssertNone();
@@ -113,22 +112,11 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
             ("a", UserRole.Operator, TenantId.First), ("b", UserRole.Admin, new TenantId(2)),
         })
         {
-            await Visitor.AddUserAsync(_server, $"{name}@notforyou.example", role, tenant);
-            using var visitor = new Visitor(_server);
-            using var signedIn = await visitor.SignInAsync($"{name}@notforyou.example");
+            using var visitor = await Visitor.EnterAsync(_server, $"{name}@notforyou.example", role, tenant);
             foreach (var path in new[] { "/ui/tenants", "/ui/tenants/1" })
                 Assert.True(await visitor.HasAsync(path, "Not for you"));
             Assert.False(await visitor.HasAsync("/ui/", "href=\"tenants\""));
         }
-    }
-
-    async Task<(IPage Page, PageFaults Faults)> OpenAsync(string name, string path)
-    {
-        await Visitor.AddUserAsync(_server, name, UserRole.Admin);
-        var page = await browser.SignInAsync(_server, name);
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync(path);
-        return (page, faults);
     }
 
     static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
@@ -136,6 +124,4 @@ public sealed class AdminScreenTests(Browser browser, SharedServer shared) : ICl
         using var answer = await client.GetAsync(path);
         return answer.StatusCode;
     }
-
-    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
 }

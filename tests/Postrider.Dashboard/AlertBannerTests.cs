@@ -21,12 +21,8 @@ public sealed class AlertBannerTests
         // Raised, and pending.
         await store.ReportAsync([new(AlertKind.DiskLow, "away", "12 <b>MB</b> of disk are free on away")], now, TimeSpan.Zero, Minutes);
         await store.ReportAsync([new(AlertKind.TransportDown, "relay", "Transport relay failed")], now, Minutes, Minutes);
-        var ann = await Visitor.AddUserAsync(server, "ann@banner.example", UserRole.Viewer);
-        var bob = await Visitor.AddUserAsync(server, "bob@banner.example", UserRole.Admin, new TenantId(7));
-        using var viewer = new Visitor(server);
-        using var signedIn = await viewer.SignInAsync(ann.Name);
-        using var other = new Visitor(server);
-        using var otherIn = await other.SignInAsync(bob.Name);
+        using var viewer = await Visitor.EnterAsync(server, "ann@banner.example", UserRole.Viewer);
+        using var other = await Visitor.EnterAsync(server, "bob@banner.example", UserRole.Admin, new TenantId(7));
         foreach (var path in new[] { "/ui/", "/ui/messages", "/ui/inbox", "/ui/account" })
         {
             var page = await viewer.Http.GetStringAsync(path, TestContext.Current.CancellationToken);

@@ -1,10 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
-using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
 
@@ -20,18 +18,18 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
     public async Task Five_hundred_go_out_by_a_CSV_file_and_the_progress_bar_tells()
     {
         await AddTemplateAsync();
-        var (page, faults) = await OpenAsync("five.hundred@batches.example");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/compose/batch");
         await UploadAsync(page, "Mail;First name;City\n", 500, i => $"p{i}@example.com;Person {i};\"Bonn; west\"\n");
         await page.SelectOptionAsync("#r-email", "Mail");
         await page.FillAsync("#r-field-1", "first");
         await page.FillAsync("#c-from", "news@example.com");
         await page.SelectOptionAsync("#c-template", "greeting");
 
-        await Button(page, "Preview the first").ClickAsync();
+        await page.Button("Preview the first").ClickAsync();
         await faults.ExpectAsync(page.FrameLocator("iframe.preview").GetByText("Hello Person 1 of Bonn; west"));
         await Assertions.Expect(page.Locator(".draft-preview")).ToContainTextAsync("For Person 1");
 
-        await Button(page, "Send").ClickAsync();
+        await page.Button("Send").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 500" }));
         var bar = page.GetByRole(AriaRole.Progressbar);
         await Assertions.Expect(bar).ToHaveAttributeAsync("max", "500");
@@ -44,7 +42,7 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
         Assert.Equal("For Person 17", (string?)mail["data"]![0]!["subject"]);
 
         // Found again by its id.
-        await page.GotoAsync($"/ui/batches?id={id}");
+        await page.OpenAsync($"/ui/batches?id={id}");
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 500" }));
         faults.AssertNone();
     }
@@ -52,13 +50,13 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task Lines_that_cannot_be_sent_to_are_told_before_anything_is_sent()
     {
-        var (page, faults) = await OpenAsync("some.faulty@batches.example");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/compose/batch");
         await UploadAsync(page, "email\n", 3, i => i == 2 ? "nobody at all\n" : $"ok{i}@example.com\n");
         await WriteAsync(page);
-        await Button(page, "Send").ClickAsync();
+        await page.Button("Send").ClickAsync();
         await faults.ExpectAsync(page.GetByText("1 line cannot be sent to."));
         await Assertions.Expect(page.GetByText("Line 3 (nobody at all)")).ToBeVisibleAsync();
-        await Button(page, "Send to the other 2").ClickAsync();
+        await page.Button("Send to the other 2").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 2" }));
         await faults.ExpectAsync(page.GetByText("nobody at all").First);
         faults.AssertNone();
@@ -67,21 +65,21 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task Twelve_thousand_are_taken_paused_resumed_and_cancelled()
     {
-        var (page, faults) = await OpenAsync("many@batches.example");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/compose/batch");
         await UploadAsync(page, "email,name\n", 12_000, i => $"m{i}@example.com,Member {i}\n");
         await WriteAsync(page);
         // Tomorrow, so that there is something to stop.
         await page.ClickAsync("text=When, by which route, tags");
         await page.FillAsync("#c-at", TimeProvider.System.GetUtcNow().AddDays(1).ToString("yyyy-MM-dd'T'HH:mm", CultureInfo.InvariantCulture));
-        await Button(page, "Send").ClickAsync();
+        await page.Button("Send").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 12,000" }));
         var state = page.Locator("main .actions .chip");
-        await Button(page, "Pause").ClickAsync();
+        await page.Button("Pause").ClickAsync();
         await Assertions.Expect(state).ToHaveTextAsync("paused");
-        await Button(page, "Resume").ClickAsync();
+        await page.Button("Resume").ClickAsync();
         await Assertions.Expect(state).ToHaveTextAsync("incomplete");
-        await Button(page, "Cancel").ClickAsync();
-        await Button(page, "Cancel the batch").ClickAsync();
+        await page.Button("Cancel").ClickAsync();
+        await page.Button("Cancel the batch").ClickAsync();
         await faults.ExpectAsync(page.GetByText("12,000 recipients cancelled"));
         await Assertions.Expect(page.Locator(".tiles")).ToContainTextAsync("12,000 cancelled");
         faults.AssertNone();
@@ -96,11 +94,8 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
             """{"from":"a@example.com","destinations":["ok@example.com","bounce-after-data@example.com"],"subject":"x","text":"x"}"""));
         var id = (string)JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["batch_id"]!;
         await server.GetAsync($"/batches/{id}", b => (string?)b["status"] == "complete");
-        await Visitor.AddUserAsync(server, "again@batches.example", UserRole.Operator);
-        var page = await browser.SignInAsync(server, "again@batches.example");
-        var faults = new PageFaults(page, server);
-        await page.GotoAsync($"/ui/batches/{id}");
-        await Button(page, "Retry only the failed").ClickAsync();
+        var (page, faults) = await browser.OpenAsync(server, $"/ui/batches/{id}");
+        await page.Button("Retry only the failed").ClickAsync();
         await faults.ExpectAsync(page.GetByText("1 recipient queued again"));
         var tries = page.Locator("td[data-label=Tries]");
         await Assertions.Expect(tries).ToHaveTextAsync(["2", "1"]);
@@ -112,52 +107,28 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
     [Fact]
     public async Task What_is_pasted_may_be_longer_than_a_message_of_the_connection()
     {
-        var (page, faults) = await OpenAsync("pasted@batches.example");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/compose/batch");
         await page.CheckAsync("input[name=r-way][value=pasted]");
         var lines = string.Concat(Enumerable.Range(1, 3_000).Select(i => $"pasted.{i}@example.com\n"));
         Assert.True(lines.Length > 64 * 1024);
-        await PasteAsync(page, "r-text", lines);
+        await page.PasteAsync("r-text", lines);
         await faults.ExpectAsync(page.GetByText("The first line is a recipient already"));
         await WriteAsync(page);
-        await PasteAsync(page, "c-text", new string('x', 50_000) + "the end");
-        await Button(page, "Preview the first").ClickAsync();
+        await page.PasteAsync("c-text", new string('x', 50_000) + "the end");
+        await page.Button("Preview the first").ClickAsync();
         await faults.ExpectAsync(page.GetByText("pasted.1@example.com").Last);
         await Assertions.Expect(page.Locator(".draft-preview pre")).ToContainTextAsync("the end");
-        await Button(page, "Send").ClickAsync();
+        await page.Button("Send").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "Batch of 3,000" }));
         faults.AssertNone();
-    }
-
-    async Task<(IPage Page, PageFaults Faults)> OpenAsync(string name)
-    {
-        await Visitor.AddUserAsync(_server, name, UserRole.Operator);
-        var page = await browser.SignInAsync(_server, name);
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync("/ui/compose/batch");
-        // Its script has taken hold of the field.
-        await Eventually.HoldsAsync(() => page.EvaluateAsync<bool>(
-            "document.getElementById('r-file')?._blazorInputFileNextFileId !== undefined"), TimeSpan.FromMinutes(1));
-        return (page, faults);
     }
 
     static async Task UploadAsync(IPage page, string header, int count, Func<int, string> line)
     {
         var text = header + string.Concat(Enumerable.Range(1, count).Select(line));
+        await page.WaitForSelectorAsync("#r-file:enabled");
         await page.SetInputFilesAsync("#r-file", new FilePayload { Name = "people.csv", MimeType = "text/csv", Buffer = Encoding.UTF8.GetBytes(text) });
         await Assertions.Expect(page.Locator("#r-email")).ToBeVisibleAsync();
-    }
-
-    /// <summary>At once: typing so much takes the browser minutes.</summary>
-    static async Task PasteAsync(IPage page, string id, string text)
-    {
-        await page.WaitForSelectorAsync($"#{id}");
-        await page.EvaluateAsync("""
-            ([id, text]) => {
-              const area = document.getElementById(id);
-              area.value = text;
-              area.dispatchEvent(new Event('input', { bubbles: true }));
-            }
-            """, new[] { id, text });
     }
 
     static async Task WriteAsync(IPage page)
@@ -167,7 +138,6 @@ public sealed class BatchScreenTests(Browser browser, SharedServer shared) : ICl
         await page.FillAsync("#c-text", "It works.");
     }
 
-    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
 
     async Task AddTemplateAsync()
     {

@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
+using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
 
@@ -13,6 +14,7 @@ public sealed class Browser : IAsyncLifetime
 
     IPlaywright? _playwright;
     IBrowser? _browser;
+    int _users;
 
     public async ValueTask InitializeAsync()
     {
@@ -39,7 +41,7 @@ public sealed class Browser : IAsyncLifetime
         return context;
     }
 
-    /// <summary>A page of somebody who has signed in.</summary>
+    /// <summary>A live page of somebody who has signed in.</summary>
     public async Task<IPage> SignInAsync(TestServer server, string name, BrowserNewContextOptions? options = null)
     {
         var page = await (await NewAsync(server, options)).NewPageAsync();
@@ -47,16 +49,19 @@ public sealed class Browser : IAsyncLifetime
         await page.FillAsync("#name", name);
         await page.FillAsync("#password", Visitor.Password);
         await page.ClickAsync("button.main");
-        await page.WaitForSelectorAsync("nav.side");
+        await page.WaitUntilLiveAsync();
         return page;
     }
 
-    /// <summary>Unfolds what stands under these words, once the page is live: becoming so folds it again.</summary>
-    public static async Task UnfoldAsync(IPage page, string words)
+    /// <summary>A live page of a user who is there for this test alone, and what it complains of.</summary>
+    public async Task<(IPage Page, PageFaults Faults)> OpenAsync(
+        TestServer server, string path, UserRole role = UserRole.Operator, BrowserNewContextOptions? options = null)
     {
-        var part = page.Locator($"details:has(> summary:text-is('{words}'))");
-        await part.Locator("fieldset:enabled").First.WaitForAsync(new() { State = WaitForSelectorState.Attached });
-        await part.Locator("> summary").ClickAsync();
+        var user = await Visitor.AddUserAsync(server, $"user{Interlocked.Increment(ref _users)}@pages.example", role);
+        var page = await SignInAsync(server, user.Name, options);
+        var faults = new PageFaults(page, server);
+        await page.OpenAsync(path);
+        return (page, faults);
     }
 
     public async ValueTask DisposeAsync()
@@ -64,6 +69,38 @@ public sealed class Browser : IAsyncLifetime
         if (_browser is not null)
             await _browser.DisposeAsync();
         _playwright?.Dispose();
+    }
+}
+
+/// <summary>How tests say what somebody does at a page.</summary>
+static class PageWords
+{
+    /// <summary>Goes there and waits until it is live: a page that is left while it connects complains of that.</summary>
+    public static async Task OpenAsync(this IPage page, string path)
+    {
+        await page.GotoAsync(path);
+        await page.WaitUntilLiveAsync();
+    }
+
+    public static Task WaitUntilLiveAsync(this IPage page) => page.WaitForSelectorAsync("main[data-live]");
+
+    /// <summary>The button of exactly this name.</summary>
+    public static ILocator Button(this IPage page, string name) => page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });
+
+    /// <inheritdoc cref="Button(IPage, string)"/>
+    public static ILocator Button(this ILocator part, string name) => part.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });
+
+    /// <summary>At once: typing so much takes the browser minutes.</summary>
+    public static async Task PasteAsync(this IPage page, string id, string text)
+    {
+        await page.WaitForSelectorAsync($"#{id}:enabled");
+        await page.EvaluateAsync("""
+            ([id, text]) => {
+              const field = document.getElementById(id);
+              field.value = text;
+              for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, { bubbles: true }));
+            }
+            """, new[] { id, text });
     }
 }
 
@@ -95,7 +132,7 @@ public sealed class PageFaults
     {
         try
         {
-            await Assertions.Expect(seen).ToBeVisibleAsync(new LocatorAssertionsToBeVisibleOptions { Timeout = Browser.Patience });
+            await Assertions.Expect(seen).ToBeVisibleAsync();
         }
         catch (PlaywrightException fault)
         {

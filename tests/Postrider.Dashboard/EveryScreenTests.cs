@@ -75,10 +75,8 @@ public sealed partial class EveryScreenTests(SharedServer shared) : IClassFixtur
             Assert.True(answer.IsSuccessStatusCode, $"{path}: {await answer.Content.ReadAsStringAsync()}");
         }
         await Eventually.HoldsAsync(async () => (await client.GetStringAsync("/dead-letters")).Contains(Mark, StringComparison.Ordinal));
-        var own = await Visitor.AddUserAsync(_server, "own@eight.example", UserRole.Admin, tenant);
-        var other = await Visitor.AddUserAsync(_server, "other@nine.example", UserRole.Admin, new TenantId(9));
-        using var inside = await SignedInAsync(own);
-        using var outside = await SignedInAsync(other);
+        using var inside = await Visitor.EnterAsync(_server, "own@eight.example", UserRole.Admin, tenant);
+        using var outside = await Visitor.EnterAsync(_server, "other@nine.example", UserRole.Admin, new TenantId(9));
         var seen = new List<string>();
         foreach (var screen in Addresses.Concat([$"transports/{Mark}-t", $"routes/{Mark}-r"]))
         {
@@ -100,21 +98,13 @@ public sealed partial class EveryScreenTests(SharedServer shared) : IClassFixtur
 
     async Task<IReadOnlyList<string>> OffersAsync(UserRole role, string screen)
     {
-        var user = await Visitor.AddUserAsync(_server, $"{role}-{screen.Replace('/', '-')}@screens.example", role);
-        using var visitor = await SignedInAsync(user);
+        using var visitor = await Visitor.EnterAsync(_server, $"{role}-{screen.Replace('/', '-')}@screens.example", role);
         var main = MainOf(await visitor.Http.GetStringAsync($"/ui/{screen}"));
         return
         [
             .. Buttons().Matches(main).Select(m => WebUtility.HtmlDecode(Tags().Replace(m.Groups["text"].Value, "")).Trim())
                 .Except(Harmless),
         ];
-    }
-
-    async Task<Visitor> SignedInAsync(User user)
-    {
-        var visitor = new Visitor(_server);
-        using var _ = await visitor.SignInAsync(user.Name);
-        return visitor;
     }
 
     static string MainOf(string page) =>

@@ -9,12 +9,10 @@ namespace Postrider.Dashboard.Tests;
 /// <summary>Hears of everything that wants something of it, a mere connection too, and gives nothing but <see cref="Pages"/>.</summary>
 sealed class Listener : IAsyncDisposable
 {
-    /// <summary>A connection that says nothing for so long is heard of as such.</summary>
-    static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(500);
-
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly CancellationTokenSource _stop = new();
     readonly ConcurrentBag<string> _heard = [];
+    int _silent;
     readonly Task _running;
 
     public Listener()
@@ -29,8 +27,8 @@ sealed class Listener : IAsyncDisposable
     /// <summary>By path, with the slash: what it answers with, and does not count as heard.</summary>
     public ConcurrentDictionary<string, string> Pages { get; } = [];
 
-    /// <summary>First lines of requests; empty for connections without one.</summary>
-    public IReadOnlyCollection<string> Heard => _heard;
+    /// <summary>First lines of requests; empty for connections that have said nothing yet, or never did.</summary>
+    public IReadOnlyCollection<string> Heard => [.. _heard, .. Enumerable.Repeat("", Volatile.Read(ref _silent))];
 
     async Task RunAsync()
     {
@@ -50,22 +48,27 @@ sealed class Listener : IAsyncDisposable
     {
         using var connection = client;
         var (buffer, read) = (new byte[4_096], 0);
-        using var patience = new CancellationTokenSource(Silence, TimeProvider.System);
+        Interlocked.Increment(ref _silent);
         try
         {
-            read = await client.GetStream().ReadAsync(buffer, patience.Token);
+            read = await client.GetStream().ReadAsync(buffer, _stop.Token);
             if (Encoding.ASCII.GetString(buffer, 0, read).Split(' ') is ["GET", var path, ..] && Pages.TryGetValue(path, out var page))
             {
                 var answer = $"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n{page}";
-                await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(answer), patience.Token);
+                await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(answer), _stop.Token);
                 return;
             }
+            _heard.Add(Encoding.ASCII.GetString(buffer, 0, read).Split('\r')[0]);
         }
-        catch (Exception silence) when (silence is OperationCanceledException or IOException)
+        catch (Exception broken) when (broken is OperationCanceledException or IOException)
         {
             // A connection without a request tells as much.
+            _heard.Add("");
         }
-        _heard.Add(Encoding.ASCII.GetString(buffer, 0, read).Split('\r')[0]);
+        finally
+        {
+            Interlocked.Decrement(ref _silent);
+        }
     }
 
     public async ValueTask DisposeAsync()

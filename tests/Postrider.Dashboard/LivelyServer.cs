@@ -25,6 +25,7 @@ public sealed class LivelyServer : IAsyncLifetime
     TestServer? _server;
     SmtpSink? _first;
     SmtpSink? _second;
+    string? _webhook;
 
     public TestServer Server => _server!;
 
@@ -42,9 +43,9 @@ public sealed class LivelyServer : IAsyncLifetime
         await SendAsync(40);
         await _first.StopAsync();
         await SendAsync(25);
-        await Eventually.HoldsAsync(async () =>
-            (await _server.GetAsync("/transports", _ => true))["data"]!.AsArray().Any(t => (string?)t!["state"] == "open"),
-            TimeSpan.FromSeconds(60));
+        await _server.GetAsync("/transports", found => found["data"]!.AsArray().Any(t => (string?)t!["state"] == "open"));
+        foreach (var list in new[] { "/inbox", $"/webhooks/{_webhook}/deliveries", "/dead-letters", "/emails?transport=spare&state=sent" })
+            await _server.GetAsync(list, found => found["data"]!.AsArray().Count > 0);
     }
 
     /// <summary>An hour and a month that it did not live through.</summary>
@@ -90,7 +91,8 @@ public sealed class LivelyServer : IAsyncLifetime
             {"name":"weekday report","cron":"0 9 * * 1-5","time_zone":"Europe/Berlin",
              "email":{"from":"Reports <reports@example.com>","subject":"Report","text":"Good morning."},"recipients":["ann@example.com"]}
             """);
-        await PostAsync("/webhooks", """{"url":"https://shop.example.com/hooks","events":["email.bounced","email.failed"]}""");
+        _webhook = (string)(await PostAsync(
+            "/webhooks", """{"url":"https://shop.example.com/hooks","events":["email.bounced","email.failed"]}"""))["id"]!;
         await PostAsync("/suppressions", """{"email":"gone@example.org","stream":"bulk","reason":"asked by phone"}""");
         var made = await PostAsync("/batches", """{"from":"news@example.com","subject":"News of the week","text":"It works."}""");
         using var people = new StringContent(

@@ -10,8 +10,6 @@ namespace Postrider.Dashboard.Tests;
 [Collection(InBrowser.Name)]
 public sealed class MessagesTests(Browser browser)
 {
-    const int Patience = 60_000;
-
     [Fact]
     public async Task Filters_hold_together_and_what_they_find_is_cancelled_picked_and_all_together()
     {
@@ -20,25 +18,21 @@ public sealed class MessagesTests(Browser browser)
             await SendAsync(server, $"Offer {n}", tag: "offer");
         await SendAsync(server, "Invoice", tag: "offer");
         await SendAsync(server, "Offer of another kind", tag: "other");
-        await Visitor.AddUserAsync(server, "ann@example.com", UserRole.Operator);
-        var page = await browser.SignInAsync(server, "ann@example.com");
-        var faults = new PageFaults(page, server);
-
-        await page.GotoAsync("/ui/messages?tag=offer&subject=offer&state=scheduled");
+        var (page, faults) = await browser.OpenAsync(server, "/ui/messages?tag=offer&subject=offer&state=scheduled");
         var rows = page.Locator("a.row-link");
-        await Assertions.Expect(rows).ToHaveCountAsync(6, new() { Timeout = Patience });
+        await Assertions.Expect(rows).ToHaveCountAsync(6);
         await page.GetByLabel("Pick Offer 3").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel picked" }).ClickAsync();
         await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "1 recipients of 1 messages cancelled" }))
-            .ToBeVisibleAsync(new() { Timeout = Patience });
+            .ToBeVisibleAsync();
 
         await page.ClickAsync("text=All that this search finds");
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel all that is open" }).ClickAsync();
         await Assertions.Expect(page.GetByText("Cancel all messages (subject offer, state scheduled, tag offer) that are open, for good?"))
-            .ToBeVisibleAsync(new() { Timeout = Patience });
+            .ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel them" }).ClickAsync();
         await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "5 recipients of 5 messages cancelled" }))
-            .ToBeVisibleAsync(new() { Timeout = Patience });
+            .ToBeVisibleAsync();
         var counts = await server.GetAsync("/stats", _ => true);
         Assert.Equal((6, 2), ((int)counts["cancelled"]!, (int)counts["scheduled"]!));
         faults.AssertNone();
@@ -50,9 +44,7 @@ public sealed class MessagesTests(Browser browser)
         await using var server = await TestServer.StartAsync();
         await SendAsync(server, "=HYPERLINK(\"https://evil.example\")", tag: "offer");
         await SendAsync(server, "Another", tag: "other");
-        await Visitor.AddUserAsync(server, "ann@example.com", UserRole.Viewer);
-        using var visitor = new Visitor(server);
-        using var signedIn = await visitor.SignInAsync("ann@example.com");
+        using var visitor = await Visitor.EnterAsync(server, "ann@example.com", UserRole.Viewer);
         using var answer = await visitor.Http.GetAsync("/ui/messages.csv?tag=offer");
         Assert.Equal("attachment; filename=\"messages.csv\"", answer.Content.Headers.GetValues("Content-Disposition").Single());
         var lines = (await answer.Content.ReadAsStringAsync()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);

@@ -62,9 +62,7 @@ public sealed class RightsTests(SharedServer shared) : IClassFixture<SharedServe
         var id = (string)JsonNode.Parse(await later.Content.ReadAsStringAsync())!["id"]!;
         foreach (var (role, isOffered) in new[] { (UserRole.Viewer, false), (UserRole.Operator, true) })
         {
-            var user = await Visitor.AddUserAsync(_server, $"{role}@offered.example", role);
-            using var visitor = new Visitor(_server);
-            using var signedIn = await visitor.SignInAsync(user.Name);
+            using var visitor = await Visitor.EnterAsync(_server, $"{role}@offered.example", role);
             foreach (var (path, offer) in new[]
             {
                 ($"/ui/messages/{id}", ">Cancel<"), ("/ui/inbox", ">Empty the inbox<"), ("/ui/compose", "id=\"c-from\""),
@@ -84,9 +82,7 @@ public sealed class RightsTests(SharedServer shared) : IClassFixture<SharedServe
         var inbox = (string)(await _server.GetAsync($"/inbox?message={id}", _ => true))["data"]![0]!["id"]!;
         foreach (var (name, tenant, sees) in new[] { ("own", TenantId.First, true), ("other", new TenantId(2), false) })
         {
-            var user = await Visitor.AddUserAsync(_server, $"{name}@apart.example", UserRole.Admin, tenant);
-            using var visitor = new Visitor(_server);
-            using var signedIn = await visitor.SignInAsync(user.Name);
+            using var visitor = await Visitor.EnterAsync(_server, $"{name}@apart.example", UserRole.Admin, tenant);
             string[] pages =
                 ["/ui/", "/ui/messages", "/ui/messages?address=b@example.com", "/ui/inbox", $"/ui/messages/{id}", $"/ui/inbox/{inbox}"];
             foreach (var path in pages)

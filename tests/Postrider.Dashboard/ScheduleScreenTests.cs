@@ -1,8 +1,6 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
-using Postrider.Tenants;
 using Xunit;
 
 namespace Postrider.Dashboard.Tests;
@@ -16,10 +14,8 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
     [Fact]
     public async Task A_schedule_is_made_run_paused_edited_and_archived()
     {
-        await Visitor.AddUserAsync(_server, "planner@schedules.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "planner@schedules.example", new BrowserNewContextOptions { TimezoneId = "America/New_York" });
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync("/ui/schedules/new");
+        var (page, faults) = await browser.OpenAsync(
+            _server, "/ui/schedules/new", options: new BrowserNewContextOptions { TimezoneId = "America/New_York" });
         await page.FillAsync("#s-name", "weekday report");
         await page.FillAsync("#s-cron", "0 25 * * *");
         await page.FillAsync("#s-zone", "Europe/Berlin");
@@ -33,19 +29,19 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
         await page.FillAsync("#c-from", "reports@example.com");
         await page.FillAsync("#c-subject", "Report");
         await page.FillAsync("#c-text", "Good morning.");
-        await Button(page, "Make the schedule").ClickAsync();
+        await page.Button("Make the schedule").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "weekday report" }));
         var state = page.Locator("main .actions .chip").First;
         await Assertions.Expect(state).ToHaveTextAsync("active");
         await Assertions.Expect(page.Locator("ol li")).ToHaveCountAsync(10);
 
-        await Button(page, "Run now").ClickAsync();
-        await Button(page, "Send now").ClickAsync();
+        await page.Button("Run now").ClickAsync();
+        await page.Button("Send now").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Sent once now."));
         await Assertions.Expect(page.Locator("table tbody tr")).ToContainTextAsync("asked for by hand");
         await Assertions.Expect(page.Locator("td[data-label=Sent]")).ToHaveTextAsync("2");
 
-        await Button(page, "Pause").ClickAsync();
+        await page.Button("Pause").ClickAsync();
         await Assertions.Expect(state).ToHaveTextAsync("paused");
         await faults.ExpectAsync(page.GetByText("None while it is paused."));
 
@@ -54,7 +50,7 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
         await Assertions.Expect(page.Locator("#s-to")).ToHaveValueAsync("ann@example.com\nbob@example.com");
         await page.FillAsync("#s-cron", "30 10 * * *");
         await page.FillAsync("#c-subject", "Another report");
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Another report"));
         await Assertions.Expect(page.Locator(".facts")).ToContainTextAsync("30 10 * * *");
         var id = page.Url[(page.Url.LastIndexOf('/') + 1)..];
@@ -62,13 +58,13 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
         Assert.Equal(("30 10 * * *", "Europe/Berlin", 2, "paused"),
             ((string?)stored["cron"], (string?)stored["time_zone"], (int)stored["recipient_count"]!, (string?)stored["state"]));
 
-        await Button(page, "Resume").ClickAsync();
+        await page.Button("Resume").ClickAsync();
         await Assertions.Expect(state).ToHaveTextAsync("active");
-        await Button(page, "Archive").ClickAsync();
-        await Button(page, "Archive it").ClickAsync();
+        await page.Button("Archive").ClickAsync();
+        await page.Button("Archive it").ClickAsync();
         await Assertions.Expect(state).ToHaveTextAsync("archived");
-        await Assertions.Expect(Button(page, "Pause")).ToHaveCountAsync(0);
-        await page.GotoAsync("/ui/schedules?state=archived");
+        await Assertions.Expect(page.Button("Pause")).ToHaveCountAsync(0);
+        await page.OpenAsync("/ui/schedules?state=archived");
         await faults.ExpectAsync(page.GetByRole(AriaRole.Link, new() { Name = "weekday report" }));
         faults.AssertNone();
     }
@@ -80,18 +76,15 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
             {"name":"to many","cron":"0 9 * * *","email":{"from":"a@example.com","subject":"x","text":"x"},"recipients":["one@example.com"]}
             """));
         var id = (string)JsonNode.Parse(await made.Content.ReadAsStringAsync())!["id"]!;
-        await Visitor.AddUserAsync(_server, "other@schedules.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "other@schedules.example");
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync($"/ui/schedules/{id}");
+        var (page, faults) = await browser.OpenAsync(_server, $"/ui/schedules/{id}");
         await page.ClickAsync("text=Other recipients, from a file");
         await page.CheckAsync("input[name=r-way][value=pasted]");
         await page.FillAsync("#r-text", "email\nnobody at all");
-        await Button(page, "Take these instead").ClickAsync();
+        await page.Button("Take these instead").ClickAsync();
         await faults.ExpectAsync(page.GetByText("so it keeps those it has"));
         Assert.Equal(1, (int)(await _server.GetAsync($"/schedules/{id}", _ => true))["recipient_count"]!);
         await page.FillAsync("#r-text", "email,name\nann@example.com,Ann\nnobody at all,X\nbob@example.com,Bob");
-        await Button(page, "Take these instead").ClickAsync();
+        await page.Button("Take these instead").ClickAsync();
         await faults.ExpectAsync(page.GetByText("From the next run on it sends to these."));
         await Assertions.Expect(page.GetByText("Line 3 (nobody at all)")).ToBeVisibleAsync();
         Assert.Equal(2, (int)(await _server.GetAsync($"/schedules/{id}", _ => true))["recipient_count"]!);
@@ -101,10 +94,7 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
     [Fact]
     public async Task A_schedule_comes_once_at_a_time_by_the_clock_of_its_zone()
     {
-        await Visitor.AddUserAsync(_server, "once@schedules.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "once@schedules.example");
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync("/ui/schedules/new");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/schedules/new");
         await page.FillAsync("#s-name", "greeting of the year");
         await page.CheckAsync("input[name=s-kind][value=once]");
         await page.FillAsync("#s-at", "2099-01-01T00:00");
@@ -113,12 +103,10 @@ public sealed class ScheduleScreenTests(Browser browser, SharedServer shared) : 
         await page.FillAsync("#c-from", "reports@example.com");
         await page.FillAsync("#c-subject", "Happy new year");
         await page.FillAsync("#c-text", "All the best.");
-        await Button(page, "Make the schedule").ClickAsync();
+        await page.Button("Make the schedule").ClickAsync();
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "greeting of the year" }));
         await Assertions.Expect(page.Locator("ol li time")).ToHaveAttributeAsync("datetime", "2098-12-31T15:00:00.000Z");
         await Assertions.Expect(page.Locator("ol li")).ToContainTextAsync("1 Jan 2099 00:00 Asia/Tokyo");
         faults.AssertNone();
     }
-
-    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
 }

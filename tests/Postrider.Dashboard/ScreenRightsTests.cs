@@ -17,7 +17,7 @@ public sealed class ScreenRightsTests(SharedServer shared) : IClassFixture<Share
         var made = await MakeAsync();
         foreach (var (role, isOffered) in new[] { (UserRole.Viewer, false), (UserRole.Operator, true) })
         {
-            using var visitor = await SignInAsync($"{role}@seen.example", role, TenantId.First);
+            using var visitor = await Visitor.EnterAsync(_server, $"{role}@seen.example", role, TenantId.First);
             foreach (var (path, seen, offer) in new[]
             {
                 ($"/ui/batches/{made.Batch}", "Batch of 2", ">Cancel<"), ("/ui/batches", "Of the first tenant", "href=\"compose/batch\""),
@@ -43,7 +43,7 @@ public sealed class ScreenRightsTests(SharedServer shared) : IClassFixture<Share
         var made = await MakeAsync();
         foreach (var (name, tenant, sees) in new[] { ("own", TenantId.First, true), ("other", new TenantId(2), false) })
         {
-            using var visitor = await SignInAsync($"{name}@kept.example", UserRole.Admin, tenant);
+            using var visitor = await Visitor.EnterAsync(_server, $"{name}@kept.example", UserRole.Admin, tenant);
             foreach (var (path, secret) in new[]
             {
                 ("/ui/batches", "Of the first tenant"), ($"/ui/batches/{made.Batch}", "Batch of 2"),
@@ -84,13 +84,5 @@ public sealed class ScreenRightsTests(SharedServer shared) : IClassFixture<Share
         Assert.True(answer.IsSuccessStatusCode || path == "/templates", text);
         return (string?)JsonNode.Parse(text)![member]
             ?? (string)(await _server.GetAsync("/templates/first-tenant", _ => true))["id"]!;
-    }
-
-    async Task<Visitor> SignInAsync(string name, UserRole role, TenantId tenant)
-    {
-        await Visitor.AddUserAsync(_server, name, role, tenant);
-        var visitor = new Visitor(_server);
-        using var signedIn = await visitor.SignInAsync(name);
-        return visitor;
     }
 }

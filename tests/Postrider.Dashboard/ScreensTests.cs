@@ -57,26 +57,83 @@ public sealed partial class ScreensTests(Browser browser, LivelyServer lively) :
           .map(e => e.outerHTML.slice(0, 120)).join(' | ')
         """;
 
-    /// <summary>Opens every screen as somebody who may see all, waits until it is live, and fails where it complains of anything.</summary>
+    [Fact]
+    public async Task Nothing_is_offered_before_somebody_would_hear_of_it()
+    {
+        var page = await browser.SignInAsync(lively.Server, LivelyServer.User);
+        await page.RouteAsync(MakesLive, route => route.AbortAsync());
+        var found = new List<string>();
+        await VisitAsync(page, async address =>
+        {
+            await page.GotoAsync(address);
+            found.AddRange((await page.EvaluateAsync<string[]>(Unheard)).Select(part => $"{address}: {part}"));
+        });
+        Assert.True(found.Count == 0, string.Join("\n", found));
+    }
+
+    // What needs no connection: plain forms, and what our own script does alone.
+    const string Unheard = """
+        () => [...document.querySelectorAll('main button, main input, main select, main textarea')]
+          .filter(e => !e.matches(':disabled, [data-copy]') && !e.closest('form[method]')).map(e => e.outerHTML.slice(0, 150))
+        """;
+
+    [Fact]
+    public async Task What_was_typed_and_unfolded_is_there_when_the_page_is_live_and_the_cursor_where_it_was()
+    {
+        var page = await browser.SignInAsync(lively.Server, LivelyServer.User);
+        var mayConnect = new TaskCompletionSource();
+        await page.RouteAsync(MakesLive, async route =>
+        {
+            await mayConnect.Task;
+            await route.ContinueAsync();
+        });
+        await page.GotoAsync("/ui/suppressions", new() { WaitUntil = WaitUntilState.Commit });
+        await page.ClickAsync("summary:text-is('Import a file')");
+        await page.SelectOptionAsync("#f-cause", "complained");
+        await page.FillAsync("#f-email", "ann@example.com");
+        await Assertions.Expect(page.Locator("#s-file")).ToBeDisabledAsync();
+        await Assertions.Expect(page.Locator("main[data-live]")).ToHaveCountAsync(0);
+
+        mayConnect.SetResult();
+        await page.WaitUntilLiveAsync();
+        await Assertions.Expect(page.Locator("#s-file")).ToBeEnabledAsync();
+        await Assertions.Expect(page.Locator("#s-file")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator("#s-email")).ToBeHiddenAsync();
+        await Assertions.Expect(page.Locator("#f-cause")).ToHaveValueAsync("complained");
+        await Assertions.Expect(page.Locator("#f-email")).ToHaveValueAsync("ann@example.com");
+        await Assertions.Expect(page.Locator("#f-email")).ToBeFocusedAsync();
+    }
+
+    static bool MakesLive(string url) => url.Contains("blazor.web", StringComparison.Ordinal);
+
+    /// <summary>Opens every screen as somebody who may see all, and fails where it complains of anything.</summary>
     async Task LookAsync(BrowserNewContextOptions options, Func<IPage, string, Task> look)
     {
         var page = await browser.SignInAsync(lively.Server, LivelyServer.User, options);
         var faults = new PageFaults(page, lively.Server);
+        await VisitAsync(page, async address =>
+        {
+            await page.OpenAsync(address);
+            await look(page, address);
+        });
+        faults.AssertNone();
+        await page.Context.CloseAsync();
+    }
+
+    /// <summary>Every screen in turn; of those that are of one thing, the first that others link to.</summary>
+    static async Task VisitAsync(IPage page, Func<string, Task> open)
+    {
         var found = new Dictionary<string, string>(StringComparer.Ordinal); // links by what matches them
         foreach (var screen in Screens().OrderBy(screen => screen.Contains('{')))
         {
-            var address = screen.Contains('{') ? found.GetValueOrDefault(screen) : screen;
+            var address = screen.Contains('{') ? found.GetValueOrDefault(screen) : $"/ui{screen}";
             Assert.True(address is not null, $"No screen links to {screen}: {nameof(LivelyServer)} has to make something of the kind.");
-            await page.GotoAsync($"/ui{address}");
-            await page.WaitForSelectorAsync("main[data-live]");
-            await look(page, address);
+            await open(address);
             foreach (var link in await page.EvaluateAsync<string[]>(
                 "() => [...document.querySelectorAll('a[href]')].map(a => new URL(a.href).pathname)"))
                 foreach (var waiting in Screens().Where(one => one.Contains('{') && Matches(one, link)))
-                    found.TryAdd(waiting, link["/ui".Length..]);
+                    found.TryAdd(waiting, link);
         }
-        faults.AssertNone();
-        await page.Context.CloseAsync();
     }
 
     /// <summary>Addresses of all screens for those who are signed in; with holes where it is one of many.</summary>

@@ -19,7 +19,8 @@ public sealed class ScreenshotTests(Browser browser, LivelyServer lively) : ICla
             ? Directory.CreateDirectory(kept) : Directory.CreateTempSubdirectory("postrider-screens-");
         // Charts are by the minute.
         await Eventually.HoldsAsync(async () => (await lively.Server.GetAsync("/stats", _ => true))["sent"]!.GetValue<long>() > 0);
-        var message = (string)(await lively.Server.GetAsync("/emails?transport=spare&state=sent&limit=1", _ => true))["data"]![0]!["id"]!;
+        var sent = await lively.Server.GetAsync("/emails?transport=spare&state=sent&limit=1", found => found["data"]!.AsArray().Count > 0);
+        var message = (string)sent["data"]![0]!["id"]!;
         await TakeAsync(folder, "overview", "/ui/", ColorScheme.Light);
         await TakeAsync(folder, "overview-dark", "/ui/", ColorScheme.Dark);
         await TakeAsync(folder, "overview-narrow", "/ui/", ColorScheme.Light, width: 360, height: 740);
@@ -41,8 +42,7 @@ public sealed class ScreenshotTests(Browser browser, LivelyServer lively) : ICla
             ColorScheme = scheme,
             ViewportSize = new() { Width = width, Height = height },
         });
-        await page.GotoAsync(address);
-        await page.WaitForSelectorAsync("main[data-live]");
+        await page.OpenAsync(address);
         var picture = await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder.FullName, $"{name}.png") });
         Assert.InRange(picture.Length, 1_000, MaxBytes);
         await page.Context.CloseAsync();

@@ -16,7 +16,7 @@ namespace Postrider.Dashboard.Tests;
 public sealed class StopTests(Browser browser) : BuiltServerTests
 {
     /// <summary>A stop that waits for a page takes the whole of the program's patience: 105 s.</summary>
-    static readonly TimeSpan Quick = TimeSpan.FromSeconds(40);
+    static readonly TimeSpan Quick = TimeSpan.FromSeconds(75);
 
     [Fact]
     public async Task A_stop_does_not_wait_for_open_pages_but_for_mail_under_way()

@@ -15,15 +15,12 @@ public sealed class TemplateScreenTests(Browser browser, SharedServer shared) : 
     [Fact]
     public async Task A_template_with_a_fault_is_shown_where_and_saved_when_it_is_right()
     {
-        await Visitor.AddUserAsync(_server, "writer@templates.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "writer@templates.example");
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync("/ui/templates/new");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/templates/new");
         await page.FillAsync("#t-name", "welcome");
         await page.FillAsync("#t-subject", "Hi {{name}}");
         await page.FillAsync("#t-data", """{"name": "Ann <3"}""");
         await page.FillAsync("#t-html", "<p>Welcome</p>\n<p>{{#if name}}{{name}}</p>");
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         var fault = page.Locator("#e-html");
         await faults.ExpectAsync(fault);
         await Assertions.Expect(fault).ToContainTextAsync("line 2, column 4");
@@ -39,12 +36,12 @@ public sealed class TemplateScreenTests(Browser browser, SharedServer shared) : 
         await faults.ExpectAsync(preview.GetByText("Ann <3"));
         await Assertions.Expect(page.Locator(".draft-preview strong").First).ToHaveTextAsync("Hi Ann <3");
         await Assertions.Expect(fault).ToHaveCountAsync(0);
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Saved as version 1."));
         await Assertions.Expect(page).ToHaveURLAsync(new Regex("/ui/templates/d-[0-9a-f]{32}$"));
 
         await page.FillAsync("#t-subject", "Hello {{name}}");
-        await Button(page, "Save as a new version").ClickAsync();
+        await page.Button("Save as a new version").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Saved as version 2."));
         await page.SelectOptionAsync("#t-version", "1");
         await Assertions.Expect(page.Locator("#t-subject")).ToHaveValueAsync("Hi {{name}}");
@@ -57,10 +54,7 @@ public sealed class TemplateScreenTests(Browser browser, SharedServer shared) : 
     [Fact]
     public async Task The_preview_runs_nothing_and_data_that_lack_something_are_told()
     {
-        await Visitor.AddUserAsync(_server, "careful@templates.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "careful@templates.example");
-        var faults = new PageFaults(page, _server);
-        await page.GotoAsync("/ui/templates/new");
+        var (page, faults) = await browser.OpenAsync(_server, "/ui/templates/new");
         await page.FillAsync("#t-html",
             "<p id=x>Look at {{what}}</p><script>parent.document.title='run'</script><img src='https://elsewhere.example/x.png' onerror=\"document.title='run'\">");
         await faults.ExpectAsync(page.GetByText("Template data is missing."));
@@ -74,20 +68,14 @@ public sealed class TemplateScreenTests(Browser browser, SharedServer shared) : 
     [Fact]
     public async Task A_draft_is_shown_to_the_session_that_wrote_it_alone()
     {
-        await Visitor.AddUserAsync(_server, "author@templates.example", UserRole.Operator);
-        await Visitor.AddUserAsync(_server, "colleague@templates.example", UserRole.Operator);
-        var page = await browser.SignInAsync(_server, "author@templates.example");
-        await page.GotoAsync("/ui/templates/new");
+        var (page, _) = await browser.OpenAsync(_server, "/ui/templates/new");
         await page.FillAsync("#t-html", "<p>A draft of mine</p>");
         var address = (await page.Locator("iframe.preview").GetAttributeAsync("src"))!;
-        using var colleague = new Visitor(_server);
-        using var signedIn = await colleague.SignInAsync("colleague@templates.example");
+        using var colleague = await Visitor.EnterAsync(_server, "colleague@templates.example", UserRole.Operator);
         using var answer = await colleague.Http.GetAsync($"/ui/{address}");
         Assert.Equal(System.Net.HttpStatusCode.NotFound, answer.StatusCode);
         var own = await page.APIRequest.GetAsync($"/ui/{address}");
         Assert.Equal(200, own.Status);
         Assert.Contains("sandbox", own.Headers["content-security-policy"]);
     }
-
-    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
 }

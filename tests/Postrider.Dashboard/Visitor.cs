@@ -33,6 +33,15 @@ public sealed partial class Visitor : IDisposable
         return chosen.User!;
     }
 
+    /// <summary>Somebody who has signed in, as a user who was added for it.</summary>
+    public static async Task<Visitor> EnterAsync(TestServer server, string name, UserRole role, TenantId? tenant = null)
+    {
+        await AddUserAsync(server, name, role, tenant);
+        var visitor = new Visitor(server);
+        using var answer = await visitor.SignInAsync(name);
+        return visitor;
+    }
+
     public async Task<HttpResponseMessage> SignInAsync(string name, string password = Password, string path = "/ui")
     {
         var form = await FormAsync(path);

@@ -1,7 +1,5 @@
-using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Postrider.EndToEnd.Api;
-using Postrider.Tenants;
 using Postrider.Testing;
 using Xunit;
 
@@ -16,19 +14,16 @@ public sealed class WebhookScreenTests(Browser browser)
     {
         await using var server = await TestServer.StartAsync(("WEBHOOKS__ALLOW", "127.0.0.1/32:*"));
         await using var receiver = HttpStub.Start(_ => new HttpReply(200, "taken, thank you"));
-        await Visitor.AddUserAsync(server, "hooks@webhooks.example", UserRole.Operator);
-        var page = await browser.SignInAsync(server, "hooks@webhooks.example");
-        var faults = new PageFaults(page, server);
-        await page.GotoAsync("/ui/webhooks/new");
+        var (page, faults) = await browser.OpenAsync(server, "/ui/webhooks/new");
         await page.FillAsync("#w-url", $"{receiver.Url}");
         await page.UncheckAsync("text=all of them");
         await page.CheckAsync("text=email.sent");
-        await Button(page, "Make the webhook").ClickAsync();
+        await page.Button("Make the webhook").ClickAsync();
         await faults.ExpectAsync(page.GetByText("whsec_"));
         await page.ClickAsync("text=Look at it, and send a test");
         await Assertions.Expect(page.Locator("main")).Not.ToContainTextAsync("whsec_");
 
-        await Button(page, "Send a test").ClickAsync();
+        await page.Button("Send a test").ClickAsync();
         await faults.ExpectAsync(page.GetByText("The test was taken."));
         await Assertions.Expect(page.Locator("main .done pre")).ToHaveTextAsync("taken, thank you");
 
@@ -39,7 +34,7 @@ public sealed class WebhookScreenTests(Browser browser)
         await faults.ExpectAsync(page.GetByRole(AriaRole.Heading, new() { Name = "email.sent" }));
         await Assertions.Expect(page.Locator("#request + pre")).ToContainTextAsync("\"type\": \"email.sent\"");
         await Assertions.Expect(page.Locator(".timeline pre")).ToHaveTextAsync("taken, thank you");
-        await Button(page, "Send again").ClickAsync();
+        await page.Button("Send again").ClickAsync();
         await Assertions.Expect(page.Locator(".timeline li")).ToHaveCountAsync(2);
         var ids = receiver.Calls.Select(call => call.Header("webhook-id")).ToList();
         Assert.Equal((3, 2), (ids.Count, ids.Distinct().Count()));
@@ -49,7 +44,7 @@ public sealed class WebhookScreenTests(Browser browser)
         await page.ClickAsync("text=Send again what was made in a time");
         await page.FillAsync("#w-from", "2020-01-01T00:00");
         await page.SelectOptionAsync("#w-which", "all");
-        await Button(page, "Send again").ClickAsync();
+        await page.Button("Send again").ClickAsync();
         await faults.ExpectAsync(page.GetByText("1 go again."));
         faults.AssertNone();
     }
@@ -60,34 +55,29 @@ public sealed class WebhookScreenTests(Browser browser)
         await using var server = await TestServer.StartAsync(("WEBHOOKS__ALLOW", "127.0.0.1/32:*"));
         using var made = await server.Client.PostAsync("/webhooks", TestServer.Json("""{"url":"http://127.0.0.1:9/hooks"}"""));
         made.EnsureSuccessStatusCode();
-        await Visitor.AddUserAsync(server, "change@webhooks.example", UserRole.Operator);
-        var page = await browser.SignInAsync(server, "change@webhooks.example");
-        var faults = new PageFaults(page, server);
-        await page.GotoAsync("/ui/webhooks");
+        var (page, faults) = await browser.OpenAsync(server, "/ui/webhooks");
         await page.ClickAsync("table .row-link");
         await page.ClickAsync("text=Change it");
         await page.FillAsync("#w-url", "ftp://example.com/hooks");
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         await faults.ExpectAsync(page.Locator("main .fault"));
         await page.FillAsync("#w-url", "http://127.0.0.1:9/other");
         await page.UncheckAsync("text=all of them");
         await page.CheckAsync("text=email.bounced");
-        await Button(page, "Save").ClickAsync();
+        await page.Button("Save").ClickAsync();
         await faults.ExpectAsync(page.GetByText("Saved."));
-        await Button(page, "Disable").ClickAsync();
+        await page.Button("Disable").ClickAsync();
         await Assertions.Expect(page.Locator("main .actions .chip").First).ToHaveTextAsync("disabled");
-        await Button(page, "Rotate the secret").ClickAsync();
-        await Button(page, "Rotate it").ClickAsync();
+        await page.Button("Rotate the secret").ClickAsync();
+        await page.Button("Rotate it").ClickAsync();
         await faults.ExpectAsync(page.GetByText("whsec_"));
         var stored = (await server.GetAsync("/webhooks", _ => true))["data"]![0]!;
         Assert.Equal(("http://127.0.0.1:9/other", "email.bounced", false),
             ((string?)stored["url"], (string?)stored["events"]![0], (bool)stored["enabled"]!));
         Assert.NotNull(stored["previous_secret_until"]);
-        await Button(page, "Remove").ClickAsync();
-        await Button(page, "Remove it").ClickAsync();
+        await page.Button("Remove").ClickAsync();
+        await page.Button("Remove it").ClickAsync();
         await faults.ExpectAsync(page.GetByText("No webhook yet."));
         faults.AssertNone();
     }
-
-    static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^{Regex.Escape(name)}$") });
 }

@@ -4,7 +4,7 @@ namespace Postrider.Testing;
 /// <see cref="TimeoutException"/>.</summary>
 public static class Eventually
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(5);
 
     public static Task HoldsAsync(Func<bool> condition, TimeSpan? within = null) =>

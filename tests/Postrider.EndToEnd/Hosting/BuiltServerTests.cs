@@ -53,7 +53,7 @@ public abstract class BuiltServerTests : IDisposable
     protected static async Task<string> BannerAsync(Process server)
     {
         var text = new StringBuilder();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         // The mail to send, or, of a node that takes none, who does.
         while (!text.ToString().Contains("-d '{", StringComparison.Ordinal) && !text.ToString().Contains("\n  calls ", StringComparison.Ordinal))
         {

@@ -1,4 +1,5 @@
-// What only the browser can do for the dashboard: tell its time zone, hear keys, switch light and dark, copy, notice that a session is over.
+// What only the browser can do for the dashboard: tell its time zone, hear keys, switch light and dark, copy, keep what was
+// done before the page is live, notice that a session is over.
 (() => {
   const year = 365 * 24 * 3600;
   const root = document.querySelector('base')?.getAttribute('href') ?? '/ui/';
@@ -64,6 +65,44 @@
     else return;
     event.preventDefault();
   });
+
+  // A page is drawn anew when it becomes live. What somebody has typed or unfolded by then is put back, and who was in a field stays there.
+  const keepUntilLive = () => {
+    const typed = new Map();
+    const unfolded = new Map();
+    let focused = null;
+    const titleOf = part => part.querySelector('summary').textContent.trim();
+    const twins = title => [...document.querySelectorAll('details')].filter(part => titleOf(part) === title);
+    const heard = new AbortController();
+    const on = (name, hear) => document.addEventListener(name, hear, { capture: true, signal: heard.signal });
+    on('input', ({ target }) => { if (target.id) typed.set(target.id, target); });
+    on('focusin', ({ target }) => { focused = target.id; });
+    on('click', ({ target }) => {
+      const part = target.closest?.('summary')?.parentElement;
+      if (part) unfolded.set(part, { title: titleOf(part), place: twins(titleOf(part)).indexOf(part), isOpen: !part.open });
+    });
+    const putBack = () => {
+      for (const { title, place, isOpen } of unfolded.values()) {
+        const part = twins(title)[place];
+        if (part) part.open = isOpen;
+      }
+      for (const [id, old] of typed) {
+        const field = document.getElementById(id);
+        if (!field || field === old) continue;
+        if ('checked' in field) field.checked = old.checked;
+        if (field.type !== 'file') field.value = old.value;
+        for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, { bubbles: true }));
+      }
+      if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+    };
+    new MutationObserver((_, watch) => {
+      if (!document.querySelector('main[data-live]')) return;
+      watch.disconnect();
+      heard.abort();
+      putBack();
+    }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-live'] });
+  };
+  keepUntilLive();
 
   // Texts may be longer than one message of a page's connection: the page is told that one has changed, and asks for it.
   const pauses = new WeakMap();
