@@ -9,8 +9,9 @@ public interface IBatchStore
     /// <summary>The batch that is there: this one, or an earlier one of the same key. Null: its list is not the tenant's.</summary>
     Task<AddedBatch?> AddAsync(NewLargeBatch batch);
 
-    /// <summary>Adds destinations to a batch that is being filled. Null: there is none of this tenant, or it is not filled any
-    /// more.</summary>
+    /// <summary>Adds destinations to a batch that is being filled. Returns how far the call is then: not as far as the part went, or
+    /// further, where another call with its key was faster, and then nothing was added. Null: there is no batch of this tenant, or it is not
+    /// filled any more.</summary>
     Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part, DateTimeOffset at);
 
     /// <summary>Opens and clicks of a batch, large or small; null: it has too many messages to look at.</summary>
@@ -105,7 +106,22 @@ public sealed record BatchPart
     /// <summary>Lines of the call that were dealt with before this part, and after it.</summary>
     public required long LinesBefore { get; init; }
     public required long Lines { get; init; }
+
+    /// <summary>Of all lines up to <see cref="Lines"/>. Null: what comes under the key is known to be the same every time.</summary>
+    public UInt128? Fingerprint { get; init; }
+
+    /// <summary>There are no lines behind it: the call has come to its end.</summary>
+    public bool IsLast { get; init; }
 }
 
 /// <summary>How far a call that adds destinations has come, in lines.</summary>
-public readonly record struct AppendedPart(long Lines, int Accepted, int Refused);
+public readonly record struct AppendedPart(long Lines, int Accepted, int Refused)
+{
+    /// <summary>Of these lines; null: not known.</summary>
+    public UInt128? Fingerprint { get; init; }
+
+    /// <summary>Destinations of the batch when the call had come to its end; null: it has not.</summary>
+    public int? Total { get; init; }
+
+    public bool IsComplete => Total is not null;
+}

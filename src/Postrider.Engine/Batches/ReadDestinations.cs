@@ -13,6 +13,9 @@ public readonly record struct DestinationLine(long LastLine, StoredDestination? 
 {
     /// <summary>Nothing behind it can be read.</summary>
     public bool IsLast { get; init; }
+
+    /// <summary>As it came; null of what did not come by lines.</summary>
+    public IReadOnlyList<string>? Text { get; init; }
 }
 
 /// <summary>Reads destinations out of a body of any length: CSV with a header, or one JSON value a line. What is wrong with a line is that
@@ -46,9 +49,12 @@ public sealed class ReadDestinations(Submitter submitter)
             onProblem(problem!);
             yield break;
         }
-        yield return new DestinationLine(first.LastLine, null, null);
+        yield return new DestinationLine(first.LastLine, null, null) { Text = first.Fields };
         while (await reader.ReadAsync(ct) is { } record)
-            yield return record.IsBlank ? new DestinationLine(record.LastLine, null, null) : columns.Read(record, submitter);
+            yield return (record.IsBlank ? new DestinationLine(record.LastLine, null, null) : columns.Read(record, submitter)) with
+            {
+                Text = record.Fields,
+            };
     }
 
     /// <summary>Which columns are taken for the address and the display name where nothing else is said; below 0: none.</summary>
@@ -95,6 +101,11 @@ public sealed class ReadDestinations(Submitter submitter)
     {
         var line = text.ToString();
         text.Clear();
+        return Line(line, number) with { Text = [line] };
+    }
+
+    DestinationLine Line(string line, long number)
+    {
         if (string.IsNullOrWhiteSpace(line))
             return new DestinationLine(number, null, null);
         if (line.Contains('\uFFFD'))

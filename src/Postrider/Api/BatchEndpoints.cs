@@ -86,21 +86,30 @@ static class BatchEndpoints
             await NoBatch.ExecuteAsync(context);
             return;
         }
-        if (found.State != BatchState.Filling)
+        if (found.State != BatchState.Filling && !await WasFilledAsync(context, batches, batch))
         {
             await new ProblemResult(Begun).ExecuteAsync(context);
             return;
         }
         if (await upload.RunAsync(context, new BatchSink(batches, clock, tenant, batch)) is not { } done)
             return;
-        if (context.Request.Query["start"] == "true" && await large.StartAsync(tenant, batch, default) is { } refusal)
+        // What came of a batch since its call was answered first, changes nothing in the answer.
+        if (context.Request.Query["start"] == "true" && !(done.IsReplayed && found.State != BatchState.Filling)
+            && await large.StartAsync(tenant, batch, default) is { } refusal)
         {
             await new ProblemResult(refusal).ExecuteAsync(context);
             return;
         }
-        var total = (await batches.FindAsync(tenant, batch, default))?.Total ?? 0;
+        if (done.IsReplayed)
+            context.Response.Headers["Idempotent-Replayed"] = "true";
+        var total = done.Part.Total ?? (await batches.FindAsync(tenant, batch, default))?.Total ?? 0;
         await ApiJson.Answer(done.Answer(id, total)).ExecuteAsync(context);
     }
+
+    /// <summary>Whether an earlier call with the key of this one came to its end.</summary>
+    static async Task<bool> WasFilledAsync(HttpContext context, IBatchStore batches, MessageId batch) =>
+        IdempotencyKey.Read(context.Request, out _) is { } key
+        && (await batches.FindPartAsync(batch, key, context.RequestAborted)).IsComplete;
 
     static readonly Problem Begun = ProblemCatalog.Make("batch-begun", "The batch was begun or cancelled, so nothing can be added to it.");
 
@@ -109,7 +118,7 @@ static class BatchEndpoints
     {
         public TenantId? Owner => tenant;
 
-        public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => batches.FindPartAsync(batch, key, ct);
+        public async Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => await batches.FindPartAsync(batch, key, ct);
 
         public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part) =>
             await batches.AppendAsync(tenant, batch, part, clock.GetUtcNow()) is { } appended ? (appended, null) : (default, Begun);

@@ -9,8 +9,8 @@ namespace Postrider.Api;
 /// <summary>Where destinations go that are read from a body.</summary>
 interface IDestinationSink
 {
-    /// <summary>How far an earlier call with this key came.</summary>
-    Task<AppendedPart> FindAsync(string key, CancellationToken ct);
+    /// <summary>How far an earlier call with this key came. Null: the same twice is the same here, so keys are not kept.</summary>
+    Task<AppendedPart?> FindAsync(string key, CancellationToken ct);
 
     /// <summary>Whose storage they take; null: it is not counted.</summary>
     TenantId? Owner => null;
@@ -23,13 +23,14 @@ interface IDestinationSink
 }
 
 /// <summary>What came of a body.</summary>
-sealed record UploadResult(AppendedPart Part, IReadOnlyList<DestinationErrorAnswer> Errors)
+/// <param name="IsReplayed">An earlier call with the same key brought all of it.</param>
+sealed record UploadResult(AppendedPart Part, IReadOnlyList<DestinationErrorAnswer> Errors, bool IsReplayed)
 {
     public UploadAnswer Answer(string id, int count) => new(id, Part.Lines, Part.Accepted, Part.Refused, count, Errors);
 }
 
 /// <summary>Reads bodies of any length with a destination a line, as CSV or JSON, and keeps them part by part: memory holds one part, and
-/// with an Idempotency-Key a call that broke is sent again from its start and goes on where it was.</summary>
+/// with an Idempotency-Key a call that broke is sent again from its start and goes on where it was, if it brings the same lines.</summary>
 sealed class DestinationUpload(
     ReadDestinations destinations, JsonBody bodies, Submitter submitter, IHostApplicationLifetime lifetime)
 {
@@ -40,7 +41,7 @@ sealed class DestinationUpload(
     public static readonly string[] Refusals =
     [
         "malformed-json", "too-large", "invalid-idempotency-key", "not-found", "unsupported-media-type", "invalid-field", "bad-csv", "bad-encoding", "draining",
-        "storage-low", "storage-full",
+        "storage-low", "storage-full", "idempotency-mismatch",
     ];
 
     static readonly Problem WrongType = ProblemCatalog.Make(
@@ -72,7 +73,7 @@ sealed class DestinationUpload(
     {
         Problem? unreadable = null;
         var lines = destinations.CsvAsync(text, map, null, header, p => unreadable = p, ct);
-        return await KeepAsync(lines, new Parts(sink, submitter, null, default), () => unreadable);
+        return await KeepAsync(lines, new UploadParts(sink, submitter), () => unreadable);
     }
 
     async Task<(UploadResult? Result, Problem? Problem)> ReadAsync(HttpContext context, IDestinationSink sink)
@@ -84,7 +85,9 @@ sealed class DestinationUpload(
         if (problem is not null)
             return (null, problem);
         var ct = context.RequestAborted;
-        var parts = new Parts(sink, submitter, key, key is null ? default : await sink.FindAsync(key, ct));
+        var parts = key is not null && await sink.FindAsync(key, ct) is { } earlier
+            ? new UploadParts(sink, submitter, key, earlier) : new UploadParts(sink, submitter);
+        parts.Tell([.. map!.OrderBy(m => m.Key, StringComparer.Ordinal).SelectMany(m => (string[])[m.Key, m.Value])]);
         using var text = ReadDestinations.Open(context.Request.Body);
         Problem? unreadable = null;
         IAsyncEnumerable<DestinationLine> lines;
@@ -93,9 +96,11 @@ sealed class DestinationUpload(
             case Csv: lines = destinations.CsvAsync(text, map!, delimiter, null, p => unreadable = p, ct); break;
             case NdjsonSubmission.MediaType: lines = destinations.LinesAsync(text, ct); break;
             case Json:
-                var body = await bodies.ReadSendAsync<IReadOnlyList<DestinationLine>>(context, ReadList, null);
+                var body = await bodies.ReadSendAsync<IReadOnlyList<DestinationLine>>(context, ReadList, key is null ? null : "");
                 if (body.Value is null)
                     return (null, body.Problem);
+                if (body.Hash is { } hash)
+                    parts.Tell([Convert.ToHexString(hash)]);
                 lines = body.Value.ToAsyncEnumerable();
                 break;
             default: return (null, WrongType);
@@ -112,7 +117,7 @@ sealed class DestinationUpload(
     }
 
     async Task<(UploadResult? Result, Problem? Problem)> KeepAsync(
-        IAsyncEnumerable<DestinationLine> lines, Parts parts, Func<Problem?> unreadable)
+        IAsyncEnumerable<DestinationLine> lines, UploadParts parts, Func<Problem?> unreadable)
     {
         try
         {
@@ -130,7 +135,7 @@ sealed class DestinationUpload(
         {
             return (null, JsonBody.NotCompressed); // as in JsonBody.ReadMoreAsync
         }
-        return (unreadable() ?? await parts.FlushAsync()) is { } fault ? (null, fault) : (parts.Result, null);
+        return (unreadable() ?? await parts.EndAsync()) is { } fault ? (null, fault) : (parts.Result, null);
     }
 
     static Dictionary<string, string>? Map(IQueryCollection query, out Problem? problem)
@@ -159,61 +164,6 @@ sealed class DestinationUpload(
             default:
                 problem = ProblemCatalog.Make("invalid-field", "delimiter must be comma, semicolon or tab.");
                 return null;
-        }
-    }
-
-    /// <summary>Gathers lines into parts.</summary>
-    sealed class Parts(IDestinationSink sink, Submitter submitter, string? key, AppendedPart done)
-    {
-        readonly List<DestinationErrorAnswer> _errors = [];
-        List<StoredDestination> _destinations = [];
-        List<DestinationFault> _faults = [];
-        AppendedPart _done = done;
-        long _line;
-        int _bytes;
-
-        public UploadResult Result => new(_done, _errors);
-
-        public async ValueTask<Problem?> AddAsync(DestinationLine line)
-        {
-            _line = line.LastLine;
-            if (line.Destination is { } read && sink.FaultOf(read) is { } unfit)
-                line = line with { Destination = null, Fault = unfit };
-            if (line.Fault is { } fault && _errors.Count < MaxListed)
-                _errors.Add(Error(fault));
-            if (_line <= _done.Lines)
-                return null; // an earlier call with this key brought it
-            if (line.Destination is { } destination)
-            {
-                _destinations.Add(destination);
-                _bytes += destination.Bytes;
-            }
-            if (line.Fault is { } refused)
-                _faults.Add(refused);
-            var isFull = _destinations.Count + _faults.Count >= LargeBatches.PerPart || _bytes >= LargeBatches.BytesPerPart;
-            return isFull ? await FlushAsync() : null;
-        }
-
-        public async Task<Problem?> FlushAsync()
-        {
-            if (_line <= _done.Lines)
-                return null;
-            if (sink.Owner is { } tenant && await submitter.RefuseDestinationsAsync(tenant, _bytes) is { } full)
-                return full;
-            var (part, problem) = await sink.AppendAsync(new BatchPart
-            {
-                Key = key,
-                Destinations = _destinations,
-                Faults = _faults,
-                LinesBefore = _done.Lines,
-                Lines = _line,
-            });
-            if (problem is not null)
-                return problem;
-            _done = key is null
-                ? new AppendedPart(_line, _done.Accepted + _destinations.Count, _done.Refused + _faults.Count) : part;
-            (_destinations, _faults, _bytes) = ([], [], 0);
-            return null;
         }
     }
 }

@@ -132,7 +132,7 @@ static class ListEndpoints
 
         public TenantId? Owner => tenant;
 
-        public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => Task.FromResult(_done);
+        public Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => Task.FromResult<AppendedPart?>(null);
 
         public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part)
         {

@@ -135,7 +135,7 @@ sealed class SuppressionSink(ISuppressionStore list, TenantId tenant, MailStream
 {
     AppendedPart _done;
 
-    public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => Task.FromResult(_done);
+    public Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => Task.FromResult<AppendedPart?>(null);
 
     public DestinationFault? FaultOf(StoredDestination row) =>
         SuppressionReader.OfRow(row, stream, clock.GetUtcNow(), out var problem) is null

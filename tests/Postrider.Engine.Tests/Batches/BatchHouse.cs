@@ -106,7 +106,8 @@ sealed class BatchHouse : IAsyncDisposable
 
     /// <param name="tenant">Null: the first.</param>
     public Task<AppendedPart?> AppendAsync(
-        MessageId batch, int before, int count, string? key = null, Func<int, string?>? data = null, TenantId? tenant = null) =>
+        MessageId batch, int before, int count, string? key = null, Func<int, string?>? data = null, TenantId? tenant = null,
+        UInt128? fingerprint = null, bool isLast = false) =>
         Batches.AppendAsync(tenant ?? TenantId.First, batch, new BatchPart
         {
             Key = key,
@@ -114,6 +115,8 @@ sealed class BatchHouse : IAsyncDisposable
                 [.. Enumerable.Range(before + 1, count).Select(i => new StoredDestination(i, Address(i), null, data?.Invoke(i)))],
             LinesBefore = before,
             Lines = before + count,
+            Fingerprint = fingerprint,
+            IsLast = isLast,
         }, Clock.GetUtcNow());
 
     public static string Address(int i) => $"r{i}@example.com";

@@ -310,6 +310,23 @@ public abstract partial class LargeBatchContract(StoreEngine engine) : IAsyncLif
     }
 
     [Fact]
+    public async Task A_call_says_what_it_brought_and_is_told_where_another_with_its_key_is()
+    {
+        var batch = await _house.AddAsync();
+        var first = (await _house.AppendAsync(batch.Id, 0, 40, "k", fingerprint: 7))!.Value;
+        Assert.Equal(((UInt128?)7, false), (first.Fingerprint, first.IsComplete));
+        Assert.Equal(first, await _house.AppendAsync(batch.Id, 0, 60, "k", fingerprint: 8));
+        var whole = (await _house.AppendAsync(batch.Id, 40, 20, "k", fingerprint: UInt128.MaxValue, isLast: true))!.Value;
+        Assert.Equal(new AppendedPart(60, 60, 0) { Fingerprint = UInt128.MaxValue, Total = 60 }, whole);
+        Assert.Equal(whole, await _house.AppendAsync(batch.Id, 60, 5, "k", fingerprint: 9));
+        Assert.Equal(whole, await _house.Batches.FindPartAsync(batch.Id, "k", default));
+        Assert.Equal(60, (await _house.FindAsync(batch.Id)).Total);
+        await _house.Batches.StartAsync(TenantId.First, batch.Id, _house.Clock.GetUtcNow());
+        Assert.Equal(whole, await _house.AppendAsync(batch.Id, 0, 60, "k", fingerprint: 8));
+        Assert.Null(await _house.AppendAsync(batch.Id, 0, 60, "k", fingerprint: 8, tenant: new TenantId(2)));
+    }
+
+    [Fact]
     public async Task A_batch_belongs_to_its_tenant()
     {
         var (batch, other, now) = (await _house.AddAsync(), new TenantId(2), _house.Clock.GetUtcNow());

@@ -1,6 +1,6 @@
 namespace Postrider.Storage.Migrations;
 
-/// <summary>What contents of large batches take, and how often somebody reached into one that becomes mail.</summary>
+/// <summary>What contents of large batches take, how often somebody reached into one that becomes mail, and what its lines were.</summary>
 static class BatchCounts
 {
     // edits: raised when destinations are changed or taken away, so that what was read of them before makes no message.
@@ -12,6 +12,13 @@ static class BatchCounts
     public const string Postgres = $"""
         ALTER TABLE expansions ADD COLUMN edits bigint NOT NULL DEFAULT 0;
         {Fill}
+        """;
+
+    // fingerprint: of all lines so far, in hexadecimal; NULL where it is not known. total: destinations of the batch when the call had come to
+    // its end; NULL: it has not.
+    public const string Parts = """
+        ALTER TABLE expansion_parts ADD COLUMN fingerprint TEXT;
+        ALTER TABLE expansion_parts ADD COLUMN total INTEGER;
         """;
 
     // Small batches, which have no terms, were counted when they came.

@@ -88,10 +88,10 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         var next = connection.ExecuteScalar<long?>(
             "UPDATE expansions SET updated = @now WHERE batch = @batch AND tenant = @tenant AND state = 0 RETURNING next",
             new { batch = batch.Value, tenant = tenant.Value, now });
+        var done = part.Key is null ? new AppendedPart(part.LinesBefore, 0, 0) : BatchParts.Find(connection, batch, part.Key);
         if (next is not { } free)
-            return null;
-        var done = part.Key is null ? new AppendedPart(part.LinesBefore, 0, 0) : FindPart(connection, batch, part.Key);
-        if (part.Lines <= done.Lines)
+            return done.IsComplete && Find(connection, tenant, batch) is not null ? done : null;
+        if (part.Fingerprint is null ? part.Lines <= done.Lines : done.IsComplete || done.Lines != part.LinesBefore)
             return done;
         var toNumber = free - 1 - done.Lines;
         List<StoredDestination> rows =
@@ -99,18 +99,18 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         List<DestinationFault> faults = [.. part.Faults.Where(f => f.N > done.Lines).Select(f => f with { N = f.N + toNumber })];
         var bytes = DestinationRows.Insert(connection, batch.Value, rows, _ => null);
         AddFaults(connection, batch, faults);
-        connection.Execute("""
+        var total = connection.ExecuteScalar<int>("""
             UPDATE expansions SET next = @next, until = @next - 1, total = total + @total, refused = refused + @refused,
                 bytes = bytes + @bytes
-            WHERE batch = @batch
+            WHERE batch = @batch RETURNING total
             """, new { batch = batch.Value, next = part.Lines + toNumber + 1, total = rows.Count, refused = faults.Count, bytes });
-        var all = new AppendedPart(part.Lines, done.Accepted + rows.Count, done.Refused + faults.Count);
+        var all = new AppendedPart(part.Lines, done.Accepted + rows.Count, done.Refused + faults.Count)
+        {
+            Fingerprint = part.Fingerprint,
+            Total = part.IsLast ? total : null,
+        };
         if (part.Key is { } key)
-            connection.Execute("""
-                INSERT INTO expansion_parts (batch, key, lines, accepted, refused) VALUES (@batch, @key, @Lines, @Accepted, @Refused)
-                ON CONFLICT (batch, key) DO UPDATE SET
-                    lines = excluded.lines, accepted = excluded.accepted, refused = excluded.refused
-                """, new { batch = batch.Value, key, all.Lines, all.Accepted, all.Refused });
+            BatchParts.Put(connection, batch, key, all);
         return all;
     }
 
@@ -118,14 +118,7 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         store.ReadAsync(connection => TrackingSums.OfBatch(connection, batch), ct);
 
     public Task<AppendedPart> FindPartAsync(MessageId batch, string key, CancellationToken ct) =>
-        store.ReadAsync(connection => FindPart(connection, batch, key), ct);
-
-    static AppendedPart FindPart(DbConnection connection, MessageId batch, string key)
-    {
-        var row = connection.QuerySingleOrDefault<PartRow>(
-            "SELECT lines, accepted, refused FROM expansion_parts WHERE batch = @batch AND key = @key", new { batch = batch.Value, key });
-        return row is null ? default : new AppendedPart(row.Lines, row.Accepted, row.Refused);
-    }
+        store.ReadAsync(connection => BatchParts.Find(connection, batch, key), ct);
 
     static void AddFaults(DbConnection connection, MessageId batch, List<DestinationFault> faults)
     {
@@ -322,13 +315,6 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
         public int Count { get; init; }
         public string? Sender { get; init; }
         public string? Subject { get; init; }
-    }
-
-    sealed class PartRow
-    {
-        public long Lines { get; init; }
-        public int Accepted { get; init; }
-        public int Refused { get; init; }
     }
 
     sealed class TidyRow

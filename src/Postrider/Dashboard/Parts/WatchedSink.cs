@@ -10,7 +10,7 @@ sealed class WatchedSink(IDestinationSink inner, Action<AppendedPart> then) : ID
 {
     public TenantId? Owner => inner.Owner;
 
-    public Task<AppendedPart> FindAsync(string key, CancellationToken ct) => inner.FindAsync(key, ct);
+    public Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => inner.FindAsync(key, ct);
 
     public DestinationFault? FaultOf(StoredDestination destination) => inner.FaultOf(destination);
 
