@@ -10,8 +10,8 @@ public interface IBatchStore
     Task<AddedBatch?> AddAsync(NewLargeBatch batch);
 
     /// <summary>Adds destinations to a batch that is being filled. Returns how far the call is then: not as far as the part went, or
-    /// further, where another call with its key was faster, and then nothing was added. Null: there is no batch of this tenant, or it is not
-    /// filled any more.</summary>
+    /// further, where another call with its key was faster, and then nothing was added. Null: there is no batch of this tenant, or it
+    /// is not filled any more.</summary>
     Task<AppendedPart?> AppendAsync(TenantId tenant, MessageId batch, BatchPart part, DateTimeOffset at);
 
     /// <summary>Opens and clicks of a batch, large or small; null: it has too many messages to look at.</summary>

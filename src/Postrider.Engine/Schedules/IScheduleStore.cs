@@ -12,6 +12,9 @@ public interface IScheduleStore
     /// <param name="key">Null: there is none.</param>
     Task<AddedSchedule?> AddAsync(Schedule schedule, int limit, ScheduleKey? key);
 
+    /// <summary>The schedule that an earlier call with this key made, or that it came with another request. Null: there is none.</summary>
+    Task<AddedSchedule?> FindAsync(TenantId tenant, ScheduleKey key, CancellationToken ct);
+
     /// <summary>Null: absent, or another tenant's.</summary>
     Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct);
 

@@ -12,7 +12,14 @@ public readonly record struct ScheduleResult
 
     public Schedule? Schedule { get; }
     public Problem? Problem { get; }
+
+    /// <summary>An earlier call with the same key made it.</summary>
+    public bool IsReplayed { get; init; }
 }
+
+/// <summary>A run by hand, or why not; exactly one is set.</summary>
+/// <param name="IsReplayed">An earlier call with the same key made it.</param>
+public readonly record struct RunResult(ScheduleRun? Run, Problem? Problem, bool IsReplayed);
 
 /// <summary>What people do with schedules: make, change, pause, run, put away. The runner does the rest.</summary>
 public sealed class ScheduleBook(
@@ -28,6 +35,8 @@ public sealed class ScheduleBook(
     /// <param name="key">The same key and request again: the schedule that it made.</param>
     public async Task<ScheduleResult> AddAsync(TenantId tenant, ScheduleRequest request, ScheduleKey? key, CancellationToken ct)
     {
+        if (key is not null && await store.FindAsync(tenant, key, ct) is { } there)
+            return Repeated(there);
         var (faults, now) = (new Faults(), await wall(ct));
         var name = ScheduleCheck.Name(request.Name, faults);
         var times = ScheduleCheck.Times(request, null, now, options, faults);
@@ -64,13 +73,11 @@ public sealed class ScheduleBook(
         if (added is { IsNew: true })
             return new ScheduleResult(schedule);
         await ForgetAsync(schedule);
-        return added switch
-        {
-            null => new ScheduleResult(ScheduleProblems.TooMany(options.MaxSchedules)),
-            { IsOther: true } => new ScheduleResult(SubmissionProblems.IdempotencyMismatch),
-            { Schedule: var earlier } => new ScheduleResult(earlier),
-        };
+        return added is { } earlier ? Repeated(earlier) : new ScheduleResult(ScheduleProblems.TooMany(options.MaxSchedules));
     }
+
+    static ScheduleResult Repeated(AddedSchedule earlier) => earlier.IsOther
+        ? new ScheduleResult(SubmissionProblems.IdempotencyMismatch) : new ScheduleResult(earlier.Schedule) { IsReplayed = true };
 
     /// <summary>Changes what is given. What comes next comes as before unless the times are changed; a time that is past does not come
     /// again.</summary>
@@ -159,16 +166,14 @@ public sealed class ScheduleBook(
     }
 
     /// <summary>Sends once now, whatever the calendar says.</summary>
-    /// <param name="key">Of a call that came before: the run that it made.</param>
-    public async Task<(ScheduleRun? Run, Problem? Problem)> RunAsync(
-        TenantId tenant, MessageId id, string? key, CancellationToken ct)
+    /// <param name="key">Of a call that came before: the run that it made, whatever became of the schedule since.</param>
+    public async Task<RunResult> RunAsync(TenantId tenant, MessageId id, string? key, CancellationToken ct)
     {
         ScheduleRun? run = null;
         var result = await ChangeAsync(tenant, id, async (schedule, now) =>
         {
-            run = key is null ? null : await store.FindRunAsync(id, key, ct);
-            if (run is not null)
-                return (new ScheduleStep(schedule, [], null), null);
+            if (key is not null && await store.FindRunAsync(id, key, ct) is not null)
+                return (null, null);
             if (schedule.Email.IsNewer)
                 return (null, ScheduleProblems.Newer);
             var (shared, problem) = await mail(tenant, schedule.Email.Json);
@@ -178,7 +183,10 @@ public sealed class ScheduleBook(
             run = Run(schedule, new Occurrence(zone.LocalAt(now), ScheduleRun.ByHand, now), now) with { Key = key };
             return (new ScheduleStep(schedule, [run], ScheduleRunner.Batch(schedule, run, shared)), null);
         }, ct);
-        return result.Problem is { } refused ? (null, refused) : (run, null);
+        if (result is { Problem: null, IsReplayed: false })
+            return new RunResult(run, null, IsReplayed: false);
+        var earlier = key is null || result.Problem == ScheduleProblems.Absent ? null : await store.FindRunAsync(id, key, ct);
+        return earlier is null ? new RunResult(null, result.Problem, IsReplayed: false) : new RunResult(earlier, null, IsReplayed: true);
     }
 
     public Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct) => store.FindAsync(tenant, id, ct);
@@ -197,6 +205,7 @@ public sealed class ScheduleBook(
         schedule is { State: ScheduleState.Active, Next: { } next }
             ? [next, .. schedule.Times.ToCalendar().AllAfter(next.At).Take(count - 1)] : [];
 
+    /// <param name="change">Neither a step nor a problem: an earlier call did it.</param>
     async Task<ScheduleResult> ChangeAsync(TenantId tenant, MessageId id,
         Func<Schedule, DateTimeOffset, Task<(ScheduleStep? Step, Problem? Problem)>> change, CancellationToken ct)
     {
@@ -209,7 +218,7 @@ public sealed class ScheduleBook(
             var now = await wall(ct);
             var (step, problem) = await change(schedule, now);
             if (step is null)
-                return new ScheduleResult(problem!);
+                return problem is null ? new ScheduleResult(schedule) { IsReplayed = true } : new ScheduleResult(problem);
             step = step with { Schedule = step.Schedule with { UpdatedAt = now } };
             switch (await store.StepAsync(step))
             {

@@ -60,6 +60,15 @@ sealed class TemplateComposer(ITemplateStore store, TenantId tenant, int limit, 
         return false;
     }
 
+    /// <summary>Whether a template calls another one itself, by its name, id or number.</summary>
+    public static bool Calls(TemplateContent content, StoredTemplate other) =>
+        ((string?[])[content.Subject, content.Text, content.Html]).Any(source => source is not null && MayCall(source)
+            && ParsedTemplate.ParseOpen(source, allowRaw: true, out _) is { } parsed
+            && parsed.Missing.Any(call => !parsed.Defines(call.Name) && IsFor(call.Name, other)));
+
+    static bool IsFor(string name, StoredTemplate template) => name == template.Name || name == template.Id
+        || (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number == template.Number);
+
     /// <summary>What one template calls, and what that calls. The fault is told at the place in the first template.</summary>
     /// <param name="root">The call there; null: <paramref name="from"/> is the first.</param>
     async Task<TemplateFault?> AddAsync(Part part, ParsedTemplate from, PartialNode? root, List<(int Number, string Name)> path)

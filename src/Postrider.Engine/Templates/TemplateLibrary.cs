@@ -10,6 +10,9 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
 {
     const int MaxNameLength = 100;
 
+    /// <summary>Templates that are looked at together: each may be long.</summary>
+    const int AtOnce = 20;
+
     public async Task<TemplateResult> AddAsync(TenantId tenant, string name, TemplateContent content)
     {
         if (!IsName(name))
@@ -44,10 +47,27 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
     public Task<IReadOnlyList<StoredTemplate>> ListAsync(TenantId tenant, int after, int limit, CancellationToken ct) =>
         store.ListAsync(tenant, after, limit, ct);
 
-    /// <summary>From now on nothing is sent with it. False when there is none.</summary>
-    public async Task<bool> ArchiveAsync(TenantId tenant, string key, CancellationToken ct) =>
-        await store.FindAsync(tenant, key, version: null, ct) is { } template
-            && await store.ArchiveAsync(tenant, template.Number, clock.GetUtcNow());
+    /// <summary>From now on nothing is sent with it. Null: done.</summary>
+    /// <param name="isForced">Also where others call it, which then cannot be sent with, or go without their layout.</param>
+    public async Task<Problem?> ArchiveAsync(TenantId tenant, string key, bool isForced, CancellationToken ct)
+    {
+        if (await store.FindAsync(tenant, key, version: null, ct) is not { ArchivedAt: null } template)
+            return TemplateProblems.Absent;
+        if (!isForced && await CallersAsync(tenant, template, ct) is { Count: > 0 } callers)
+            return TemplateProblems.InUse(template.Name, callers);
+        return await store.ArchiveAsync(tenant, template.Number, clock.GetUtcNow()) ? null : TemplateProblems.Absent;
+    }
+
+    /// <summary>The names of those whose newest versions call it.</summary>
+    async Task<List<string>> CallersAsync(TenantId tenant, StoredTemplate called, CancellationToken ct)
+    {
+        var callers = new List<string>();
+        for (var after = 0; await store.ListAsync(tenant, after, AtOnce, ct) is { Count: > 0 } some; after = some[^1].Number)
+            callers.AddRange(some
+                .Where(one => one.ArchivedAt is null && one.Number != called.Number && TemplateComposer.Calls(one.Version.Content, called))
+                .Select(one => one.Name));
+        return callers;
+    }
 
     /// <summary>As it would be sent; exactly one of the two is null.</summary>
     /// <param name="data">Undefined: the template's own test data.</param>

@@ -14,6 +14,14 @@ public static class TemplateProblems
 
     public static Problem Exists(string name) => new("template-exists", 409, "Template exists", $"There is a template '{name}' already.");
 
+    public static Problem InUse(string name, IReadOnlyList<string> callers)
+    {
+        const int shown = 10;
+        var more = callers.Count > shown ? $" and {callers.Count - shown:N0} more" : "";
+        return new("template-in-use", 409, "Template in use", $"'{name}' is called by {string.Join(", ", callers.Take(shown))}{more}: "
+            + "they could not be sent with, or would be sent without it. Change them first, or archive it all the same with ?force=true.");
+    }
+
     public static Problem Invalid(string pointer, string detail) => new("invalid-field", 422, "Invalid field", detail)
     {
         Errors = [new(pointer, "invalid-field", detail)],

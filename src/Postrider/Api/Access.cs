@@ -59,6 +59,13 @@ static class AccessExtensions
             return builder;
         }
 
+        /// <summary>Parameters that it does not read are let be.</summary>
+        public T TakingAnyParameters()
+        {
+            builder.WithMetadata(AnyParameters.Instance);
+            return builder;
+        }
+
         public T TakingMail()
         {
             builder.WithMetadata(TakesMail.Instance);

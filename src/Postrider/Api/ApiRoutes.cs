@@ -48,6 +48,7 @@ static class ApiRoutes
             app.UseDialects();
         app.UseRouting();
         app.UseMiddleware<Gate>();
+        app.UseMiddleware<ParameterGate>();
         app.UseRequestDecompression();
         app.MapHealth();
         app.MapMetrics();

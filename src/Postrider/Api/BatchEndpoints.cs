@@ -17,6 +17,11 @@ static class BatchEndpoints
     static readonly DocumentedParameters ErrorParameters = new(
         [new("limit", "1 to 1,000. Default 100."), new("after", "next of the page before.")]);
 
+    static readonly DocumentedParameters FillParameters =
+        DestinationUpload.Parameters("start", "true: begins when all of them are there.");
+
+    static readonly DocumentedParameters RetryParameters = new([new("bounced", "true: what bounced, too.")]);
+
     public static void MapBatches(this IEndpointRouteBuilder app)
     {
         app.MapPost("/batches", AddAsync).For(Access.Send).TakingMail()
@@ -27,10 +32,10 @@ static class BatchEndpoints
                 "invalid-field", "invalid-address", "header-injection", "forbidden-header", "invalid-attachment", "invalid-time",
                 "no-content", "no-such-template", "no-such-list", "unverified-sender", "no-transport", "storage-low", "draining");
         app.MapPost("/batches/{id}/destinations", (Delegate)AppendAsync).For(Access.Send).TakingMail()
-            .TakesDestinations().WithMetadata(DestinationUpload.Parameters("start", "true: begins when all of them are there."))
+            .TakesDestinations().WithMetadata(FillParameters)
             .Answers<UploadAnswer>(200)
             .Says("addDestinations", "Adds destinations, any number: CSV with a header, or one JSON value a line. Faulty lines are left out.",
-                null, [.. DestinationUpload.Refusals, "batch-begun"]);
+                null, [.. DestinationUpload.Refusals, "batch-begun", "no-recipients", "idempotency-mismatch"]);
         app.MapPost("/batches/{id}/start", StartAsync).For(Access.Send).Answers<BatchRefAnswer>(200)
             .Says("startBatch", "Begins to send.", null, "not-found", "no-recipients", "batch-ended");
         app.MapGet("/batches", ListAsync).For(Access.Read).WithMetadata(ListQuery.Pages).Answers<BatchListAnswer>(200)
@@ -52,7 +57,7 @@ static class BatchEndpoints
             .Answers<BatchChangeAnswer>(200)
             .Says("cancelBatch", "Nothing more of it is made or sent; what is under way ends with its attempt.", null, "not-found");
         app.MapPost("/batches/{id}/retry-failed", RetryAsync).For(Access.Manage)
-            .WithMetadata(new DocumentedParameters([new("bounced", "true: what bounced, too.")])).Answers<BatchChangeAnswer>(200)
+            .WithMetadata(RetryParameters).Answers<BatchChangeAnswer>(200)
             .Says("retryBatch", "Sends everything of a batch that failed, expired or is held again.", null, "not-found", "invalid-field");
     }
 
@@ -72,7 +77,7 @@ static class BatchEndpoints
         if (added is not { } there)
             return new ProblemResult(refusal!);
         if (!there.IsNew)
-            context.Response.Headers["Idempotent-Replayed"] = "true";
+            context.Response.Headers[IdempotencyKey.Replayed] = "true";
         return ApiJson.Answer(EmailShapes.Batch(there.Batch), StatusCodes.Status201Created);
     }
 
@@ -91,17 +96,24 @@ static class BatchEndpoints
             await new ProblemResult(Begun).ExecuteAsync(context);
             return;
         }
+        var query = new ListQuery(context.Request.Query, FillParameters);
+        var isStarted = query.Flag("start");
+        if (query.Problem is { } unclear)
+        {
+            await new ProblemResult(unclear).ExecuteAsync(context);
+            return;
+        }
         if (await upload.RunAsync(context, new BatchSink(batches, clock, tenant, batch)) is not { } done)
             return;
         // What came of a batch since its call was answered first, changes nothing in the answer.
-        if (context.Request.Query["start"] == "true" && !(done.IsReplayed && found.State != BatchState.Filling)
+        if (isStarted && !(done.IsReplayed && found.State != BatchState.Filling)
             && await large.StartAsync(tenant, batch, default) is { } refusal)
         {
             await new ProblemResult(refusal).ExecuteAsync(context);
             return;
         }
         if (done.IsReplayed)
-            context.Response.Headers["Idempotent-Replayed"] = "true";
+            context.Response.Headers[IdempotencyKey.Replayed] = "true";
         var total = done.Part.Total ?? (await batches.FindAsync(tenant, batch, default))?.Total ?? 0;
         await ApiJson.Answer(done.Answer(id, total)).ExecuteAsync(context);
     }
@@ -212,11 +224,12 @@ static class BatchEndpoints
     static async Task<Results<JsonHttpResult<BatchChangeAnswer>, ProblemResult>> RetryAsync(
         string id, HttpContext context, MessageChanges changes, CancellationToken ct)
     {
-        var bounced = context.Request.Query["bounced"];
-        if (bounced.Count > 0 && bounced != "true" && bounced != "false")
-            return new ProblemResult(ProblemCatalog.Make("invalid-field", "bounced must be true or false."));
+        var query = new ListQuery(context.Request.Query, RetryParameters);
+        var bounced = query.Flag("bounced");
+        if (query.Problem is { } unclear)
+            return new ProblemResult(unclear);
         return MessageId.TryParse(id, out var batch)
-            && await changes.RetryBatchAsync(context.Caller.Tenant, batch, bounced == "true", ct) is { } change
+            && await changes.RetryBatchAsync(context.Caller.Tenant, batch, bounced, ct) is { } change
             ? ApiJson.Answer(new BatchChangeAnswer(id, change.Messages, change.Recipients, change.Recipients > 0 ? null : NothingEnded))
             : NoBatch;
     }

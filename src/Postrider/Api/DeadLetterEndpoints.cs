@@ -14,7 +14,7 @@ static class DeadLetterEndpoints
     public static readonly ParameterDoc[] FilterParameters =
     [
         new("status", "failed, expired or held."),
-        new("reason", "As the groups name it."),
+        new("reason", $"{string.Join(", ", DeadLetterReasons.All)}."),
         new("transport", "Where it was tried last."),
         new("transient", "true: what it died of may be over by now."),
         new("from", "On the list since this instant or later."),
@@ -46,7 +46,7 @@ static class DeadLetterEndpoints
                 OrderAsync(RedriveAction.Discard, context, bodies, orders)).For(Access.Manage)
             .Takes<DeadLetterOrderShape>().Answers<DeadLetterJobAnswer>(202)
             .Says("discardDeadLetters", "Takes letters off the list for good: what is held is cancelled, what failed or expired stays so.",
-                """{"filter":{"reason":"rejected"}}""", BodyRefusals);
+                """{"filter":{"reason":"refused"}}""", BodyRefusals);
         app.MapGet("/dead-letters/jobs", ListJobsAsync).For(Access.Read).WithMetadata(JobParameters)
             .Answers<DeadLetterJobListAnswer>(200).Says("listDeadLetterJobs", "The jobs, newest first.", null,
                 "invalid-field", "invalid-cursor", "unknown-field");

@@ -38,9 +38,9 @@ static class DeadLetterReader
     public static DeadLetterFilter Query(ListQuery query)
     {
         var filter = new DeadLetterFilter();
-        foreach (var (name, _) in DeadLetterEndpoints.FilterParameters)
-            if (query.Text(name) is { } text)
-                filter = Take(filter, name, text, "", query.Faults);
+        foreach (var parameter in DeadLetterEndpoints.FilterParameters)
+            if (query.Text(parameter.Name) is { } text)
+                filter = Take(filter, parameter.Name, text, "", query.Faults);
         return filter;
     }
 
@@ -101,7 +101,8 @@ static class DeadLetterReader
         {
             case "status" when State(text) is { } state: return filter with { State = state };
             case "status": faults.Invalid(pointer, "status must be failed, expired or held."); break;
-            case "reason": return filter with { Reason = text };
+            case "reason" when DeadLetterReasons.All.Contains(text): return filter with { Reason = text };
+            case "reason": faults.Invalid(pointer, $"reason must be one of {string.Join(", ", DeadLetterReasons.All)}."); break;
             case "transport": return filter with { Transport = text };
             case "transient" when text is "true" or "false": return filter with { Transient = text == "true" };
             case "transient": faults.Invalid(pointer, "transient must be true or false."); break;

@@ -41,7 +41,7 @@ sealed class DestinationUpload(
     public static readonly string[] Refusals =
     [
         "malformed-json", "too-large", "invalid-idempotency-key", "not-found", "unsupported-media-type", "invalid-field", "bad-csv", "bad-encoding", "draining",
-        "storage-low", "storage-full", "idempotency-mismatch",
+        "storage-low", "storage-full",
     ];
 
     static readonly Problem WrongType = ProblemCatalog.Make(
@@ -49,7 +49,7 @@ sealed class DestinationUpload(
 
     public static DocumentedParameters Parameters(string name, string description) => new(
     [
-        new("map", "Of CSV: FIELD:COLUMN, as often as needed, where a field's column has another name: email:E-Mail."),
+        new("map", "Of CSV: FIELD:COLUMN, as often as needed, where a field's column has another name: email:E-Mail.", IsRepeated: true),
         new("delimiter", "Of CSV: comma, semicolon or tab. Default: found out."), new(name, description),
     ]);
 

@@ -11,9 +11,9 @@ static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         // Alive: it answers. A process whose storage failed stops by itself.
-        app.MapGet("/healthz", () => ApiJson.Answer(new HealthAnswer("ok", null))).For(Access.Open)
+        app.MapGet("/healthz", () => ApiJson.Answer(new HealthAnswer("ok", null))).For(Access.Open).TakingAnyParameters()
             .Answers<HealthAnswer>(200).Says("health", "Whether the process is alive.");
-        app.MapGet("/readyz", Ready).For(Access.Open)
+        app.MapGet("/readyz", Ready).For(Access.Open).TakingAnyParameters()
             .Answers<HealthAnswer>(200).Answers<HealthAnswer>(503)
                 .Says("ready", "Whether the process should be given work: not while it stops, nor when its storage failed.");
         app.MapGet("/", () => ApiJson.Answer(new StartAnswer("Postrider", "/openapi/v1.json", "/readyz", "/problems")))

@@ -12,8 +12,6 @@ static class InboxEndpoints
 {
     // A longer mail is shown up to here; its .eml has all of it.
     const int MaxSourceBytes = 1_000_000;
-    const int DefaultLimit = 20;
-    const int MaxLimit = 100;
 
     public static void MapInbox(this IEndpointRouteBuilder app)
     {
@@ -40,8 +38,16 @@ static class InboxEndpoints
     static async Task<Results<JsonHttpResult<InboxAnswer>, ProblemResult>> ListAsync(
         HttpContext context, IInbox inbox, CancellationToken ct)
     {
-        if (Read(context.Request.Query, out var problem) is not { } filter)
-            return new ProblemResult(problem!);
+        var query = new ListQuery(context.Request.Query, Parameters);
+        var filter = new InboxFilter
+        {
+            Limit = query.Limit(),
+            Before = query.AfterNumber(),
+            Message = query.Value<MessageId>("message", MessageId.TryParse, "message must be the id of a message."),
+            Recipient = query.Text("recipient"),
+        };
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
         var mails = await inbox.ListAsync(context.Caller.Tenant, filter with { Limit = filter.Limit + 1 }, ct);
         var page = mails.Take(filter.Limit).Select(m => Shape(m)).ToList();
         var hasMore = mails.Count > filter.Limit;
@@ -68,35 +74,6 @@ static class InboxEndpoints
         context.Response.Headers.XContentTypeOptions = "nosniff";
         return TypedResults.File(mail.Mime.ToArray(), "message/rfc822", string.Create(CultureInfo.InvariantCulture, $"{id}.eml"));
     }
-
-    static InboxFilter? Read(IQueryCollection query, out Problem? problem)
-    {
-        var faults = new ShapeFaults();
-        var filter = new InboxFilter { Limit = DefaultLimit };
-        problem = null;
-        foreach (var (name, values) in query)
-        {
-            var value = values.ToString();
-            if (name == "after" && !TryNumber(value, out _))
-                problem = ProblemCatalog.Make("invalid-cursor", "after is not next from an earlier page.");
-            else if (name == "after")
-                filter = filter with { Before = long.Parse(value, CultureInfo.InvariantCulture) };
-            else if (name == "limit" && TryNumber(value, out var limit) && limit is >= 1 and <= MaxLimit)
-                filter = filter with { Limit = (int)limit };
-            else if (name == "message" && MessageId.TryParse(value, out var message))
-                filter = filter with { Message = message };
-            else if (name == "recipient")
-                filter = filter with { Recipient = value };
-            else if (name is "limit" or "message")
-                faults.Invalid("", name == "limit" ? $"limit must be 1 to {MaxLimit}." : "message must be the id of a message.");
-            else
-                faults.Add("", "unknown-field", $"There is no parameter {name}.");
-        }
-        problem ??= faults.Any ? faults.ToProblem() : null;
-        return problem is null ? filter : null;
-    }
-
-    static bool TryNumber(string text, out long number) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     static InboxMailAnswer Shape(CapturedMail mail) => new()
     {

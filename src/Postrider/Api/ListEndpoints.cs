@@ -22,6 +22,9 @@ static class ListEndpoints
         new("format", "csv: all of them as a file; formulas are made harmless by an apostrophe."),
     ]);
 
+    static readonly DocumentedParameters PutParameters =
+        DestinationUpload.Parameters("replace", "true: who is not in the body is taken out, once all of it is there.");
+
     public static void MapLists(this IEndpointRouteBuilder app)
     {
         app.MapPost("/lists", AddAsync).For(Access.Manage).Takes<ListShape>().Answers<ListAnswer>(201)
@@ -38,7 +41,7 @@ static class ListEndpoints
         app.MapDelete("/lists/{id}", DeleteAsync).For(Access.Manage)
             .Says("deleteList", "Removes a list. Batches that are being sent to it go on.", null, "no-such-list");
         app.MapPost("/lists/{id}/recipients", (Delegate)PutAsync).For(Access.Manage).TakesDestinations()
-            .WithMetadata(DestinationUpload.Parameters("replace", "true: who is not in the body is taken out, once all of it is there."))
+            .WithMetadata(PutParameters)
             .Answers<UploadAnswer>(200)
             .Says("putRecipients", "Adds recipients, any number, as CSV with a header or one JSON value a line; who is there is replaced.",
                 null, [.. DestinationUpload.Refusals, "no-such-list"]);
@@ -117,9 +120,16 @@ static class ListEndpoints
             await NoList.ExecuteAsync(context);
             return;
         }
+        var query = new ListQuery(context.Request.Query, PutParameters);
+        var isReplaced = query.Flag("replace");
+        if (query.Problem is { } unclear)
+        {
+            await new ProblemResult(unclear).ExecuteAsync(context);
+            return;
+        }
         if (await upload.RunAsync(context, new ListSink(lists, tenant, list)) is not { } done)
             return;
-        if (context.Request.Query["replace"] == "true")
+        if (isReplaced)
             await lists.RemoveBeforeAsync(tenant, list, next);
         var count = (await store.FindAsync(tenant, list, default))?.Count ?? 0;
         await ApiJson.Answer(done.Answer(id, count)).ExecuteAsync(context);

@@ -4,15 +4,8 @@ using Postrider.Submission;
 
 namespace Postrider.Api;
 
-/// <summary>A query parameter, for OpenAPI.</summary>
-sealed record ParameterDoc(string Name, string Description);
-
-/// <summary>The query parameters of a call.</summary>
-sealed record DocumentedParameters(IReadOnlyList<ParameterDoc> All);
-
-/// <summary>Reads the parameters of lists. What does not exist is refused, as a misspelt filter would answer with everything; what is
-/// wrong is told
-/// all at once.</summary>
+/// <summary>Reads the parameters of a call. What does not exist is refused, as a misspelt filter would answer with everything; what is
+/// wrong is told all at once.</summary>
 sealed class ListQuery
 {
     public const int DefaultLimit = 20;
@@ -31,12 +24,10 @@ sealed class ListQuery
     public ListQuery(IQueryCollection query, DocumentedParameters parameters)
     {
         _query = query;
-        foreach (var (name, values) in query)
-            if (!parameters.All.Any(p => p.Name == name))
-                Faults.Add("", "unknown-field",
-                    $"There is no parameter {Shown(name)} here; there are {string.Join(", ", parameters.All.Select(p => p.Name))}.");
-            else if (values is not [{ Length: <= MaxTextLength }])
-                Faults.Invalid("", $"The parameter {name} must be given once, with at most {MaxTextLength:N0} characters.");
+        parameters.Check(query.Keys, Faults);
+        foreach (var parameter in parameters.All.Where(p => !p.IsRepeated))
+            if (query[parameter.Name] is not ([] or [{ Length: <= MaxTextLength }]))
+                Faults.Invalid("", $"The parameter {parameter.Name} must be given once, with at most {MaxTextLength:N0} characters.");
     }
 
     /// <summary>Where what is wrong with a value is noted, but for cursors.</summary>
@@ -111,6 +102,4 @@ sealed class ListQuery
     /// <summary>A number, as of rows that are counted.</summary>
     public long? AfterNumber() => Cursor("after", static (ReadOnlySpan<char> text, out long number) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number));
-
-    static string Shown(string name) => name.Length > 60 ? name[..60] + "…" : name;
 }

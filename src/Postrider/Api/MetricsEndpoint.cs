@@ -15,6 +15,6 @@ static class MetricsEndpoint
             var text = collector.Read(families => PrometheusText.Write(families, asksForOpenMetrics));
             return TypedResults.Text(
                 text, asksForOpenMetrics ? PrometheusText.OpenMetricsType : PrometheusText.PlainType, Encoding.UTF8);
-        }).For(Access.Monitoring).AnswersPlain(200, "text/plain", "The numbers.")
+        }).For(Access.Monitoring).TakingAnyParameters().AnswersPlain(200, "text/plain", "The numbers.")
             .AnswersPlain(200, "application/openmetrics-text", "The numbers.").Says("metrics", "What this process has measured, in Prometheus's text format or in OpenMetrics.");
 }

@@ -122,10 +122,17 @@ static class OpenApiDocumentation
                 Name = parameter.Name,
                 In = ParameterLocation.Query,
                 Description = parameter.Description,
-                Schema = new OpenApiSchema { Type = parameter.Name == "limit" ? JsonSchemaType.Integer : JsonSchemaType.String },
+                Schema = SchemaOf(parameter),
             });
-        await AddProblemsAsync(operation, context, access, documented, ct);
+        List<string> slugs = [.. documented?.Slugs ?? []];
+        if (!metadata.OfType<AnyParameters>().Any())
+            slugs.Add("unknown-field");
+        await AddProblemsAsync(operation, context, access, slugs, ct);
     }
+
+    static OpenApiSchema SchemaOf(ParameterDoc parameter) => parameter.IsRepeated
+        ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.String } }
+        : new OpenApiSchema { Type = parameter.Name == "limit" ? JsonSchemaType.Integer : JsonSchemaType.String };
 
     static string WhoMay(Access? access) => access switch
     {
@@ -197,7 +204,7 @@ static class OpenApiDocumentation
     }
 
     static async Task AddProblemsAsync(
-        OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, Documented? documented,
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, Access? access, List<string> slugs,
         CancellationToken ct)
     {
         const string name = nameof(ProblemShape);
@@ -206,7 +213,6 @@ static class OpenApiDocumentation
         document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
         if (!document.Components.Schemas.ContainsKey(name))
             document.AddComponent(name, await context.GetOrCreateSchemaAsync(typeof(ProblemShape), null, ct));
-        List<string> slugs = [.. documented?.Slugs ?? []];
         if (access is { IsOpen: false })
             slugs.AddRange("unauthenticated", "invalid-token", "insufficient-scope", "tenant-archived", "rate-limited", "storage-unavailable");
         if (access is { IsForInstallation: true })

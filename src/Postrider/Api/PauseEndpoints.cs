@@ -10,6 +10,9 @@ static class PauseEndpoints
 {
     const int MaxReasonLength = 500;
 
+    static readonly DocumentedParameters ResumeParameters = new(
+        [new("stream", "transactional or bulk: the pause of this stream."), new("route", "The pause of this route.")]);
+
     public static void MapPauses(this IEndpointRouteBuilder app)
     {
         app.MapGet("/pause", (HttpContext context, Router router) => ApiJson.Answer(List(context.Caller.Tenant, router))).For(Access.Read)
@@ -19,10 +22,9 @@ static class PauseEndpoints
             .Says("pause", "Stops the delivery of your mail, or of a stream or route of it; mail goes on being accepted.",
                 """{"stream":"bulk","reason":"wrong template"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
-        app.MapDelete("/pause", ResumeAsync).For(Access.Manage)
-            .Answers<PauseListAnswer>(200)
-                .Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found",
-                    "unknown-field");
+        app.MapDelete("/pause", ResumeAsync).For(Access.Manage).WithMetadata(ResumeParameters).Answers<PauseListAnswer>(200)
+            .Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found",
+                "invalid-field");
     }
 
     static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> PauseAsync(
@@ -39,18 +41,10 @@ static class PauseEndpoints
     /// <summary>Ends exactly the pause of this stream and route; without either, that of everything.</summary>
     static async Task<Results<JsonHttpResult<PauseListAnswer>, ProblemResult>> ResumeAsync(HttpContext context, Router router)
     {
-        var faults = new ShapeFaults();
-        MailStream? stream = null;
-        string? route = null;
-        foreach (var (name, values) in context.Request.Query)
-            if (name == "stream")
-                stream = Stream(values.ToString(), "", faults);
-            else if (name == "route")
-                route = values.ToString();
-            else
-                faults.Add("", "unknown-field", $"There is no parameter {name}.");
-        if (faults.Any)
-            return new ProblemResult(faults.ToProblem());
+        var query = new ListQuery(context.Request.Query, ResumeParameters);
+        var (stream, route) = (query.Text("stream") is { } text ? Stream(text, "", query.Faults) : null, query.Text("route"));
+        if (query.Problem is { } unclear)
+            return new ProblemResult(unclear);
         return await router.Pauses.RemoveAsync(new PauseScope(context.Caller.Tenant, stream, route), context.RequestAborted)
             ? ApiJson.Answer(List(context.Caller.Tenant, router))
             : new ProblemResult(NotPaused);

@@ -61,6 +61,8 @@ static class ProblemCatalog
             "Routes name the transport. Take it out of them, or remove them, first."),
         new("route-in-use", 409, "Route in use", "validation_error",
             "Mail waits on the route. With ?waiting=default it goes by the default route instead."),
+        new("template-in-use", 409, "Template in use", "validation_error",
+            "Other templates call it as a layout or partial. Change them first; with ?force=true it is archived all the same."),
         new("read-only", 409, "Read-only", "validation_error",
             "It is set in the environment or the file of the server, and can be changed there alone."),
         new("too-many", 409, "Too many", "validation_error", "As many are there as may be. Remove one that is not used."),

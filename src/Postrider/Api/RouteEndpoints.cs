@@ -12,6 +12,9 @@ static class RouteEndpoints
     static readonly string[] BodyRefusals =
         ["malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "installation-only"];
 
+    static readonly DocumentedParameters RemoveParameters = new(
+        [new("waiting", "default: what waits on it goes by the default route. Left out: refused while anything waits.")]);
+
     public static void MapRoutes(this IEndpointRouteBuilder app)
     {
         app.MapGet("/routes", (HttpContext context, Router router, TransportBook book) => ApiJson.Answer(new RouteListAnswer(
@@ -32,8 +35,7 @@ static class RouteEndpoints
             .Says("changeRoute", "What is left out stays. Mail that waits goes by it as it is from then on.",
                 """{"strategy":"round_robin"}""", [.. BodyRefusals, "not-found", "read-only", "changed-meanwhile"]);
         app.MapDelete("/routes/{name}", RemoveAsync).For(Access.Manage)
-            .WithMetadata(new DocumentedParameters(
-                [new("waiting", "default: what waits on it goes by the default route. Left out: refused while anything waits.")]))
+            .WithMetadata(RemoveParameters)
             .Says("removeRoute", "Removes a route on which nothing waits.", null, "not-found", "read-only", "route-in-use", "unknown-field",
                 "invalid-field", "installation-only");
     }
@@ -65,13 +67,10 @@ static class RouteEndpoints
 
     static async Task<Results<NoContent, ProblemResult>> RemoveAsync(string name, HttpContext context, RoutingChanges changes)
     {
-        foreach (var (parameter, values) in context.Request.Query)
-            if (parameter != "waiting")
-                return new ProblemResult(ProblemCatalog.Make("unknown-field", $"There is no parameter {parameter}."));
-            else if (values is not ["default"])
-                return new ProblemResult(ProblemCatalog.Make("invalid-field", "waiting is default, or left out."));
-        var problem = await changes.RemoveRouteAsync(
-            context.Caller, name, context.Request.Query.ContainsKey("waiting"), context.RequestAborted);
+        var waiting = context.Request.Query["waiting"];
+        if (waiting is not ([] or ["default"]))
+            return new ProblemResult(ProblemCatalog.Make("invalid-field", "waiting is default, or left out."));
+        var problem = await changes.RemoveRouteAsync(context.Caller, name, waiting.Count > 0, context.RequestAborted);
         return problem is null ? TypedResults.NoContent() : new ProblemResult(problem);
     }
 

@@ -90,11 +90,12 @@ static class ScheduleEndpoints
         if (problem is not null)
             return new ProblemResult(problem);
         var body = await bodies.ReadSendAsync<ScheduleRequest>(context, ScheduleReader.Read, key is null ? null : "POST /schedules");
-        return body.Value is { } request
-            ? await AnswerAsync(
-                await book.AddAsync(context.Caller.Tenant, request, key is null ? null : new ScheduleKey(key, body.Hash), ct), pages,
-                StatusCodes.Status201Created, ct)
-            : new ProblemResult(body.Problem!);
+        if (body.Value is not { } request)
+            return new ProblemResult(body.Problem!);
+        var added = await book.AddAsync(context.Caller.Tenant, request, key is null ? null : new ScheduleKey(key, body.Hash), ct);
+        if (added.IsReplayed)
+            context.Response.Headers[IdempotencyKey.Replayed] = "true";
+        return await AnswerAsync(added, pages, StatusCodes.Status201Created, ct);
     }
 
     static async Task<Results<JsonHttpResult<ScheduleAnswer>, ProblemResult>> EditAsync(
@@ -188,7 +189,9 @@ static class ScheduleEndpoints
         var key = IdempotencyKey.Read(context.Request, out var refusal);
         if (refusal is not null)
             return new ProblemResult(refusal);
-        var (run, problem) = await book.RunAsync(context.Caller.Tenant, schedule, key, ct);
+        var (run, problem, isReplayed) = await book.RunAsync(context.Caller.Tenant, schedule, key, ct);
+        if (isReplayed)
+            context.Response.Headers[IdempotencyKey.Replayed] = "true";
         return run is not null ? ApiJson.Answer(await pages.RunAsync(context.Caller.Tenant, run, ct), StatusCodes.Status202Accepted)
             : problem!.Slug == "not-found" ? NoSchedule : new ProblemResult(problem);
     }

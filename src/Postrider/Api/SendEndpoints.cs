@@ -175,7 +175,7 @@ static class SendEndpoints
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         if (replayed)
-            response.Headers["Idempotent-Replayed"] = "true";
+            response.Headers[IdempotencyKey.Replayed] = "true";
         await response.BodyWriter.WriteAsync(body);
     }
 }
@@ -188,6 +188,9 @@ sealed record SendCall<T>(string Name, Shape<T> Shape, Func<SubmissionReceipt, R
 /// <summary>The caller's key of a request.</summary>
 static class IdempotencyKey
 {
+    /// <summary>The header of an answer that an earlier call with the key got.</summary>
+    public const string Replayed = "Idempotent-Replayed";
+
     /// <summary>Null without a key; also null with a <paramref name="problem"/> when the header is no key.</summary>
     public static string? Read(HttpRequest request, out Problem? problem)
     {

@@ -17,6 +17,9 @@ static class SuppressionEndpoints
     static readonly DocumentedParameters RemoveParameters = new(
         [new("stream", "transactional or bulk: only what holds for this stream alone. Default: all that the list has of the address.")]);
 
+    static readonly DocumentedParameters ImportParameters =
+        DestinationUpload.Parameters("stream", "transactional or bulk, for rows that name none. Default: both.");
+
     public static void MapSuppressions(this IEndpointRouteBuilder app)
     {
         app.MapGet("/suppressions", (Delegate)ListAsync).For(Access.Read).WithMetadata(SuppressionQuery.Parameters)
@@ -30,7 +33,7 @@ static class SuppressionEndpoints
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "invalid-address");
         app.MapPost("/suppressions/import", (Delegate)ImportAsync).For(Access.Manage)
             .Takes<IReadOnlyList<SuppressionShape>>("text/csv", NdjsonSubmission.MediaType)
-            .WithMetadata(DestinationUpload.Parameters("stream", "transactional or bulk, for rows that name none. Default: both."))
+            .WithMetadata(ImportParameters)
             .Answers<UploadAnswer>(200)
             .Says("importSuppressions",
                 "Adds addresses, any number, as CSV with a header (email, and where wanted stream, cause, reason, expires_at) or as JSON.",
@@ -102,10 +105,10 @@ static class SuppressionEndpoints
     static async Task ImportAsync(
         HttpContext context, DestinationUpload upload, ISuppressionStore list, TimeProvider clock)
     {
-        var faults = new ShapeFaults();
-        var stream = SuppressionReader.Stream(context.Request.Query["stream"] is [{ } text] ? text : null, "", faults);
-        if (faults.Any)
-            await new ProblemResult(faults.ToProblem()).ExecuteAsync(context);
+        var query = new ListQuery(context.Request.Query, ImportParameters);
+        var stream = SuppressionReader.Stream(query.Text("stream"), "", query.Faults);
+        if (query.Problem is { } unclear)
+            await new ProblemResult(unclear).ExecuteAsync(context);
         else if (await upload.RunAsync(context, new SuppressionSink(list, context.Caller.Tenant, stream, clock)) is { } done)
             await ApiJson.Answer(done.Answer("suppressions", done.Part.Accepted)).ExecuteAsync(context);
     }
@@ -113,10 +116,10 @@ static class SuppressionEndpoints
     static async Task<Results<NoContent, ProblemResult>> RemoveAsync(
         string email, HttpContext context, Submitter submitter, ISuppressionStore list)
     {
-        var faults = new ShapeFaults();
-        var stream = SuppressionReader.Stream(context.Request.Query["stream"] is [{ } text] ? text : null, "", faults);
-        if (faults.Any)
-            return new ProblemResult(faults.ToProblem());
+        var query = new ListQuery(context.Request.Query, RemoveParameters);
+        var stream = SuppressionReader.Stream(query.Text("stream"), "", query.Faults);
+        if (query.Problem is { } unclear)
+            return new ProblemResult(unclear);
         var address = submitter.ReadDestination(new AddressText(email, null, IsAddressOnly: true), "", out _);
         return address is not null && await list.RemoveAsync(context.Caller.Tenant, address.Address.ToString(), stream) > 0
             ? TypedResults.NoContent()

@@ -30,9 +30,9 @@ static class TemplateEndpoints
             .Answers<TemplateAnswer>(200)
             .Says("getTemplate", "A template by its id, name or number, in its newest version or another.", null,
                 "not-found", "invalid-field", "unknown-field");
-        app.MapDelete("/templates/{template}", ArchiveAsync).For(Access.Manage)
-            .Says("archiveTemplate", "Nothing is sent with it any more, and its name is free. It stays readable by its id.", null,
-                "not-found");
+        app.MapDelete("/templates/{template}", ArchiveAsync).For(Access.Manage).WithMetadata(ForceParameter)
+            .Says("archiveTemplate", "Nothing is sent with it any more, and its name is free. It stays readable by its id. Refused while "
+                + "other templates call it.", null, "not-found", "template-in-use", "invalid-field");
         app.MapPost("/templates/preview", PreviewAsync).For(Access.Read)
             .Takes<PreviewShape>().Answers<PreviewAnswer>(200)
             .Says("previewTemplate",
@@ -49,6 +49,8 @@ static class TemplateEndpoints
 
     static readonly DocumentedParameters ListParameters = new(
         [new("limit", "1 to 100. Default 20."), new("after", "The number of the last template of the page before.")]);
+
+    static readonly DocumentedParameters ForceParameter = new([new("force", "true: also while other templates call it.")]);
 
     static readonly DocumentedParameters VersionParameter = new([new("version", "A version; otherwise the newest.")]);
 
@@ -91,9 +93,14 @@ static class TemplateEndpoints
             ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent;
     }
 
-    static async Task<Results<NoContent, ProblemResult>> ArchiveAsync(string template, HttpContext context, TemplateLibrary templates) =>
-        await templates.ArchiveAsync(context.Caller.Tenant, template, context.RequestAborted)
-            ? TypedResults.NoContent() : ProblemResult.Absent;
+    static async Task<Results<NoContent, ProblemResult>> ArchiveAsync(string template, HttpContext context, TemplateLibrary templates)
+    {
+        var query = new ListQuery(context.Request.Query, ForceParameter);
+        var isForced = query.Flag("force");
+        var problem = query.Problem
+            ?? await templates.ArchiveAsync(context.Caller.Tenant, template, isForced, context.RequestAborted);
+        return problem is null ? TypedResults.NoContent() : new ProblemResult(problem);
+    }
 
     static async Task<Results<JsonHttpResult<RenderAnswer>, ProblemResult>> RenderAsync(
         string template, HttpContext context, JsonBody bodies, TemplateLibrary templates)

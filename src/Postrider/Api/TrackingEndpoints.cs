@@ -42,13 +42,13 @@ sealed class TrackingEndpoints(
     {
         var open = (string token, HttpContext context, TrackingEndpoints tracking) => tracking.Open(token, context);
         var click = (string token, HttpContext context, TrackingEndpoints tracking) => tracking.Click(token, context);
-        app.MapGet(OpenPath, open).For(Access.Open).AnswersPlain(200, "image/gif", "The image.")
+        app.MapGet(OpenPath, open).For(Access.Open).TakingAnyParameters().AnswersPlain(200, "image/gif", "The image.")
             .Says("trackOpen", "The image in tracked mail: always a GIF of one dot; a genuine token makes an open.", null);
-        app.MapGet(ClickPath, click).For(Access.Open).AnswersPlain(302, null, "On to where the link led.")
+        app.MapGet(ClickPath, click).For(Access.Open).TakingAnyParameters().AnswersPlain(302, null, "On to where the link led.")
             .Says("trackClick", "A link in tracked mail: 302 to where the sender's link led, and nowhere else.", null, "not-found");
-        app.MapMethods(OpenPath, [HttpMethods.Head], open).For(Access.Open).AnswersPlain(200, null, "There is an image.")
+        app.MapMethods(OpenPath, [HttpMethods.Head], open).For(Access.Open).TakingAnyParameters().AnswersPlain(200, null, "There is an image.")
             .Says("trackOpenHead", "As GET, without the image. Only machines ask so.", null);
-        app.MapMethods(ClickPath, [HttpMethods.Head], click).For(Access.Open).AnswersPlain(302, null, "On to where the link led.")
+        app.MapMethods(ClickPath, [HttpMethods.Head], click).For(Access.Open).TakingAnyParameters().AnswersPlain(302, null, "On to where the link led.")
             .Says("trackClickHead", "As GET. Only machines ask so.", null, "not-found");
     }
 

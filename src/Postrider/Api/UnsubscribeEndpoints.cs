@@ -17,10 +17,13 @@ static class UnsubscribeEndpoints
 
     public static void MapUnsubscribe(this IEndpointRouteBuilder app)
     {
-        app.MapGet(UnsubscribeLinks.Path + "{token}", (string token, HttpContext context, UnsubscribeLinks links) =>
-            links.TryRead(token, out var who) ? Page(context, 200, "Unsubscribe", Ask(who)) : Absent(context)).For(Access.Open)
+        var ask = (string token, HttpContext context, UnsubscribeLinks links) =>
+            links.TryRead(token, out var who) ? Page(context, 200, "Unsubscribe", Ask(who)) : Absent(context);
+        app.MapGet(UnsubscribeLinks.Path + "{token}", ask).For(Access.Open).TakingAnyParameters()
             .AnswersPlain(200, "text/html", "The question.").Says("unsubscribePage", "For recipients: asks whether they want no more mail.");
-        app.MapPost(UnsubscribeLinks.Path + "{token}", UnsubscribeAsync).For(Access.Open)
+        app.MapMethods(UnsubscribeLinks.Path + "{token}", [HttpMethods.Head], ask).For(Access.Open).TakingAnyParameters()
+            .AnswersPlain(200, null, "There is a question.").Says("unsubscribePageHead", "As GET, without the page. Only machines ask so.");
+        app.MapPost(UnsubscribeLinks.Path + "{token}", UnsubscribeAsync).For(Access.Open).TakingAnyParameters()
             .AnswersPlain(200, "text/html", "It is done.").Says("unsubscribe", "For recipients and their mail programs: no more mail of this stream goes to the address.");
     }
 

@@ -29,7 +29,7 @@ public sealed class AccessTests(SharedServer shared) : IClassFixture<SharedServe
         Assert.All(endpoints, e => Assert.NotNull(e.Metadata.GetMetadata<Access>()));
         Assert.Equal(
             ["/", "/callbacks/{vendor}/{secret}", "/healthz", "/openapi/{documentName}.json", "/problems", "/problems/{slug}",
-                "/readyz", "/t/c/{token}", "/t/c/{token}", "/t/o/{token}", "/t/o/{token}", "/tokens", "/u/{token}", "/u/{token}"],
+                "/readyz", "/t/c/{token}", "/t/c/{token}", "/t/o/{token}", "/t/o/{token}", "/tokens", "/u/{token}", "/u/{token}", "/u/{token}"],
             endpoints.Where(e => e.Metadata.GetMetadata<Access>()!.IsOpen).Select(e => e.RoutePattern.RawText!).Order());
     }
 

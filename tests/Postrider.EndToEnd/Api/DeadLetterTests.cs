@@ -61,9 +61,10 @@ public sealed class DeadLetterTests : IAsyncLifetime
 
     [Theory]
     [InlineData("""{}""", "invalid-field", "")]
-    [InlineData("""{"all":true,"filter":{"reason":"x"}}""", "invalid-field", "")]
+    [InlineData("""{"all":true,"filter":{"reason":"refused"}}""", "invalid-field", "")]
     [InlineData("""{"filter":{}}""", "invalid-field", "/filter")]
     [InlineData("""{"filter":{"status":"sent"}}""", "invalid-field", "/filter/status")]
+    [InlineData("""{"filter":{"reason":"refussed"}}""", "invalid-field", "/filter/reason")]
     [InlineData("""{"filter":{"colour":"red"}}""", "unknown-field", "/filter/colour")]
     [InlineData("""{"filter":{"from":"yesterday"}}""", "invalid-field", "/filter/from")]
     [InlineData("""{"ids":[]}""", "invalid-field", "/ids")]
@@ -83,6 +84,9 @@ public sealed class DeadLetterTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/dead-letters?status=sent", 422)]
+    [InlineData("/dead-letters?reason=refussed", 422)]
+    [InlineData("/dead-letters?reason=refused", 200)]
+    [InlineData("/dead-letters/groups?reason=transports_unavailable", 200)]
     [InlineData("/dead-letters?colour=red", 422)]
     [InlineData("/dead-letters?limit=0", 422)]
     [InlineData("/dead-letters?after=x", 400)]

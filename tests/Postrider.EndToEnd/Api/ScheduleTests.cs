@@ -49,16 +49,43 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
     [Fact]
     public async Task A_call_that_is_repeated_with_its_key_makes_one_schedule()
     {
-        async Task<JsonNode> AddAsync(string name)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/schedules") { Content = TestServer.Json(Daily(name)) };
-            request.Headers.Add("Idempotency-Key", "schedule-key");
-            using var answer = await _server.Client.SendAsync(request);
-            return JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
-        }
-        var first = await AddAsync("keyed");
-        Assert.Equal((string?)first["id"], (string?)(await AddAsync("keyed"))["id"]);
-        Assert.Equal("/problems/idempotency-mismatch", (string?)(await AddAsync("other"))["type"]);
+        var (first, isFirstReplayed) = await KeyedAsync("/schedules", Daily("keyed"), "schedule-key");
+        var (again, isReplayed) = await KeyedAsync("/schedules", Daily("keyed"), "schedule-key");
+        Assert.Equal(((string?)first["id"], false, true), ((string?)again["id"], isFirstReplayed, isReplayed));
+        var (other, _) = await KeyedAsync("/schedules", Daily("other"), "schedule-key");
+        Assert.Equal("/problems/idempotency-mismatch", (string?)other["type"]);
+    }
+
+    [Fact]
+    public async Task A_one_off_that_is_over_is_still_what_its_key_made()
+    {
+        var soon = TimeProvider.System.GetUtcNow().AddSeconds(2).ToString("yyyy-MM-dd'T'HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
+        var once = $$"""{"name":"over","at":["{{soon}}"],{{Email}},"recipients":["over@example.com"]}""";
+        var (first, _) = await KeyedAsync("/schedules", once, "over-key");
+        var ended = await _server.GetAsync($"/schedules/{first["id"]}", s => (string?)s["state"] == "archived");
+        var (again, isReplayed) = await KeyedAsync("/schedules", once, "over-key");
+        Assert.Equal(((string?)ended["id"], true), ((string?)again["id"], isReplayed));
+    }
+
+    [Fact]
+    public async Task Calls_for_a_run_at_the_same_time_with_one_key_get_the_same_run()
+    {
+        var id = (string)(await PostAsync("/schedules", Daily("run at once"), HttpStatusCode.Created))["id"]!;
+        var runs = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => KeyedAsync($"/schedules/{id}/run", "", "run-key")));
+        var run = (string?)Assert.Single(runs.Select(r => (string?)r.Answer["id"]).Distinct());
+        Assert.NotNull(run);
+        Assert.Single(runs, r => !r.IsReplayed);
+        using var gone = await _server.Client.DeleteAsync($"/schedules/{id}");
+        var (later, isReplayed) = await KeyedAsync($"/schedules/{id}/run", "", "run-key");
+        Assert.Equal((run, true), ((string?)later["id"], isReplayed));
+    }
+
+    async Task<(JsonNode Answer, bool IsReplayed)> KeyedAsync(string path, string json, string key)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = TestServer.Json(json) };
+        request.Headers.Add("Idempotency-Key", key);
+        using var answer = await _server.Client.SendAsync(request);
+        return (JsonNode.Parse(await answer.Content.ReadAsStringAsync())!, answer.Headers.Contains("Idempotent-Replayed"));
     }
 
     [Fact]

@@ -152,6 +152,8 @@ public sealed partial class SuppressionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
         Assert.Contains("<form method=\"post\">", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain("ann@", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var head = await Server.Stranger.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+        Assert.Equal((HttpStatusCode.OK, "text/html"), (head.StatusCode, head.Content.Headers.ContentType?.MediaType));
         Assert.Empty((await GetAsync("/suppressions"))["data"]!.AsArray());
         using var forged = await Server.Stranger.PostAsync(path[..^5] + "AAAAA", null);
         Assert.Equal(HttpStatusCode.NotFound, forged.StatusCode);

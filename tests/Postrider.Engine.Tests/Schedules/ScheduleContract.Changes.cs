@@ -57,7 +57,7 @@ public abstract partial class ScheduleContract
     {
         var schedule = await _house.AddAsync(ScheduleHouse.Daily);
         _house.Clock.Advance(TimeSpan.FromHours(8));
-        var (run, problem) = await _house.Book.RunAsync(TenantId.First, schedule.Id, null, default);
+        var (run, problem, _) = await _house.Book.RunAsync(TenantId.First, schedule.Id, null, default);
         Assert.Null(problem);
         Assert.True(run!.IsByHand);
         await BatchHouse.RunAsync(_house.Batches.NewExpander());
@@ -75,13 +75,35 @@ public abstract partial class ScheduleContract
     {
         var schedule = await _house.AddAsync(ScheduleHouse.Daily);
         var runs = await Task.WhenAll(Enumerable.Range(0, 8).Select(n =>
-            _house.Book.RunAsync(TenantId.First, schedule.Id, n < 6 ? "first" : "second", default)));
-        Assert.All(runs, r => Assert.True(r.Run is not null || r.Problem!.Slug == "changed-meanwhile"));
+            _house.Book.RunAsync(TenantId.First, schedule.Id, "first", default)));
+        var first = Assert.Single(runs.Select(r => r.Run?.Id).Distinct());
+        Assert.NotNull(first);
+        Assert.Single(runs, r => !r.IsReplayed);
         _house.Clock.Advance(TimeSpan.FromMinutes(1));
-        var (again, _) = await _house.Book.RunAsync(TenantId.First, schedule.Id, "first", default);
-        Assert.All(runs.Take(6).Where(r => r.Run is not null), r => Assert.Equal(again!.Id, r.Run!.Id));
-        Assert.NotEqual(again!.Id, (await _house.Book.RunAsync(TenantId.First, schedule.Id, "second", default)).Run!.Id);
+        var other = await _house.Book.RunAsync(TenantId.First, schedule.Id, "second", default);
+        Assert.NotEqual(first, other.Run!.Id);
+        Assert.False(other.IsReplayed);
         Assert.Equal(2, (await _house.RunsAsync(schedule.Id)).Count);
+
+        await _house.Book.ArchiveAsync(TenantId.First, schedule.Id, default);
+        Assert.Equal(first, (await _house.Book.RunAsync(TenantId.First, schedule.Id, "first", default)).Run?.Id);
+        Assert.Equal("schedule-archived", (await _house.Book.RunAsync(TenantId.First, schedule.Id, "third", default)).Problem?.Slug);
+        Assert.Equal(404, (await _house.Book.RunAsync(Other, schedule.Id, "first", default)).Problem?.Status);
+    }
+
+    [Fact]
+    public async Task A_run_by_hand_that_was_refused_leaves_its_key_free()
+    {
+        var list = _house.Batches.Ids.Next();
+        await _house.Batches.Lists.AddAsync(list, TenantId.First, "gone", _house.Now);
+        var schedule = await _house.AddAsync(ScheduleHouse.Daily with { Recipients = null, List = list });
+        await _house.Batches.Lists.DeleteAsync(TenantId.First, list, _house.Now);
+        Assert.Equal(422, (await _house.Book.RunAsync(TenantId.First, schedule.Id, "k", default)).Problem?.Status);
+        var edit = new ScheduleRequest { Recipients = ScheduleHouse.Daily.Recipients };
+        Assert.Null((await _house.Book.EditAsync(TenantId.First, schedule.Id, edit, default)).Problem);
+        _house.Clock.Advance(TimeSpan.FromSeconds(1));
+        var run = await _house.Book.RunAsync(TenantId.First, schedule.Id, "k", default);
+        Assert.Equal((RunState.Enqueued, false), (run.Run!.State, run.IsReplayed));
     }
 
     // By the same clock as its runs: a node that is ahead must not pass over what is to come.
@@ -148,7 +170,11 @@ public abstract partial class ScheduleContract
             _house.Book.AddAsync(tenant, ScheduleHouse.Daily, new ScheduleKey("k", new byte[] { hash }), default);
         var first = (await AddAsync(TenantId.First, 1)).Schedule!;
         await _house.Book.ArchiveAsync(TenantId.First, first.Id, default);
-        Assert.Equal(first.Id, (await AddAsync(TenantId.First, 1)).Schedule!.Id);
+        // Also when what it asks for would be refused by now.
+        _house.Options.MaxSchedules = 0;
+        var again = await AddAsync(TenantId.First, 1);
+        Assert.Equal((first.Id, true), (again.Schedule!.Id, again.IsReplayed));
+        _house.Options.MaxSchedules = 10;
         Assert.Equal("idempotency-mismatch", ScheduleProblemSlug(await AddAsync(TenantId.First, 2)));
         Assert.NotEqual(first.Id, (await AddAsync(Other, 1)).Schedule!.Id);
         Assert.Single(await _house.Store.ListAsync(TenantId.First, null, null, 10, default));

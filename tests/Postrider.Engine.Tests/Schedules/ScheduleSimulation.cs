@@ -187,6 +187,7 @@ public abstract class ScheduleSimulation(StoreEngine engine)
 
         public Task<bool> IsSendingAsync(MessageId schedule, CancellationToken ct) => store.IsSendingAsync(schedule, ct);
         public Task<AddedSchedule?> AddAsync(Schedule schedule, int limit, ScheduleKey? key) => throw new NotSupportedException();
+        public Task<AddedSchedule?> FindAsync(TenantId tenant, ScheduleKey key, CancellationToken ct) => throw new NotSupportedException();
         public Task<Schedule?> FindAsync(TenantId tenant, MessageId id, CancellationToken ct) => throw new NotSupportedException();
 
         public Task<IReadOnlyList<Schedule>> ListAsync(

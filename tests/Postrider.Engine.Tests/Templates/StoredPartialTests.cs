@@ -53,11 +53,44 @@ public sealed class StoredPartialTests() : TableContract(StoreEngine.Sqlite)
         Assert.Equal(expected, Fill(accepted));
         Assert.Equal("<body><p>News for Ann</p><b>new</b></body>", Fill(await PinAsync("news")));
         // What is gone now is told when it is needed; a block needs none.
-        await Library.ArchiveAsync(TenantId.First, "footer", default);
+        await Library.ArchiveAsync(TenantId.First, "footer", isForced: true, default);
         var (_, gone) = await Library.PinAsync(TenantId.First, new TemplateUse("news"), default);
         Assert.Contains("no partial 'footer' (called by 'layout')", gone!.Detail, StringComparison.Ordinal);
-        await Library.ArchiveAsync(TenantId.First, "layout", default);
+        await Library.ArchiveAsync(TenantId.First, "layout", isForced: true, default);
         Assert.Equal("<p>News for Ann</p>", Fill(await PinAsync("news")));
+    }
+
+    [Fact]
+    public async Task What_others_call_is_archived_only_when_that_is_meant()
+    {
+        Task<Problem?> ArchiveAsync(string name, bool isForced = false) => Library.ArchiveAsync(TenantId.First, name, isForced, default);
+        await KeepAsync("layout", "<body>{{> @partial-block}}</body>", text: "bye");
+        await KeepAsync("own", """{{#*inline "layout"}}mine{{/inline}}{{> layout}}""");
+        await KeepAsync("layout", "theirs", Other);
+        await KeepAsync("news", "{{#> layout}}N{{/layout}}", Other);
+        Assert.Null(await ArchiveAsync("own"));
+        await KeepAsync("text", "no call", text: "{{> layout}}");
+        await KeepAsync("by-id", $"{{{{> {(await Library.FindAsync(TenantId.First, "layout", null, default))!.Id}}}}}");
+        for (var i = 0; i < 25; i++)
+            await KeepAsync($"many-{i}", "{{#> layout}}N{{/layout}}");
+        var refused = (await ArchiveAsync("layout"))!;
+        Assert.Equal((409, "template-in-use"), (refused.Status, refused.Slug));
+        Assert.Contains("called by text, by-id, many-0,", refused.Detail, StringComparison.Ordinal);
+        Assert.Contains("and 17 more", refused.Detail, StringComparison.Ordinal);
+        Assert.Null((await Library.FindAsync(TenantId.First, "layout", null, default))!.ArchivedAt);
+        Assert.Null(await ArchiveAsync("layout", isForced: true));
+        Assert.Equal("not-found", (await ArchiveAsync("layout"))?.Slug);
+        Assert.Equal("not-found", (await ArchiveAsync("nothing"))?.Slug);
+    }
+
+    [Fact]
+    public async Task What_is_not_called_any_more_is_archived()
+    {
+        await KeepAsync("footer", "bye");
+        await KeepAsync("news", "{{> footer}}");
+        Assert.NotNull(await Library.ArchiveAsync(TenantId.First, "footer", isForced: false, default));
+        Assert.Null((await ChangeAsync("news", "no footer")).Problem);
+        Assert.Null(await Library.ArchiveAsync(TenantId.First, "footer", isForced: false, default));
     }
 
     [Fact]

@@ -14,8 +14,8 @@ static class BatchCounts
         {Fill}
         """;
 
-    // fingerprint: of all lines so far, in hexadecimal; NULL where it is not known. total: destinations of the batch when the call had come to
-    // its end; NULL: it has not.
+    // fingerprint: of all lines so far, in hexadecimal; NULL where it is not known. total: destinations of the batch when the call had
+    // come to its end; NULL: it has not.
     public const string Parts = """
         ALTER TABLE expansion_parts ADD COLUMN fingerprint TEXT;
         ALTER TABLE expansion_parts ADD COLUMN total INTEGER;

@@ -1,3 +1,4 @@
+using Postrider.DeadLetters;
 using Postrider.Messages;
 using Postrider.Queue;
 
@@ -32,9 +33,6 @@ interface IDeadLetterTable
 /// <summary>Keeps the list of dead letters in step with the recipients, in the transaction that moves them.</summary>
 static class DeadLettering
 {
-    /// <summary>Given up without an attempt of its own to explain it.</summary>
-    const string GivenUp = "given_up";
-
     /// <summary>A recipient of a queue row ended without an attempt.</summary>
     public static void Ended(IWriteSession session, QueueRow row, RecipientRow recipient, RecipientState state, HeldReason held, long now)
     {
@@ -48,9 +46,9 @@ static class DeadLettering
         session.DeadLetters.Put(new DeadLetterRow(
             row.Message, recipient.N, row.Tenant, row.Stream, row.Route, state, state switch
             {
-                RecipientState.Held => Word(held),
-                RecipientState.Expired => inDoubt ? Word(HeldReason.Ambiguous) : Word(row.Wait),
-                _ => GivenUp,
+                RecipientState.Held => DeadLetterReasons.Word(held),
+                RecipientState.Expired => inDoubt ? DeadLetterReasons.Word(HeldReason.Ambiguous) : DeadLetterReasons.Word(row.Wait),
+                _ => DeadLetterReasons.GivenUp,
             })
         {
             Transport = history?.Last,
@@ -74,9 +72,9 @@ static class DeadLettering
         var inDoubt = envelope.History.IsInDoubt;
         session.DeadLetters.Put(new DeadLetterRow(
             envelope.Id.Message.Value, end.N, key.Tenant.Value, key.Stream, key.Route, end.State,
-            end.State == RecipientState.Held ? Word(end.Held)
-                : end.State == RecipientState.Expired && inDoubt ? Word(HeldReason.Ambiguous)
-                : end.Outcome is { } known ? Word(known.Kind) : GivenUp)
+            end.State == RecipientState.Held ? DeadLetterReasons.Word(end.Held)
+                : end.State == RecipientState.Expired && inDoubt ? DeadLetterReasons.Word(HeldReason.Ambiguous)
+                : end.Outcome is { } known ? DeadLetterReasons.Word(known.Kind) : DeadLetterReasons.GivenUp)
         {
             Code = end.Outcome?.Reply.Code is > 0 and var code ? code : null,
             Enhanced = end.Outcome?.Reply.Enhanced,
@@ -93,7 +91,8 @@ static class DeadLettering
         IWriteSession session, int tenant, PreparedMessage message, int n, RecipientState state, HeldReason held, long now)
     {
         if (state.IsDeadLetter)
-            session.DeadLetters.Put(new DeadLetterRow(message.Id, n, tenant, message.Stream, message.RouteName, state, Word(held))
+            session.DeadLetters.Put(new DeadLetterRow(
+                message.Id, n, tenant, message.Stream, message.RouteName, state, DeadLetterReasons.Word(held))
             {
                 At = now,
             });
@@ -104,7 +103,8 @@ static class DeadLettering
         IWriteSession session, MessageRow message, RecipientRow recipient, RecipientState to, string? transport, long now)
     {
         if (to.IsDeadLetter)
-            session.DeadLetters.Put(new DeadLetterRow(message.Id, recipient.N, message.Tenant, message.Stream, message.Route, to, "not_sent")
+            session.DeadLetters.Put(new DeadLetterRow(
+                message.Id, recipient.N, message.Tenant, message.Stream, message.Route, to, DeadLetterReasons.NotSent)
             {
                 Transport = transport,
                 Tries = recipient.Tries,
@@ -127,6 +127,4 @@ static class DeadLettering
         OutcomeKind.Deferred or OutcomeKind.Throttled or OutcomeKind.Unreachable => true,
         OutcomeKind.Accepted or OutcomeKind.Rejected or OutcomeKind.Unfit or OutcomeKind.Refused or OutcomeKind.Unknown => false,
     };
-
-    static string Word<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

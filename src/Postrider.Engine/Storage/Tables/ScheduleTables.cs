@@ -31,11 +31,17 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
     {
         if (Insert(connection, schedule, limit, key))
             return new AddedSchedule(schedule, IsNew: true, IsOther: false);
-        var earlier = key is null ? null : connection.QuerySingleOrDefault<Row>(
-            $"{Select} WHERE tenant = @tenant AND key = @Key AND key IS NOT NULL", new { tenant = schedule.Tenant.Value, key.Key });
-        return earlier is null ? null
-            : new AddedSchedule(earlier.ToSchedule(), IsNew: false, !earlier.RequestHash.AsSpan().SequenceEqual(key!.RequestHash.Span));
+        return key is null ? null : Find(connection, schedule.Tenant, key);
     });
+
+    public Task<AddedSchedule?> FindAsync(TenantId tenant, ScheduleKey key, CancellationToken ct) =>
+        store.ReadAsync(connection => Find(connection, tenant, key), ct);
+
+    static AddedSchedule? Find(DbConnection connection, TenantId tenant, ScheduleKey key) =>
+        connection.QuerySingleOrDefault<Row>(
+            $"{Select} WHERE tenant = @tenant AND key = @Key AND key IS NOT NULL", new { tenant = tenant.Value, key.Key }) is not { } earlier
+            ? null
+            : new AddedSchedule(earlier.ToSchedule(), IsNew: false, !earlier.RequestHash.AsSpan().SequenceEqual(key.RequestHash.Span));
 
     static bool Insert(DbConnection connection, Schedule schedule, int limit, ScheduleKey? key) => connection.Execute("""
         INSERT INTO schedules (id, tenant, name, state, revision, change, due, next_at, next_local, next_fold, last_local, last_fold, retry_at,
@@ -97,7 +103,8 @@ public sealed class ScheduleTables(ITableStore store) : IScheduleStore
             return StepResult.Repeated;
         if (step.Batch is null || BatchTables.Add(connection, step.Batch))
             return StepResult.Done;
-        connection.Execute("UPDATE schedule_runs SET state = 3, told = 0, reason = @reason WHERE id = @id",
+        // Its call is refused, so the same key may try again.
+        connection.Execute("UPDATE schedule_runs SET state = 3, told = 0, reason = @reason, key = NULL WHERE id = @id",
             new { id = step.Batch.Id.Value, reason = ScheduleRunner.NoList });
         return StepResult.NoList;
     });

@@ -120,7 +120,7 @@ static class CallbackRoutes
     {
         app.MapPost("/callbacks/{vendor}/{secret}", (string vendor, string secret, CallbackEndpoints callbacks, HttpContext context) =>
             callbacks.TakeAsync(vendor, secret, context))
-            .For(Access.Open).AnswersPlain(200, null, "It is stored.")
+            .For(Access.Open).TakingAnyParameters().AnswersPlain(200, null, "It is stored.")
             .Says("takeCallback",
                 "For providers: what became of mail. GET /transports shows each transport's address. 200 after it is stored; what is not "
                 + "genuine is answered 401 or 403.", null, "not-found", "too-large", "storage-unavailable");

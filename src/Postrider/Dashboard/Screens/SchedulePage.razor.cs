@@ -94,7 +94,7 @@ sealed partial class SchedulePage
 
     Task RunAsync() => ChangeAsync("POST", "/run", "Sent once now. When it comes next stays as it is.", async (tenant, id) =>
     {
-        var (run, problem) = await Book.RunAsync(tenant, id, null, CancellationToken.None);
+        var (run, problem, _) = await Book.RunAsync(tenant, id, null, CancellationToken.None);
         _batch = run?.Id.ToString();
         return problem;
     });

@@ -166,7 +166,7 @@ sealed partial class TemplatePage
     {
         _problem = await Actions.DoAsync(
             new NeedsAttribute(Scopes.Manage), "DELETE /templates/{template}", $"/templates/{_template!.Id}", async by =>
-                await Templates.ArchiveAsync(by.Tenant, _template.Id, CancellationToken.None) ? null : TemplateProblems.Absent);
+                await Templates.ArchiveAsync(by.Tenant, _template.Id, isForced: false, CancellationToken.None));
         if (_problem is not null)
             return;
         _saved = "Archived. Nothing is sent with it any more; mail that was accepted stays as it is.";
