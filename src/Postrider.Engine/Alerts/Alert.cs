@@ -1,3 +1,7 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Postrider.Alerts;
 
 /// <summary>What can be wrong. The numbers are stored.</summary>
@@ -54,6 +58,11 @@ public sealed record Alert
 
     /// <summary>That it was raised, or resolved, is still to be told.</summary>
     public required bool IsToTell { get; init; }
+
+    /// <summary>The same from when it is raised until it is resolved, whichever node tells of it and however often: with
+    /// <see cref="State"/> it names one thing that is told, so that who hears it twice can tell. Null: it never was raised.</summary>
+    public string? Id => RaisedAt is not { } raised ? null : "al_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{(int)Kind}/{Subject}/{raised.ToUnixTimeMilliseconds()}"))).AsSpan(0, 10));
 
     /// <summary>What an operator does about it.</summary>
     public string Remedy => Kind switch

@@ -23,12 +23,15 @@ public sealed class TransportProbe
 
     /// <summary>Null when there is no such transport.</summary>
     public Task<ProbeResult?> SendAsync(string name, TenantId tenant, Mailbox from, Mailbox to, CancellationToken ct) =>
-        SendAsync(name, tenant, from, to, $"Test of the transport {name}",
-            $"This mail was sent by Postrider to test the transport {name}. It arrived.\n", ct);
+        SendAsync(name, tenant, new MessageContent
+        {
+            From = from,
+            Subject = $"Test of the transport {name}",
+            Text = $"This mail was sent by Postrider to test the transport {name}. It arrived.\n",
+        }, to, ct);
 
     /// <inheritdoc cref="SendAsync(string, TenantId, Mailbox, Mailbox, CancellationToken)"/>
-    public async Task<ProbeResult?> SendAsync(
-        string name, TenantId tenant, Mailbox from, Mailbox to, string subject, string text, CancellationToken ct)
+    public async Task<ProbeResult?> SendAsync(string name, TenantId tenant, MessageContent content, Mailbox to, CancellationToken ct)
     {
         if (_router.Of(tenant).FindTransport(name) is not { } transport)
             return null;
@@ -38,13 +41,8 @@ public sealed class TransportProbe
         {
             Message = _ids.Next(),
             Tenant = tenant,
-            ReversePath = from.Address,
-            Content = new MessageContent
-            {
-                From = from,
-                Subject = subject,
-                Text = text,
-            },
+            ReversePath = content.From.Address,
+            Content = content,
             Recipients = [recipient],
             AllRecipients = [recipient],
             Stream = MailStream.Transactional,

@@ -7,6 +7,7 @@ using System.Text.Json.Serialization;
 using Postrider.Alerts;
 using Postrider.Delivery;
 using Postrider.Mail.Addresses;
+using Postrider.Mail.Mime;
 using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Webhooks;
@@ -14,6 +15,8 @@ using Postrider.Webhooks;
 namespace Postrider.Hosting;
 
 /// <summary>Tells of alerts by mail, by webhook and by a program, whichever are set.</summary>
+/// <remarks>At least once: a node may end between telling and writing down that it has, and then another tells it again. So everything that
+/// is told bears the alert's id, and a repetition has the same.</remarks>
 sealed partial class AlertTelling(
     AlertOptions options, TransportProbe probe, Router router, OutboundHttp http, TimeProvider clock, ILogger<AlertTelling> log)
 {
@@ -62,7 +65,10 @@ sealed partial class AlertTelling(
     async Task MailAsync(Alert alert, Mailbox from, Mailbox to, CancellationToken ct)
     {
         var subject = $"Postrider: {(alert.State == AlertState.Raised ? "" : "over: ")}{OneLine(alert.Words)}";
-        var text = $"{alert.Words}.\n\n{alert.Remedy}\n\nFirst seen {alert.FirstSeenAt:u}, last seen {alert.LastSeenAt:u}.\n";
+        var text = $"{alert.Words}.\n\n{alert.Remedy}\n\nFirst seen {alert.FirstSeenAt:u}, last seen {alert.LastSeenAt:u}.\n"
+            + $"Alert {alert.Id}: a second mail about the same has the same id.\n";
+        HeaderField.TryCreate("X-Alert-Id", TellingId(alert), out var id, out _);
+        var content = new MessageContent { From = from, Subject = subject, Text = text, Headers = [id!] };
         // Those that work first; the one in question last, for want of another.
         var ways = router.Table.Transports.Where(transport => transport.Options.Owner is null && transport.Options.Fault is null)
             .OrderBy(transport => transport.Key == alert.Subject).ThenBy(transport => !transport.IsHealthy);
@@ -70,7 +76,7 @@ sealed partial class AlertTelling(
         {
             using var patience = new CancellationTokenSource(Patience, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, ct);
-            var result = await probe.SendAsync(transport.Name, TenantId.First, from, to, subject, text, either.Token);
+            var result = await probe.SendAsync(transport.Name, TenantId.First, content, to, either.Token);
             if (result?.Outcome.Kind == OutcomeKind.Accepted)
                 return;
             LogNotMailed(transport.Name, result?.Outcome.Kind);
@@ -84,7 +90,8 @@ sealed partial class AlertTelling(
     /// <summary>The way of webhooks, and where they may go.</summary>
     async Task PostAsync(Alert alert, CancellationToken ct)
     {
-        var answer = await http.PostAsync(TenantId.First, new Uri(options.Webhook), [], Encoding.UTF8.GetBytes(Json(alert)), ct);
+        var answer = await http.PostAsync(TenantId.First, new Uri(options.Webhook), [new("webhook-id", TellingId(alert))],
+            Encoding.UTF8.GetBytes(Json(alert)), ct);
         if (answer.Error is { } error)
             throw new InvalidOperationException(error);
     }
@@ -125,8 +132,11 @@ sealed partial class AlertTelling(
         }
     }
 
+    /// <summary>Of one thing that is told, in all its repetitions.</summary>
+    static string TellingId(Alert alert) => $"{alert.Id}-{alert.State.ToString().ToLowerInvariant()}";
+
     internal static string Json(Alert alert) => JsonSerializer.Serialize(new ToldAlert(
-        alert.State == AlertState.Raised ? "alert.raised" : "alert.resolved", Word(alert.Kind), alert.Subject, alert.Words, alert.Remedy,
+        alert.Id ?? "", alert.State == AlertState.Raised ? "alert.raised" : "alert.resolved", Word(alert.Kind), alert.Subject, alert.Words, alert.Remedy,
         alert.FirstSeenAt, alert.RaisedAt, alert.ResolvedAt), ToldAlertJson.Default.ToldAlert);
 
     public static string Word(AlertKind kind) => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString());
@@ -139,8 +149,9 @@ sealed partial class AlertTelling(
 }
 
 /// <summary>What a webhook and a program get.</summary>
+/// <param name="Id">Of the alert, the same when it is resolved; what is told twice has the same id and type twice.</param>
 /// <param name="Type">alert.raised or alert.resolved.</param>
-sealed record ToldAlert(string Type, string Kind, string Subject, string Text, string Remedy, DateTimeOffset FirstSeenAt,
+sealed record ToldAlert(string Id, string Type, string Kind, string Subject, string Text, string Remedy, DateTimeOffset FirstSeenAt,
     DateTimeOffset? RaisedAt, DateTimeOffset? ResolvedAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

@@ -50,7 +50,11 @@ public sealed class AlertTests
 
         Assert.True(await server.Services.GetRequiredService<AlertTeller>()(Down, TestContext.Current.CancellationToken));
 
-        Assert.Contains("Subject: Postrider: Transport dead failed too often", Assert.Single(relay.Messages).Text, StringComparison.Ordinal);
+        var mail = Assert.Single(relay.Messages).Text;
+        Assert.Contains("Subject: Postrider: Transport dead failed too often", mail, StringComparison.Ordinal);
+        // By it a repetition is known.
+        Assert.Contains($"X-Alert-Id: {Down.Id}-raised", mail, StringComparison.Ordinal);
+        Assert.Equal($"{Down.Id}-raised", hook.Calls.Single().Header("webhook-id"));
         // The one it is about would have taken it.
         var inbox = await server.Client.GetFromJsonAsync<JsonNode>("/inbox", TestContext.Current.CancellationToken);
         Assert.Empty(inbox!["data"]!.AsArray());
@@ -59,6 +63,7 @@ public sealed class AlertTests
             var told = JsonNode.Parse(json)!;
             Assert.Equal(("alert.raised", "transport_down", "dead"),
                 ((string?)told["type"], (string?)told["kind"], (string?)told["subject"]));
+            Assert.Equal(Down.Id, (string?)told["id"]);
             Assert.NotEmpty((string?)told["remedy"] ?? "");
         }
         Directory.Delete(folder, recursive: true);

@@ -27,6 +27,7 @@ public abstract class AlertContract(StoreEngine engine) : IAsyncLifetime
     readonly FeedbackMetrics _feedback = new();
     readonly AlertOptions _options = new();
     readonly List<string> _told = [];
+    readonly List<string> _ids = [];
     IStoreUnderTest _under = null!;
     AlertTables _store = null!;
     AlertWatch _watch = null!;
@@ -51,6 +52,7 @@ public abstract class AlertContract(StoreEngine engine) : IAsyncLifetime
     AlertWatch NewWatch(string node) => new(_store, _under.Store, _router, _feedback, _options, new AlertPlace(node, () => _free),
         (alert, _) =>
         {
+            _ids.Add(alert.Id!);
             if (_reaches)
                 _told.Add($"{alert.State} {alert.Kind} {alert.Subject}");
             return Task.FromResult(_reaches);
@@ -234,6 +236,29 @@ public abstract class AlertContract(StoreEngine engine) : IAsyncLifetime
             await Task.WhenAll(_watch.TickAsync(default), other.TickAsync(default));
         }
         Assert.Equal(["Raised TransportDown first"], _told);
+    }
+
+    // A node that ends between telling and noting lets another tell it again: who hears it knows it by its id.
+    [Fact]
+    public async Task What_is_told_again_has_the_same_id_and_what_comes_again_another()
+    {
+        _first.OpenCircuit();
+        _reaches = false;
+        await WatchAsync(2);
+        Assert.Single(_ids);
+        _reaches = true;
+        _watch = NewWatch("two");
+        await WatchAsync(3);
+        _first.Reset();
+        await WatchAsync(7);
+        Assert.Equal(["Raised TransportDown first", "Resolved TransportDown first"], _told);
+        Assert.Equal(3, _ids.Count);
+        Assert.Single(_ids.Distinct());
+
+        _first.OpenCircuit();
+        await WatchAsync(2);
+        Assert.NotEqual(_ids[0], _ids[^1]);
+        Assert.Matches("^al_[0-9a-f]{20}$", _ids[^1]);
     }
 
     [Fact]
