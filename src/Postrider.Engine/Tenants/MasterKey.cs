@@ -31,6 +31,9 @@ public sealed class MasterKey
     public byte[] Derive(string purpose, int bytes = Length) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, bytes, salt: null, Encoding.UTF8.GetBytes(purpose));
 
+    /// <summary>Where a data folder keeps it.</summary>
+    public static string FileIn(string dataFolder) => Path.Combine(dataFolder, FileName);
+
     /// <summary>Takes the key from the environment, else from the named file, else from the data folder, where it is made if it is not
     /// there.</summary>
     /// <param name="text">Base64 of 32 bytes (<c>POSTRIDER_MASTER_KEY</c>); null or empty when not set.</param>
@@ -45,7 +48,7 @@ public sealed class MasterKey
             return Parse(text, "POSTRIDER_MASTER_KEY");
         if (!string.IsNullOrEmpty(file))
             return Read(file);
-        var path = Path.Combine(dataFolder, FileName);
+        var path = FileIn(dataFolder);
         if (File.Exists(path))
             return Read(path);
         Make(path, entropy);

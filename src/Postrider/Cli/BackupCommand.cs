@@ -17,15 +17,13 @@ static class BackupCommand
             Description = $"Put the master key beside it (FILE{Backups.KeyEnd}): whoever has both can read every secret.",
         };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace a file that is there, once the new one is whole." };
-        var settings = Settings();
         var command = new Command("backup",
             "Copies everything that a server on SQLite keeps, while it works (with a key of an administrator of the first tenant) or while it is "
-            + "stopped, and reads the copy back.") { file, secrets, overwrite, settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+            + "stopped, and reads the copy back.") { file, secrets, overwrite };
+        var settings = ServerSettings.Of(command, input);
         command.SetAction(async (parsed, ct) =>
         {
-            var options = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables)
-                .Get<PostriderOptions>();
+            var options = settings.Load(parsed).Get<PostriderOptions>();
             var to = parsed.GetRequiredValue(file);
             if (to.Exists && !parsed.GetValue(overwrite))
                 throw CommandFailure.Usage($"{to.FullName} is there already: give another name, or --overwrite");
@@ -56,12 +54,6 @@ static class BackupCommand
         });
         return command;
     }
-
-    public static Argument<string[]> Settings() => new("settings")
-    {
-        Description = "As for serve, where they are not in the environment: --config FILE, --data FOLDER.",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
 
     static async Task CopyAsync(ConnectionOptions connection, ParseResult parsed, Screen screen, PostriderOptions options, string part,
         bool isQuiet, CancellationToken ct)

@@ -39,17 +39,12 @@ static class ConfigCommand
     static Command Make(string name, string description, ConnectionOptions connection, CommandInput input,
         Action<LoadedConfiguration, TextWriter> show, Action<LoadedConfiguration> showJson)
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "As for serve: --name value, --config FILE.",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var command = new Command(name, description) { settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command(name, description);
+        var settings = ServerSettings.Of(command, input, "As for serve: --name value, --config FILE.");
         command.SetAction(parsed =>
         {
             var error = parsed.InvocationConfiguration.Error;
-            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var configuration = settings.Read(parsed);
             if (connection.WantsJson(parsed))
                 showJson(configuration);
             else

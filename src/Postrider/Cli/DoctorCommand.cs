@@ -14,24 +14,18 @@ static class DoctorCommand
 {
     public static Command Make(ConnectionOptions connection, Screen screen, CommandInput input)
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "As for serve, where no server runs: --config FILE, --data FOLDER.",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
         var command = new Command("doctor",
             "Finds what is wrong with the installation and says what to do: exit code 0 when nothing is, else 1. Asks the server "
-            + "(with a key of an administrator of the first tenant), or looks at settings and database where none runs.") { settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+            + "(with a key of an administrator of the first tenant), or looks at settings and database where none runs.");
+        var settings = ServerSettings.Of(command, input, "As for serve, where no server runs: --config FILE, --data FOLDER.");
         command.SetAction(async (parsed, ct) =>
         {
-            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
             var answer = await connection.AnswersAsync(parsed, ct)
                 ? await AskAsync(connection, parsed, ct)
                 : connection.NamesServer(parsed)
                     ? throw new CommandFailure(ExitCodes.Unavailable, $"no server answers at {connection.Address(parsed)}; "
                         + "without --url and POSTRIDER_URL the settings and the database of this machine are looked at")
-                    : DoctorAnswer.Of(await Examination.OfMachineAsync(configuration, TimeProvider.System, ct));
+                    : DoctorAnswer.Of(await Examination.OfMachineAsync(settings.Read(parsed), TimeProvider.System, ct));
             if (connection.WantsJson(parsed))
                 screen.Json(new Answer(JsonSerializer.Serialize(answer, ApiJson.Written.DoctorAnswer)));
             else

@@ -10,16 +10,11 @@ static class MigrateCommand
 {
     public static Command Make(ConnectionOptions connection, Screen screen, CommandInput input)
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "As for serve: --store postgres://…, --config FILE.",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var command = new Command("migrate", "Checks the PostgreSQL server and brings the database's schema up to date.") { settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+        var command = new Command("migrate", "Checks the PostgreSQL server and brings the database's schema up to date.");
+        var settings = ServerSettings.Of(command, input, "As for serve: --store postgres://…, --config FILE.");
         command.SetAction(async (parsed, ct) =>
         {
-            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var configuration = settings.Load(parsed);
             var (exitCode, text) = await Stores.MigrateAsync(configuration.Get<PostriderOptions>().Store, ct);
             if (exitCode != ExitCodes.Ok)
                 throw new CommandFailure(exitCode, text);

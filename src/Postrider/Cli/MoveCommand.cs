@@ -18,18 +18,14 @@ static class MoveCommand
         };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only looks at both, and says what would be moved." };
         var undo = new Option<bool>("--undo") { Description = "Gives a move up, so that a server starts on the SQLite database again." };
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "As for serve, where they are not in the environment: --config FILE, --data FOLDER (for its master.key).",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
         var command = new Command("move",
             "Moves everything from SQLite to PostgreSQL. When it is killed, the same command goes on where it stopped.")
-        { from, to, dryRun, undo, settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+        { from, to, dryRun, undo };
+        var settings = ServerSettings.Of(
+            command, input, "As for serve, where they are not in the environment: --config FILE, --data FOLDER (for its master.key).");
         command.SetAction(async (parsed, ct) =>
         {
-            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var configuration = settings.Load(parsed);
             var (source, target) = (parsed.GetValue(from)!, parsed.GetValue(to));
             try
             {

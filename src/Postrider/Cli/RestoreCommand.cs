@@ -16,14 +16,13 @@ static class RestoreCommand
         {
             Description = "No server ran on the database after the backup: what waits in it was not sent, and is no possible duplicate.",
         };
-        var settings = BackupCommand.Settings();
         var command = new Command("restore",
             "Puts a backup in place while no server runs. Mail that waited in it may have been sent since: it is sent again as a possible duplicate, "
-            + "or held where its policy is hold.") { file, force, unsent, settings };
-        command.TreatUnmatchedTokensAsErrors = false;
+            + "or held where its policy is hold.") { file, force, unsent };
+        var settings = ServerSettings.Of(command, input);
         command.SetAction(async (parsed, ct) =>
         {
-            var configuration = LoadedConfiguration.Load([.. parsed.GetValue(settings) ?? [], .. parsed.UnmatchedTokens], input.Variables);
+            var configuration = settings.Load(parsed);
             var options = configuration.Get<PostriderOptions>();
             if (Backups.IsOfPostgres(options))
                 throw CommandFailure.Usage(Backups.OfPostgres);

@@ -1,5 +1,4 @@
 using Postrider.Doctor;
-using Postrider.Hosting.Examining;
 using Postrider.Messages;
 using Postrider.Storage;
 using Postrider.Storage.Postgres;
@@ -13,8 +12,6 @@ static class Backups
 {
     /// <summary>What holds the master key beside a backup.</summary>
     public const string KeyEnd = ".key";
-
-    const string KeyFile = "master.key";
 
     /// <summary>For who has PostgreSQL.</summary>
     public const string OfPostgres = "The mail is in PostgreSQL, which makes its own backups: pg_dump --format=custom --file=FILE for one moment, "
@@ -40,10 +37,9 @@ static class Backups
     /// <summary>The master key that opens what is in a backup, as text for a file; null: none of this machine does.</summary>
     public static async Task<string?> KeyTextAsync(PostriderOptions options, string backup, CancellationToken ct)
     {
-        if (MachineLooks.KeyHere(options) is not { } key || await Restore.JudgeKeyAsync(backup, key, ct) != SecretFact.Fits)
+        if (KeyHere.Find(options) is not { } key || await Restore.JudgeKeyAsync(backup, key, ct) != SecretFact.Fits)
             return null;
-        return !string.IsNullOrEmpty(options.MasterKey) ? options.MasterKey.Trim()
-            : (await File.ReadAllTextAsync(KeyPath(options), ct)).Trim();
+        return await KeyHere.ReadTextAsync(options, ct);
     }
 
     /// <summary>Puts a backup in place, with its key where that lies beside it.</summary>
@@ -80,7 +76,7 @@ static class Backups
     static async Task<(string Path, byte[] Content)?> KeyToPlaceAsync(
         PostriderOptions options, string file, bool replaces, CancellationToken ct)
     {
-        var here = MachineLooks.KeyHere(options);
+        var here = KeyHere.Find(options);
         if (await Restore.JudgeKeyAsync(file, here, ct) is SecretFact.Fits or SecretFact.Unknown)
             return null;
         if (!File.Exists(file + KeyEnd))
@@ -91,16 +87,13 @@ static class Backups
         var beside = MasterKey.Parse(System.Text.Encoding.ASCII.GetString(content), $"The master key in {file}{KeyEnd}");
         if (await Restore.JudgeKeyAsync(file, beside, ct) != SecretFact.Fits)
             throw new BackupRefusedException($"{file}{KeyEnd} is not the master key of {file}: one of them is of another backup.");
-        if (!string.IsNullOrEmpty(options.MasterKey) || !string.IsNullOrEmpty(options.MasterKeyFile))
+        if (KeyHere.IsGiven(options))
             throw new BackupRefusedException("The master key in POSTRIDER_MASTER_KEY or POSTRIDER_MASTER_KEY_FILE is another one than "
                 + $"{file}{KeyEnd}: set it to that, or leave it out.");
-        var path = Path.GetFullPath(Path.Combine(options.Data, KeyFile));
+        var path = KeyHere.OwnFile(options);
         return !File.Exists(path) || replaces ? (path, content)
             : throw new BackupRefusedException($"{path} is another master key than {file}{KeyEnd}. With --force it is put aside.");
     }
-
-    static string KeyPath(PostriderOptions options) =>
-        !string.IsNullOrEmpty(options.MasterKeyFile) ? options.MasterKeyFile : Path.Combine(options.Data, KeyFile);
 
     static T Guarded<T>(Func<T> work)
     {

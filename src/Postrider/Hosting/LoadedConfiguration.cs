@@ -31,6 +31,10 @@ public sealed partial class LoadedConfiguration
     public IReadOnlyList<string> Faults => _faults;
     public IReadOnlyList<string> Warnings => _warnings;
 
+    /// <summary>Those of the faults that leave unclear what was meant: a file that cannot be read, a setting that does not exist, a value
+    /// that is none. The rest is what a server would refuse to start with.</summary>
+    public IReadOnlyList<string> Unclear { get; private set; } = [];
+
     /// <summary>Reads and checks everything; touches no network and makes no file.</summary>
     /// <param name="variables">The environment.</param>
     /// <param name="args">What follows <c>serve</c>.</param>
@@ -48,6 +52,7 @@ public sealed partial class LoadedConfiguration
         loaded.Take(ConfigurationSources.FromEnvironment(variables));
         loaded.Take(ConfigurationSources.FromCommandLine(rest, loaded._faults));
         loaded.Bind();
+        loaded.Unclear = [.. loaded._faults];
         loaded.Judge();
         return loaded;
     }

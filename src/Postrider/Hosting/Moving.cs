@@ -13,8 +13,6 @@ namespace Postrider.Hosting;
 /// <summary>The move from SQLite to PostgreSQL, with the settings of the server that is moved.</summary>
 static class Moving
 {
-    const string KeyFile = "master.key";
-
     /// <summary>How far it is.</summary>
     /// <param name="Work">What is done to the table, as a verb.</param>
     public readonly record struct Step(string Work, string Table, long Done, long Total);
@@ -64,13 +62,13 @@ static class Moving
     /// <summary>The key of the server, and what the nodes on the other side need. It is never made here: a new one opens nothing.</summary>
     static (MasterKey Key, string Advice) Key(PostriderOptions options, string path)
     {
-        if (!string.IsNullOrEmpty(options.MasterKey) || !string.IsNullOrEmpty(options.MasterKeyFile))
+        if (KeyHere.IsGiven(options))
             return (MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, Entropy.System),
                 "Give every node the same master key as now: "
                 + (string.IsNullOrEmpty(options.MasterKey) ? $"POSTRIDER_MASTER_KEY_FILE={options.MasterKeyFile}" : "POSTRIDER_MASTER_KEY"));
-        var file = new[] { options.Data, Path.GetDirectoryName(path)! }.Select(folder => Path.GetFullPath(Path.Combine(folder, KeyFile)))
+        var file = new[] { KeyHere.OwnFile(options), MasterKey.FileIn(Path.GetDirectoryName(path)!) }
             .FirstOrDefault(File.Exists) ?? throw new MasterKeyException(
-                $"There is no {KeyFile} in {Path.GetFullPath(options.Data)} nor beside {path}. Name the folder with --data, or give the key "
+                $"There is no {KeyHere.OwnFile(options)}, nor a master key beside {path}. Name the folder with --data, or give the key "
                 + "in POSTRIDER_MASTER_KEY or POSTRIDER_MASTER_KEY_FILE.");
         return (MasterKey.Load(null, file, options.Data, Entropy.System),
             $"Give every node the master key: POSTRIDER_MASTER_KEY_FILE={file} here, and a copy of that file on other machines. "

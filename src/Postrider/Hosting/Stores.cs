@@ -235,7 +235,7 @@ sealed partial class PostgresOpening(
     /// it.</summary>
     async Task<MasterKey> LoadMasterKeyAsync(PostgresStore store)
     {
-        if (!string.IsNullOrEmpty(options.MasterKey) || !string.IsNullOrEmpty(options.MasterKeyFile))
+        if (KeyHere.IsGiven(options))
             return MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, entropy);
         var made = new byte[32];
         entropy.Fill(made);
