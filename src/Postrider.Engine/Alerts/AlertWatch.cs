@@ -96,34 +96,15 @@ public sealed partial class AlertWatch(
             var accepted = status.Outcomes[OutcomeKind.Accepted];
             var sent = _accepted.TryGetValue(transport.Key, out var before) ? Math.Max(0, accepted - before) : accepted;
             _accepted[transport.Key] = accepted;
-            if (WhyDown(status) is { } why)
+            if (status.Trouble is { } why)
                 findings.Add(new(AlertKind.TransportDown, transport.Key, $"Transport {transport.Key} {why}"));
-            if (sent > 0 && IsStandby(transport))
+            if (sent > 0 && router.Table.IsStandby(transport))
                 findings.Add(new(AlertKind.StandbyCarriesTraffic, transport.Key, $"The standby {transport.Key} carries mail"));
             var (told, delivered) = heard.GetValueOrDefault(transport.Key);
             if (sent > 0 || told)
                 news.Add(new TransportNews(transport.Key, sent, told, delivered));
         }
         return news;
-    }
-
-    /// <summary>Null: it is well, or an operator paused it.</summary>
-    static string? WhyDown(TransportStatus status) => status switch
-    {
-        { Paused: true } => null,
-        { Fault: { } fault } => $"cannot be used: {fault}",
-        { Stalled: true } => "does not answer",
-        { Circuit: not CircuitPosition.Closed } => status.LastErrors is [var last, ..]
-            ? $"failed too often, last with {last.Kind}: {AddressMask.InText(last.Reply.Words)}" : "failed too often",
-        _ => null,
-    };
-
-    /// <summary>Behind the first of every route by priority, and in no other.</summary>
-    bool IsStandby(Transport transport)
-    {
-        var routes = router.Table.Routes.Where(route => route.Transports.Contains(transport)).ToList();
-        return routes.Count > 0
-            && routes.TrueForAll(route => route.Settings.Strategy == RouteStrategy.Priority && route.Transports[0] != transport);
     }
 
     async Task FindSharedAsync(List<Finding> findings, DateTimeOffset now, CancellationToken ct)

@@ -58,7 +58,8 @@ sealed partial class TransportLog(Router router, ILogger<TransportLog> logger)
 
     void TellRoute_NeedsLock(Route route)
     {
-        var down = route.Transports.All(t => _open.Contains(t.Key) || _stalled.Contains(t.Key) || _paused.Contains(t.Key));
+        var down = route.Transports.All(t =>
+            t.Options.Fault is not null || _open.Contains(t.Key) || _stalled.Contains(t.Key) || _paused.Contains(t.Key));
         if (down && _routesDown.Add(route.Name))
             LogRouteDown(route.Name, string.Join(", ", route.Transports.Select(t => t.Name)));
         else if (!down && _routesDown.Remove(route.Name))

@@ -29,6 +29,9 @@ public sealed record Facts
     public CertificateFact? Certificate { get; init; }
     public IReadOnlyList<PathFact> Paths { get; init; } = [];
 
+    /// <summary>Null: too little is known of how the database grows.</summary>
+    public GrowthFact? Growth { get; init; }
+
     /// <summary>Where SQLite and secrets lie; null: nothing is kept here.</summary>
     public DiskFact? Disk { get; init; }
     public StoreFact? Store { get; init; }
@@ -58,6 +61,10 @@ public sealed record PathFact(string Path, UnixFileMode? Mode);
 /// <param name="NeededBytes">Below it no mail is accepted.</param>
 /// <param name="Format">Of the file system, as the system calls it: <c>ext4</c>.</param>
 public sealed record DiskFact(string Folder, long FreeBytes, long NeededBytes, string Format);
+
+/// <summary>How the database has grown in the last days.</summary>
+/// <param name="FullIn">When there is no room left if it grows on so; null: it does not, or nobody here knows how much room it has.</param>
+public sealed record GrowthFact(double BytesPerDay, TimeSpan? FullIn);
 
 /// <summary>Whether the master key opens what this database holds.</summary>
 public enum SecretFact : byte
@@ -147,8 +154,8 @@ public sealed record TransportFact(string Key, string Scheme)
     /// <summary>Whether its provider reports over HTTP.</summary>
     public bool Reports { get; init; }
 
-    /// <summary>Why it cannot be used, on this node or now: its state in words. Null: it can.</summary>
-    public string? State { get; init; }
+    /// <summary>Why it is down, to follow its name; null: it is not, or somebody paused it.</summary>
+    public string? Trouble { get; init; }
     public bool IsPaused { get; init; }
 
     /// <summary>Why it could not be connected to; null: it could, or nobody tried.</summary>
@@ -165,9 +172,9 @@ public sealed record TransportFact(string Key, string Scheme)
 }
 
 /// <summary>A route of the installation.</summary>
-/// <param name="IsByPriority">The first transport carries the mail, the others stand by.</param>
 /// <param name="Transports">Their keys, in order.</param>
-public sealed record RouteFact(string Name, bool IsByPriority, IReadOnlyList<string> Transports);
+/// <param name="Standbys">Those of them that are meant for when another one fails.</param>
+public sealed record RouteFact(string Name, IReadOnlyList<string> Transports, IReadOnlyList<string> Standbys);
 
 /// <summary>What is looked for in the DNS.</summary>
 public enum DnsLook : byte

@@ -6,6 +6,8 @@ static class FileChecks
     const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
+    static readonly TimeSpan Fortnight = TimeSpan.FromDays(14);
+
     /// <summary>So many times what must be free is little.</summary>
     const int Ample = 4;
 
@@ -28,6 +30,12 @@ static class FileChecks
             facts.Disk is { } disk && disk.FreeBytes >= disk.NeededBytes && disk.FreeBytes < Ample * disk.NeededBytes
                 ? [found.Warning($"The disk of {disk.Folder} has {Megabytes(disk.FreeBytes)} free; below {Megabytes(disk.NeededBytes)} no mail is "
                     + "accepted.", "Free some space, or shorten what is kept: postrider retention shows what takes it.")]
+                : []),
+        Check.Of("disk.forecast", "Will there be room in a fortnight?", static (facts, found) =>
+            facts.Growth is { FullIn: { } full } growth && full < Fortnight
+                ? [found.Warning(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                        $"The database grows by {growth.BytesPerDay / 1e6:N1} MB a day, and has room for {full.TotalDays:0.#} days of that."),
+                    "Give it more room, or shorten what is kept: postrider retention shows what takes it.")]
                 : []),
         Check.Of("disk.kind", "Does the disk keep what was written?", static (facts, found) =>
             facts.Disk is not { } disk ? []

@@ -28,8 +28,8 @@ static class TransportChecks
                 ? found.Warning($"The certificate of {transport.Key} {(ends <= now ? "has expired" : "expires")} on {ConfigurationChecks.Day(ends)}.",
                     "Tell who runs that server: a transport with tls=starttls or tls=implicit stops then.")
                 : null),
-        Each("transports.state", "Does every transport work?", static (transport, _, found) => transport.State is { } state
-            ? found.Fault($"{transport.Key} {state}.", "postrider transports list shows its last errors; its mail takes another of its route.")
+        Each("transports.state", "Does every transport work?", static (transport, _, found) => transport.Trouble is { } trouble
+            ? found.Fault($"{transport.Key} {trouble}.", "postrider transports list shows its last errors; its mail takes another of its route.")
             : null),
         Each("transports.paused", "Is any transport paused?", static (transport, _, found) => transport.IsPaused
             ? found.Warning($"{transport.Key} is paused.", $"postrider transports resume {transport.Key}")
@@ -53,19 +53,16 @@ static class TransportChecks
                     $"{transport.Key} took mail for {facts.Store!.Taken[transport.Key]} recipients and has reported nothing: bounces stay unknown."),
                 "Paste the address that postrider transports callbacks shows at the provider's, with the events delivered, bounced and complained."))),
         Check.Of("routes.standby", "Does the mail go the way that was meant?", static (facts, found) =>
-            facts.Routes.Where(route => route.IsByPriority && route.Transports.Count > 1)
-                .SelectMany(route => Standby(facts, route, found))),
+            facts.Routes.Where(route => route.Standbys.Count > 0).SelectMany(route => Standby(facts, route, found))),
     ];
 
     static IEnumerable<Finding> Standby(Facts facts, RouteFact route, Findings found)
     {
         long Taken(string transport) => facts.Store?.Taken.GetValueOrDefault(transport) ?? 0;
-        // One that another route begins with has mail of its own.
-        var standbys = route.Transports.Skip(1).Where(name => !facts.Routes.Any(other => other.Transports[0] == name)).ToList();
-        var (first, others) = (Taken(route.Transports[0]), standbys.Sum(Taken));
+        var (first, others) = (Taken(route.Transports[0]), route.Standbys.Sum(Taken));
         if (first + others >= Enough && others > MuchByStandbys * (first + others))
             yield return found.Warning(string.Create(CultureInfo.InvariantCulture,
-                    $"Of the last {first + others} recipients of {route.Name}, {others} went by {string.Join(", ", standbys)}, not {route.Transports[0]}."),
+                    $"Of the last {first + others} recipients of {route.Name}, {others} went by {string.Join(", ", route.Standbys)}, not {route.Transports[0]}."),
                 $"Find out why {route.Transports[0]} does not take them: postrider transports list.");
     }
 

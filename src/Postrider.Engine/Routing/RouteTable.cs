@@ -60,6 +60,22 @@ public sealed class RouteTable
         return null;
     }
 
+    /// <summary>Meant for when another one fails: behind the first of every route that it is in, all of them by priority. One that is in
+    /// no route is meant for nothing.</summary>
+    public bool IsStandby(Transport transport)
+    {
+        var isIn = false;
+        foreach (var route in Routes)
+        {
+            if (!route.Transports.Contains(transport))
+                continue;
+            if (route.Settings.Strategy != RouteStrategy.Priority || route.Transports[0] == transport)
+                return false;
+            isIn = true;
+        }
+        return isIn;
+    }
+
     /// <summary>The route of a new message. Null: it names one that does not exist, or there is no transport at all.</summary>
     public Route? Choose(in RouteRequest request)
     {

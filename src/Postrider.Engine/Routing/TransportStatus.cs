@@ -44,6 +44,37 @@ public sealed record TransportStatus
 
     /// <summary>When its provider last reported what became of mail; null: not since the process started.</summary>
     public required DateTimeOffset? HeardAt { get; init; }
+
+    public TransportState State => this switch
+    {
+        { Fault: not null } => TransportState.Unusable,
+        { Paused: true } => TransportState.Paused,
+        { Stalled: true } => TransportState.Stalled,
+        { Circuit: CircuitPosition.Open } => TransportState.Open,
+        { Circuit: CircuitPosition.HalfOpen } => TransportState.HalfOpen,
+        { ThrottledUntil: not null } => TransportState.Throttled,
+        _ => TransportState.Ok,
+    };
+
+    /// <summary>Mail goes there, be it slowly. A circuit that is half-open lets one message try: that is not yet mail that goes.</summary>
+    public bool TakesMail => State is TransportState.Ok or TransportState.Throttled;
+
+    /// <summary>Why it is down, to follow its name in a sentence; null: it is not. What an operator paused is not down, whatever else is
+    /// wrong with it: nobody need be told.</summary>
+    public string? Trouble => Paused ? null : State switch
+    {
+        TransportState.Unusable => $"cannot be used: {Fault}",
+        TransportState.Stalled => "does not answer",
+        TransportState.Open or TransportState.HalfOpen => LastErrors is [var last, ..]
+            ? $"failed too often, last with {last.Kind}: {AddressMask.InText(last.Reply.Words)}" : "failed too often",
+        TransportState.Paused or TransportState.Throttled or TransportState.Ok => null,
+    };
+}
+
+/// <summary>How a transport is doing, in one word: the first of these that holds.</summary>
+public enum TransportState : byte
+{
+    Unusable, Paused, Stalled, Open, HalfOpen, Throttled, Ok,
 }
 
 /// <summary>A result that speaks against the transport.</summary>

@@ -16,6 +16,12 @@ public sealed class StorageOptions
     [Range(0, 10L << 30)]
     public long BallastBytes { get; set; } = 64 << 20;
 
+    /// <summary>How large the database may become, for the forecast alone: on PostgreSQL nobody here sees how much room the server's
+    /// disk has. Nothing stops at it. Default (null): on SQLite what the disk has; on PostgreSQL it is not known when the disk is
+    /// full.</summary>
+    [Range(1, long.MaxValue)]
+    public long? DatabaseMaxBytes { get; set; }
+
     /// <summary>Name of this node in timelines. Default: the machine's name.</summary>
     [Required]
     public string NodeName { get; set; } = Environment.MachineName;

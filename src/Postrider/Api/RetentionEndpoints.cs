@@ -38,7 +38,7 @@ sealed record RetentionListAnswer(IReadOnlyList<RetentionAnswer> Data, DiskAnswe
 /// <param name="Bytes">The data in the database, within the hour; null: it was not noted yet.</param>
 /// <param name="BytesPerDay">By which it grows, or shrinks below zero; null: known after twelve hours.</param>
 /// <param name="RoomBytes">What it may still grow by until no mail is accepted; null: not known, as on PostgreSQL, whose disk is
-/// elsewhere.</param>
+/// elsewhere, where <c>Storage:DatabaseMaxBytes</c> does not say it.</param>
 /// <param name="FullInSeconds">Null: it does not grow, or too little is known.</param>
 sealed record DiskAnswer(long? Bytes, long? BytesPerDay, long? RoomBytes, long? FullInSeconds);
 

@@ -75,7 +75,7 @@ sealed class TransportShapes(
             Shared = true,
             Source = "",
             Dsn = null,
-            State = State(status),
+            State = ApiJson.Word(status.State),
             Fault = status.Fault,
             Paused = status.Paused,
             Stalled = status.Stalled,
@@ -113,15 +113,4 @@ sealed class TransportShapes(
         ? new LatencyAnswer(Math.Round(took.Median.TotalMilliseconds, 1), Math.Round(took.Slow.TotalMilliseconds, 1)) : null;
 
     static int InFlight(NodeReport node) => node.IsAlive ? node.Report.InFlight : 0;
-
-    static string State(TransportStatus status) => status switch
-    {
-        { Fault: not null } => "unusable",
-        { Paused: true } => "paused",
-        { Stalled: true } => "stalled",
-        { Circuit: CircuitPosition.Open } => "open",
-        { Circuit: CircuitPosition.HalfOpen } => "half_open",
-        { ThrottledUntil: not null } => "throttled",
-        _ => "ok",
-    };
 }

@@ -37,7 +37,8 @@ static class RetentionCommand
             { BytesPerDay: <= 0 } => $"{size}, and does not grow.",
             { FullInSeconds: { } seconds } => $"{size}, and grows by {Megabytes(disk.BytesPerDay.Value)} a day. "
                 + $"At this rate the disk is full in {Age(TimeSpan.FromSeconds(seconds))}.",
-            { RoomBytes: null } => $"{size}, and grows by {Megabytes(disk.BytesPerDay.Value)} a day; how much room its disk has is not known here.",
+            { RoomBytes: null } => $"{size}, and grows by {Megabytes(disk.BytesPerDay.Value)} a day. How much room its disk has is "
+                + "not known here: POSTRIDER_STORAGE__DATABASE_MAX_BYTES can say how large it may become.",
             _ => $"{size}, and grows by {Megabytes(disk.BytesPerDay.Value)} a day; the disk lasts for years.",
         };
     }

@@ -32,11 +32,15 @@ static class RetentionRegistration
         services.AddSingleton<IRetentionStore, RetentionTables>();
         services.AddSingleton<IErasureStore, ErasureTables>();
         services.AddSingleton<Eraser>();
-        services.AddSingleton<IStoreSizes, StoreSizeTable>();
-        services.AddSingleton(sp => new DiskOutlook(
-            sp.GetRequiredService<IStoreSizes>(), sp.GetRequiredService<AlertPlace>().FreeBytes,
-            sp.GetRequiredService<StorageOptions>().EffectiveMinFreeBytes, sp.GetRequiredService<TimeProvider>(),
-            sp.GetRequiredService<ILogger<DiskOutlook>>()));
+        services.AddSingleton<IStoreSizes>(sp => new StoreSizeTable(
+            sp.GetRequiredService<ITableStore>(), Stores.FolderOf(sp.GetRequiredService<PostriderOptions>()) is not null));
+        services.AddSingleton(sp =>
+        {
+            var storage = sp.GetRequiredService<StorageOptions>();
+            return new DiskOutlook(sp.GetRequiredService<IStoreSizes>(), sp.GetRequiredService<AlertPlace>().FreeBytes,
+                storage.EffectiveMinFreeBytes, storage.DatabaseMaxBytes, sp.GetRequiredService<TimeProvider>(),
+                sp.GetRequiredService<ILogger<DiskOutlook>>());
+        });
         services.AddHostedService<DiskOutlookHost>();
         if (!purges)
             return;

@@ -49,7 +49,7 @@ sealed class EngineGauges : IDisposable
             "{permit}", "Permits out, from the leave to begin an attempt to its outcome on disk.");
         _meter.CreateObservableGauge("postrider.transport.concurrency", () => Own(t => t.Concurrency), "{permit}",
             "The most permits that may be out.");
-        _meter.CreateObservableGauge("postrider.transport.available", () => Own(IsAvailable), "{transport}",
+        _meter.CreateObservableGauge("postrider.transport.available", () => Own(t => t.TakesMail ? 1 : 0), "{transport}",
             "1: it takes mail; 0: paused, stalled, failed, or not usable as it is set up.");
         _meter.CreateObservableGauge("postrider.transport.paused", () => Own(t => t.Paused ? 1 : 0), "{transport}",
             "1: paused by an operator.");
@@ -111,17 +111,11 @@ sealed class EngineGauges : IDisposable
 
     int OfTenants() => _router.Transports.Where(t => t.Options.Owner is not null).Sum(t => t.GetStatus().InFlight);
 
-    static int IsAvailable(TransportStatus status) =>
-        !status.Paused && !status.Stalled && status.Fault is null && status.Circuit != CircuitPosition.Open ? 1 : 0;
-
     IEnumerable<Measurement<int>> Standbys()
     {
-        // First of a route, or in one that spreads its mail: it is meant to carry.
-        var carrying = _router.Table.Routes
-            .SelectMany(route => route.Settings.Strategy == RouteStrategy.Priority ? route.Transports.Take(1) : route.Transports)
-            .ToHashSet();
-        return _router.Transports.Where(t => t.Options.Owner is null)
-            .Select(t => new Measurement<int>(carrying.Contains(t) ? 0 : 1, new Tag("transport", t.Label)));
+        var table = _router.Table;
+        return table.Transports.Where(t => t.Options.Owner is null)
+            .Select(t => new Measurement<int>(table.IsStandby(t) ? 1 : 0, new Tag("transport", t.Label)));
     }
 
     IEnumerable<Measurement<int>> Circuits() => _router.Transports.Where(t => t.Options.Owner is null).SelectMany(transport =>

@@ -32,6 +32,14 @@ public sealed class DoctorTests(Installation.Template template) : IClassFixture<
         ["certificate.ends"] = i => i.Variables["POSTRIDER_CERTIFICATE"] = i.Certificate(days: 3),
         ["files.open"] = i => File.SetUnixFileMode(i.Database, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead),
         ["disk.full"] = i => i.Variables["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = (1L << 60).ToString(CultureInfo.InvariantCulture),
+        ["disk.forecast"] = i =>
+        {
+            i.Variables["POSTRIDER_STORAGE__DATABASE_MAX_BYTES"] = "1500000000";
+            i.Execute("""
+                DELETE FROM store_sizes;
+                INSERT INTO store_sizes VALUES ((unixepoch() - 86400) * 1000, 1000000000), (unixepoch() * 1000, 1100000000);
+                """);
+        },
         ["store.unusable"] = i => File.WriteAllText(i.Database + ".lock", "in use"),
         ["store.damaged"] = i => Damage(i.Database),
         ["store.newer"] = i => i.Execute("INSERT INTO schema_version VALUES (999, 'of tomorrow', 0)"),

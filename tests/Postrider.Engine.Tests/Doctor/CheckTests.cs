@@ -34,13 +34,14 @@ public sealed class CheckTests
         Tracks = true,
         Certificate = new CertificateFact("server.pem", Now.AddDays(60)),
         Paths = [new PathFact("/data", (UnixFileMode)0b111_000_000), new PathFact("/data/master.key", (UnixFileMode)0b110_000_000), new PathFact("C:", null)],
+        Growth = new GrowthFact(30e6, TimeSpan.FromDays(15)),
         Disk = new DiskFact("/data", 4L << 30, 256 << 20, "ext4"),
         Store = HealthyStore,
         MasterKey = SecretFact.Fits,
         Clocks = [("the database", TimeSpan.FromSeconds(-1))],
         Nodes = [new NodeFact("a", "all", "1.0.0"), new NodeFact("b", "worker scheduler", "1.0.0")],
         Transports = [new TransportFact("ses", "ses") { Reports = true, CertificateEnds = Now.AddDays(60) }, new TransportFact("relay", "smtp")],
-        Routes = [new RouteFact("default", true, ["ses", "relay"])],
+        Routes = [new RouteFact("default", ["ses", "relay"], ["relay"])],
         Dns = [new DnsFact(DnsLook.Dkim, "s1._domainkey.example.com", null, IsSigning: true), new DnsFact(DnsLook.Mx, "example.com", null)],
     };
 
@@ -54,6 +55,7 @@ public sealed class CheckTests
         ["files.open"] = f => f with { Paths = [new PathFact("/data/master.key", (UnixFileMode)0b110_100_000)] },
         ["disk.full"] = f => f with { Disk = f.Disk! with { FreeBytes = 255 << 20 } },
         ["disk.filling"] = f => f with { Disk = f.Disk! with { FreeBytes = 1_000 << 20 } },
+        ["disk.forecast"] = f => f with { Growth = new GrowthFact(30e6, TimeSpan.FromDays(13)) },
         ["disk.kind"] = f => f with { Disk = f.Disk! with { Format = "nfs4" } },
         ["store.unusable"] = f => f with { Store = HealthyStore with { Fault = "it is gone" } },
         ["store.damaged"] = f => f with { Store = HealthyStore with { Damage = "page 7 is never used" } },
@@ -78,7 +80,7 @@ public sealed class CheckTests
         ["transports.unreachable"] = f => f with { Transports = [new TransportFact("relay", "smtp") { Unreachable = "nobody listens" }] },
         ["transports.refused"] = f => f with { Transports = [new TransportFact("relay", "smtp") { Refused = "535 5.7.8" }] },
         ["transports.certificate"] = f => f with { Transports = [new TransportFact("relay", "smtp") { CertificateEnds = Now.AddDays(-1) }] },
-        ["transports.state"] = f => f with { Transports = [new TransportFact("relay", "smtp") { State = "does not answer" }] },
+        ["transports.state"] = f => f with { Transports = [new TransportFact("relay", "smtp") { Trouble = "does not answer" }] },
         ["transports.paused"] = f => f with { Transports = [new TransportFact("relay", "smtp") { IsPaused = true }] },
         ["transports.sandbox"] = f => f with
         {
@@ -121,13 +123,6 @@ public sealed class CheckTests
     public void Faults_come_before_warnings() => Assert.Equal(
         [Severity.Fault, Severity.Warning],
         Check.Examine(Ill["disk.full"](Ill["public-url.clear"](Healthy))).Select(finding => finding.Severity));
-
-    [Fact]
-    public void A_standby_that_another_route_begins_with_has_mail_of_its_own()
-    {
-        var facts = Ill["routes.standby"](Healthy);
-        Assert.Empty(Check.Examine(facts with { Routes = [.. facts.Routes, new RouteFact("news", true, ["relay"])] }));
-    }
 
     [Fact]
     public void Every_check_is_explained_on_the_page()

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Retention;
 using Postrider.Storage.Tables;
@@ -58,8 +59,9 @@ public sealed class PostgresStoreSizeTests() : StoreSizeContract(StoreEngine.Pos
 public abstract class StoreSizeContract(StoreEngine engine) : TableContract(engine)
 {
     readonly ManualClock _clock = new();
+    readonly bool _isSqlite = engine == StoreEngine.Sqlite;
 
-    StoreSizeTable Sizes => new(Tables);
+    StoreSizeTable Sizes => new(Tables, _isSqlite);
 
     [Fact]
     public async Task It_is_noted_once_an_hour_for_eight_days_by_whichever_node()
@@ -74,6 +76,25 @@ public abstract class StoreSizeContract(StoreEngine engine) : TableContract(engi
         Assert.All(noted.Zip(noted.Skip(1)), pair => Assert.Equal(TimeSpan.FromHours(1), pair.Second.At - pair.First.At));
         Assert.All(noted, size => Assert.True(size.Bytes > 10_000));
     }
+
+    // The disk of a PostgreSQL server is not seen from here.
+    [Fact]
+    public async Task How_much_room_there_is_on_another_machine_only_its_operator_can_say()
+    {
+        await Sizes.NoteAsync(_clock.GetUtcNow());
+        var bytes = Assert.Single(await Sizes.ListAsync(default)).Bytes;
+        var room = (await Outlook(mostBytes: null).ForecastAsync(default)).RoomBytes;
+        if (_isSqlite)
+            Assert.InRange(room!.Value, Free - Kept, long.MaxValue);
+        else
+            Assert.Null(room);
+        Assert.Equal(1_000, (await Outlook(bytes + 1_000).ForecastAsync(default)).RoomBytes);
+    }
+
+    const long Free = 5_000_000_000;
+    const long Kept = 1_000_000_000;
+
+    DiskOutlook Outlook(long? mostBytes) => new(Sizes, () => Free, Kept, mostBytes, _clock, NullLogger<DiskOutlook>.Instance);
 
     [Fact]
     public async Task A_clock_that_was_set_back_stops_nothing()

@@ -1,19 +1,19 @@
 using System.Data.Common;
 using Dapper;
 using Postrider.Retention;
-using Postrider.Storage.Postgres;
 
 namespace Postrider.Storage.Tables;
 
 /// <summary>The sizes of the database, in the database.</summary>
-public sealed class StoreSizeTable(ITableStore store) : IStoreSizes
+/// <param name="isSqlite">Its file lies on a disk of this machine.</param>
+public sealed class StoreSizeTable(ITableStore store, bool isSqlite) : IStoreSizes
 {
     static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
     /// <summary>A week shows what weekdays do.</summary>
     static readonly TimeSpan Kept = TimeSpan.FromDays(8);
 
-    public bool IsOnThisDisk { get; } = store is not PostgresStore;
+    public bool IsOnThisDisk => isSqlite;
 
     public async Task NoteAsync(DateTimeOffset now)
     {

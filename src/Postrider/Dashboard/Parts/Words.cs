@@ -28,6 +28,7 @@ static class Words
         "throttled" => "The provider asks to slow down.",
         "unreachable" => "The provider could not be reached; nothing was sent.",
         "paused" => "Stopped by a person.",
+        "unusable" => "It cannot be used as it is set up.",
         "stalled" => "It has not answered for a while; it gets nothing new.",
         "open" => "Its circuit is open after failures: mail takes other transports, and one try now and then shows whether it is back.",
         "half_open" => "One mail is tried to see whether it works again.",

@@ -81,7 +81,7 @@ static class Concerns
     {
         if (router.Of(viewer.Tenant).Transports.Count == 0)
             yield return new Concern("There is no transport.", "Mail is refused until one is added, or named in POSTRIDER_TRANSPORTS.", "transports");
-        foreach (var transport in transports.Where(t => t.State is "open" or "half_open" or "stalled" or "paused"))
+        foreach (var transport in transports.Where(t => t.State is not ("ok" or "throttled")))
             yield return new Concern($"{transport.Name} is {transport.State.Replace('_', ' ')}.", Words.Meaning(transport.State) ?? "",
                 $"transports/{transport.Name}");
         foreach (var pause in router.Pauses.All.Where(p => p.Scope.Tenant == viewer.Tenant))

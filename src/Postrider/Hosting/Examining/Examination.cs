@@ -1,10 +1,13 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Delivery;
 using Postrider.Doctor;
 using Postrider.Mail.Dns;
 using Postrider.Messages;
 using Postrider.Queue;
+using Postrider.Retention;
 using Postrider.Routing;
 using Postrider.Senders;
+using Postrider.Storage;
 using Postrider.Storage.Inspection;
 using Postrider.Storage.Postgres;
 using Postrider.Storage.Sqlite;
@@ -60,12 +63,17 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
         var stored = await new TransportTables(tables).LoadAsync(ct);
         if (stored.Transports.Count > 0)
             unseen.Add(new UnseenThing("transports", $"{stored.Transports.Count} are in the database, and only a running server connects to them"));
-        var key = MachineLooks.KeyHere(options);
+        var storage = configuration.Get<StorageOptions>();
+        var outlook = new DiskOutlook(new StoreSizeTable(tables, Stores.FolderOf(options) is not null), () => facts.Disk?.FreeBytes,
+            facts.Disk?.NeededBytes ?? 0, storage.DatabaseMaxBytes, clock, NullLogger<DiskOutlook>.Instance);
+        var growth = Growth(options, await outlook.ForecastAsync(ct), unseen);
+        var key = KeyHere.Find(options);
         return facts with
         {
             Store = store.Fact,
+            Growth = growth,
             Clocks = Clocks(store),
-            MasterKey = key is null && MachineLooks.HasKeyHere(options) ? SecretFact.Unknown
+            MasterKey = key is null && KeyHere.Exists(options) ? SecretFact.Unknown
                 : await StoreInspection.JudgeKeyAsync(tables, key, ct),
             Tracks = Tracks(await new TenantTable(tables).ChangedSinceAsync(0, ct)),
             Dns = await NetworkLooks.AskAsync([.. domains.Select(domain => domain.Domain)], resolver,
@@ -87,7 +95,7 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
         var settings = TransportDsn.ParseAll(configuration.Routing.Transports, []);
         var transports = settings.Select(one => new Transport(TransportOptions.From(one, []), new ProviderCapabilities(), clock)).ToList();
         var byKey = settings.ToDictionary(one => one.Key, StringComparer.Ordinal);
-        var routes = transports.Count == 0 ? [] : RouteTable.Build(configuration.Routing, transports, []).Routes;
+        var routes = transports.Count == 0 ? RouteTable.Empty : RouteTable.Build(configuration.Routing, transports, []);
         return facts with
         {
             Routes = NetworkLooks.Of(routes),
@@ -122,7 +130,7 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
             MasterKey = services.GetService<PostgresOpening>() is { IsKeyInDatabase: true } ? SecretFact.InDatabase : SecretFact.Fits,
             Tracks = Tracks(services.GetRequiredService<TenantDirectory>().All),
             Nodes = [.. nodes.Where(node => node.Alive).Select(Fact)],
-            Routes = NetworkLooks.Of(router.Table.Routes),
+            Routes = NetworkLooks.Of(router.Table),
             Transports = await NetworkLooks.ConnectAsync(shared.Values.Select(Fact),
                 (transport, cancel) => probe.LookAsync(shared[transport.Key], cancel), ct),
             Dns = await NetworkLooks.AskAsync(
@@ -131,12 +139,22 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
         return new Examination(await WithStoreAsync(facts, services, configuration, clock, unseen, ct), unseen);
     }
 
+    static GrowthFact? Growth(PostriderOptions options, DiskForecast forecast, List<UnseenThing> unseen)
+    {
+        if (forecast.RoomBytes is null && Stores.FolderOf(options) is null)
+            unseen.Add(new UnseenThing("room of the database", "its disk is the PostgreSQL server's; POSTRIDER_STORAGE__DATABASE_MAX_BYTES can say "
+                + "how large it may become"));
+        return forecast.BytesPerDay is { } perDay ? new GrowthFact(perDay, forecast.FullIn) : null;
+    }
+
     static async Task<Facts> WithStoreAsync(Facts facts, IServiceProvider services, LoadedConfiguration configuration, TimeProvider clock,
         List<UnseenThing> unseen, CancellationToken ct)
     {
         Facts With(InspectedStore store) => facts with { Store = store.Fact, Clocks = Clocks(store) };
         try
         {
+            var forecast = await services.GetRequiredService<DiskOutlook>().ForecastAsync(ct);
+            facts = facts with { Growth = Growth(configuration.Get<PostriderOptions>(), forecast, unseen) };
             return services.GetService<SqliteStore>() is { } sqlite
                 ? With(await StoreInspection.OfRunningAsync(sqlite, clock.GetUtcNow(), ct))
                 : await StoreInspection.OfPostgresAsync(
@@ -168,13 +186,7 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
         return NewFact(transport.Key, status.Scheme) with
         {
             IsPaused = status.Paused,
-            State = status switch
-            {
-                { Fault: { } fault } => $"cannot be used: {fault}",
-                { Stalled: true } => "does not answer",
-                { Circuit: CircuitPosition.Open } => "failed too often: its circuit is open",
-                _ => null,
-            },
+            Trouble = status.Trouble,
             LastErrors = [.. status.LastErrors.Take(ShownErrors).Select(error => AddressMask.InText(error.Reply.Text))],
         };
     }

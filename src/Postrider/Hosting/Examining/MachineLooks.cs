@@ -2,15 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using Postrider.Doctor;
 using Postrider.Storage;
-using Postrider.Tenants;
 
 namespace Postrider.Hosting.Examining;
 
-/// <summary>What can be seen of this machine: settings, files, disk, ports, and the master key that lies here.</summary>
+/// <summary>What can be seen of this machine: settings, files, disk and ports.</summary>
 static class MachineLooks
 {
-    const string KeyFile = "master.key";
-
     static readonly string[] DatabaseFiles = ["", "-wal", "-shm", ".lock", ".ballast"];
 
     /// <summary>Settings, files and disk. No nodes, no database, no network.</summary>
@@ -36,7 +33,7 @@ static class MachineLooks
     static IEnumerable<string> Paths(PostriderOptions options)
     {
         var data = Path.GetFullPath(options.Data);
-        string[] own = [data, Path.Combine(data, KeyFile), Path.Combine(data, "self-signed.pfx")];
+        string[] own = [data, KeyHere.OwnFile(options), Path.Combine(data, "self-signed.pfx")];
         if (Stores.FolderOf(options) is not { } folder)
             return own;
         var database = Path.GetFullPath(Stores.SqlitePath(options));
@@ -102,24 +99,4 @@ static class MachineLooks
             };
         }
     }
-
-    /// <summary>The master key as a start would find it; none is made. Null: there is none, or the settings have a fault.</summary>
-    public static MasterKey? KeyHere(PostriderOptions options)
-    {
-        var file = Path.Combine(options.Data, KeyFile);
-        try
-        {
-            return !string.IsNullOrEmpty(options.MasterKey) || !string.IsNullOrEmpty(options.MasterKeyFile)
-                ? MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, Entropy.System)
-                : File.Exists(file) ? MasterKey.Load(null, file, options.Data, Entropy.System) : null;
-        }
-        catch (MasterKeyException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>A key is given or lies here, whether or not it can be read.</summary>
-    public static bool HasKeyHere(PostriderOptions options) => !string.IsNullOrEmpty(options.MasterKey)
-        || !string.IsNullOrEmpty(options.MasterKeyFile) || File.Exists(Path.Combine(options.Data, KeyFile));
 }

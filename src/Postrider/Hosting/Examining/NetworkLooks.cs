@@ -72,10 +72,10 @@ static class NetworkLooks
         DnsOutcome.Failed => new DnsFact(DnsLook.Mx, domain, $"The DNS could not be asked: {answer.Reason}", IsSilent: true),
     };
 
-    public static IReadOnlyList<RouteFact> Of(IEnumerable<Postrider.Routing.Route> routes) =>
+    public static IReadOnlyList<RouteFact> Of(RouteTable table) =>
     [
-        .. routes.Select(route => new RouteFact(
-            route.Name, route.Settings.Strategy == RouteStrategy.Priority, [.. route.Transports.Select(transport => transport.Key)])),
+        .. table.Routes.Select(route => new RouteFact(route.Name, [.. route.Transports.Select(transport => transport.Key)],
+            [.. route.Transports.Where(table.IsStandby).Select(transport => transport.Key)])),
     ];
 }
 
