@@ -12,15 +12,15 @@ using Xunit;
 
 namespace Postrider.EndToEnd.Hosting;
 
-/// <summary>What the README says of more than one machine, done as it is written there.</summary>
+/// <summary>What <c>docs/postgresql.md</c> says of several nodes, done as it is written there.</summary>
 [UnsupportedOSPlatform("windows")]
 public sealed partial class SeveralNodesTests : BuiltServerTests
 {
     const string Key = "several-nodes-several-nodes";
     const string Mail = """{"from":"shop@example.com","to":"ann@example.org","subject":"Hello","text":"Hi"}""";
 
-    static readonly string Section = Sections().Split(File.ReadAllText(Repository.Path("README.md")))
-        .Single(section => section.StartsWith("More than one machine", StringComparison.Ordinal));
+    static readonly string Section = Sections().Split(File.ReadAllText(Repository.Path("docs", "postgresql.md")))
+        .Single(section => section.StartsWith("Several nodes", StringComparison.Ordinal));
 
     [Fact]
     public async Task The_commands_start_nodes_of_one_house_and_each_leaves_it_in_order()
