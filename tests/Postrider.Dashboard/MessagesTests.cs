@@ -23,7 +23,7 @@ public sealed class MessagesTests(Browser browser)
         await Assertions.Expect(rows).ToHaveCountAsync(6);
         await page.GetByLabel("Pick Offer 3").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel picked" }).ClickAsync();
-        await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "1 recipients of 1 messages cancelled" }))
+        await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "1 recipient of 1 message cancelled" }))
             .ToBeVisibleAsync();
 
         await page.ClickAsync("text=All that this search finds");

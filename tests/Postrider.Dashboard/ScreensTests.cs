@@ -104,6 +104,63 @@ public sealed partial class ScreensTests(Browser browser, LivelyServer lively) :
         await Assertions.Expect(page.Locator("#f-email")).ToBeFocusedAsync();
     }
 
+    [Fact]
+    public async Task Whatever_is_pasted_into_any_field_of_any_screen_comes_to_the_server_or_is_cut_short()
+    {
+        var page = await browser.SignInAsync(lively.Server, LivelyServer.User);
+        var faults = new PageFaults(page, lively.Server);
+        var (endless, longs) = (new List<string>(), 0);
+        await VisitAsync(page, address => PasteAsync(address));
+        await PasteAsync("/ui/compose?template=order");
+        await PasteAsync("/ui/compose/batch", "input[name=r-way][value=pasted]", "#r-text");
+        await PasteAsync("/ui/schedules/new", "input[name=s-kind][value=list]", "#s-times");
+        Assert.True(endless.Count == 0, string.Join("\n", endless));
+        Assert.True(longs > 15, $"Only {longs} fields take long texts.");
+        faults.AssertNone();
+
+        async Task PasteAsync(string address, string? choice = null, string? shows = null)
+        {
+            await page.OpenAsync(address);
+            if (choice is not null)
+                await page.CheckAsync(choice);
+            if (shows is not null)
+                await page.WaitForSelectorAsync(shows);
+            endless.AddRange((await page.EvaluateAsync<string[]>(Endless)).Select(part => $"{address}: {part}"));
+            // The server asks twice for each: the connection has outlived the first.
+            foreach (var length in new[] { PastedLetters, 1 })
+            {
+                var count = await page.EvaluateAsync<int>(PasteIntoLong, length);
+                await Eventually.HoldsAsync(() => page.EvaluateAsync<bool>("count => window.asked >= count", count));
+                longs += count;
+            }
+        }
+    }
+
+    // Of three bytes each: 210 kB.
+    const int PastedLetters = 70_000;
+
+    // 4,000 letters are within one message of the connection, whatever they are.
+    const string Endless = """
+        () => [...document.querySelectorAll('input, textarea')]
+          .filter(e => !['checkbox', 'radio', 'file', 'number', 'datetime-local', 'hidden'].includes(e.type))
+          .filter(e => !e.matches('[data-long] > textarea') && !(e.maxLength > 0 && e.maxLength <= 4000))
+          .map(e => e.outerHTML.slice(0, 150))
+        """;
+
+    const string PasteIntoLong = """
+        length => {
+          const text = window.postrider.whole ??= window.postrider.text;
+          window.asked = 0;
+          window.postrider.text = field => { window.asked++; return text(field); };
+          const fields = [...document.querySelectorAll('[data-long] > textarea:enabled:not([readonly])')];
+          for (const field of fields) {
+            field.value = '\u20ac'.repeat(length);
+            for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, { bubbles: true }));
+          }
+          return fields.length;
+        }
+        """;
+
     static bool MakesLive(string url) => url.Contains("blazor.web", StringComparison.Ordinal);
 
     /// <summary>Opens every screen as somebody who may see all, and fails where it complains of anything.</summary>

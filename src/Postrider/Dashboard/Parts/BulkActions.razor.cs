@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
@@ -113,8 +112,7 @@ sealed partial class BulkActions : IDisposable
     {
         if (!isOver && _running is null)
             return; // a report that comes when all is over
-        _told = string.Create(CultureInfo.InvariantCulture,
-            $"{total.Recipients:N0} recipients of {total.Messages:N0} messages {change.Done}{(isOver ? "." : " so far …")}");
+        _told = $"{Numbers.Count(total.Recipients, "recipient")} of {Numbers.Count(total.Messages, "message")} {change.Done}{(isOver ? "." : " so far …")}";
         StateHasChanged();
     }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Postrider.Dashboard.Parts;
 
 /// <summary>Why letters died, for people.</summary>
@@ -26,5 +24,5 @@ static class LetterWords
         _ => reason.Replace('_', ' '),
     };
 
-    public static string Count(long count) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? "letter" : "letters")}");
+    public static string Count(long count) => Numbers.Count(count, "letter");
 }

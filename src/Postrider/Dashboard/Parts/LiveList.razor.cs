@@ -10,8 +10,6 @@ public readonly record struct ListPage<TRow>(IReadOnlyList<TRow> Rows, string? N
 /// there change in place, and new ones wait above until they are asked for.</summary>
 sealed partial class LiveList<TRow>
 {
-    public const int PageSize = 50;
-
     /// <summary>Beyond it a page in the browser only grows: who reads that far narrows the search.</summary>
     const int MaxRows = 1_000;
 
@@ -33,7 +31,7 @@ sealed partial class LiveList<TRow>
     [Parameter]
     public bool IsOldestFirst { get; set; }
 
-    /// <summary>Reads up to <see cref="PageSize"/> rows from a place on; null: from the newest.</summary>
+    /// <summary>Reads up to <see cref="ListPage.Size"/> rows from a place on; null: from the newest.</summary>
     [Parameter, EditorRequired]
     public Func<string?, CancellationToken, Task<ListPage<TRow>>> Load { get; set; } = null!;
 
@@ -86,7 +84,7 @@ sealed partial class LiveList<TRow>
 
     async Task ShowNewerAsync()
     {
-        if (_newer.Count < PageSize)
+        if (_newer.Count < ListPage.Size)
         {
             _rows.InsertRange(0, _newer);
             _newer = [];

@@ -16,8 +16,11 @@ public abstract class LivePart : ComponentBase, IDisposable
     [Inject]
     protected TimeProvider Clock { get; set; } = null!;
 
+    [Inject]
+    protected NavigationManager Pages { get; set; } = null!;
+
     /// <summary>Null: what is shown is what is.</summary>
-    protected Problem? Fault { get; private set; }
+    internal Problem? Fault { get; private set; }
 
     /// <summary>False until it was read once.</summary>
     protected bool IsRead { get; private set; }

@@ -6,7 +6,7 @@ namespace Postrider.Dashboard.Parts;
 
 /// <summary>A field for texts of any length. What is typed may be longer than one message of the page's connection, so the browser only
 /// tells that it changed, and is asked for it, which comes in pieces.</summary>
-sealed partial class LongText
+sealed partial class LongText : IDisposable
 {
     /// <summary>In UTF-16 units: the browser takes no more.</summary>
     public const int MaxLength = 2_000_000;
@@ -54,8 +54,14 @@ sealed partial class LongText
     [Parameter]
     public string? DescribedBy { get; set; }
 
+    /// <summary>Of the form that it stands in, which reads it before anything is done with it.</summary>
+    [CascadingParameter]
+    LongTexts? Form { get; set; }
+
     [Inject]
     IJSRuntime Scripts { get; set; } = null!;
+
+    protected override void OnInitialized() => Form?.Add(this);
 
     protected override void OnParametersSet()
     {
@@ -69,8 +75,7 @@ sealed partial class LongText
         _version++;
     }
 
-    /// <summary>What it says now: to be asked before anything is done with it, as the last letters may be newer than the last change
-    /// told.</summary>
+    /// <summary>What it says now: the last letters may be newer than the last change told.</summary>
     public async Task<string> ReadAsync()
     {
         await using var reference = await Scripts.InvokeAsync<IJSStreamReference>("postrider.text", _element);
@@ -93,6 +98,25 @@ sealed partial class LongText
     {
         await ReadAsync();
         await OnTyped.InvokeAsync();
+    }
+
+    public void Dispose() => Form?.Remove(this);
+}
+
+/// <summary>The long texts of one form.</summary>
+sealed class LongTexts
+{
+    readonly List<LongText> _all = [];
+
+    public void Add(LongText text) => _all.Add(text);
+
+    public void Remove(LongText text) => _all.Remove(text);
+
+    /// <summary>Sees to it that whoever holds their values has the last letter typed.</summary>
+    public async Task ReadAsync()
+    {
+        foreach (var text in _all.ToList())
+            await text.ReadAsync();
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Postrider.Messages;
 
@@ -51,17 +50,13 @@ public sealed class MailDraft
             Stream = Stream,
             Route = Route.Length > 0 ? Route : null,
             Tags = TagList,
-            SendAt = SendAt is { } at ? Instant(at, zone) : null,
+            SendAt = SendAt is { } at ? Times.Offset(at, zone) : null,
         };
     }
 
     public bool IsFromTemplate => Template.Trim().Length > 0;
 
     IReadOnlyList<string> TagList => [.. Tags.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
-
-    /// <summary>RFC 3339, of what a zone's clock shows.</summary>
-    public static string Instant(DateTime local, TimeZoneInfo zone) =>
-        new DateTimeOffset(local, zone.GetUtcOffset(local)).ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture);
 
     JsonElement DataObject(out Problem? problem) =>
         IsFromTemplate ? TypedJson.Object(Data, "/data", out problem) : Nothing(out problem);

@@ -18,9 +18,6 @@ sealed partial class MailFields
     const int MaxTemplates = 200;
 
     IReadOnlyList<StoredTemplate> _templates = [];
-    LongText? _text;
-    LongText? _html;
-    LongText? _data;
     Problem? _fault;
     bool _isPreviewed;
 
@@ -33,6 +30,9 @@ sealed partial class MailFields
 
     [Parameter]
     public bool HasTime { get; set; }
+
+    [CascadingParameter]
+    LongTexts? Form { get; set; }
 
     [Inject]
     Router Router { get; set; } = null!;
@@ -58,14 +58,6 @@ sealed partial class MailFields
         }
     }
 
-    /// <summary>Sees to it that the draft has the last letter typed.</summary>
-    public async Task ReadAsync()
-    {
-        foreach (var part in new[] { _text, _html, _data })
-            if (part is not null)
-                await part.ReadAsync();
-    }
-
     void Begin(StoredTemplate? template)
     {
         if (template?.Version.Content.TestData is { } data && string.IsNullOrWhiteSpace(Draft.Data))
@@ -74,9 +66,9 @@ sealed partial class MailFields
 
     async Task ChooseAsync(ChangeEventArgs change)
     {
-        await ReadAsync();
+        if (Form is not null)
+            await Form.ReadAsync();
         (Draft.Template, Draft.TemplateVersion) = (change.Value as string ?? "", null);
-        (_text, _html, _data) = (null, null, null);
         Begin(_templates.FirstOrDefault(template => template.Name == Draft.Template));
     }
 
@@ -93,7 +85,7 @@ sealed partial class MailFields
             if (file.Size > MaxFileBytes)
             {
                 _fault = TenantProblems.InvalidField(
-                    "/attachments", $"{file.Name} is larger than {Sizes.Short(MaxFileBytes)}. The API takes more.");
+                    "/attachments", $"{file.Name} is larger than {Numbers.Bytes(MaxFileBytes)}. The API takes more.");
                 continue;
             }
             using var bytes = new MemoryStream();

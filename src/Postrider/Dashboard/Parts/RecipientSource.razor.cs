@@ -20,7 +20,6 @@ sealed partial class RecipientSource
     static readonly (string Way, string Title)[] Ways = [(File, "File (CSV)"), (Pasted, "Paste"), (Stored, "Stored list")];
 
     string _way = File;
-    LongText? _text;
     IBrowserFile? _file;
     string _pasted = "";
     string _list = "";
@@ -56,10 +55,8 @@ sealed partial class RecipientSource
     TextReader Open() => _way == Pasted ? new StringReader(_pasted) : ReadDestinations.Open(_file!.OpenReadStream(MaxFileBytes));
 
     /// <summary>Whether there are recipients to read; else <see cref="Problem"/> says what is missing.</summary>
-    public async Task<bool> IsReadyAsync()
+    public bool IsReady()
     {
-        if (_text is not null && _way == Pasted)
-            await _text.ReadAsync();
         Problem = this switch
         {
             { _way: Stored, List: null } => Missing("Choose the list to send to."),
@@ -141,7 +138,7 @@ sealed partial class RecipientSource
         if (_way == File && _file!.Size > MaxFileBytes)
         {
             Problem = ProblemCatalog.Make("too-large",
-                $"{_file.Name} has more than {Sizes.Short(MaxFileBytes)}. Send it by the API: POST /batches/{{id}}/destinations takes any length.");
+                $"{_file.Name} has more than {Numbers.Bytes(MaxFileBytes)}. Send it by the API: POST /batches/{{id}}/destinations takes any length.");
             return;
         }
         using var text = Open();

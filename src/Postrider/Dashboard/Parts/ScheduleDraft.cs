@@ -81,8 +81,8 @@ sealed class ScheduleDraft
             _ => null,
         },
         TimeZone = Zone.Trim(),
-        StartsAt = StartsAt is { } start ? MailDraft.Instant(start, viewer) : null,
-        EndsAt = EndsAt is { } end ? MailDraft.Instant(end, viewer) : null,
+        StartsAt = StartsAt is { } start ? Parts.Times.Offset(start, viewer) : null,
+        EndsAt = EndsAt is { } end ? Parts.Times.Offset(end, viewer) : null,
         Missed = Missed,
         Overlap = Overlap,
     };

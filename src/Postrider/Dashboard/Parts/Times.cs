@@ -16,6 +16,16 @@ static class Times
             : string.Create(CultureInfo.InvariantCulture, $"{utc} · {TimeZoneInfo.ConvertTime(at, zone):yyyy-MM-dd HH:mm:ss zzz} {zone.Id}");
     }
 
+    /// <summary>The instant at which a zone's clock shows this.</summary>
+    public static DateTimeOffset At(DateTime local, TimeZoneInfo zone) => new(local, zone.GetUtcOffset(local));
+
+    /// <summary>RFC 3339, with the zone's offset.</summary>
+    public static string Offset(DateTime local, TimeZoneInfo zone) =>
+        At(local, zone).ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture);
+
+    /// <summary>How long ago.</summary>
+    public static string Since(DateTimeOffset at, DateTimeOffset now) => $"{Length(now - at)} ago";
+
     /// <summary>Of today the time, of this year day and time, else the date.</summary>
     public static string Short(DateTimeOffset at, TimeZoneInfo zone, DateTimeOffset now)
     {

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Components;
 using Postrider.Dashboard.Access;
-using Postrider.Dashboard.Parts;
 using Postrider.Messages;
 using Postrider.Tenants;
 
@@ -9,12 +8,10 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>What a user may do about himself.</summary>
 sealed partial class Account
 {
-    static readonly NeedsAttribute Self = new(Scopes.Read);
-
     IReadOnlyList<Session> _sessions = [];
     string _old = "";
     string _new = "";
-    Problem? _problem;
+    Problem? _unchanged;    // the password
 
     [Inject]
     Sessions Sessions { get; set; } = null!;
@@ -25,33 +22,26 @@ sealed partial class Account
     [Inject]
     Users Users { get; set; } = null!;
 
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
     protected override TimeSpan Every => TimeSpan.FromSeconds(10);
 
     protected override async Task ReadAsync(CancellationToken ct) => _sessions = await Sessions.ListAsync(Viewer.User.Id, ct);
 
     async Task EndAsync(Session session)
     {
-        _problem = await Actions.DoAsync(Self, "DELETE /ui/sessions/{id}", "/ui/sessions", async _ =>
+        await DoAsync(Scopes.Read, "DELETE /ui/sessions/{id}", "/ui/sessions", async _ =>
         {
             await Sessions.EndAsync(session.Id);
             return null;
         });
         Live.End(session.Id);
-        await LookAsync();
     }
 
     async Task ChangeAsync()
     {
-        _problem = await Actions.DoAsync(Self, "POST /ui/password", "/ui/password", async _ =>
+        _unchanged = await TryAsync(Scopes.Read, "POST /ui/password", "/ui/password", async _ =>
             (await Users.ChangePasswordAsync(Viewer.User, _old, _new, Viewer.Address ?? "", CancellationToken.None)).Problem);
         (_old, _new) = ("", "");
-        if (_problem is null)
+        if (_unchanged is null)
             Pages.NavigateTo("", forceLoad: true);
     }
 }

@@ -1,10 +1,8 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.WebUtilities;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Screens;
@@ -13,33 +11,21 @@ namespace Postrider.Dashboard.Screens;
 sealed partial class AuditList
 {
     AuditFilter _filter = new();
-    bool _isFiltered;
-    Problem? _unread;
 
     [Inject]
     IAuditStore Audit { get; set; } = null!;
 
-    [Inject]
-    Viewer Viewer { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    protected override void OnParametersSet()
+    private protected override void Ask(IQueryCollection query)
     {
-        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query).Where(p => p.Value.ToString().Trim().Length > 0)
-            .ToDictionary(p => p.Key, p => p.Value);
-        _isFiltered = asked.Count > 0;
-        var query = new ListQuery(new QueryCollection(asked), AuditEndpoints.Parameters);
-        (_filter, _unread) = (AuditEndpoints.Filter(query), query.Problem);
+        var asked = new ListQuery(query, AuditEndpoints.Parameters);
+        (_filter, Unread) = (AuditEndpoints.Filter(asked), asked.Problem);
     }
 
     async Task<ListPage<AuditEntry>> LoadAsync(string? from, CancellationToken ct)
     {
         long? before = from is null ? null : long.Parse(from, CultureInfo.InvariantCulture);
-        var found = await Audit.ListAsync(Viewer.Tenant, _filter, before, LiveList<AuditEntry>.PageSize + 1, ct);
-        var rows = found.Take(LiveList<AuditEntry>.PageSize).ToList();
-        return new ListPage<AuditEntry>(rows, found.Count > rows.Count ? rows[^1].Id.ToString(CultureInfo.InvariantCulture) : null);
+        var found = await Audit.ListAsync(Viewer.Tenant, _filter, before, ListPage.Wanted, ct);
+        return ListPage.Of(found, entry => entry.Id.ToString(CultureInfo.InvariantCulture));
     }
 }
 

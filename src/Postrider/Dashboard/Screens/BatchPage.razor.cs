@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Batches;
@@ -23,8 +22,6 @@ sealed partial class BatchPage
     bool _moreErrors;
     bool _withBounced;
     bool _isCounted;    // opens and clicks too, which takes longer
-    Problem? _problem;
-    string? _done;
 
     [Parameter]
     public string Id { get; set; } = "";
@@ -49,15 +46,10 @@ sealed partial class BatchPage
     Submitter Submitter { get; set; } = null!;
 
     [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
+    EmailShapes Shapes { get; set; } = null!;
 
     // What has ended seldom changes.
     protected override TimeSpan Every => TimeSpan.FromSeconds(_batch is { Status: "incomplete", Paused: false } ? 1 : 5);
-
-    EmailShapes Shapes => Services.GetRequiredService<EmailShapes>();
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
@@ -90,10 +82,9 @@ sealed partial class BatchPage
     {
         if (!MessageId.TryParse(Id, out var batch))
             return new ListPage<EmailAnswer>([], null);
-        MessageId? before = from is not null && MessageId.TryParse(from, out var id) ? id : null;
         RecipientState? state = Enum.TryParse<RecipientState>(State, ignoreCase: true, out var word) ? word : null;
         var page = await Messages.ListAsync(Viewer.Tenant,
-            new MessageFilter { Batch = batch, State = state, Before = before, Limit = LiveList<EmailAnswer>.PageSize }, ct);
+            new MessageFilter { Batch = batch, State = state, Before = ListPage.Id(from), Limit = ListPage.Size }, ct);
         return new ListPage<EmailAnswer>([.. page.Messages.Select(Shapes.Short)], page.ContinueBefore?.ToString());
     }
 
@@ -103,50 +94,42 @@ sealed partial class BatchPage
         return LookAsync();
     }
 
-    Task StartAsync() => ChangeAsync(Scopes.Send, "start", async (tenant, id) =>
+    Task<bool> StartAsync() => ChangeAsync(Scopes.Send, "start", async (tenant, id) =>
         await Large.StartAsync(tenant, id, CancellationToken.None) is { } problem ? (null, problem) : ("Started.", null));
 
-    Task PauseAsync() => ChangeAsync(Scopes.Manage, "pause", async (tenant, id) =>
+    Task<bool> PauseAsync() => ChangeAsync(Scopes.Manage, "pause", async (tenant, id) =>
         await Large.PauseAsync(tenant, id, CancellationToken.None) is { } problem
             ? (null, problem) : ("Paused. Nothing of it leaves until it is resumed; attempts under way end by themselves.", null));
 
-    Task ResumeAsync() => ChangeAsync(Scopes.Manage, "resume", async (tenant, id) =>
+    Task<bool> ResumeAsync() => ChangeAsync(Scopes.Manage, "resume", async (tenant, id) =>
         await Large.ResumeAsync(tenant, id, CancellationToken.None) is { } problem ? (null, problem) : ("It goes on.", null));
 
-    Task CancelAsync() => ChangeAsync(Scopes.Manage, "cancel", async (tenant, id) =>
+    Task<bool> CancelAsync() => ChangeAsync(Scopes.Manage, "cancel", async (tenant, id) =>
         (await Large.CancelAsync(tenant, id, CancellationToken.None)
             ?? (await Changes.CancelBatchAsync(tenant, id, CancellationToken.None))?.Recipients) switch
         {
             null => (null, Gone),
             0 => ("Nothing could be cancelled at once: each recipient has ended, or is under way and ends with its attempt.", null),
-            { } count => ($"{Recipients(count)} cancelled; attempts under way end by themselves.", null),
+            { } count => ($"{Numbers.Count(count, "recipient")} cancelled; attempts under way end by themselves.", null),
         });
 
-    Task RetryAsync() => ChangeAsync(Scopes.Manage, "retry-failed", async (tenant, id) =>
+    Task<bool> RetryAsync() => ChangeAsync(Scopes.Manage, "retry-failed", async (tenant, id) =>
         await Changes.RetryBatchAsync(tenant, id, _withBounced, CancellationToken.None) switch
         {
             null => (null, Gone),
             { Recipients: 0 } => ("Nothing is sent again: no recipient failed, expired or is held. What bounced goes again only if you say so.", null),
-            { Recipients: var count } => ($"{Recipients(count)} queued again; the others stay as they are.", null),
+            { Recipients: var count } => ($"{Numbers.Count(count, "recipient")} queued again; the others stay as they are.", null),
         });
 
     /// <param name="change">What to tell, or why nothing was changed.</param>
-    async Task ChangeAsync(Scopes needs, string verb, Func<TenantId, MessageId, Task<(string? Done, Problem? Problem)>> change)
-    {
-        _done = null;
-        _problem = await Actions.DoAsync(new NeedsAttribute(needs), $"POST /batches/{{id}}/{verb}", $"/batches/{Id}/{verb}", async by =>
+    Task<bool> ChangeAsync(Scopes needs, string verb, Func<TenantId, MessageId, Task<(string? Told, Problem? Problem)>> change) =>
+        DoAsync(needs, $"POST /batches/{{id}}/{verb}", $"/batches/{Id}/{verb}", async by =>
         {
             if (!MessageId.TryParse(Id, out var id))
                 return Gone;
-            (_done, var problem) = await change(by.Tenant, id);
+            (Told, var problem) = await change(by.Tenant, id);
             return problem;
         });
-        await LookAsync();
-    }
-
-    static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
-
-    static string Recipients(long count) => $"{Number(count)} {(count == 1 ? "recipient" : "recipients")}";
 
     static long Ended(CountsAnswer c) => c.Sent + c.Delivered + c.Bounced + c.Failed + c.Expired + c.Suppressed + c.Cancelled;
 

@@ -13,31 +13,20 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>What died of what, and having it sent again or discarded.</summary>
 sealed partial class DeadLetterList
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
     const int ShownJobs = 10;
 
     IReadOnlyList<DeadCause> _causes = [];
     IReadOnlyList<(RedriveJob Job, long? Left)> _jobs = [];
-    int _perSecond = Redriver.PolicyPerSecond;
     RedriveAnswer? _policyNow;
     RedriveAnswer? _policyShown;             // that _every and _for were made of
     string _every = "";
     string _for = "";
-    Problem? _problem;
     Problem? _policyProblem;
-    string? _done;
-
-    [Inject]
-    IDeadLetterStore Letters { get; set; } = null!;
 
     [Inject]
     TenantDirectory Tenants { get; set; } = null!;
 
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
+    protected override TimeSpan Every => TimeSpan.FromSeconds(3);
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
@@ -53,24 +42,17 @@ sealed partial class DeadLetterList
             (_policyShown, _every, _for) = (_policyNow, _policyNow?.Every ?? "", _policyNow?.For ?? "");
     }
 
-    async Task OrderAsync(RedriveAction action, DeadCause cause)
-    {
-        var body = new JsonObject { ["filter"] = cause.ToFilter(), ["per_second"] = _perSecond };
-        _problem = await DeadLetterOrdering.PlaceAsync(Actions, Services.GetRequiredService<DeadLetterOrders>(), action, body);
-        _done = _problem is null ? DeadLetterOrdering.Done(action, cause.Count) : null;
-        await LookAsync();
-    }
+    Task<bool> OrderAsync(RedriveAction action, DeadCause cause) =>
+        PlaceAsync(action, new JsonObject { ["filter"] = cause.ToFilter() }, cause.Count);
 
-    async Task StopAsync(RedriveJob job)
+    Task<bool> StopAsync(RedriveJob job)
     {
         var id = job.Id.ToString(CultureInfo.InvariantCulture);
-        _problem = await Actions.DoAsync(Manage, "POST /dead-letters/jobs/{job}/cancel", $"/dead-letters/jobs/{id}/cancel", async by =>
+        return DoAsync(Scopes.Manage, "POST /dead-letters/jobs/{job}/cancel", $"/dead-letters/jobs/{id}/cancel", async by =>
         {
             await Letters.CancelJobAsync(by.Tenant, job.Id, Clock.GetUtcNow());
             return null;
-        });
-        _done = _problem is null ? "Stopped. What it has done stays done." : null;
-        await LookAsync();
+        }, "Stopped. What it has done stays done.");
     }
 
     async Task SavePolicyAsync()
@@ -82,14 +64,11 @@ sealed partial class DeadLetterList
                 ["redrive"] = _every.Trim().Length == 0 ? null : new JsonObject().With("every", _every).With("for", _for),
             },
         };
-        var needs = new NeedsAttribute(Scopes.Admin) { Installation = true };
         var tenant = Viewer.Tenant;
-        _policyProblem = await Actions.DoAsync(needs, "PATCH /tenants/{tenant}", $"/tenants/{tenant}", async by =>
+        _policyProblem = await TryAsync(TenantList.Installation, "PATCH /tenants/{tenant}", $"/tenants/{tenant}", async by =>
             TenantReader.Read(body.ToBody(), out var unread) is { } request
                 ? (await Tenants.ChangeAsync(tenant, now => now with { Settings = request.Settings(now.Settings) }, Viewer.Ended)).Problem
-                : unread);
-        _done = _policyProblem is null ? "Stored." : null;
-        await LookAsync();
+                : unread, "Stored.");
     }
 }
 
@@ -137,22 +116,30 @@ static class JobWords
     };
 }
 
-/// <summary>Orders about dead letters, from wherever they are looked at.</summary>
-static class DeadLetterOrdering
+/// <summary>Shows dead letters, and takes orders about them.</summary>
+public abstract class DeadLetterPart : ListPart
 {
-    public static Task<Problem?> PlaceAsync(ScreenActions actions, DeadLetterOrders orders, RedriveAction action, JsonObject body)
+    [Inject]
+    private protected IDeadLetterStore Letters { get; set; } = null!;
+
+    [Inject]
+    private protected DeadLetterOrders Orders { get; set; } = null!;
+
+    /// <summary>How fast what is ordered here is worked off.</summary>
+    private protected int PerSecond { get; set; } = Redriver.PolicyPerSecond;
+
+    /// <param name="body">As the API takes it.</param>
+    /// <param name="count">Letters that it means.</param>
+    private protected Task<bool> PlaceAsync(RedriveAction action, JsonObject body, long count)
     {
+        body["per_second"] = PerSecond;
         var path = $"/dead-letters/{ApiJson.Word(action)}";
-        return actions.DoAsync(new NeedsAttribute(Scopes.Manage), $"POST {path}", path, async by =>
+        return DoAsync(Scopes.Manage, $"POST {path}", path, async by =>
         {
             if (DeadLetterReader.Order(body.ToBody(), out var unread) is not { } order)
                 return unread;
-            await orders.PlaceAsync(by, action, order);
+            await Orders.PlaceAsync(by, action, order);
             return null;
-        });
+        }, $"{LetterWords.Count(count)} will be {(action == RedriveAction.Redrive ? "sent again" : "discarded")}. That goes on without this page.");
     }
-
-    public static string Done(RedriveAction action, long count) => action == RedriveAction.Redrive
-        ? $"{LetterWords.Count(count)} will be sent again. That goes on without this page."
-        : $"{LetterWords.Count(count)} will be discarded. That goes on without this page.";
 }

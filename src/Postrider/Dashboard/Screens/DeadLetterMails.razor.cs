@@ -1,6 +1,4 @@
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.WebUtilities;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
@@ -15,35 +13,15 @@ sealed partial class DeadLetterMails
     readonly HashSet<RecipientId> _chosen = [];
     readonly HashSet<RecipientId> _ordered = [];
     DeadLetterFilter _filter = new();
-    int _version;
-    int _perSecond = Redriver.PolicyPerSecond;
     RedriveJob? _running;
-    Problem? _unread;
-    Problem? _problem;
-    string? _done;
-
-    [Inject]
-    IDeadLetterStore Letters { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
 
     protected override TimeSpan Every => TimeSpan.FromSeconds(1);
 
-    protected override Task OnParametersSetAsync()
+    private protected override void Ask(IQueryCollection query)
     {
-        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query).Where(p => p.Value.ToString().Trim().Length > 0)
-            .ToDictionary(p => p.Key, p => p.Value);
-        var query = new ListQuery(new QueryCollection(asked), new DocumentedParameters(DeadLetterEndpoints.FilterParameters));
-        (_filter, _unread) = (DeadLetterReader.Query(query), query.Problem);
+        var asked = new ListQuery(query, new DocumentedParameters(DeadLetterEndpoints.FilterParameters));
+        (_filter, Unread) = (DeadLetterReader.Query(asked), asked.Problem);
         _chosen.Clear();
-        return base.OnParametersSetAsync();
     }
 
     /// <summary>The rows follow by themselves; when a job has ended, what it took is gone from them.</summary>
@@ -54,7 +32,7 @@ sealed partial class DeadLetterMails
         if (running is null && _ordered.Count > 0)
         {
             _ordered.Clear();
-            _version++;
+            Version++;
         }
         _running = running;
     }
@@ -62,9 +40,7 @@ sealed partial class DeadLetterMails
     async Task<ListPage<DeadLetter>> LoadAsync(string? from, CancellationToken ct)
     {
         RecipientId? before = from is not null && RecipientId.TryParse(from, out var id) ? id : null;
-        var found = await Letters.ListAsync(Viewer.Tenant, _filter, before, LiveList<DeadLetter>.PageSize + 1, ct);
-        var rows = found.Take(LiveList<DeadLetter>.PageSize).ToList();
-        return new ListPage<DeadLetter>(rows, found.Count > rows.Count ? rows[^1].Id.ToString() : null);
+        return ListPage.Of(await Letters.ListAsync(Viewer.Tenant, _filter, before, ListPage.Wanted, ct), letter => letter.Id.ToString());
     }
 
     void Choose(RecipientId id)
@@ -75,16 +51,17 @@ sealed partial class DeadLetterMails
 
     async Task OrderChosenAsync(RedriveAction action)
     {
-        await OrderAsync(action, [.. _chosen]);
-        if (_problem is null)
+        if (await OrderAsync(action, [.. _chosen]))
             _chosen.Clear();
     }
 
-    async Task OrderAsync(RedriveAction action, IReadOnlyList<RecipientId> ids)
+    async Task<bool> OrderAsync(RedriveAction action, IReadOnlyList<RecipientId> ids)
     {
-        await PlaceAsync(action, new JsonObject { ["ids"] = new JsonArray([.. ids.Select(id => (JsonNode)id.ToString())]) }, ids.Count);
-        if (_problem is null)
-            _ordered.UnionWith(ids);
+        var body = new JsonObject { ["ids"] = new JsonArray([.. ids.Select(id => (JsonNode)id.ToString())]) };
+        if (!await PlaceAsync(action, body, ids.Count))
+            return false;
+        _ordered.UnionWith(ids);
+        return true;
     }
 
     async Task OrderAllAsync(RedriveAction action)
@@ -96,14 +73,6 @@ sealed partial class DeadLetterMails
             .With("from", _filter.From is { } from ? Times.Iso(from) : null)
             .With("until", _filter.Until is { } until ? Times.Iso(until) : null);
         await PlaceAsync(action, filter.Count > 0 ? new JsonObject { ["filter"] = filter } : new JsonObject { ["all"] = true }, count);
-        _version++;
-    }
-
-    async Task PlaceAsync(RedriveAction action, JsonObject body, long count)
-    {
-        body["per_second"] = _perSecond;
-        _problem = await DeadLetterOrdering.PlaceAsync(Actions, Services.GetRequiredService<DeadLetterOrders>(), action, body);
-        _done = _problem is null ? DeadLetterOrdering.Done(action, count) : null;
-        await LookAsync();
+        Version++;
     }
 }

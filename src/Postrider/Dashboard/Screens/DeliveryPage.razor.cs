@@ -17,8 +17,6 @@ sealed partial class DeliveryPage
     DeliveryAnswer? _delivery;
     Webhook? _webhook;
     string _request = "";
-    string? _done;
-    Problem? _problem;
 
     [Parameter]
     public string Id { get; set; } = "";
@@ -32,9 +30,6 @@ sealed partial class DeliveryPage
     [Inject]
     IWebhookStore Store { get; set; } = null!;
 
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
     protected override async Task ReadAsync(CancellationToken ct)
     {
         _webhook = await Book.FindAsync(Viewer.Tenant, Id, ct);
@@ -43,18 +38,12 @@ sealed partial class DeliveryPage
         _request = _delivery?.Request is { } request ? TypedJson.Pretty(request) : "";
     }
 
-    async Task AgainAsync()
-    {
-        _done = null;
-        _problem = await Actions.DoAsync(new NeedsAttribute(Scopes.Manage), "POST /webhooks/{id}/deliveries/{delivery}/redeliver",
-            $"/webhooks/{Id}/deliveries/{Delivery}/redeliver", async by =>
-                await Book.AgainAsync(by.Tenant, Id, Delivery, CancellationToken.None) switch
-                {
-                    { Problem: { } problem } => problem,
-                    { Count: > 0 } => null,
-                    _ => Gone,
-                });
-        _done = _problem is null ? "Queued: it goes again, under the same webhook-id." : null;
-        await LookAsync();
-    }
+    Task<bool> AgainAsync() => DoAsync(Scopes.Manage, "POST /webhooks/{id}/deliveries/{delivery}/redeliver",
+        $"/webhooks/{Id}/deliveries/{Delivery}/redeliver", async by =>
+            await Book.AgainAsync(by.Tenant, Id, Delivery, CancellationToken.None) switch
+            {
+                { Problem: { } problem } => problem,
+                { Count: > 0 } => null,
+                _ => Gone,
+            }, "Queued: it goes again, under the same webhook-id.");
 }

@@ -11,7 +11,6 @@ sealed partial class KeyList
 {
     const string Example = """{"name":"shop","scopes":["send","read"]}""";
 
-    static readonly NeedsAttribute Admin = new(Scopes.Admin);
     static readonly Problem Gone = new("not-found", StatusCodes.Status404NotFound, "Not found", "The key is not there any more.");
 
     static readonly (Scopes Scope, string Title)[] ScopeTitles =
@@ -26,14 +25,9 @@ sealed partial class KeyList
     KeyKind _kind;
     DateTime? _expires;
     NewApiKey? _made;
-    string? _done;
-    Problem? _problem;
 
     [Inject]
     ApiKeys Keys { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
 
     protected override async Task ReadAsync(CancellationToken ct) => _keys = await Keys.ListAsync(Viewer.Tenant, ct);
 
@@ -43,9 +37,9 @@ sealed partial class KeyList
 
     async Task MakeAsync()
     {
-        (_made, _done) = (null, null);
-        DateTimeOffset? ends = _expires is { } local ? new DateTimeOffset(local, Viewer.Zone.GetUtcOffset(local)) : null;
-        _problem = await Actions.DoAsync(Admin, "POST /keys", "/keys", async by =>
+        _made = null;
+        DateTimeOffset? ends = _expires is { } local ? Times.At(local, Viewer.Zone) : null;
+        await DoAsync(Scopes.Admin, "POST /keys", "/keys", async by =>
         {
             var made = await Keys.MakeAsync(by, new KeyRequest(_name.Trim(), _kind, _scopes, ends), CancellationToken.None);
             _made = made.Key;
@@ -53,16 +47,13 @@ sealed partial class KeyList
         });
         if (_made is not null)
             _name = "";
-        await LookAsync();
     }
 
-    async Task RevokeAsync(ApiKey key)
+    Task<bool> RevokeAsync(ApiKey key)
     {
-        (_made, _done) = (null, null);
-        _problem = await Actions.DoAsync(Admin, "DELETE /keys/{id}", $"/keys/{key.Id}", async by =>
-            await Keys.RevokeAsync(by.Tenant, key.Id, CancellationToken.None) ? null : Gone);
-        if (_problem is null)
-            _done = $"{key.Name} is revoked: within a second every node refuses it, and the tokens made for it.";
-        await LookAsync();
+        _made = null;
+        return DoAsync(Scopes.Admin, "DELETE /keys/{id}", $"/keys/{key.Id}",
+            async by => await Keys.RevokeAsync(by.Tenant, key.Id, CancellationToken.None) ? null : Gone,
+            $"{key.Name} is revoked: within a second every node refuses it, and the tokens made for it.");
     }
 }

@@ -1,9 +1,7 @@
 using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.WebUtilities;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
 
@@ -15,8 +13,6 @@ sealed partial class MessageList
     readonly HashSet<string> _picked = new(StringComparer.Ordinal);
     IReadOnlyList<string> _transports = [];
     MessageFilter _filter = new();
-    bool _isFiltered;
-    Problem? _problem;
 
     [Inject]
     IMessageReader Messages { get; set; } = null!;
@@ -25,23 +21,17 @@ sealed partial class MessageList
     Router Router { get; set; } = null!;
 
     [Inject]
-    Viewer Viewer { get; set; } = null!;
+    EmailShapes Emails { get; set; } = null!;
 
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    protected override void OnParametersSet()
+    private protected override void Ask(IQueryCollection query)
     {
-        var search = MessageSearch.Read(QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query));
+        var search = MessageSearch.Read(query);
         if (search.Message is { } message)
             Pages.NavigateTo($"messages/{message}");
         var filter = search.Filter;
         if (filter != _filter)
             _picked.Clear();
-        (_filter, _problem, _isFiltered) = (filter, search.Problem, search.IsFiltered);
+        (_filter, Unread) = (filter, search.Problem);
         // One that was removed is still what old mail went by.
         _transports =
             [.. Router.Of(Viewer.Tenant).Transports.Select(transport => transport.Name).Union(filter.Transport is { } old ? [old] : [])];
@@ -59,10 +49,7 @@ sealed partial class MessageList
 
     async Task<ListPage<EmailAnswer>> LoadAsync(string? from, CancellationToken ct)
     {
-        MessageId? before = from is not null && MessageId.TryParse(from, out var id) ? id : null;
-        var page = await Messages.ListAsync(
-            Viewer.Tenant, _filter with { Before = before, Limit = LiveList<EmailAnswer>.PageSize }, ct);
-        var shapes = Services.GetRequiredService<EmailShapes>();
-        return new ListPage<EmailAnswer>([.. page.Messages.Select(shapes.Short)], page.ContinueBefore?.ToString());
+        var page = await Messages.ListAsync(Viewer.Tenant, _filter with { Before = ListPage.Id(from), Limit = ListPage.Size }, ct);
+        return new ListPage<EmailAnswer>([.. page.Messages.Select(Emails.Short)], page.ContinueBefore?.ToString());
     }
 }

@@ -17,8 +17,6 @@ sealed partial class MessagePage
 
     EmailAnswer? _email;
     ShownMail? _content;
-    Problem? _problem;
-    string? _done;
 
     [Parameter]
     public string Id { get; set; } = "";
@@ -27,13 +25,10 @@ sealed partial class MessagePage
     IMessageReader Messages { get; set; } = null!;
 
     [Inject]
+    EmailShapes Emails { get; set; } = null!;
+
+    [Inject]
     MessageChanges Changes { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
 
     protected override TimeSpan Every => TimeSpan.FromSeconds(2);
 
@@ -47,13 +42,13 @@ sealed partial class MessagePage
         // It never changes, but retention removes it.
         if (_email?.Id != view.Id.ToString())
             _content = await Messages.GetContentAsync(Viewer.Tenant, id, ct) is { } content ? ShownMail.Of(content) : null;
-        _email = Services.GetRequiredService<EmailShapes>().Whole(view, null);
+        _email = Emails.Whole(view, null);
     }
 
     static bool CanRetry(EmailAnswer email) => email.Recipients.Any(
         r => r.Status is RecipientState.Failed or RecipientState.Expired or RecipientState.Bounced or RecipientState.Held);
 
-    Task CancelAsync() => ChangeAsync(Scopes.Send, "cancel", async (tenant, id) =>
+    Task<bool> CancelAsync() => ChangeAsync(Scopes.Send, "cancel", async (tenant, id) =>
         await Changes.CancelAsync(tenant, id, CancellationToken.None) switch
         {
             null => null,
@@ -61,7 +56,7 @@ sealed partial class MessagePage
             { Count: var count } => Count(count, "cancelled; an attempt under way ends by itself"),
         });
 
-    Task RetryAsync() => ChangeAsync(Scopes.Manage, "retry", async (tenant, id) =>
+    Task<bool> RetryAsync() => ChangeAsync(Scopes.Manage, "retry", async (tenant, id) =>
         await Changes.RetryAsync(tenant, id, CancellationToken.None) switch
         {
             null => null,
@@ -70,19 +65,14 @@ sealed partial class MessagePage
         });
 
     /// <param name="change">What to tell; null: the message is gone.</param>
-    async Task ChangeAsync(Scopes needs, string verb, Func<TenantId, MessageId, Task<string?>> change)
-    {
-        _done = null;
-        _problem = await Actions.DoAsync(new NeedsAttribute(needs), $"POST /emails/{{id}}/{verb}", $"/emails/{Id}/{verb}", async by =>
+    Task<bool> ChangeAsync(Scopes needs, string verb, Func<TenantId, MessageId, Task<string?>> change) =>
+        DoAsync(needs, $"POST /emails/{{id}}/{verb}", $"/emails/{Id}/{verb}", async by =>
         {
-            _done = MessageId.TryParse(Id, out var id) ? await change(by.Tenant, id) : null;
-            return _done is null ? Gone : null;
+            Told = MessageId.TryParse(Id, out var id) ? await change(by.Tenant, id) : null;
+            return Told is null ? Gone : null;
         });
-        await LookAsync();
-    }
 
-    static string Count(int count, string what) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? "recipient" : "recipients")} {what}.");
+    static string Count(int count, string what) => $"{Numbers.Count(count, "recipient")} {what}.";
 }
 
 /// <summary>A line of a message's timeline.</summary>

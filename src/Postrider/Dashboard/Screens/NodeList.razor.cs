@@ -1,8 +1,7 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
+using Postrider.Dashboard.Parts;
 using Postrider.Queue;
-using Postrider.Routing;
 
 namespace Postrider.Dashboard.Screens;
 
@@ -16,19 +15,12 @@ sealed partial class NodeList
     [Inject]
     INodeList Nodes { get; set; } = null!;
 
-    [Inject]
-    Router Router { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
     protected override async Task ReadAsync(CancellationToken ct)
     {
         _nodes = [.. (await Nodes.ListNodesAsync(ct)).Select(NodeAnswer.Of)
             .OrderByDescending(node => node.Alive).ThenBy(node => node.Name, StringComparer.Ordinal)];
         _newest = _nodes.Where(node => node.Alive).MaxBy(node => node.StartedAt)?.Version ?? "";
-        _transports = await Services.GetRequiredService<TransportShapes>()
-            .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
+        _transports = await ShapesAsync(Table.Transports, ct);
     }
 }
 
@@ -40,8 +32,8 @@ static class NodeWords
     {
         var where = transports.Select(transport => (transport.Name,
                 Count: transport.Nodes.Where(one => one.Alive && one.Node == node.Name).Sum(one => one.InFlight)))
-            .Where(one => one.Count > 0).Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Name} {one.Count}")).ToList();
-        var count = node.InFlight.ToString("N0", CultureInfo.InvariantCulture);
+            .Where(one => one.Count > 0).Select(one => $"{one.Name} {Numbers.Count(one.Count)}").ToList();
+        var count = Numbers.Count(node.InFlight);
         return where.Count == 0 ? count : $"{count} ({string.Join(", ", where)})";
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
@@ -25,15 +24,10 @@ sealed partial class Overview
     IMessageReader Messages { get; set; } = null!;
 
     [Inject]
-    Router Router { get; set; } = null!;
-
-    [Inject]
     IFlowStore Flow { get; set; } = null!;
 
     [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    static CultureInfo Invariant => CultureInfo.InvariantCulture;
+    EmailShapes Emails { get; set; } = null!;
 
     protected override TimeSpan Every => TimeSpan.FromSeconds(2);
 
@@ -41,13 +35,12 @@ sealed partial class Overview
     {
         _counts = await Messages.CountAsync(Viewer.Tenant, ct);
         var page = await Messages.ListAsync(Viewer.Tenant, new MessageFilter { Limit = NewestShown }, ct);
-        _newest = [.. page.Messages.Select(Services.GetRequiredService<EmailShapes>().Short)];
-        _transports = await Services.GetRequiredService<TransportShapes>()
-            .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
+        _newest = [.. page.Messages.Select(Emails.Short)];
+        _transports = await ShapesAsync(Table.Transports, ct);
         var now = Clock.GetUtcNow();
         _flow = await Flow.ReadAsync(Viewer.Tenant, now.AddHours(-1), ct);
         _all = FlowSummary.Of(_flow, null, now);
-        _due = await Flow.ReadDueAsync(Viewer.Tenant, [.. Router.Of(Viewer.Tenant).Routes.Select(route => route.Name)], now, ct);
+        _due = await Flow.ReadDueAsync(Viewer.Tenant, [.. Table.Routes.Select(route => route.Name)], now, ct);
         _concerns = [.. Concerns.Of(_counts, _transports, Router, Viewer)];
     }
 
@@ -61,12 +54,10 @@ sealed partial class Overview
         new("suppressed", counts.Suppressed, "messages?state=suppressed"),
     ];
 
-    static string Percent(double? share) => share is { } part ? string.Create(Invariant, $"{100 * part:0.#} %") : "–";
-
     static string Span(TimeSpan? span) => span is { } length ? Times.Length(length) : "–";
 
     static string Depth(DueDepth due) => due.Recipients >= DueDepth.Most
-        ? string.Create(Invariant, $"{DueDepth.Most:N0} or more") : due.Recipients.ToString("N0", Invariant);
+        ? $"{Numbers.Count(DueDepth.Most)} or more" : Numbers.Count(due.Recipients);
 
     readonly record struct Tile(string Word, long Count, string Address);
 }
@@ -89,7 +80,7 @@ static class Concerns
                 $"{PauseWords.What(pause.Scope.Stream, pause.Scope.Route)}.", pause.Reason ?? "It is accepted and waits.", "queue");
         if (counts.Held > 0)
             yield return new Concern(
-                string.Create(CultureInfo.InvariantCulture, $"{counts.Held:N0} recipients are held."), "They wait for a person to send or cancel them.",
+                $"{Numbers.Count(counts.Held)} recipients are held.", "They wait for a person to send or cancel them.",
                 "dead-letters");
     }
 }

@@ -12,25 +12,15 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>What waits and why, and stopping mail.</summary>
 sealed partial class QueuePage
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
-
     IReadOnlyList<QueueGroupAnswer> _groups = [];
     IReadOnlyList<TransportAnswer> _transports = [];
     IReadOnlyList<PauseAnswer> _pauses = [];
     string _stream = "";
     string _route = "";
     string _reason = "";
-    Problem? _problem;
-    string? _done;
 
     [Inject]
-    Router Router { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
+    QueueShapes Groups { get; set; } = null!;
 
     // Each reading goes over the whole queue.
     protected override TimeSpan Every => TimeSpan.FromSeconds(5);
@@ -38,34 +28,27 @@ sealed partial class QueuePage
     protected override async Task ReadAsync(CancellationToken ct)
     {
         _pauses = PauseEndpoints.List(Viewer.Tenant, Router).Data;
-        _transports = await Services.GetRequiredService<TransportShapes>()
-            .OfAsync(Viewer.Principal, Router.Of(Viewer.Tenant).Transports, ct);
-        _groups = await Services.GetRequiredService<QueueShapes>().OfAsync(Viewer.Tenant, ct);
+        _transports = await ShapesAsync(Table.Transports, ct);
+        _groups = await Groups.OfAsync(Viewer.Tenant, ct);
     }
 
     async Task PauseAsync()
     {
         var body = new JsonObject().With("stream", _stream).With("route", _route).With("reason", _reason);
-        _problem = await Actions.DoAsync(Manage, "POST /pause", "/pause", async by =>
+        var isDone = await DoAsync(Scopes.Manage, "POST /pause", "/pause", async by =>
         {
             if (PauseEndpoints.Read(body.ToBody(), out var unread) is not { } request)
                 return unread;
             await Router.Pauses.AddAsync(request.Of(by.Tenant, Clock.GetUtcNow()), Viewer.Ended);
             return null;
         });
-        if (_problem is null)
+        if (isDone)
             (_stream, _route, _reason) = ("", "", "");
-        await LookAsync();
     }
 
-    async Task ResumeAsync(PauseAnswer pause)
-    {
-        _problem = await Actions.DoAsync(Manage, "DELETE /pause", "/pause", async by =>
-            await Router.Pauses.RemoveAsync(new PauseScope(by.Tenant, pause.Stream, pause.Route), Viewer.Ended)
-                ? null : PauseEndpoints.NotPaused);
-        _done = _problem is null ? "Mail flows again." : null;
-        await LookAsync();
-    }
+    Task<bool> ResumeAsync(PauseAnswer pause) => DoAsync(Scopes.Manage, "DELETE /pause", "/pause", async by =>
+        await Router.Pauses.RemoveAsync(new PauseScope(by.Tenant, pause.Stream, pause.Route), Viewer.Ended)
+            ? null : PauseEndpoints.NotPaused, "Mail flows again.");
 }
 
 /// <summary>What is stopped and why mail waits, in words.</summary>

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Tenants;
 using Postrider.Transports;
@@ -13,31 +12,14 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>By which transports mail goes, and one more route.</summary>
 sealed partial class RouteList
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
-
     IReadOnlyList<RouteAnswer> _routes = [];
     string _name = "";
     string _transports = "";
     string _strategy = "priority";
     bool _isShared;
-    Problem? _refused;
-
-    [Inject]
-    Router Router { get; set; } = null!;
 
     [Inject]
     TransportBook Book { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    RoutingChanges Changes => Services.GetRequiredService<RoutingChanges>();
 
     protected override Task ReadAsync(CancellationToken ct)
     {
@@ -55,9 +37,8 @@ sealed partial class RouteList
         body["transports"] = new JsonArray([.. RouteWords.Names(_transports).Select(name => (JsonNode)name)]);
         if (_isShared)
             body["shared"] = true;
-        _refused = await Actions.DoAsync(Manage, "POST /routes", "/routes", async by =>
-            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request ? await Changes.AddRouteAsync(by, request) : unread);
-        if (_refused is null)
+        if (await DoAsync(Scopes.Manage, "POST /routes", "/routes", async by =>
+            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request ? await Changes.AddRouteAsync(by, request) : unread))
             Pages.NavigateTo($"routes/{_name.Trim()}");
     }
 }

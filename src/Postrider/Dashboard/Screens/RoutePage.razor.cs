@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Routing;
 using Postrider.Tenants;
 using Postrider.Transports;
@@ -13,8 +12,6 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>One route: its transports in order, which mail goes by it, and how.</summary>
 sealed partial class RoutePage
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
-
     RouteAnswer? _route;
     IReadOnlyList<TransportAnswer> _transports = [];
     IReadOnlyList<string> _others = [];
@@ -23,25 +20,12 @@ sealed partial class RoutePage
     RuleDraft _rule = new();
     TermsDraft _terms = new();
     RouteAnswer? _shown;                     // that _terms were made of
-    Problem? _problem;
-    string? _done;
 
     [Parameter]
     public string Name { get; set; } = "";
 
     [Inject]
-    Router Router { get; set; } = null!;
-
-    [Inject]
     TransportBook Book { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    RoutingChanges Changes => Services.GetRequiredService<RoutingChanges>();
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
@@ -50,46 +34,43 @@ sealed partial class RoutePage
         _hasOwn = Book.FindRoute(Viewer.Tenant, Name) is not null;
         if (_route is not { } route)
             return;
-        var table = Router.Of(Viewer.Tenant);
-        _transports = await Services.GetRequiredService<TransportShapes>().OfAsync(
-            Viewer.Principal, [.. route.Transports.Select(table.FindTransport).OfType<Transport>()], ct);
-        _others = [.. table.Transports.Select(transport => transport.Name).Except(route.Transports)];
+        _transports = await ShapesAsync([.. route.Transports.Select(Table.FindTransport).OfType<Transport>()], ct);
+        _others = [.. Table.Transports.Select(transport => transport.Name).Except(route.Transports)];
         // What is being typed stays, unless the route became another meanwhile.
         if (_shown?.Name != Name || TermsDraft.Of(_shown!) != TermsDraft.Of(route))
             (_shown, _terms) = (route, TermsDraft.Of(route));
     }
 
-    Task MoveAsync(int from, int to)
+    Task<bool> MoveAsync(int from, int to)
     {
         var names = _route!.Transports.ToList();
         (names[from], names[to]) = (names[to], names[from]);
         return OrderAsync(names);
     }
 
-    Task TakeOutAsync(string name) => OrderAsync([.. _route!.Transports.Where(other => other != name)]);
+    Task<bool> TakeOutAsync(string name) => OrderAsync([.. _route!.Transports.Where(other => other != name)]);
 
-    Task PutInAsync(string name) => OrderAsync([.. _route!.Transports, name]);
+    Task<bool> PutInAsync(string name) => OrderAsync([.. _route!.Transports, name]);
 
-    Task OrderAsync(IReadOnlyList<string> names) =>
+    Task<bool> OrderAsync(IReadOnlyList<string> names) =>
         ChangeAsync(new JsonObject { ["transports"] = Array(names) }, $"The order is now: {string.Join(", ", names)}.");
 
     async Task AddRuleAsync()
     {
         var rules = RulesNow();
         rules.Add(_rule.ToJson());
-        await ChangeAsync(new JsonObject { ["rules"] = rules }, "The rule is in force.");
-        if (_problem is null)
+        if (await ChangeAsync(new JsonObject { ["rules"] = rules }, "The rule is in force."))
             _rule = new RuleDraft();
     }
 
-    Task RemoveRuleAsync(int index)
+    Task<bool> RemoveRuleAsync(int index)
     {
         var rules = RulesNow();
         rules.RemoveAt(index);
         return ChangeAsync(new JsonObject { ["rules"] = rules }, "The rule is gone.");
     }
 
-    Task SaveAsync() => ChangeAsync(new JsonObject
+    Task<bool> SaveAsync() => ChangeAsync(new JsonObject
     {
         ["strategy"] = _terms.Strategy,
         ["retry"] = Text(_terms.Retry),
@@ -98,10 +79,10 @@ sealed partial class RoutePage
         ["position"] = _terms.Position,
     }, "Stored. Mail that waits goes by it as it is now.");
 
-    Task RemoveAsync() => DoAsync("DELETE /routes/{name}", $"/routes/{Name}", $"The route {Name} is removed.",
-        by => Changes.RemoveRouteAsync(by, Name, mayMove: true, Viewer.Ended));
+    Task<bool> RemoveAsync() => DoAsync(Scopes.Manage, "DELETE /routes/{name}", $"/routes/{Name}",
+        by => Changes.RemoveRouteAsync(by, Name, mayMove: true, Viewer.Ended), $"The route {Name} is removed.");
 
-    Task CopyAsync()
+    Task<bool> CopyAsync()
     {
         var body = new JsonObject
         {
@@ -110,20 +91,14 @@ sealed partial class RoutePage
             ["strategy"] = ApiJson.Word(_route.Strategy),
             ["rules"] = RulesNow(),
         };
-        return DoAsync("POST /routes", "/routes", "It is this tenant's own now, and can be changed.", async by =>
-            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request ? await Changes.AddRouteAsync(by, request) : unread);
+        return DoAsync(Scopes.Manage, "POST /routes", "/routes", async by =>
+            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request ? await Changes.AddRouteAsync(by, request) : unread,
+            "It is this tenant's own now, and can be changed.");
     }
 
-    Task ChangeAsync(JsonObject body, string done) => DoAsync("PATCH /routes/{name}", $"/routes/{Name}", done, async by =>
+    Task<bool> ChangeAsync(JsonObject body, string told) => DoAsync(Scopes.Manage, "PATCH /routes/{name}", $"/routes/{Name}", async by =>
         TransportReader.ReadRouteChange(body.ToBody(), out var unread) is { } request
-            ? await Changes.ChangeRouteAsync(by, Name, request) : unread);
-
-    async Task DoAsync(string action, string target, string done, Func<Principal, Task<Problem?>> change)
-    {
-        _problem = await Actions.DoAsync(Manage, action, target, change);
-        _done = _problem is null ? done : null;
-        await LookAsync();
-    }
+            ? await Changes.ChangeRouteAsync(by, Name, request) : unread, told);
 
     JsonArray RulesNow() => [.. _route!.Rules.Select(rule => (JsonNode)new JsonObject().With("stream", rule.Stream).With("tag", rule.Tag)
         .With("sender_domain", rule.SenderDomain).With("recipient_domain", rule.RecipientDomain))];

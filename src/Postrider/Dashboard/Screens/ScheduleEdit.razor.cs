@@ -30,14 +30,10 @@ sealed partial class ScheduleEdit
 
     ScheduleDraft? _draft;
     string? _read;          // whose draft it is
-    MailFields _fields = null!;
-    LongText? _times;
-    LongText? _to;
     IReadOnlyList<RecipientList> _lists = [];
     IReadOnlyList<OccurrenceAnswer> _next = [];
     int _kept;              // recipients it has, which are not shown
     Problem? _unfit;        // with when it is to come
-    Problem? _problem;
 
     /// <summary>Null: a new one.</summary>
     [Parameter]
@@ -50,16 +46,7 @@ sealed partial class ScheduleEdit
     IListStore Lists { get; set; } = null!;
 
     [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    // What is being typed does not change by itself.
-    protected override TimeSpan Every => TimeSpan.Zero;
+    SchedulePages Answers { get; set; } = null!;
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
@@ -78,7 +65,7 @@ sealed partial class ScheduleEdit
         if (!MessageId.TryParse(Id, out var id)
             || await Book.FindAsync(Viewer.Tenant, id, ct) is not { State: not ScheduleState.Archived } schedule)
             return null;
-        var whole = await Services.GetRequiredService<SchedulePages>().WholeAsync(schedule, ct);
+        var whole = await Answers.WholeAsync(schedule, ct);
         using var email = JsonDocument.Parse(schedule.Email.Json);
         var draft = new ScheduleDraft(whole, ScheduleReader.Mail(email.RootElement, out _) ?? new SubmissionRequest(), Viewer.Zone);
         _kept = draft.Recipients.Length == 0 && draft.List.Length == 0 ? whole.RecipientCount ?? 0 : 0;
@@ -116,16 +103,13 @@ sealed partial class ScheduleEdit
 
     async Task SaveAsync()
     {
-        await _fields.ReadAsync();
-        if (_draft!.Kind == ScheduleDraft.Listed && _times is not null)
-            await _times.ReadAsync();
-        if (_draft.List.Length == 0 && _to is not null)
-            await _to.ReadAsync();
-        if (_draft.ToRequest(Viewer.Zone, out _problem) is not { } request)
+        var request = _draft!.ToRequest(Viewer.Zone, out var problem);
+        Refused = problem;
+        if (request is null)
             return;
         Schedule? stored = null;
         var (action, target) = Id is null ? ("POST /schedules", "/schedules") : ("PATCH /schedules/{id}", $"/schedules/{Id}");
-        _problem = await Actions.DoAsync(new NeedsAttribute(Scopes.Send), action, target, async by =>
+        await DoAsync(Scopes.Send, action, target, async by =>
         {
             var result = Id is null ? await Book.AddAsync(by.Tenant, request, null, CancellationToken.None)
                 : MessageId.TryParse(Id, out var id) ? await Book.EditAsync(by.Tenant, id, request, CancellationToken.None)

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Components;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Schedules;
 
 namespace Postrider.Dashboard.Screens;
@@ -22,15 +21,9 @@ sealed partial class ScheduleList
     [Inject]
     IScheduleStore Schedules { get; set; } = null!;
 
-    [Inject]
-    Viewer Viewer { get; set; } = null!;
-
     async Task<ListPage<Schedule>> LoadAsync(string? from, CancellationToken ct)
     {
-        MessageId? before = from is not null && MessageId.TryParse(from, out var id) ? id : null;
         ScheduleState? state = Enum.TryParse<ScheduleState>(State, ignoreCase: true, out var word) ? word : null;
-        var found = await Schedules.ListAsync(Viewer.Tenant, state, before, LiveList<Schedule>.PageSize + 1, ct);
-        var rows = found.Take(LiveList<Schedule>.PageSize).ToList();
-        return new ListPage<Schedule>(rows, found.Count > rows.Count ? rows[^1].Id.ToString() : null);
+        return ListPage.Of(await Schedules.ListAsync(Viewer.Tenant, state, ListPage.Id(from), ListPage.Wanted, ct), one => one.Id.ToString());
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
@@ -19,16 +18,13 @@ sealed partial class SchedulePage
 
     const int ShownErrors = 10;
 
-    static readonly NeedsAttribute SendLater = new(Scopes.Send);
     static readonly Problem Gone = new("not-found", StatusCodes.Status404NotFound, "Not found", "The schedule is not there any more.");
 
     ScheduleAnswer? _schedule;
     ScheduleReportAnswer? _report;
     string _from = "";
     string _subject = "";
-    string? _done;
-    string? _batch;     // of what _done tells
-    Problem? _problem;
+    string? _batch;     // of what was done
     RecipientSource? _recipients;
     IReadOnlyList<DestinationErrorAnswer> _leftOut = [];    // lines that cannot be sent to
 
@@ -45,14 +41,12 @@ sealed partial class SchedulePage
     RecipientLists Lists { get; set; } = null!;
 
     [Inject]
-    ScreenActions Actions { get; set; } = null!;
+    SchedulePages Answers { get; set; } = null!;
 
     [Inject]
-    IServiceProvider Services { get; set; } = null!;
+    DestinationUpload Upload { get; set; } = null!;
 
     protected override TimeSpan Every => TimeSpan.FromSeconds(10);
-
-    SchedulePages Answers => Services.GetRequiredService<SchedulePages>();
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
@@ -74,25 +68,23 @@ sealed partial class SchedulePage
         // Runs are read by their schedule alone, so whose it is comes first.
         if (!MessageId.TryParse(Id, out var id) || await Book.FindAsync(Viewer.Tenant, id, ct) is null)
             return new ListPage<ScheduleRunAnswer>([], null);
-        MessageId? before = from is not null && MessageId.TryParse(from, out var place) ? place : null;
-        const int Size = LiveList<ScheduleRunAnswer>.PageSize;
-        var found = await Schedules.RunsAsync(id, before, Size + 1, ct);
+        var runs = ListPage.Of(await Schedules.RunsAsync(id, ListPage.Id(from), ListPage.Wanted, ct), run => run.Id.ToString());
         var rows = new List<ScheduleRunAnswer>();
-        foreach (var run in found.Take(Size))
+        foreach (var run in runs.Rows)
             rows.Add(await Answers.RunAsync(Viewer.Tenant, run, ct));
-        return new ListPage<ScheduleRunAnswer>(rows, found.Count > Size ? rows[^1].Id : null);
+        return new ListPage<ScheduleRunAnswer>(rows, runs.Next);
     }
 
-    Task PauseAsync() => ChangeAsync("POST", "/pause", "Paused. Nothing comes until it is resumed.", async (tenant, id) =>
+    Task<bool> PauseAsync() => ChangeAsync("POST", "/pause", "Paused. Nothing comes until it is resumed.", async (tenant, id) =>
         (await Book.PauseAsync(tenant, id, CancellationToken.None)).Problem);
 
-    Task ResumeAsync() => ChangeAsync("POST", "/resume", "It goes on from now; what would have come meanwhile does not come.", async (tenant, id) =>
+    Task<bool> ResumeAsync() => ChangeAsync("POST", "/resume", "It goes on from now; what would have come meanwhile does not come.", async (tenant, id) =>
         (await Book.ResumeAsync(tenant, id, CancellationToken.None)).Problem);
 
-    Task ArchiveAsync() => ChangeAsync("DELETE", "", "Archived. It does not come again; what it sent goes on.", (tenant, id) =>
+    Task<bool> ArchiveAsync() => ChangeAsync("DELETE", "", "Archived. It does not come again; what it sent goes on.", (tenant, id) =>
         Book.ArchiveAsync(tenant, id, CancellationToken.None));
 
-    Task RunAsync() => ChangeAsync("POST", "/run", "Sent once now. When it comes next stays as it is.", async (tenant, id) =>
+    Task<bool> RunAsync() => ChangeAsync("POST", "/run", "Sent once now. When it comes next stays as it is.", async (tenant, id) =>
     {
         var (run, problem, _) = await Book.RunAsync(tenant, id, null, CancellationToken.None);
         _batch = run?.Id.ToString();
@@ -103,13 +95,12 @@ sealed partial class SchedulePage
     async Task TakeRecipientsAsync()
     {
         _leftOut = [];
-        if (!await _recipients!.IsReadyAsync())
+        if (!_recipients!.IsReady())
             return;
         await ChangeAsync("PUT", "/recipients", "From the next run on it sends to these.", async (tenant, id) =>
         {
             var own = await Book.NewRecipientsAsync(tenant);
-            var upload = Services.GetRequiredService<DestinationUpload>();
-            var (read, problem) = await _recipients.UploadAsync(upload, new ListEndpoints.ListSink(Lists, tenant, own), Viewer.Ended);
+            var (read, problem) = await _recipients.UploadAsync(Upload, new ListEndpoints.ListSink(Lists, tenant, own), Viewer.Ended);
             _leftOut = read?.Errors ?? [];
             if (read is { Part.Accepted: 0 })
                 problem = ProblemCatalog.Make("no-recipients", "No line names a recipient that can be sent to, so it keeps those it has.");
@@ -120,16 +111,12 @@ sealed partial class SchedulePage
         });
     }
 
-    async Task ChangeAsync(string method, string verb, string done, Func<TenantId, MessageId, Task<Problem?>> change)
+    Task<bool> ChangeAsync(string method, string verb, string told, Func<TenantId, MessageId, Task<Problem?>> change)
     {
-        (_done, _batch) = (null, null);
-        _problem = await Actions.DoAsync(SendLater, $"{method} /schedules/{{id}}{verb}", $"/schedules/{Id}{verb}", by =>
-            MessageId.TryParse(Id, out var id) ? change(by.Tenant, id) : Task.FromResult<Problem?>(Gone));
-        _done = _problem is null ? done : null;
-        await LookAsync();
+        _batch = null;
+        return DoAsync(Scopes.Send, $"{method} /schedules/{{id}}{verb}", $"/schedules/{Id}{verb}", by =>
+            MessageId.TryParse(Id, out var id) ? change(by.Tenant, id) : Task.FromResult<Problem?>(Gone), told);
     }
-
-    static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
     static IEnumerable<(string Word, long Count)> Tiles(ScheduleReportAnswer report)
     {

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.WebUtilities;
 using Postrider.Hosting;
 
 namespace Postrider.Dashboard.Screens;
@@ -7,6 +6,8 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>The configuration as it takes effect, as <c>config show</c> prints it.</summary>
 sealed partial class SettingsPage
 {
+    const string Given = "given";
+
     IReadOnlyList<ShownSetting> _settings = [];
     string _has = "";
     bool _onlyGiven;
@@ -14,13 +15,9 @@ sealed partial class SettingsPage
     [Inject]
     LoadedConfiguration Configuration { get; set; } = null!;
 
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    protected override void OnParametersSet()
+    private protected override void Ask(IQueryCollection query)
     {
-        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query);
-        (_has, _onlyGiven) = (asked.GetValueOrDefault("has").ToString().Trim(), asked.GetValueOrDefault("which") == "given");
+        (_has, _onlyGiven) = (query["has"].ToString().Trim(), query["which"] == Given);
         _settings =
         [
             .. Configuration.Show().Where(setting => (!_onlyGiven || setting.Origin != "default")

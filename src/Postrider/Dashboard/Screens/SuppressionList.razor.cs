@@ -1,8 +1,6 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Forms;
-using Microsoft.AspNetCore.WebUtilities;
 using Postrider.Api;
 using Postrider.Batches;
 using Postrider.Dashboard.Access;
@@ -17,17 +15,11 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>Addresses that get no mail: looked up, added, removed, brought in a file.</summary>
 sealed partial class SuppressionList
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
     const long MaxFileBytes = 50_000_000;
 
     SuppressionQuery _asked;
-    bool _isFiltered;
-    int _version;
-    Problem? _unread;
-    Problem? _problem;
-    Problem? _refused;
+    Problem? _unadded;
     Problem? _importProblem;
-    string? _done;
     string _email = "";
     string _stream = "";
     string _reason = "";
@@ -45,27 +37,9 @@ sealed partial class SuppressionList
     Submitter Submitter { get; set; } = null!;
 
     [Inject]
-    Viewer Viewer { get; set; } = null!;
+    DestinationUpload Upload { get; set; } = null!;
 
-    [Inject]
-    TimeProvider Clock { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    protected override void OnParametersSet()
-    {
-        var asked = QueryHelpers.ParseQuery(new Uri(Pages.Uri).Query).Where(p => p.Value.ToString().Trim().Length > 0)
-            .ToDictionary(p => p.Key, p => p.Value);
-        _isFiltered = asked.Count > 0;
-        _unread = SuppressionQuery.Read(new QueryCollection(asked), Submitter, out _asked);
-    }
+    private protected override void Ask(IQueryCollection query) => Unread = SuppressionQuery.Read(query, Submitter, out _asked);
 
     async Task<ListPage<SuppressedAddress>> LoadAsync(string? from, CancellationToken ct)
     {
@@ -73,36 +47,33 @@ sealed partial class SuppressionList
             return new ListPage<SuppressedAddress>([.. (await List.FindAsync(Viewer.Tenant, email, ct))
                 .Where(one => _asked.Cause is null || one.Cause == _asked.Cause)], null);
         SuppressionPlace? after = from is not null && SuppressionQuery.TryPlace(from, out var place) ? place : null;
-        var page = await List.ListAsync(Viewer.Tenant, _asked.Cause, after, LiveList<SuppressedAddress>.PageSize, ct);
+        var page = await List.ListAsync(Viewer.Tenant, _asked.Cause, after, ListPage.Size, ct);
         return new ListPage<SuppressedAddress>(page.Items, page.Next is { } next ? SuppressionQuery.Write(next) : null);
     }
 
     async Task AddAsync()
     {
-        var expires = _until is { } until ? new DateTimeOffset(until, Viewer.Zone.GetUtcOffset(until)) : (DateTimeOffset?)null;
         var body = new JsonObject().With("email", _email).With("stream", _stream).With("reason", _reason)
-            .With("expires_at", expires?.ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture));
-        _refused = await Actions.DoAsync(Manage, "POST /suppressions", "/suppressions", async by =>
+            .With("expires_at", _until is { } until ? Times.Offset(until, Viewer.Zone) : null);
+        _unadded = await TryAsync(Scopes.Manage, "POST /suppressions", "/suppressions", async by =>
         {
             if (SuppressionReader.Read(body.ToBody(), Submitter, Clock.GetUtcNow(), out var unread) is not { } added)
                 return unread;
             await List.AddAsync(by.Tenant, [added]);
             return null;
-        });
-        if (_refused is not null)
+        }, $"{_email.Trim()} gets no more of that mail; what is queued for it ends as suppressed.");
+        if (_unadded is not null)
             return;
-        _done = $"{_email.Trim()} gets no more of that mail; what is queued for it ends as suppressed.";
         (_email, _reason, _stream, _until) = ("", "", "", null);
-        _version++;
+        Version++;
     }
 
     async Task RemoveAsync(SuppressedAddress one)
     {
-        _problem = await Actions.DoAsync(Manage, "DELETE /suppressions/{email}", "/suppressions/{email}", async by =>
+        await DoAsync(Scopes.Manage, "DELETE /suppressions/{email}", "/suppressions/{email}", async by =>
             await List.RemoveAsync(by.Tenant, one.Email!, one.Stream) > 0
-                ? null : ProblemCatalog.Make("not-found", "The address is not on the list any more."));
-        _done = _problem is null ? $"{one.Email} gets mail again." : null;
-        _version++;
+                ? null : ProblemCatalog.Make("not-found", "The address is not on the list any more."), $"{one.Email} gets mail again.");
+        Version++;
     }
 
     async Task ImportAsync(InputFileChangeEventArgs change)
@@ -114,10 +85,10 @@ sealed partial class SuppressionList
             if (change.File.Size > MaxFileBytes)
             {
                 _importProblem = TenantProblems.InvalidField(
-                    "/file", $"{change.File.Name} is larger than {Sizes.Short(MaxFileBytes)}: send it with POST /suppressions/import.");
+                    "/file", $"{change.File.Name} is larger than {Numbers.Bytes(MaxFileBytes)}: send it with POST /suppressions/import.");
                 return;
             }
-            _importProblem = await Actions.DoAsync(Manage, "POST /suppressions/import", "/suppressions/import", async by =>
+            _importProblem = await TryAsync(Scopes.Manage, "POST /suppressions/import", "/suppressions/import", async by =>
             {
                 await using var file = change.File.OpenReadStream(MaxFileBytes, Viewer.Ended);
                 var sink = new WatchedSink(new SuppressionSink(List, by.Tenant, null, Clock), part =>
@@ -126,7 +97,7 @@ sealed partial class SuppressionList
                     StateHasChanged();
                 });
                 using var text = ReadDestinations.Open(file);
-                (_imported, var problem) = await Services.GetRequiredService<DestinationUpload>()
+                (_imported, var problem) = await Upload
                     .CsvAsync(text, new Dictionary<string, string>(), null, sink, Viewer.Ended);
                 return problem;
             });
@@ -134,7 +105,7 @@ sealed partial class SuppressionList
         finally
         {
             _isImporting = false;
-            _version++;
+            Version++;
         }
     }
 }
@@ -143,6 +114,4 @@ sealed partial class SuppressionList
 static class SuppressionWords
 {
     public static object Key(SuppressedAddress one) => (one.Email, one.Stream, one.At);
-
-    public static string Count(long count) => string.Create(CultureInfo.InvariantCulture, $"{count:N0}");
 }

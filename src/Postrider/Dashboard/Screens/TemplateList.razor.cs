@@ -14,15 +14,10 @@ sealed partial class TemplateList
     [Inject]
     TemplateLibrary Templates { get; set; } = null!;
 
-    [Inject]
-    Viewer Viewer { get; set; } = null!;
-
     async Task<ListPage<StoredTemplate>> LoadAsync(string? from, CancellationToken ct)
     {
-        const int Size = LiveList<StoredTemplate>.PageSize;
         var after = from is null ? 0 : int.Parse(from, CultureInfo.InvariantCulture);
-        var found = await Templates.ListAsync(Viewer.Tenant, after, Size + 1, ct);
-        var rows = found.Take(Size).ToList();
-        return new ListPage<StoredTemplate>(rows, found.Count > Size ? rows[^1].Number.ToString(CultureInfo.InvariantCulture) : null);
+        var found = await Templates.ListAsync(Viewer.Tenant, after, ListPage.Wanted, ct);
+        return ListPage.Of(found, template => template.Number.ToString(CultureInfo.InvariantCulture));
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Components;
 using Postrider.Dashboard.Access;
@@ -34,7 +33,6 @@ sealed partial class TemplatePage
     Problem? _unfilled;             // with what the data lacks
     ShownMail? _preview;
     string? _previewSubject;
-    string? _saved;
 
     /// <summary>Null: a new one.</summary>
     [Parameter]
@@ -46,15 +44,6 @@ sealed partial class TemplatePage
 
     [Inject]
     TemplateLibrary Templates { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    [Inject]
-    NavigationManager Pages { get; set; } = null!;
-
-    // What is being typed does not change by itself.
-    protected override TimeSpan Every => TimeSpan.Zero;
 
     bool MayChange => Viewer.May(Scopes.Manage) && _template?.ArchivedAt is null;
 
@@ -82,7 +71,7 @@ sealed partial class TemplatePage
 
     void ShowVersion(ChangeEventArgs change)
     {
-        _saved = null;
+        Told = null;
         Pages.NavigateTo($"templates/{_template!.Id}?version={change.Value}");
     }
 
@@ -93,7 +82,7 @@ sealed partial class TemplatePage
             _html is null ? "" : await _html.ReadAsync(), _data is null ? "" : await _data.ReadAsync());
         if (typed == _typed)
             return;
-        (_typed, _saved) = (typed, null);
+        (_typed, Told) = (typed, null);
     }
 
     /// <summary>Null: <see cref="_problem"/> says why.</summary>
@@ -157,7 +146,7 @@ sealed partial class TemplatePage
         });
         if (stored is null)
             return;
-        _saved = string.Create(CultureInfo.InvariantCulture, $"Saved as version {stored.NewestVersion}. Mail is sent with it from now on.");
+        Told = $"Saved as version {Numbers.Count(stored.NewestVersion)}. Mail is sent with it from now on.";
         (_template, _read) = (stored, (stored.Id, null));
         Pages.NavigateTo($"templates/{stored.Id}", replace: true);
     }
@@ -169,7 +158,7 @@ sealed partial class TemplatePage
                 await Templates.ArchiveAsync(by.Tenant, _template.Id, isForced: false, CancellationToken.None));
         if (_problem is not null)
             return;
-        _saved = "Archived. Nothing is sent with it any more; mail that was accepted stays as it is.";
+        Told = "Archived. Nothing is sent with it any more; mail that was accepted stays as it is.";
         _read = default;
         await LookAsync();
     }

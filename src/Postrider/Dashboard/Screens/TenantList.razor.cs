@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
-using Postrider.Messages;
 using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Screens;
@@ -17,8 +16,6 @@ sealed partial class TenantList
     TenantDraft _draft = new();
     Tenant? _made;
     string? _secret;
-    int _version;   // of the list
-    Problem? _problem;
 
     [Inject]
     TenantDirectory Tenants { get; set; } = null!;
@@ -26,27 +23,17 @@ sealed partial class TenantList
     [Inject]
     ApiKeys Keys { get; set; } = null!;
 
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    // The list does it.
-    protected override TimeSpan Every => TimeSpan.Zero;
-
-    protected override Task ReadAsync(CancellationToken ct) => Task.CompletedTask;
-
     Task<ListPage<Tenant>> LoadAsync(string? from, CancellationToken ct)
     {
-        const int Size = LiveList<Tenant>.PageSize;
         var after = from is null ? 0 : int.Parse(from, CultureInfo.InvariantCulture);
-        var found = Tenants.All.Where(tenant => tenant.Id.Value > after).Take(Size + 1).ToList();
-        var rows = found.Take(Size).ToList();
-        return Task.FromResult(new ListPage<Tenant>(rows, found.Count > Size ? rows[^1].Id.ToString() : null));
+        var found = Tenants.All.Where(tenant => tenant.Id.Value > after).Take(ListPage.Wanted).ToList();
+        return Task.FromResult(ListPage.Of(found, tenant => tenant.Id.ToString()));
     }
 
     async Task MakeAsync()
     {
         (_made, _secret) = (null, null);
-        _problem = await Actions.DoAsync(Installation, "POST /tenants", "/tenants", async _ =>
+        await DoAsync(Installation, "POST /tenants", "/tenants", async _ =>
         {
             var result = await Tenants.AddAsync(_draft.Name.Trim(), _draft.Settings(TenantSettings.Default), CancellationToken.None);
             if (result.Tenant is not { } tenant)
@@ -56,6 +43,6 @@ sealed partial class TenantList
         });
         if (_made is not null)
             _draft = new TenantDraft();
-        _version++;
+        Version++;
     }
 }

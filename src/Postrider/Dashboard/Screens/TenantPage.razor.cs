@@ -12,8 +12,6 @@ sealed partial class TenantPage
     Tenant? _tenant;
     TenantDraft _draft = new();
     string? _secret;
-    string? _done;
-    Problem? _problem;
 
     [Parameter]
     public int Id { get; set; }
@@ -24,9 +22,6 @@ sealed partial class TenantPage
     [Inject]
     ApiKeys Keys { get; set; } = null!;
 
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
     protected override Task ReadAsync(CancellationToken ct)
     {
         var found = Tenants.Find(new TenantId(Id));
@@ -36,35 +31,30 @@ sealed partial class TenantPage
         return Task.CompletedTask;
     }
 
-    Task SaveAsync() => ChangeAsync("PATCH", "", "Saved: within a second it holds on every node.", id =>
+    Task<bool> SaveAsync() => ChangeAsync("PATCH", "", "Saved: within a second it holds on every node.", id =>
         Tenants.ChangeAsync(
             id, now => now with { Name = _draft.Name.Trim(), Settings = _draft.Settings(now.Settings) }, CancellationToken.None));
 
-    Task StopAsync() => ChangeAsync("POST", "/archive", "Stopped: its keys are refused, its mail waits.", id => Tenants.ArchiveAsync(id, CancellationToken.None));
+    Task<bool> StopAsync() => ChangeAsync("POST", "/archive", "Stopped: its keys are refused, its mail waits.", id => Tenants.ArchiveAsync(id, CancellationToken.None));
 
-    Task RestoreAsync() => ChangeAsync("POST", "/restore", "It goes on, with its keys and the mail that waited.", id =>
+    Task<bool> RestoreAsync() => ChangeAsync("POST", "/restore", "It goes on, with its keys and the mail that waited.", id =>
         Tenants.RestoreAsync(id, CancellationToken.None));
 
-    async Task AddKeyAsync()
+    Task<bool> AddKeyAsync() => DoAsync("POST", "/keys", null, async () =>
     {
-        (_done, _secret) = (null, null);
-        _problem = await Actions.DoAsync(TenantList.Installation, "POST /tenants/{tenant}/keys", Target("/keys"), async _ =>
-        {
-            if (Tenants.Find(new TenantId(Id)) is not { } tenant)
-                return TenantProblems.Absent;
-            _secret = (await Keys.MakeFirstAsync(tenant, CancellationToken.None)).Secret;
-            return null;
-        });
-    }
+        if (Tenants.Find(new TenantId(Id)) is not { } tenant)
+            return TenantProblems.Absent;
+        _secret = (await Keys.MakeFirstAsync(tenant, CancellationToken.None)).Secret;
+        return null;
+    });
 
-    string Target(string verb) => string.Create(CultureInfo.InvariantCulture, $"/tenants/{Id}{verb}");
+    Task<bool> ChangeAsync(string method, string verb, string told, Func<TenantId, Task<TenantResult>> change) =>
+        DoAsync(method, verb, told, async () => (await change(new TenantId(Id))).Problem);
 
-    async Task ChangeAsync(string method, string verb, string done, Func<TenantId, Task<TenantResult>> change)
+    Task<bool> DoAsync(string method, string verb, string? told, Func<Task<Problem?>> change)
     {
-        (_done, _secret) = (null, null);
-        _problem = await Actions.DoAsync(TenantList.Installation, $"{method} /tenants/{{tenant}}{verb}", Target(verb), async _ =>
-            (await change(new TenantId(Id))).Problem);
-        _done = _problem is null ? done : null;
-        await LookAsync();
+        _secret = null;
+        return DoAsync(TenantList.Installation, $"{method} /tenants/{{tenant}}{verb}",
+            string.Create(CultureInfo.InvariantCulture, $"/tenants/{Id}{verb}"), _ => change(), told);
     }
 }

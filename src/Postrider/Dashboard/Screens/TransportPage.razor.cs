@@ -4,7 +4,6 @@ using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
 using Postrider.Messages;
-using Postrider.Routing;
 using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Screens;
@@ -12,8 +11,6 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>One transport: how it is doing and why, a test, and what can be changed of it.</summary>
 sealed partial class TransportPage
 {
-    static readonly NeedsAttribute Manage = new(Scopes.Manage);
-
     TransportAnswer? _transport;
     TransportOptionsDraft _options = new();
     string? _shownDsn;                       // that _options were made of
@@ -24,29 +21,19 @@ sealed partial class TransportPage
     string _from = "";
     TransportTestAnswer? _test;
     Problem? _testProblem;
-    Problem? _problem;
-    string? _done;
 
     [Parameter]
     public string Name { get; set; } = "";
 
     [Inject]
-    Router Router { get; set; } = null!;
-
-    [Inject]
-    IServiceProvider Services { get; set; } = null!;
-
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
-    RoutingChanges Changes => Services.GetRequiredService<RoutingChanges>();
+    TransportTest Test { get; set; } = null!;
 
     protected override TimeSpan Every => TimeSpan.FromSeconds(2);
 
     protected override async Task ReadAsync(CancellationToken ct)
     {
-        _transport = Router.Of(Viewer.Tenant).FindTransport(Name) is { } found
-            ? (await Services.GetRequiredService<TransportShapes>().OfAsync(Viewer.Principal, [found], ct))[0] : null;
+        _transport = Table.FindTransport(Name) is { } found
+            ? (await ShapesAsync([found], ct))[0] : null;
         var mayManage = Viewer.May(Scopes.Manage);
         _mayUse = mayManage && RoutingChanges.MayNotUse(Viewer.Principal, Router, Name) is null;
         _mayChange = mayManage && Changes.MayNotChange(Viewer.Principal, Name, out _) is null;
@@ -55,17 +42,17 @@ sealed partial class TransportPage
             (_shownDsn, _options) = (dsn, TransportOptionsDraft.Of(dsn));
     }
 
-    async Task SwitchAsync()
+    Task<bool> SwitchAsync()
     {
         var isPaused = _transport?.Paused != true;
         var verb = isPaused ? "pause" : "resume";
-        await DoAsync($"POST /transports/{{name}}/{verb}", $"/{verb}",
-            isPaused ? "Paused: what is under way ends, nothing new begins." : "It takes mail again.",
-            by => Task.FromResult(Changes.PauseTransport(by, Name, isPaused)));
+        return DoAsync(Scopes.Manage, $"POST /transports/{{name}}/{verb}", $"/transports/{Name}/{verb}",
+            by => Task.FromResult(Changes.PauseTransport(by, Name, isPaused)),
+            isPaused ? "Paused: what is under way ends, nothing new begins." : "It takes mail again.");
     }
 
-    Task RemoveAsync() => DoAsync(
-        "DELETE /transports/{name}", "", $"{Name} is gone from all nodes.", by => Changes.RemoveTransportAsync(by, Name));
+    Task<bool> RemoveAsync() => DoAsync(Scopes.Manage, "DELETE /transports/{name}", $"/transports/{Name}",
+        by => Changes.RemoveTransportAsync(by, Name), $"{Name} is gone from all nodes.");
 
     async Task SaveAsync()
     {
@@ -73,41 +60,33 @@ sealed partial class TransportPage
         foreach (var (name, value) in _options.ChangesFrom(_shownDsn ?? ""))
             options[name] = value;
         if (options.Count == 0)
-            (_problem, _done) = (null, "The options are as they were.");
+            (Refused, Told) = (null, "The options are as they were.");
         else
             await ChangeAsync(new JsonObject { ["options"] = options }, "Stored, and in force on all nodes.");
     }
 
     async Task MoveAsync()
     {
-        await ChangeAsync(new JsonObject().With("dsn", _dsn), "Stored, and in force on all nodes. Send a test.");
-        if (_problem is null)
+        if (await ChangeAsync(new JsonObject().With("dsn", _dsn), "Stored, and in force on all nodes. Send a test."))
             _dsn = "";
     }
 
-    Task ChangeAsync(JsonObject body, string done) => DoAsync("PATCH /transports/{name}", "", done, async by =>
-        TransportReader.ReadChange(body.ToBody(), out var unread) is { } request
-            ? await Changes.ChangeTransportAsync(by, Name, request) : unread);
+    Task<bool> ChangeAsync(JsonObject body, string told) =>
+        DoAsync(Scopes.Manage, "PATCH /transports/{name}", $"/transports/{Name}", async by =>
+            TransportReader.ReadChange(body.ToBody(), out var unread) is { } request
+                ? await Changes.ChangeTransportAsync(by, Name, request) : unread, told);
 
     async Task TestAsync()
     {
         _test = null;
         var body = new JsonObject().With("to", _to).With("from", _from);
-        _testProblem = await Actions.DoAsync(Manage, "POST /transports/{name}/test", $"/transports/{Name}/test", async by =>
+        _testProblem = await TryAsync(Scopes.Manage, "POST /transports/{name}/test", $"/transports/{Name}/test", async by =>
         {
             if (TestReader.Read(body.ToBody(), out var unread) is not { } request)
                 return unread;
-            var result = await Services.GetRequiredService<TransportTest>().RunAsync(by, Name, request, Viewer.Ended);
+            var result = await Test.RunAsync(by, Name, request, Viewer.Ended);
             _test = result.Answer;
             return result.Problem;
         });
-        await LookAsync();
-    }
-
-    async Task DoAsync(string action, string target, string done, Func<Principal, Task<Problem?>> change)
-    {
-        _problem = await Actions.DoAsync(Manage, action, $"/transports/{Name}{target}", change);
-        _done = _problem is null ? done : null;
-        await LookAsync();
     }
 }

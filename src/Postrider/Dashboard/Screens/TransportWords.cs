@@ -19,8 +19,6 @@ static class TransportWords
         return all == 0 ? null : (double)errors / all;
     }
 
-    public static string Percent(double? share) => share is { } some ? some.ToString("0.#%", Invariant) : "–";
-
     public static string Rate(RateAnswer? rate) => rate is null ? "no limit" : string.Create(Invariant, $"{rate.Recipients}/{Span(rate.PerSeconds)}");
 
     /// <summary>The limit is each node's own.</summary>

@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
-using Postrider.Dashboard.Parts;
 using Postrider.Hosting;
 using Postrider.Messages;
 using Postrider.Tenants;
@@ -12,15 +11,11 @@ namespace Postrider.Dashboard.Screens;
 /// <summary>Who may sign in: invited, given a role, disabled, given a link for a new password.</summary>
 sealed partial class UserList
 {
-    static readonly NeedsAttribute Admin = new(Scopes.Admin);
-
     IReadOnlyList<User> _users = [];
     string _name = "";
     UserRole _role = UserRole.Operator;
     string _linkTitle = "";
     string? _link;
-    string? _done;
-    Problem? _problem;
 
     [Inject]
     Users Users { get; set; } = null!;
@@ -28,14 +23,11 @@ sealed partial class UserList
     [Inject]
     PostriderOptions Options { get; set; } = null!;
 
-    [Inject]
-    ScreenActions Actions { get; set; } = null!;
-
     protected override async Task ReadAsync(CancellationToken ct) => _users = await Users.ListAsync(Viewer.Tenant, ct);
 
     static string StateOf(User user) => user.DisabledAt is not null ? "disabled" : user.HasPassword ? "active" : "invited";
 
-    Task InviteAsync() => DoAsync("POST /users", "/users", async by =>
+    Task<bool> InviteAsync() => ChangeAsync("POST /users", "/users", async by =>
     {
         var made = await Users.AddAsync(by, _name, _role);
         Show(made, "The link to send.");
@@ -45,31 +37,31 @@ sealed partial class UserList
     });
 
     Task RoleAsync(User user, ChangeEventArgs change) => Enum.TryParse<UserRole>(change.Value as string, out var role)
-        ? DoAsync("PATCH /users/{id}", Target(user), async by =>
+        ? ChangeAsync("PATCH /users/{id}", Target(user), async by =>
         {
             var changed = await Users.ChangeAsync(by, user.Id, role, null);
-            _done = $"{user.Name} is {ApiJson.Word(role)} now; open pages follow within 20 seconds.";
+            Told = $"{user.Name} is {ApiJson.Word(role)} now; open pages follow within 20 seconds.";
             return changed.Problem;
         })
         : Task.CompletedTask;
 
-    Task SwitchAsync(User user) => DoAsync("PATCH /users/{id}", Target(user), async by =>
+    Task<bool> SwitchAsync(User user) => ChangeAsync("PATCH /users/{id}", Target(user), async by =>
     {
         var changed = await Users.ChangeAsync(by, user.Id, null, user.DisabledAt is null);
-        _done = user.DisabledAt is null ? $"{user.Name} is disabled: open pages end within 20 seconds." : $"{user.Name} may sign in again.";
+        Told = user.DisabledAt is null ? $"{user.Name} is disabled: open pages end within 20 seconds." : $"{user.Name} may sign in again.";
         return changed.Problem;
     });
 
-    Task ResetAsync(User user) => DoAsync("POST /users/{id}/reset", $"{Target(user)}/reset", async by =>
+    Task<bool> ResetAsync(User user) => ChangeAsync("POST /users/{id}/reset", $"{Target(user)}/reset", async by =>
     {
         var reset = await Users.ResetAsync(by, user.Id);
         Show(reset, $"The link for a new password of {user.Name}.");
         return reset.Problem;
     });
 
-    Task RemoveAsync(User user) => DoAsync("DELETE /users/{id}", Target(user), async by =>
+    Task<bool> RemoveAsync(User user) => ChangeAsync("DELETE /users/{id}", Target(user), async by =>
     {
-        _done = $"{user.Name} is removed: open pages end within 20 seconds.";
+        Told = $"{user.Name} is removed: open pages end within 20 seconds.";
         return await Users.RemoveAsync(by, user.Id) ? null : UserProblems.Absent;
     });
 
@@ -82,12 +74,9 @@ sealed partial class UserList
                 ($"{(Options.PublicUrl.Length > 0 ? Options.PublicUrl.TrimEnd('/') : Viewer.Origin)}{DashboardPipeline.Root}/welcome?link={link}", title);
     }
 
-    async Task DoAsync(string action, string target, Func<Principal, Task<Problem?>> change)
+    Task<bool> ChangeAsync(string action, string target, Func<Principal, Task<Problem?>> change)
     {
-        (_link, _done) = (null, null);
-        _problem = await Actions.DoAsync(Admin, action, target, change);
-        if (_problem is not null)
-            _done = null;
-        await LookAsync();
+        _link = null;
+        return DoAsync(Scopes.Admin, action, target, change);
     }
 }
