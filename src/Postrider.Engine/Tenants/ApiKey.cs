@@ -12,9 +12,10 @@ public enum Scopes : byte
     Send = 1,
     /// <summary>Read messages, events, states.</summary>
     Read = 2,
-    /// <summary>Cancel, retry, pause, templates, suppressions and whatever else changes how the tenant's mail goes.</summary>
+    /// <summary>Retry, pause, templates, suppressions, the tenant's own transports and routes, and whatever else changes how its mail
+    /// goes.</summary>
     Manage = 4,
-    /// <summary>Keys, tenants, users, transports.</summary>
+    /// <summary>Keys, users, the audit, erasures; of the first tenant what all share: tenants, nodes, their transports and routes.</summary>
     Admin = 8,
     All = Send | Read | Manage | Admin,
 }

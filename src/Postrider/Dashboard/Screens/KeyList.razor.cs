@@ -16,7 +16,8 @@ sealed partial class KeyList
     static readonly (Scopes Scope, string Title)[] ScopeTitles =
     [
         (Scopes.Send, "send: hand over mail"), (Scopes.Read, "read: messages, events, states"),
-        (Scopes.Manage, "manage: cancel, retry, pause, templates, suppressions, webhooks"), (Scopes.Admin, "admin: keys, users, transports"),
+        (Scopes.Manage, "manage: retry, pause, templates, suppressions, webhooks, dead letters, the tenant's own transports and routes"),
+        (Scopes.Admin, "admin: keys, users, the audit log, erasures; of the first tenant also tenants, nodes, and the transports that all share"),
     ];
 
     IReadOnlyList<ApiKey> _keys = [];
