@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Reflection;
 using System.Text.RegularExpressions;
@@ -15,8 +16,6 @@ namespace Postrider.Dashboard.Tests;
 /// <summary>What every screen shows to whom, whichever screens there are.</summary>
 public sealed partial class EveryScreenTests(SharedServer shared) : IClassFixture<SharedServer>
 {
-    const string Mark = "only-of-tenant-eight";
-
     // What changes nothing: what it shows or copies.
     static readonly string[] Harmless = ["Search", "Copy", "Show older", "Show more", "Show it"];
 
@@ -60,40 +59,65 @@ public sealed partial class EveryScreenTests(SharedServer shared) : IClassFixtur
     [Fact]
     public async Task No_screen_shows_what_is_another_tenants()
     {
-        var tenant = new TenantId(8);
+        var tenants = new[] { 8, 9 };
+        foreach (var tenant in tenants)
+            await FillAsync(new TenantId(tenant), MarkOf(tenant));
+        foreach (var (own, other) in new[] { (tenants[0], tenants[1]), (tenants[1], tenants[0]) })
+        {
+            using var visitor = await Visitor.EnterAsync(_server, $"{MarkOf(own)}@screens.example", UserRole.Admin, new TenantId(own));
+            var seen = new List<string>();
+            foreach (var screen in Addresses.Concat(OfTenant(own)).Concat(OfTenant(other)))
+            {
+                // The page says back what it was asked for.
+                var page = MainOf(await visitor.Http.GetStringAsync($"/ui/{screen}"));
+                var told = screen.Contains(MarkOf(other), StringComparison.Ordinal)
+                    ? page.Replace(screen.Split('/')[1], "", StringComparison.Ordinal) : page;
+                Assert.False(told.Contains(MarkOf(other), StringComparison.Ordinal), $"{screen} shows another tenant's.");
+                if (page.Contains(MarkOf(own), StringComparison.Ordinal))
+                    seen.Add(screen);
+            }
+            // The control: what is a tenant's is on all of them.
+            Assert.Empty(Addresses.Except([.. WithoutMarks, .. seen]));
+            Assert.Empty(OfTenant(own).Except(seen));
+        }
+    }
+
+    static string MarkOf(int tenant) => string.Create(CultureInfo.InvariantCulture, $"only-of-tenant-{tenant}");
+
+    static IEnumerable<string> OfTenant(int tenant) => [$"transports/{MarkOf(tenant)}-t", $"routes/{MarkOf(tenant)}-r", $"templates/{MarkOf(tenant)}"];
+
+    // For those who run the installation, and those on which something is written.
+    static readonly string[] WithoutMarks = ["tenants", "nodes", "settings", "schedules/new", "templates/new", "webhooks/new"];
+
+    /// <summary>Something of everything, each with the mark in it.</summary>
+    async Task FillAsync(TenantId tenant, string mark)
+    {
         using var client = await _server.NewClientAsync(tenant, Scopes.All);
         foreach (var (path, body) in new[]
         {
-            ("/transports", $$"""{"name":"{{Mark}}-t","dsn":"sim://{{Mark}}?refuse=1"}"""),
-            ("/routes", $$"""{"name":"{{Mark}}-r","transports":["{{Mark}}-t"]}"""),
-            ("/suppressions", $$"""{"email":"{{Mark}}@example.com"}"""),
-            ("/emails", $$"""{"from":"a@example.com","to":"b@example.com","subject":"{{Mark}}","text":"x"}"""),
-            ("/pause", $$"""{"route":"{{Mark}}-r","reason":"{{Mark}}"}"""),
+            ("/transports", $$"""{"name":"{{mark}}-t","dsn":"sim://{{mark}}?refuse=1"}"""),
+            ($"/transports/{mark}-t/pause", "{}"), ($"/transports/{mark}-t/resume", "{}"),
+            ("/routes", $$"""{"name":"{{mark}}-r","transports":["{{mark}}-t"]}"""),
+            ("/routes", $$"""{"name":"{{mark}}-waits","transports":["{{mark}}-t"]}"""),
+            ("/pause", $$"""{"route":"{{mark}}-waits","reason":"{{mark}}"}"""),
+            ("/suppressions", $$"""{"email":"{{mark}}@example.com"}"""),
+            ("/templates", $$"""{"name":"{{mark}}","subject":"Hi","text":"x"}"""),
+            ("/webhooks", $$"""{"url":"https://{{mark}}.example.com/hooks"}"""),
+            ("/keys", $$"""{"name":"{{mark}}","scopes":["send"]}"""),
+            ("/schedules", $$"""{"name":"{{mark}}","cron":"0 9 * * *","email":{"from":"a@example.com","subject":"x","text":"x"},"recipients":["b@example.com"]}"""),
+            ("/batches", $$"""{"from":"a@example.com","subject":"{{mark}}","text":"x"}"""),
+            // One that dies, one that waits, one that is caught.
+            ("/emails", $$"""{"from":"a@example.com","to":"b@example.com","subject":"{{mark}}","text":"x","route":"{{mark}}-r"}"""),
+            ("/emails", $$"""{"from":"a@example.com","to":"b@example.com","subject":"{{mark}}","text":"x","route":"{{mark}}-waits"}"""),
+            ("/emails", $$"""{"from":"a@example.com","to":"b@example.com","subject":"{{mark}}","text":"x","route":"default"}"""),
         })
         {
             using var answer = await client.PostAsync(path, TestServer.Json(body));
             Assert.True(answer.IsSuccessStatusCode, $"{path}: {await answer.Content.ReadAsStringAsync()}");
         }
-        await Eventually.HoldsAsync(async () => (await client.GetStringAsync("/dead-letters")).Contains(Mark, StringComparison.Ordinal));
-        using var inside = await Visitor.EnterAsync(_server, "own@eight.example", UserRole.Admin, tenant);
-        using var outside = await Visitor.EnterAsync(_server, "other@nine.example", UserRole.Admin, new TenantId(9));
-        var seen = new List<string>();
-        foreach (var screen in Addresses.Concat([$"transports/{Mark}-t", $"routes/{Mark}-r"]))
-        {
-            // The page says back what it was asked for.
-            var page = MainOf(await outside.Http.GetStringAsync($"/ui/{screen}"));
-            var told = screen.Contains(Mark, StringComparison.Ordinal)
-                ? page.Replace(screen.Split('/')[1], "", StringComparison.Ordinal) : page;
-            Assert.False(told.Contains(Mark, StringComparison.Ordinal), $"{screen} shows another tenant's.");
-            if (MainOf(await inside.Http.GetStringAsync($"/ui/{screen}")).Contains(Mark, StringComparison.Ordinal))
-                seen.Add(screen);
-        }
-        // The control: its own tenant sees it.
-        foreach (var screen in new[]
-        {
-            "messages", "queue", "dead-letters", "dead-letters/mails", "routes", $"routes/{Mark}-r", "transports", $"transports/{Mark}-t",
-        })
-            Assert.Contains(screen, seen);
+        using var absent = await client.GetAsync($"/templates/{mark}-absent");
+        foreach (var list in new[] { "/dead-letters", "/inbox", "/requests", "/audit", "/queue" })
+            await Eventually.HoldsAsync(async () => (await client.GetStringAsync(list)).Contains(mark, StringComparison.Ordinal));
     }
 
     async Task<IReadOnlyList<string>> OffersAsync(UserRole role, string screen)
