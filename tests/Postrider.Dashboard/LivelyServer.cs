@@ -44,7 +44,8 @@ public sealed class LivelyServer : IAsyncLifetime
         await _first.StopAsync();
         await SendAsync(25);
         await _server.GetAsync("/transports", found => found["data"]!.AsArray().Any(t => (string?)t!["state"] == "open"));
-        foreach (var list in new[] { "/inbox", $"/webhooks/{_webhook}/deliveries", "/emails?transport=spare&state=sent" })
+        string[] shown = ["/inbox", $"/webhooks/{_webhook}/deliveries", "/emails?transport=spare&state=sent", "/requests"];
+        foreach (var list in shown)
             await _server.GetAsync(list, found => found["data"]!.AsArray().Count > 0);
     }
 
@@ -93,6 +94,8 @@ public sealed class LivelyServer : IAsyncLifetime
             """);
         _webhook = (string)(await PostAsync(
             "/webhooks", """{"url":"https://shop.example.com/hooks","events":["email.bounced","email.failed"]}"""))["id"]!;
+        using var refused = await Server.Client.PostAsync("/emails", TestServer.Json("""{"from":"shop@example.com","to":["ann@example.com","nobody"]}"""));
+        Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         await PostAsync("/suppressions", """{"email":"gone@example.org","stream":"bulk","reason":"asked by phone"}""");
         var made = await PostAsync("/batches", """{"from":"news@example.com","subject":"News of the week","text":"It works."}""");
         using var people = new StringContent(

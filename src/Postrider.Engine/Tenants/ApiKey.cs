@@ -15,7 +15,7 @@ public enum Scopes : byte
     /// <summary>Retry, pause, templates, suppressions, the tenant's own transports and routes, and whatever else changes how its mail
     /// goes.</summary>
     Manage = 4,
-    /// <summary>Keys, users, the audit, erasures; of the first tenant what all share: tenants, nodes, their transports and routes.</summary>
+    /// <summary>Keys, users, the audit, erasures; of the first tenant what all share: tenants, nodes, transports, routes.</summary>
     Admin = 8,
     All = Send | Read | Manage | Admin,
 }

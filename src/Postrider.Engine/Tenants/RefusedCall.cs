@@ -40,6 +40,12 @@ public sealed record RefusedCall(
 /// <param name="Pointer">RFC 6901; empty: the whole body.</param>
 public readonly record struct RefusedPlace(string Pointer, string Slug);
 
+/// <summary>Which refused calls are asked for; what is said holds together.</summary>
+/// <param name="Keys">Of these keys; empty: of all.</param>
+/// <param name="Call">Method and route have this in them, in letters of any case; null: any.</param>
+/// <param name="Status">Of the answer; null: any.</param>
+public sealed record RefusedCallFilter(IReadOnlyList<string> Keys, string? Call = null, int? Status = null);
+
 /// <summary>Keeps the newest refused calls.</summary>
 public interface IRefusedCallStore
 {
@@ -49,7 +55,6 @@ public interface IRefusedCallStore
     Task AddAsync(IReadOnlyList<RefusedCall> calls);
 
     /// <summary>Newest first; only those before <paramref name="before"/>.</summary>
-    /// <param name="keys">Of these keys; empty: of all.</param>
     Task<IReadOnlyList<RefusedCall>> ListAsync(
-        TenantId tenant, IReadOnlyList<string> keys, long? before, int limit, CancellationToken ct);
+        TenantId tenant, RefusedCallFilter filter, long? before, int limit, CancellationToken ct);
 }

@@ -7,8 +7,8 @@ public enum UserRole : byte
 {
     /// <summary>Look at everything of the tenant, change nothing.</summary>
     Viewer = 0,
-    /// <summary>Send, cancel, retry, pause, templates, suppressions, the tenant's own transports and routes, and whatever else changes how its
-    /// mail goes.</summary>
+    /// <summary>Send, cancel, retry, pause, templates, suppressions, the tenant's own transports and routes, and whatever else changes how
+    /// its mail goes.</summary>
     Operator = 1,
     /// <summary>Keys, users and the audit too; of the first tenant what all share: tenants, nodes, their transports and routes.</summary>
     Admin = 2,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Postrider.Messages;
 using Postrider.Tenants;
 
 namespace Postrider.Api;
@@ -7,8 +8,11 @@ namespace Postrider.Api;
 /// <summary><c>/requests</c>: the calls that were refused or failed, for whoever wrote what makes them.</summary>
 static class RequestEndpoints
 {
-    static readonly DocumentedParameters Parameters = new(
-        [.. ListQuery.Pages.All, new("key", "Only calls of this key, by its id or name.")]);
+    public static readonly DocumentedParameters Parameters = new(
+    [
+        .. ListQuery.Pages.All, new("key", "Only calls of this key, by its id or name."),
+        new("call", "Method and route have this in them."), new("status", "Of the answer: 400 to 599."),
+    ]);
 
     /// <summary>That have the same name; the newest.</summary>
     const int MostKeys = 50;
@@ -23,16 +27,23 @@ static class RequestEndpoints
         HttpContext context, IRefusedCallStore refused, ApiKeys keys)
     {
         var query = new ListQuery(context.Request.Query, Parameters);
-        var (limit, before, key) = (query.Limit(), query.AfterNumber(), query.Text("key"));
-        var (tenant, ct) = (context.Caller.Tenant, context.RequestAborted);
+        var (limit, before, tenant, ct) = (query.Limit(), query.AfterNumber(), context.Caller.Tenant, context.RequestAborted);
+        var filter = await FilterAsync(query, tenant, keys, ct);
+        if (query.Problem is { } problem)
+            return new ProblemResult(problem);
+        var found = await refused.ListAsync(tenant, filter, before, limit + 1, ct);
+        return ApiJson.Answer(new RequestListAnswer([.. found.Take(limit).Select(Answer)], found.Count > limit));
+    }
+
+    /// <summary>What cannot be is a fault of the query.</summary>
+    public static async Task<RefusedCallFilter> FilterAsync(ListQuery query, TenantId tenant, ApiKeys keys, CancellationToken ct)
+    {
+        var (key, status) = (query.Text("key"), query.Number("status", 400, 599, otherwise: 0));
         string[] ids = key is null ? []
             : [.. (await keys.ListAsync(tenant, ct)).Where(one => one.Id == key || one.Name == key).Take(MostKeys).Select(one => one.Id)];
         if (key is not null && ids.Length == 0)
             query.Faults.Invalid("", "key must be the id or the name of a key; GET /keys has them.");
-        if (query.Problem is { } problem)
-            return new ProblemResult(problem);
-        var found = await refused.ListAsync(tenant, ids, before, limit + 1, ct);
-        return ApiJson.Answer(new RequestListAnswer([.. found.Take(limit).Select(Answer)], found.Count > limit));
+        return new RefusedCallFilter(ids, query.Text("call"), status == 0 ? null : status);
     }
 
     static RequestAnswer Answer(RefusedCall call) => new(
@@ -40,7 +51,7 @@ static class RequestEndpoints
         [.. call.Faults.Select(fault => new RequestFaultAnswer(fault.Pointer, fault.Slug))], call.Times);
 
     /// <summary>Writes down what a call was answered with, where it is known whose key it was.</summary>
-    public static void Note(HttpContext context, Messages.Problem problem)
+    public static void Note(HttpContext context, Problem problem)
     {
         if (context.Features.Get<Principal>() is { } caller)
             context.RequestServices.GetRequiredService<RefusedCalls>().Add(

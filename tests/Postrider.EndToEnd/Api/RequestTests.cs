@@ -52,6 +52,10 @@ public sealed class RequestTests(SharedServer shared) : IClassFixture<SharedServ
         Assert.Equal([("not-found", 404), ("insufficient-scope", 403)],
             calls["data"]!.AsArray().Select(call => ((string)call!["problem"]!, (int)call["status"]!)));
         Assert.Equal("GET /emails/{id}", (string?)calls["data"]![0]!["call"]);
+        foreach (var asked in new[] { "call=get%20/emails", "status=404" })
+            Assert.Equal("GET /emails/{id}", (string?)Assert.Single((await ListAsync(client, $"{path}&{asked}"))["data"]!.AsArray())!["call"]);
+        using var unread = await client.GetAsync("/requests?status=200");
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, unread.StatusCode);
     }
 
     [Fact]

@@ -31,7 +31,10 @@ public abstract class RefusedCallContract(StoreEngine engine) : TableContract(en
         new("invalid-field", 422, "Invalid field", detail) { Errors = [new(pointer, "invalid-field", detail)] };
 
     Task<IReadOnlyList<RefusedCall>> ListAsync(TenantId tenant, params string[] keys) =>
-        Store.ListAsync(tenant, keys, null, 2_000, default);
+        ListAsync(tenant, new RefusedCallFilter(keys));
+
+    Task<IReadOnlyList<RefusedCall>> ListAsync(TenantId tenant, RefusedCallFilter filter) =>
+        Store.ListAsync(tenant, filter, null, 2_000, default);
 
     [Fact]
     public async Task A_call_comes_back_as_it_went_in_but_for_people_and_secrets()
@@ -65,8 +68,8 @@ public abstract class RefusedCallContract(StoreEngine engine) : TableContract(en
         Assert.Equal(["c"], (await ListAsync(Other)).Select(call => call.Key));
         Assert.Equal(["a"], (await ListAsync(TenantId.First, "a", "c")).Select(call => call.Key));
         Assert.Empty(await ListAsync(Other, "a"));
-        var newest = Assert.Single(await Store.ListAsync(TenantId.First, [], null, 1, default));
-        Assert.Equal("a", Assert.Single(await Store.ListAsync(TenantId.First, [], newest.Id, 10, default)).Key);
+        var newest = Assert.Single(await Store.ListAsync(TenantId.First, new RefusedCallFilter([]), null, 1, default));
+        Assert.Equal("a", Assert.Single(await Store.ListAsync(TenantId.First, new RefusedCallFilter([]), newest.Id, 10, default)).Key);
     }
 
     [Fact]
@@ -125,6 +128,22 @@ public abstract class RefusedCallContract(StoreEngine engine) : TableContract(en
     }
 
     [Fact]
+    public async Task What_is_asked_for_holds_together()
+    {
+        using var log = NewLog();
+        log.Add(Caller(TenantId.First, "a"), "POST /emails", "/emails", Fault("/to"));
+        log.Add(Caller(TenantId.First, "a"), "GET /emails/{id}", "/emails/1", new Problem("not-found", 404, "Not found", "none"));
+        log.Add(Caller(TenantId.First, "b"), "POST /batches", "/batches", Fault("/from"));
+        await log.WriteAsync();
+        foreach (var (filter, found) in new (RefusedCallFilter, string[])[]
+        {
+            (new([], "EMAILS"), ["GET /emails/{id}", "POST /emails"]), (new([], "post "), ["POST /batches", "POST /emails"]),
+            (new([], "%"), []), (new([], Status: 404), ["GET /emails/{id}"]), (new(["a"], "post", 422), ["POST /emails"]), (new(["b"], Status: 404), []),
+        })
+            Assert.Equal(found, (await ListAsync(TenantId.First, filter)).Select(call => call.Call));
+    }
+
+    [Fact]
     public async Task A_storage_that_is_away_costs_the_calls_and_nothing_else()
     {
         var away = new AwayStore();
@@ -147,7 +166,7 @@ public abstract class RefusedCallContract(StoreEngine engine) : TableContract(en
         }
 
         public Task<IReadOnlyList<RefusedCall>> ListAsync(
-            TenantId tenant, IReadOnlyList<string> keys, long? before, int limit, CancellationToken ct) =>
+            TenantId tenant, RefusedCallFilter filter, long? before, int limit, CancellationToken ct) =>
             throw new NotSupportedException();
     }
 }

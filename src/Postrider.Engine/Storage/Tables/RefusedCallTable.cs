@@ -36,18 +36,28 @@ public sealed class RefusedCallTable(ITableStore store) : IRefusedCallStore
     }, isBulk: true);
 
     public Task<IReadOnlyList<RefusedCall>> ListAsync(
-        TenantId tenant, IReadOnlyList<string> keys, long? before, int limit, CancellationToken ct)
+        TenantId tenant, RefusedCallFilter filter, long? before, int limit, CancellationToken ct)
     {
-        var values = new DynamicParameters(new { tenant = tenant.Value, before = before ?? long.MaxValue, limit });
-        for (var i = 0; i < keys.Count; i++)
-            values.Add(Name(i), keys[i]);
-        var ofKeys = keys.Count == 0 ? ""
-            : $" AND key IN ({string.Join(", ", Enumerable.Range(0, keys.Count).Select(i => $"@{Name(i)}"))})";
+        var values = new DynamicParameters(new
+        {
+            tenant = tenant.Value,
+            before = before ?? long.MaxValue,
+            limit,
+            call = filter.Call?.ToLowerInvariant(),
+            filter.Status,
+        });
+        for (var i = 0; i < filter.Keys.Count; i++)
+            values.Add(Name(i), filter.Keys[i]);
+        var where = string.Concat(
+            filter.Keys.Count == 0 ? "" : $" AND key IN ({string.Join(", ", Enumerable.Range(0, filter.Keys.Count).Select(i => $"@{Name(i)}"))})",
+            // replace leaves nothing where the part is in it: no sign in it means anything, as % would to LIKE.
+            filter.Call is null ? "" : " AND replace(lower(call), @call, '') <> lower(call)",
+            filter.Status is null ? "" : " AND status = @Status");
         return store.ReadAsync<IReadOnlyList<RefusedCall>>(connection =>
         [
             .. connection.Query<Row>($"""
                 SELECT id, at, tenant, key, call, target, status, problem, detail, faults, times FROM refused_calls
-                WHERE tenant = @tenant AND id < @before{ofKeys} ORDER BY id DESC LIMIT @limit
+                WHERE tenant = @tenant AND id < @before{where} ORDER BY id DESC LIMIT @limit
                 """, values).Select(row => row.ToCall()),
         ], ct);
 

@@ -26,6 +26,7 @@ static class Navigation
         new("Transports", "transports", typeof(TransportList)),
         new("Routes", "routes", typeof(RouteList)),
         new("Webhooks", "webhooks", typeof(WebhookList)),
+        new("Refused calls", "requests", typeof(RequestList)),
         new("Keys", "keys", typeof(KeyList)),
         new("Users", "users", typeof(UserList)),
         new("Tenants", "tenants", typeof(TenantList)),

@@ -23,7 +23,7 @@ public abstract class ActingPart : LivePart
         DoAsync(new NeedsAttribute(needs), action, target, change, told);
 
     /// <summary>By <see cref="ScreenActions.DoAsync"/>.</summary>
-    /// <param name="told">Of what was done; null: <paramref name="change"/> sets <see cref="Told"/>, where it has something to tell.</param>
+    /// <param name="told">Of what was done; null: <paramref name="change"/> sets <see cref="Told"/>, if anything.</param>
     /// <returns>Whether it was done.</returns>
     private protected async Task<bool> DoAsync(
         NeedsAttribute needs, string action, string target, Func<Principal, Task<Problem?>> change, string? told = null)

@@ -24,6 +24,7 @@ sealed partial class ScheduleList
     async Task<ListPage<Schedule>> LoadAsync(string? from, CancellationToken ct)
     {
         ScheduleState? state = Enum.TryParse<ScheduleState>(State, ignoreCase: true, out var word) ? word : null;
-        return ListPage.Of(await Schedules.ListAsync(Viewer.Tenant, state, ListPage.Id(from), ListPage.Wanted, ct), one => one.Id.ToString());
+        var found = await Schedules.ListAsync(Viewer.Tenant, state, ListPage.Id(from), ListPage.Wanted, ct);
+        return ListPage.Of(found, schedule => schedule.Id.ToString());
     }
 }
