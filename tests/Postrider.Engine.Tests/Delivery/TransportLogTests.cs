@@ -53,6 +53,15 @@ public sealed class TransportLogTests : ILogger<TransportLog>
     }
 
     [Fact]
+    public void A_route_whose_other_transport_cannot_be_used_has_no_way_out_either()
+    {
+        var unusable = new Transport(Of("b").Options with { Fault = "it was made elsewhere" }, Routing.Transports.Anything, _clock);
+        _router.Replace(RouteTable.Build(new RoutingOptions(), [Of("a"), unusable], []));
+        Of("a").OpenCircuit();
+        Assert.Equal("Error Route default has no transport left that takes mail (a, b): its mail waits", _lines[^1]);
+    }
+
+    [Fact]
     public void A_transport_that_does_not_answer_is_told_and_that_it_answers_again()
     {
         using (var permit = Of("a").TryTake(MailStream.Transactional))
