@@ -63,6 +63,11 @@ public sealed record DeadLetterFilter
 /// <summary>A letter to work on, with what its message waits under.</summary>
 public readonly record struct DeadLetterPlace(RecipientId Id, QueueKey Key);
 
+/// <summary>What a job has to do now.</summary>
+/// <param name="LookedAt">Where it goes on; null: from the beginning, by what is left.</param>
+/// <param name="HasMore">There may be more behind it.</param>
+public sealed record RedrivePiece(IReadOnlyList<DeadLetterPlace> Places, RecipientId? LookedAt, bool HasMore);
+
 /// <summary>Reads the list of dead letters. Every call is bound to a tenant.</summary>
 public interface IDeadLetterStore
 {
@@ -73,8 +78,9 @@ public interface IDeadLetterStore
     /// <summary>The largest first, at most <see cref="MostGroups"/>.</summary>
     Task<IReadOnlyList<DeadLetterGroup>> GroupsAsync(TenantId tenant, DeadLetterFilter filter, CancellationToken ct);
 
-    /// <summary>The oldest of those that a job has to do with.</summary>
-    Task<IReadOnlyList<DeadLetterPlace>> PlacesAsync(TenantId tenant, DeadLetterFilter filter, int limit, CancellationToken ct);
+    /// <summary>The next of those that a job has to do with, at most a second's. Few or none do not mean that it is done: it looks at so
+    /// much of the list at a time.</summary>
+    Task<RedrivePiece> NextAsync(RedriveJob job, CancellationToken ct);
     Task<RedriveJob> AddJobAsync(RedriveJob job);
 
     /// <summary>A job of the tenant's policy, unless one is running or no letter fits. False: not added.</summary>
@@ -90,8 +96,8 @@ public interface IDeadLetterStore
     /// <summary>Takes a running job that no node works on until <paramref name="until"/>; null: there is none.</summary>
     Task<RedriveJob?> TakeJobAsync(DateTimeOffset now, DateTimeOffset until);
 
-    /// <summary>Notes what was done. <paramref name="next"/>: when any node may go on; null: it is done.</summary>
-    Task EndTurnAsync(RedriveJob job, long done, DateTimeOffset now, DateTimeOffset? next);
+    /// <summary>Notes what was done and up to where. <paramref name="next"/>: when any node may go on; null: it is done.</summary>
+    Task EndTurnAsync(RedriveJob job, long done, RecipientId? lookedAt, DateTimeOffset now, DateTimeOffset? next);
 
     const int MostGroups = 1_000;
 }

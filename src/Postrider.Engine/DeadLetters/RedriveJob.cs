@@ -11,8 +11,8 @@ public enum RedriveState : byte { Running = 0, Done = 1, Cancelled = 2 }
 
 /// <summary>An order to send letters again, or to discard them, worked off a second's worth at a time by whichever node comes
 /// first.</summary>
-/// <remarks>It needs no cursor: a letter that was sent again is not on the list any more, and one that comes back is newer than the
-/// job.</remarks>
+/// <remarks>It goes through the list once, from a place that is kept: what does not fit the filter is not looked at again. A letter that
+/// was sent again is not on the list any more, and one that comes back is newer than the job.</remarks>
 public sealed record RedriveJob
 {
     /// <summary>By a policy of the tenant's, not by a key.</summary>
@@ -30,6 +30,9 @@ public sealed record RedriveJob
     /// <summary>The id of the key that ordered it, or <see cref="Policy"/>.</summary>
     public required string CreatedBy { get; init; }
     public RedriveState State { get; init; }
+
+    /// <summary>Up to where the list was looked through; null: not yet.</summary>
+    public RecipientId? LookedAt { get; init; }
 
     /// <summary>Letters sent again or discarded so far.</summary>
     public long Done { get; init; }

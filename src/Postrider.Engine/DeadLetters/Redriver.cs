@@ -102,14 +102,17 @@ public sealed partial class Redriver(
         var now = clock.GetUtcNow();
         if (await letters.TakeJobAsync(now, now + Patience) is not { } job)
             return false;
-        var places = await letters.PlacesAsync(job.Tenant, job.Scope, job.PerSecond, ct);
+        var piece = await letters.NextAsync(job, ct);
+        var places = piece.Places;
         var done = 0L;
         foreach (var chunk in places.GroupBy(place => place.Id.Message).Chunk(AtOnce))
             done += (await Task.WhenAll(chunk.Select(message => MoveAsync(job, message, now)))).Sum();
         foreach (var key in places.Select(place => place.Key).Distinct())
             handOver.Signal(key, now);
-        await letters.EndTurnAsync(job, done, clock.GetUtcNow(), places.Count < job.PerSecond ? null : now + Turn);
-        if (places.Count < job.PerSecond)
+        // Where few were found, what was looked through took the time; another job has its turn first.
+        DateTimeOffset? next = !piece.HasMore ? null : places.Count < job.PerSecond ? now : now + Turn;
+        await letters.EndTurnAsync(job, done, piece.LookedAt, clock.GetUtcNow(), next);
+        if (next is null)
             LogDone(job.Id, job.Action, job.Done + done, job.Tenant);
         return true;
     }

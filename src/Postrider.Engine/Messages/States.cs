@@ -68,7 +68,7 @@ public enum WaitReason : byte
 }
 
 /// <summary>Why a recipient is <see cref="RecipientState.Held"/>.</summary>
-public enum HeldReason : byte { None = 0, Ambiguous = 1, Poison = 2, NotAllowed = 3 }
+public enum HeldReason : byte { None = 0, Ambiguous = 1, Poison = 2, NotAllowed = 3, Discarded = 4 }
 
 /// <summary>What states have in common.</summary>
 public static class RecipientStates

@@ -67,8 +67,10 @@ public interface IQueueStore
     /// <summary>Sends dead letters (failed, expired, held) of a message again, due now: same recipient ids, next
     /// generation, history cleared. Returns how many recipients, or null where the message is not the tenant's.</summary>
     /// <param name="bounced">What bounced, too.</param>
+    /// <param name="discarded">What was discarded, too.</param>
     Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct);
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct);
 
     /// <summary>Moves a message that is still scheduled or queued and was never attempted to another time. False: too late; null: not the
     /// tenant's.</summary>

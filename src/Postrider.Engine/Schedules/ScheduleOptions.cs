@@ -17,7 +17,8 @@ public sealed class ScheduleOptions
     [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00")]
     public TimeSpan LatestWithin { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>With <c>missed</c> <c>skip</c>: what is no later than this is on time. Default 5 minutes.</summary>
+    /// <summary>With <c>missed</c> <c>latest</c> or <c>skip</c>: what is no later than this is on time, and comes. Default 5
+    /// minutes.</summary>
     [Range(typeof(TimeSpan), "00:00:10", "01:00:00")]
     public TimeSpan OnTimeWithin { get; set; } = TimeSpan.FromMinutes(5);
 

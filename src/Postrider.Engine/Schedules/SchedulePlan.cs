@@ -23,10 +23,18 @@ public sealed record SchedulePlan(Occurrence? Run, MissedTimes? Missed, Occurren
             return null;
         return policy switch
         {
+            MissedPolicy.Latest or MissedPolicy.Skip when OnTime(calendar, next, now, now - options.OnTimeWithin) is { } plan => plan,
             MissedPolicy.Latest => OfLatest(calendar, next, now, now - options.LatestWithin),
-            MissedPolicy.Skip => OfLatest(calendar, next, now, now - options.OnTimeWithin),
+            MissedPolicy.Skip => new SchedulePlan(null, Count(calendar, next, DateTimeOffset.MaxValue, until: now), calendar.After(now)),
             MissedPolicy.All => OfAll(calendar, next, now, options.MaxCatchUp),
         };
+    }
+
+    /// <summary>What is hardly late comes, each time for itself: the earliest that is on time still. Null: none is.</summary>
+    static SchedulePlan? OnTime(ScheduleCalendar calendar, Occurrence next, DateTimeOffset now, DateTimeOffset notBefore)
+    {
+        var first = next.At >= notBefore ? next : calendar.After(notBefore.AddTicks(-1));
+        return first is { } run && run.At <= now ? new SchedulePlan(run, Count(calendar, next, run.At), calendar.After(run.At)) : null;
     }
 
     static SchedulePlan OfLatest(ScheduleCalendar calendar, Occurrence next, DateTimeOffset now, DateTimeOffset notBefore)

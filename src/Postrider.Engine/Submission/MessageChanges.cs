@@ -39,18 +39,21 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
         return new CancelResult(0, !view.Recipients.Any(r => r.State.IsOpen || r.State == RecipientState.Cancelled));
     }
 
-    /// <summary>Sends what failed, expired, is held or bounced again. Recipients sent again; null where there is no such message of this
-    /// tenant.</summary>
+    /// <summary>Sends what failed, expired, is held or bounced again, and was not discarded. Recipients sent again; null where there is no
+    /// such message of this tenant.</summary>
     public Task<int?> RetryAsync(TenantId tenant, MessageId message, CancellationToken ct) =>
-        RetryAsync(tenant, message, bounced: true, ct);
+        RetryAsync(tenant, message, bounced: true, discarded: false, ct);
 
-    async Task<int?> RetryAsync(TenantId tenant, MessageId message, bool bounced, CancellationToken ct)
+    /// <inheritdoc cref="RetryAsync(TenantId, MessageId, CancellationToken)"/>
+    /// <param name="bounced">What bounced, too.</param>
+    /// <param name="discarded">What was discarded, too.</param>
+    public async Task<int?> RetryAsync(TenantId tenant, MessageId message, bool bounced, bool discarded, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         // What bounced long ago has no body any more. One that goes just now is held, and says so.
         if (await reader.GetContentAsync(tenant, message, ct) is null)
             return await reader.GetAsync(tenant, message, ct) is null ? null : 0;
-        var count = await store.RetryAsync(tenant, message, bounced, now, now + options.DefaultExpiresIn, ct);
+        var count = await store.RetryAsync(tenant, message, bounced, discarded, now, now + options.DefaultExpiresIn, ct);
         if (count > 0)
             await WakeAsync(tenant, message, now, ct);
         return count;
@@ -127,7 +130,7 @@ public sealed class MessageChanges(IQueueStore store, IMessageReader reader, IHa
             var change = await ChangeBatchAsync(tenant, new MessageFilter { Batch = batch, State = state, Limit = AtOnce },
                 // What ended since was sent again by this very call, and came to another end.
                 view => view.Recipients.Any(r => r.State == state && r.UpdatedAt <= asked),
-                (of, message, stop) => RetryAsync(of, message, bounced, stop), ct);
+                (of, message, stop) => RetryAsync(of, message, bounced, discarded: false, stop), ct);
             total = total.With(change);
         }
         return total;

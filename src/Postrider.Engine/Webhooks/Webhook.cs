@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Postrider.Events;
 using Postrider.Messages;
@@ -89,6 +90,13 @@ public sealed record DeliveryResult(WebhookAttempt Attempt, DeliveryState State,
     public string? Disable { get; init; }
 }
 
+/// <summary>What events tell of an endpoint.</summary>
+static class WebhookEvents
+{
+    public static string Disabled(Webhook webhook, string reason) =>
+        new JsonObject { ["webhook_id"] = webhook.Id, ["url"] = webhook.Url, ["reason"] = reason }.ToJsonString();
+}
+
 /// <summary>Keeps endpoints and deliveries. Every change of what runs by itself is guarded: any number of nodes may do it.</summary>
 public interface IWebhookStore
 {
@@ -120,7 +128,8 @@ public interface IWebhookStore
     /// <summary>Takes what is due; until <paramref name="until"/> no other node does.</summary>
     Task<IReadOnlyList<WebhookDelivery>> LeaseAsync(Webhook webhook, int count, DateTimeOffset now, DateTimeOffset until);
 
-    /// <summary>Notes a try and what follows, for the endpoint too. True: this disabled it. Nothing, when the lease was lost.</summary>
+    /// <summary>Notes a try and what follows, for the endpoint too, with the event where that disables it. True: this disabled it. Nothing,
+    /// when the lease was lost.</summary>
     Task<bool> RecordAsync(Webhook webhook, WebhookDelivery delivery, DeliveryResult result);
     Task<IReadOnlyList<WebhookDelivery>> DeliveriesAsync(
         TenantId tenant, string id, DeliveryState? state, (DateTimeOffset CreatedAt, string Event)? before, int limit,
@@ -128,7 +137,7 @@ public interface IWebhookStore
     Task<WebhookDelivery?> FindDeliveryAsync(TenantId tenant, string id, string delivery, CancellationToken ct);
 
     /// <summary>Lets deliveries begin again that were made in a time. Returns how many, at most <paramref name="limit"/>.</summary>
-    /// <param name="delivery">Only this one.</param>
+    /// <param name="delivery">Only this one, also where it waits: its next try is due then, and its tries go on.</param>
     /// <param name="state">Only those; null: all that do not wait.</param>
     Task<int> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until, DeliveryState? state,
         DateTimeOffset now, int limit);

@@ -33,6 +33,9 @@ public sealed record WebhookResult(Webhook? Webhook, Problem? Problem, string? S
 /// <param name="Count">How many begin again; 0 with a problem, and where there is none such.</param>
 public readonly record struct RedeliveryResult(int Count, Problem? Problem)
 {
+    /// <summary>It had not ended: what waited for its next try is tried now.</summary>
+    public bool WasWaiting { get; init; }
+
     /// <summary>Of one call.</summary>
     public const int Most = 10_000;
 }
@@ -150,9 +153,13 @@ public sealed class WebhookBook(
         return await PostAsync(webhook, happened.Id, happened.ToJson(), ct);
     }
 
-    /// <summary>Sends a delivery that ended once more. Null: there is no such endpoint.</summary>
-    public Task<RedeliveryResult?> AgainAsync(TenantId tenant, string id, string delivery, CancellationToken ct) =>
-        AgainAsync(tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, 1, ct);
+    /// <summary>Sends a delivery that ended once more, or one that waits for its next try now. Null: there is no such endpoint.</summary>
+    public async Task<RedeliveryResult?> AgainAsync(TenantId tenant, string id, string delivery, CancellationToken ct)
+    {
+        var waits = await store.FindDeliveryAsync(tenant, id, delivery, ct) is { State: DeliveryState.Waiting };
+        var result = await AgainAsync(tenant, id, delivery, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null, 1, ct);
+        return result is { } again ? again with { WasWaiting = waits && again.Count > 0 } : null;
+    }
 
     /// <summary>Sends once more what was made in a time, the oldest <see cref="RedeliveryResult.Most"/> of it. Null: there is no such
     /// endpoint.</summary>

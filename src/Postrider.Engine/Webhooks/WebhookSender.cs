@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postrider.Events;
@@ -205,7 +204,7 @@ public sealed partial class WebhookSender(
         var attempt = new WebhookAttempt(now, answer.Status, (long)answer.Took.TotalMilliseconds, answer.Error, answer.Response);
         var result = Decide(webhook, delivery, attempt, answer.RetryAfter);
         if (await store.RecordAsync(webhook, delivery, result))
-            await TellAsync(webhook, result.Disable!, ct);
+            LogDisabled(webhook.Id, webhook.Tenant, result.Disable!);
     }
 
     DeliveryResult Decide(Webhook webhook, WebhookDelivery delivery, WebhookAttempt attempt, TimeSpan? retryAfter)
@@ -220,15 +219,6 @@ public sealed partial class WebhookSender(
             return result with { Disable = "The endpoint answered 410: it is gone for good." };
         return webhook.FailingSince is { } since && ended - since >= options.DisableAfter
             ? result with { Disable = $"Every try has failed since {PublicEvent.Instant(since)}. The last: {attempt.Error}" } : result;
-    }
-
-    Task TellAsync(Webhook webhook, string reason, CancellationToken ct)
-    {
-        LogDisabled(webhook.Id, webhook.Tenant, reason);
-        var data = JsonSerializer.Serialize(
-            new Dictionary<string, string> { ["webhook_id"] = webhook.Id, ["url"] = webhook.Url, ["reason"] = reason },
-            WebhookEventJson.Default.DictionaryStringString);
-        return feed.AppendAsync(webhook.Tenant, MailEventType.WebhookDisabled, data, ct);
     }
 
     async Task PurgeAsync(CancellationToken ct)
@@ -252,6 +242,3 @@ public sealed partial class WebhookSender(
     [LoggerMessage(LogLevel.Warning, "Webhook {Id} of tenant {Tenant} is disabled: {Reason}")]
     partial void LogDisabled(string id, TenantId tenant, string reason);
 }
-
-[System.Text.Json.Serialization.JsonSerializable(typeof(Dictionary<string, string>))]
-sealed partial class WebhookEventJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -13,7 +13,11 @@ static class EmailEndpoints
     static readonly ProblemResult Ended = new(ProblemCatalog.Make("too-late", "The message has ended, so nothing of it can be cancelled."));
 
     const string NothingOpen = "No recipient could be cancelled at once: each has ended, or is under way and ends with its attempt.";
-    const string NothingEnded = "No recipient failed, expired, bounced or is held, or retention has removed the body, so nothing is sent again.";
+    const string NothingEnded =
+        "No recipient failed, expired, bounced or is held and was not discarded, or retention has removed the body, "
+        + "so nothing is sent again.";
+
+    static readonly DocumentedParameters RetryParameters = new([new("discarded", "true: what was discarded, too.")]);
 
     public static void MapEmails(this IEndpointRouteBuilder app)
     {
@@ -34,7 +38,10 @@ static class EmailEndpoints
                 .Says("cancelEmail", "Ends its open recipients; an attempt under way ends by itself. What is cancelled already stays so.", null,
                     "not-found", "too-late");
         app.MapPost("/emails/{id}/retry", RetryAsync).For(Access.Manage)
-            .Answers<EmailRefAnswer>(200).Says("retryEmail", "Sends what failed, expired, bounced or is held again.", null, "not-found");
+            .WithMetadata(RetryParameters)
+            .Answers<EmailRefAnswer>(200)
+            .Says("retryEmail", "Sends what failed, expired, bounced or is held again; what was discarded only if asked for.", null,
+                "not-found", "invalid-field", "unknown-field");
         app.MapGet("/stats", async (HttpContext context, IMessageReader messages, CancellationToken ct) =>
             ApiJson.Answer(EmailShapes.Stats(await messages.CountAsync(context.Caller.Tenant, ct)))).For(Access.Read)
             .Answers<StatsAnswer>(200)
@@ -92,8 +99,15 @@ static class EmailEndpoints
             : NoMessage;
 
     static async Task<Results<JsonHttpResult<EmailRefAnswer>, ProblemResult>> RetryAsync(
-        string id, HttpContext context, MessageChanges changes, CancellationToken ct) =>
-        MessageId.TryParse(id, out var message) && await changes.RetryAsync(context.Caller.Tenant, message, ct) is { } count
+        string id, HttpContext context, MessageChanges changes, CancellationToken ct)
+    {
+        var query = new ListQuery(context.Request.Query, RetryParameters);
+        var discarded = query.Flag("discarded");
+        if (query.Problem is { } unclear)
+            return new ProblemResult(unclear);
+        return MessageId.TryParse(id, out var message)
+            && await changes.RetryAsync(context.Caller.Tenant, message, bounced: true, discarded, ct) is { } count
             ? ApiJson.Answer(new EmailRefAnswer(id, count, count > 0 ? null : NothingEnded))
             : NoMessage;
+    }
 }

@@ -54,7 +54,9 @@ static class WebhookEndpoints
             .Answers<DeliveryAnswer>(200).Says("getDelivery", "A delivery with its request and every try.", null, "not-found");
         app.MapPost("/webhooks/{id}/deliveries/{delivery}/redeliver", OneAgainAsync).For(Access.Manage)
             .Answers<RedeliverAnswer>(202)
-            .Says("redeliver", "Sends a delivery that ended once more, under the same webhook-id. One that waits is not found here.", null,
+            .Says("redeliver",
+                "Sends a delivery that ended once more, under the same webhook-id; one that waits is tried now (was_waiting).",
+                null,
                 "not-found", "webhook-disabled");
         app.MapPost("/webhooks/{id}/redeliver", AgainAsync).For(Access.Manage)
             .Takes<RedeliverShape>().Answers<RedeliverAnswer>(202)
@@ -131,7 +133,8 @@ static class WebhookEndpoints
         await book.AgainAsync(context.Caller.Tenant, id, delivery, context.RequestAborted) switch
         {
             { Problem: { } problem } => new ProblemResult(problem),
-            { Count: > 0 and var count } => ApiJson.Answer(new RedeliverAnswer(count, HasMore: false), 202),
+            { Count: > 0 and var count } done => ApiJson.Answer(
+                new RedeliverAnswer(count, HasMore: false) { WasWaiting = done.WasWaiting ? true : null }, 202),
             _ => ProblemResult.Absent,
         };
 
@@ -260,4 +263,9 @@ sealed record DeliveryAnswer
 sealed record DeliveryAttemptAnswer(DateTimeOffset At, int? Status, long DurationMs, string? Error, string? Response);
 
 /// <summary>How many are sent again.</summary>
-sealed record RedeliverAnswer(int Count, bool HasMore);
+sealed record RedeliverAnswer(int Count, bool HasMore)
+{
+    /// <summary>True where it had not ended and waited for its next try, which is now; absent else.</summary>
+    [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+    public bool? WasWaiting { get; init; }
+}

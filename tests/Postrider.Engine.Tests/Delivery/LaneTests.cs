@@ -276,7 +276,8 @@ public sealed class LaneTests
         Assert.Equal("not in POSTRIDER_ALLOW_RECIPIENTS", held.Remark);
 
         var now = node.Clock.GetUtcNow();
-        await node.Store.RetryAsync(TenantId.First, id, bounced: false, now, now + TimeSpan.FromDays(1), CancellationToken.None);
+        await node.Store.RetryAsync(TenantId.First, id, bounced: false, discarded: false,
+            now, now + TimeSpan.FromDays(1), CancellationToken.None);
         await node.UntilAsync(async () => (await node.GetAsync(id)).Events.Count(e => e.Type == MailEventType.Held) == 2);
         Assert.Equal(["ann@ours.example"], node["a"].Taken);
     }

@@ -71,8 +71,9 @@ sealed class WatchedStore(IQueueStore store) : IQueueStore
         Here(store).CancelAsync(tenant, message, now, ct);
 
     public Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Here(store).RetryAsync(tenant, message, bounced, now, expiresAt, ct);
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        Here(store).RetryAsync(tenant, message, bounced, discarded, now, expiresAt, ct);
 
     public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
         CancellationToken ct) =>

@@ -160,7 +160,7 @@ public abstract class RetentionContract(StoreEngine engine) : IAsyncLifetime
         await EndDueAsync(RecipientState.Failed);
         _clock.Advance(100 * Day);
         var tables = new RetentionTables(new Interrupted(Tables, () => _under.Store.RetryAsync(
-            TenantId.First, failed, bounced: true, Now, Now + Day, default)), _clock);
+            TenantId.First, failed, bounced: true, discarded: false, Now, Now + Day, default)), _clock);
         await tables.PurgeAsync(RetentionKind.Messages, 0, Now - 90 * Day, default);
         Assert.True(await HasBodyAsync(failed));
         await EndDueAsync();
@@ -459,6 +459,10 @@ public abstract class RetentionContract(StoreEngine engine) : IAsyncLifetime
     sealed class Interrupted(ITableStore store, Func<Task> between) : ITableStore
     {
         Postrider.Storage.AddressKey ITableStore.AddressKey => store.AddressKey;
+
+        void ITableStore.Tell(
+            System.Data.Common.DbConnection connection, TenantId tenant, Postrider.Events.MailEventType type, string data) =>
+            store.Tell(connection, tenant, type, data);
 
         public async Task<T> WriteAsync<T>(Func<System.Data.Common.DbConnection, T> write, bool isBulk = false)
         {

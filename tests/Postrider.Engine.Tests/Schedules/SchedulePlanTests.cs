@@ -47,6 +47,39 @@ public sealed class SchedulePlanTests
         Assert.Equal(Noon.AddHours(1), late.Next?.At);
     }
 
+    [Theory]
+    // seconds since the first of two times 10 s apart → run, next (seconds), and how many were missed
+    [InlineData(MissedPolicy.Latest, 0, 0, 10, 0)]
+    [InlineData(MissedPolicy.Latest, 11, 0, 10, 0)]
+    [InlineData(MissedPolicy.Skip, 11, 0, 10, 0)]
+    [InlineData(MissedPolicy.Latest, 300, 0, 10, 0)]
+    [InlineData(MissedPolicy.Skip, 300, 0, 10, 0)]
+    [InlineData(MissedPolicy.Latest, 305, 10, null, 1)]
+    [InlineData(MissedPolicy.Skip, 305, 10, null, 1)]
+    [InlineData(MissedPolicy.Latest, 311, 10, null, 1)]   // late: the latest of them comes
+    [InlineData(MissedPolicy.Skip, 311, null, null, 2)]
+    public void A_time_that_is_hardly_late_is_on_time(MissedPolicy policy, int seconds, int? run, int? next, int missed)
+    {
+        var twice = ScheduleCalendar.Of(
+            [new WallClock(Noon.DateTime, 0), new WallClock(Noon.DateTime.AddSeconds(10), 0)], TimeZoneRules.Utc);
+        var plan = SchedulePlan.Of(twice, new Occurrence(Noon.DateTime, 0, Noon), policy, Noon.AddSeconds(seconds), Options)!;
+        Assert.Equal(run is { } r ? Noon.AddSeconds(r) : null, plan.Run?.At);
+        Assert.Equal(next is { } n ? Noon.AddSeconds(n) : null, plan.Next?.At);
+        Assert.Equal(missed, plan.Missed?.Count ?? 0);
+    }
+
+    [Theory]
+    [InlineData(MissedPolicy.Latest)]
+    [InlineData(MissedPolicy.Skip)]
+    public void After_a_short_stop_each_minute_comes_and_after_a_longer_one_the_last_five(MissedPolicy policy)
+    {
+        var minutely = Calendar("* * * * *");
+        var soon = Plan(minutely, policy, Noon.AddMinutes(3))!;
+        Assert.Equal((Noon, null), (soon.Run?.At, soon.Missed));
+        var late = Plan(minutely, policy, Noon.AddMinutes(20))!;
+        Assert.Equal((Noon.AddMinutes(15), Noon.AddMinutes(16), 15), (late.Run!.Value.At, late.Next!.Value.At, late.Missed!.Value.Count));
+    }
+
     [Fact]
     public void The_latest_is_not_made_up_for_after_a_day()
     {
@@ -72,7 +105,7 @@ public sealed class SchedulePlanTests
     {
         var plan = Plan(Calendar("* * * * *"), MissedPolicy.Latest, Noon.AddYears(2))!;
         Assert.Equal(SchedulePlan.MostCounted, plan.Missed?.Count);
-        Assert.Equal(Noon.AddYears(2), plan.Run?.At);
+        Assert.Equal(Noon.AddYears(2) - Options.OnTimeWithin, plan.Run?.At);
     }
 
     static SchedulePlan? Plan(ScheduleCalendar calendar, MissedPolicy policy, DateTimeOffset now) =>

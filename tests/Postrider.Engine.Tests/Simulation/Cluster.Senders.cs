@@ -127,7 +127,7 @@ sealed partial class Cluster
             Task order = kind switch
             {
                 ActKind.Cancel => node.Store.CancelAsync(tenant, id, now, default),
-                ActKind.Retry => node.Store.RetryAsync(tenant, id, bounced: true, now, expires, default),
+                ActKind.Retry => node.Store.RetryAsync(tenant, id, bounced: true, discarded: false, now, expires, default),
                 _ => node.Store.RescheduleAsync(tenant, id, now + TimeSpan.FromSeconds(dice.Next(60)), expires, default),
             };
             await order;

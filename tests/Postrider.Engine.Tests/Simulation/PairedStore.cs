@@ -60,8 +60,9 @@ sealed class PairedStore(ModelStore model, IStoreUnderTest engine) : ISimulatedS
         MayBeLost(await BothAsync("cancel", s => s.CancelAsync(tenant, message, now, ct)));
 
     public async Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        MayBeLost(await BothAsync("retry", s => s.RetryAsync(tenant, message, bounced, now, expiresAt, ct)));
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        MayBeLost(await BothAsync("retry", s => s.RetryAsync(tenant, message, bounced, discarded, now, expiresAt, ct)));
 
     public async Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>

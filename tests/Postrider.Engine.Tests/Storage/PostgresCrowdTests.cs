@@ -91,7 +91,7 @@ public sealed class PostgresCrowdTests : IAsyncLifetime
                     if (Any(dice) is { } id)
                         await PatientlyAsync(() => dice.Next(2) == 0
                             ? store.CancelAsync(TenantId.First, id, Now, default)
-                            : store.RetryAsync(TenantId.First, id, bounced: true, Now, Now.AddDays(1), default));
+                            : store.RetryAsync(TenantId.First, id, bounced: true, discarded: false, Now, Now.AddDays(1), default));
                     break;
             }
         }

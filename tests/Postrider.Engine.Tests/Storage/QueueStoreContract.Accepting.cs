@@ -39,7 +39,7 @@ public abstract partial class QueueStoreContract
         Assert.Null(await Reader.GetAsync(OtherTenant, id, default));
         Assert.Null(await Reader.GetContentAsync(OtherTenant, id, default));
         Assert.Null(await Store.CancelAsync(OtherTenant, id, Now, default));
-        Assert.Null(await Store.RetryAsync(OtherTenant, id, bounced: true, Now, Now + Day, default));
+        Assert.Null(await Store.RetryAsync(OtherTenant, id, bounced: true, discarded: false, Now, Now + Day, default));
         Assert.Null(await Store.RescheduleAsync(OtherTenant, id, Now, Now + Day, default));
         Assert.Equal(RecipientState.Queued, await StateAsync(id));
     }

@@ -170,7 +170,8 @@ public abstract partial class QueueStoreContract
         var id = (await FailAsync(1, Unreachable))[0];
         Assert.Empty(await Letters.ListAsync(OtherTenant, new DeadLetterFilter(), null, 10, default));
         Assert.Empty(await Letters.GroupsAsync(OtherTenant, new DeadLetterFilter(), default));
-        Assert.Empty(await Letters.PlacesAsync(OtherTenant, new DeadLetterFilter { Ids = [$"{id}-0"] }, 10, default));
+        var others = Job(new DeadLetterFilter { Ids = [$"{id}-0"] }) with { Tenant = OtherTenant };
+        Assert.Empty((await Letters.NextAsync(others, default)).Places);
         Assert.Null(await Commands.RedriveAsync(OtherTenant, id, [0], null, Now, Now + Day));
         Assert.Null(await Commands.DiscardAsync(OtherTenant, id, [0], null, Now));
         var job = await Letters.AddJobAsync(Job(new DeadLetterFilter()));
@@ -259,6 +260,49 @@ public abstract partial class QueueStoreContract
         var letters = await ListAsync();
         Assert.Equal([0, sent / 2, sent / 2], letters.Select(l => l.Redrives).Order());
         Assert.All(await Letters.ListJobsAsync(Tenant, null, 100, default), job => Assert.Equal(RedriveState.Done, job.State));
+    }
+
+    // Each turn is cut long before the list's end: whoever takes the next one goes on from there.
+    [Fact]
+    public async Task A_job_for_few_letters_among_many_moves_on_with_each_turn_and_ends()
+    {
+        await FailAsync(45, Rejected);
+        await FailAsync(3, Unreachable);
+        await FailAsync(30, Rejected);
+        await FailAsync(1, Unreachable);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        var job = await Letters.AddJobAsync(Job(new DeadLetterFilter { Reason = "unreachable" }));
+        RecipientId? before = null;
+        var turns = 0;
+        while ((await Letters.FindJobAsync(Tenant, job.Id, default))!.State == RedriveState.Running)
+        {
+            Assert.InRange(++turns, 1, 10);
+            // A node of its own each time, which reads one letter at once.
+            using var redriver = new Redriver(
+                new DeadLetterTables((ITableStore)Store, lookAtOnce: 1), Commands, new NoHandOver(), () => [], Day, _clock,
+                NullLogger<Redriver>.Instance);
+            Assert.True(await redriver.TakeTurnAsync(default));
+            var now = (await Letters.FindJobAsync(Tenant, job.Id, default))!;
+            Assert.True(now.State == RedriveState.Done || now.LookedAt != before, "it looks at the same letters again");
+            before = now.LookedAt;
+        }
+        Assert.InRange(turns, 4, 6);
+        Assert.Equal(4, (await Letters.FindJobAsync(Tenant, job.Id, default))!.Done);
+        Assert.Equal(4, await FailDueAsync(Unreachable));
+    }
+
+    [Fact]
+    public async Task What_was_discarded_is_sent_again_only_by_who_asks_for_just_that()
+    {
+        var id = (await FailAsync(1, Unreachable))[0];
+        Assert.Equal(1, await Commands.DiscardAsync(Tenant, id, [0], null, Now));
+        Assert.Equal(0, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
+        Assert.Equal(RecipientState.Failed, await StateAsync(id));
+
+        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, discarded: true, Now, Now + Day, default));
+        Assert.Equal(1, await FailDueAsync(Unreachable));
+        Assert.Single(await ListAsync()); // it died anew, and nobody has discarded that
+        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
     }
 
     RedriveJob Job(DeadLetterFilter filter) => new()

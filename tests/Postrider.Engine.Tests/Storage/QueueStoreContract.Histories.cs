@@ -53,7 +53,7 @@ public abstract partial class QueueStoreContract
                     if (dice.Next(3) == 0)
                         await Store.CancelAsync(Tenant, id, Now, default);
                     else
-                        await Store.RetryAsync(Tenant, id, bounced: true, Now, Now + Day, default);
+                        await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default);
                     break;
                 case 10 when dice.Next(5) == 0:
                     await SweepAsync(++starts);

@@ -87,7 +87,7 @@ public abstract partial class QueueStoreContract
             Continues = [Later(whole, TimeSpan.Zero, 2), Later(whole, TimeSpan.Zero, 3)],
         });
         // Recipient 0's row number is now that of the row of recipient 2.
-        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, Now, Now + Day, default));
+        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
         var leases = await LeaseAsync();
 
         Assert.Equal([1, 2, 3], leases.SelectMany(l => l.Recipients.Select(r => r.N)).Order());
@@ -110,7 +110,7 @@ public abstract partial class QueueStoreContract
             Continues = [Later(lease, TimeSpan.Zero, 1)],
         });
 
-        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, Now, Now + Day, default));
+        Assert.Equal(1, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
 
         var leases = await LeaseAsync();
         Assert.Equal(2, leases.Select(l => l.Envelope.Id).Distinct().Count());

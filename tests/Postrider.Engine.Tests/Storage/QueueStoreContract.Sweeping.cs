@@ -314,14 +314,14 @@ public abstract partial class QueueStoreContract
             Continues = [],
         });
 
-        Assert.Equal(2, await Store.RetryAsync(Tenant, id, bounced: true, Now, Now + Day, default));
+        Assert.Equal(2, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
 
         var again = await LeaseOneAsync();
         Assert.Equal([1, 2], again.Recipients.Select(r => r.N));
         Assert.Equal((1, 2, 0), (again.Message.Generation, again.Envelope.Tries, again.Envelope.Deferrals));
         Assert.Same(TransportHistory.Empty, again.Envelope.History);
         Assert.Equal(MailEventType.SentAgain, (await ViewAsync(id)).Events[^1].Type);
-        Assert.Equal(0, await Store.RetryAsync(Tenant, id, bounced: true, Now, Now + Day, default));
+        Assert.Equal(0, await Store.RetryAsync(Tenant, id, bounced: true, discarded: false, Now, Now + Day, default));
         await Store.RecordAsync(Sent(again));
         Assert.Equal(new StateCounts { Accepted = 3, Sent = 3 }, await Reader.CountAsync(Tenant, default));
     }
@@ -351,8 +351,8 @@ public abstract partial class QueueStoreContract
         _clock.Advance(Day);
         await Store.ExpireAsync(Now, 10, default);
 
-        Assert.Equal(1, await Store.RetryAsync(Tenant, expired, bounced: true, Now, Now + Day, default));
-        Assert.Equal(1, await Store.RetryAsync(Tenant, held, bounced: true, Now, Now + Day, default));
+        Assert.Equal(1, await Store.RetryAsync(Tenant, expired, bounced: true, discarded: false, Now, Now + Day, default));
+        Assert.Equal(1, await Store.RetryAsync(Tenant, held, bounced: true, discarded: false, Now, Now + Day, default));
 
         Assert.Equal(2, (await LeaseAsync()).Count);
         Assert.Equal(HeldReason.None, (await RecipientAsync(held)).HeldReason);

@@ -53,8 +53,9 @@ sealed class LossyStore(IQueueStore store, IMessageReader reader) : IQueueStore,
     public Task<int?> CancelAsync(TenantId tenant, MessageId message, DateTimeOffset now, CancellationToken ct) =>
         store.CancelAsync(tenant, message, now, ct);
     public Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        store.RetryAsync(tenant, message, bounced, now, expiresAt, ct);
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        store.RetryAsync(tenant, message, bounced, discarded, now, expiresAt, ct);
     public Task<bool?> RescheduleAsync(TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt,
         CancellationToken ct) =>
         store.RescheduleAsync(tenant, message, sendAt, expiresAt, ct);

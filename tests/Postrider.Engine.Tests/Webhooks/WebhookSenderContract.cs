@@ -501,6 +501,62 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         Assert.Equal(7, (await store.DeliveriesAsync(Tenant, kept.Id, null, null, 10, default)).Count);
     }
 
+    WebhookDelivery Waiting(string id) => new()
+    {
+        Event = id,
+        Type = EventNames.WebhookDisabled,
+        CreatedAt = _clock.GetUtcNow(),
+        DueAt = _clock.GetUtcNow(),
+        Payload = "{}"u8.ToArray(),
+    };
+
+    // Whoever disables it may die the moment after.
+    [Fact]
+    public async Task An_endpoint_is_disabled_together_with_the_event_that_says_so()
+    {
+        var (webhook, _) = await AddAsync(new Uri("https://example.com/"));
+        var (place, now) = (await Feed.LatestAsync(default), _clock.GetUtcNow());
+        Assert.True(await _node.Store.SpoolAsync(webhook, webhook.Cursor, [Waiting("evt_1_1")]));
+        var leased = Assert.Single(await _node.Store.LeaseAsync(webhook, 1, now, now.AddMinutes(1)));
+        var attempt = new WebhookAttempt(now, 410, 1, "gone", null);
+        Assert.True(await _node.Store.RecordAsync(
+            webhook, leased, new DeliveryResult(attempt, DeliveryState.Failed, now) { Disable = "it is gone" }));
+
+        EventPage? page = null;
+        await UntilAsync(async () => (page = await Feed.ReadEventsAsync(Tenant, place, EventFilter.All, 10, default)).Events.Count > 0);
+        var told = Assert.Single(page!.Events);
+        Assert.Equal((EventNames.WebhookDisabled, webhook.Id, "it is gone"),
+            (told.Type, told.Data.Other!["webhook_id"].GetString(), told.Data.Other["reason"].GetString()));
+    }
+
+    [Fact]
+    public async Task A_delivery_that_waits_is_tried_now_for_who_asks_for_it()
+    {
+        var works = false;
+        await using var receiver = HttpStub.Start(_ => new HttpReply(works ? 204 : 500));
+        var (webhook, _) = await AddAsync(receiver.Url);
+        Start();
+        await HappenAsync(1);
+        for (var tries = 1; tries <= 4; tries++)
+        {
+            var tried = await OnlyDeliveryAsync(webhook, d => d.Tries == tries);
+            if (tries < 4)
+                _clock.Advance(tried.DueAt - _clock.GetUtcNow());
+        }
+        var waits = await OnlyDeliveryAsync(webhook, d => d.Tries == 4);
+        Assert.True(waits.DueAt - _clock.GetUtcNow() > TimeSpan.FromMinutes(5));
+        works = true;
+
+        var again = await _node.Book.AgainAsync(Tenant, webhook.Id, waits.Event, default);
+
+        Assert.Equal((1, true), (again!.Value.Count, again.Value.WasWaiting));
+        var done = await OnlyDeliveryAsync(webhook, d => d.State == DeliveryState.Delivered, TimeSpan.FromMinutes(1));
+        Assert.Equal(5, done.Tries); // they go on
+        var once = await _node.Book.AgainAsync(Tenant, webhook.Id, waits.Event, default);
+        Assert.Equal((1, false), (once!.Value.Count, once.Value.WasWaiting));
+        Assert.Equal(0, (await _node.Book.AgainAsync(Tenant, webhook.Id, "evt_none_1", default))!.Value.Count);
+    }
+
     [Fact]
     public async Task What_ended_long_ago_is_forgotten()
     {

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using Postrider.Events;
+using Postrider.Messages;
 using Postrider.Nodes;
 using Postrider.Storage.Tables;
 
@@ -11,6 +13,8 @@ sealed class ReadingTables(Func<CancellationToken, ValueTask<DbConnection>> open
     AddressKey ITableStore.AddressKey => throw OnlyRead();
 
     public Task<T> WriteAsync<T>(Func<DbConnection, T> write, bool isBulk) => throw OnlyRead();
+
+    void ITableStore.Tell(DbConnection connection, TenantId tenant, MailEventType type, string data) => throw OnlyRead();
 
     public Task<T> ChangeAsync<T>(Topic topic, Func<DbConnection, T> write) => throw OnlyRead();
 

@@ -109,6 +109,13 @@ sealed class MemoryMessages(MemoryTables tables) : IMessageTables
             (recipient.State, recipient.Held, recipient.Tries, recipient.Updated) = (to, HeldReason.None, tries, now);
     }
 
+    public void Discard(long message, int n, long now)
+    {
+        var recipient = Of(message, n);
+        if (recipient.State is RecipientState.Failed or RecipientState.Expired)
+            (recipient.Held, recipient.Updated) = (HeldReason.Discarded, now);
+    }
+
     public void Touch(long message, int n, int envelope, int tries, long now)
     {
         var recipient = Of(message, n);

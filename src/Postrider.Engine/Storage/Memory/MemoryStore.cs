@@ -95,8 +95,9 @@ class MemoryStore(MemoryTables tables, TimeProvider clock) : IQueueStore
         Commit(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
 
     public Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        Commit(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, now.Ms, expiresAt.Ms));
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        Commit(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, discarded, now.Ms, expiresAt.Ms));
 
     public Task<bool?> RescheduleAsync(
         TenantId tenant, MessageId message, DateTimeOffset sendAt, DateTimeOffset expiresAt, CancellationToken ct) =>

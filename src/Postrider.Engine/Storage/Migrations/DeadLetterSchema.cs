@@ -11,6 +11,17 @@ static class DeadLetterSchema
         CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (tenant, webhook, created, event) WHERE state = 2;
         """;
 
+    // after_message, after_n: up to where a job has looked through the list; -1: not yet.
+    public const string SqlitePlaces = """
+        ALTER TABLE dead_letter_jobs ADD COLUMN after_message INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dead_letter_jobs ADD COLUMN after_n INTEGER NOT NULL DEFAULT -1;
+        """;
+
+    public const string PostgresPlaces = """
+        ALTER TABLE dead_letter_jobs ADD COLUMN after_message bigint NOT NULL DEFAULT 0;
+        ALTER TABLE dead_letter_jobs ADD COLUMN after_n integer NOT NULL DEFAULT -1;
+        """;
+
     // dead_letters: a recipient that failed, expired or is held; state 0: it is sent again, and hidden here. stream, route: what it waits
     // under when it is. Letters that were there before are taken up without a cause. audit: what was asked by whom, refusals too.
     public const string Sqlite = """

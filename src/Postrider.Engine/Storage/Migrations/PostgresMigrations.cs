@@ -42,6 +42,7 @@ static class PostgresMigrations
         new(33, "idempotency keys of runs asked for by hand", RunKeys),
         new(34, "indexes of transient dead letters and of failed deliveries", DeadLetterSchema.Rare),
         new(35, "what calls that fill batches brought", BatchCounts.Parts),
+        new(36, "places of jobs on dead letters", DeadLetterSchema.PostgresPlaces),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.

@@ -34,6 +34,7 @@ static class SqliteMigrations
         new(27, "idempotency keys of runs asked for by hand", RunKeys),
         new(28, "indexes of transient dead letters and of failed deliveries", DeadLetterSchema.Rare),
         new(29, "what calls that fill batches brought", BatchCounts.Parts),
+        new(30, "places of jobs on dead letters", DeadLetterSchema.SqlitePlaces),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

@@ -176,6 +176,9 @@ sealed class MessageRows(PostgresSession session) : IMessageTables
     public void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now) => Change(
         message, n, r => r.State == from ? r with { State = to, Held = HeldReason.None, Tries = tries } : null, now);
 
+    public void Discard(long message, int n, long now) => Change(message, n,
+        r => r.State is RecipientState.Failed or RecipientState.Expired ? r with { Held = HeldReason.Discarded } : null, now);
+
     public void Touch(long message, int n, int envelope, int tries, long now) => Change(
         message, n, r => r.State == RecipientState.Queued ? r with { Envelope = envelope, Tries = tries } : null, now);
 

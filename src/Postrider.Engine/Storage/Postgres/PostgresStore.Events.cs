@@ -1,6 +1,9 @@
+using System.Data.Common;
+using Dapper;
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Storage.Postgres;
 
@@ -20,5 +23,22 @@ public sealed partial class PostgresStore : IEventFeed
             session.EventRows.Append(0, tenant.Value, type, session.Now, Member.Incarnation.Node, [], data);
             return true;
         }, isBulk: true);
+    }
+
+    void ITableStore.Tell(DbConnection connection, TenantId tenant, MailEventType type, string data)
+    {
+        using var details = new FieldWriter();
+        EventCodec.Write(details, [], data, attempt: null);
+        connection.Execute("""
+            INSERT INTO events (id, message, at, tenant, node, type, details) VALUES (@id, 0, @at, @tenant, @node, @type, @details)
+            """, new
+        {
+            id = _eventIds.Next().Value,
+            at = _clock.GetUtcNow().Ms,
+            tenant = tenant.Value,
+            node = Member.Incarnation.Node,
+            type = (short)type,
+            details = details.Written.ToArray(),
+        });
     }
 }

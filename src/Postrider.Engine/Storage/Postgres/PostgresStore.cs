@@ -410,8 +410,9 @@ public sealed partial class PostgresStore : IQueueStore, IMessageReader, INodeLi
         CommandAsync(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms), message);
 
     public Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        CommandAsync(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, now.Ms, expiresAt.Ms), message);
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        CommandAsync(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, discarded, now.Ms, expiresAt.Ms), message);
 
     public Task<int?> RedriveAsync(
         TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now, DateTimeOffset expiresAt) =>

@@ -38,12 +38,13 @@ static class Commanding
         return cancelled + held.Count;
     }
 
-    public static int? Retry(IWriteSession session, int tenant, long message, bool bounced, long now, long expires)
+    public static int? Retry(IWriteSession session, int tenant, long message, bool bounced, bool discarded, long now, long expires)
     {
         if (Find(session, tenant, message) is not { } found)
             return null;
         var again = session.Messages.Recipients(message)
-            .FindAll(r => r.State.IsDeadLetter || (bounced && r.State == RecipientState.Bounced));
+            .FindAll(r => (r.State.IsDeadLetter && (discarded || r.Held != HeldReason.Discarded))
+                || (bounced && r.State == RecipientState.Bounced));
         SendAgain(session, found, again, now, expires, remark: null);
         return again.Count;
     }
@@ -63,7 +64,7 @@ static class Commanding
     }
 
     /// <summary>Takes dead letters of a message off the list for good: what is held is cancelled, what failed or expired has ended
-    /// already.</summary>
+    /// already, and is marked: nobody sends it again who does not ask for just that.</summary>
     public static int? Discard(IWriteSession session, int tenant, long message, IReadOnlyList<int> numbers, string? remark, long now)
     {
         if (FindOrForget(session, tenant, message, numbers) is not { } found)
@@ -76,6 +77,8 @@ static class Commanding
             session.Messages.Report(message, held.N, RecipientState.Held, RecipientState.Cancelled, held.Tries, now);
             session.Counters.Move(tenant, found.Batch, RecipientState.Held, RecipientState.Cancelled, 1);
         }
+        foreach (var ended in discarded.Where(r => r.State != RecipientState.Held))
+            session.Messages.Discard(message, ended.N, now);
         if (discarded.Count > 0)
             session.Events.Append(message, tenant, MailEventType.Discarded, now, null, discarded.ConvertAll(r => r.N), remark);
         return discarded.Count;

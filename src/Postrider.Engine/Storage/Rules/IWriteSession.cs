@@ -46,6 +46,9 @@ interface IMessageTables
     /// <summary>Moves a recipient as was reported, open or not.</summary>
     void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now);
 
+    /// <summary>Marks a recipient that failed or expired as one that nobody sends again.</summary>
+    void Discard(long message, int n, long now);
+
     /// <summary>Notes an attempt on a recipient that goes on, in the envelope it goes on in.</summary>
     void Touch(long message, int n, int envelope, int tries, long now);
     void Reopen(long message, int n, int envelope, int generation, long now);

@@ -39,6 +39,9 @@ sealed class MessageTables(Statements statements) : IMessageTables
         UPDATE recipients SET state = ?4, held = 0, tries = ?5, updated = ?6 WHERE message = ?1 AND n = ?2 AND state = ?3
         """);
 
+    readonly Statement _discard = statements.Prepare(
+        "UPDATE recipients SET held = 4, updated = ?3 WHERE message = ?1 AND n = ?2 AND state IN (13, 14)");
+
     readonly Statement _touch = statements.Prepare(
         "UPDATE recipients SET envelope = ?3, tries = ?4, updated = ?5 WHERE message = ?1 AND n = ?2 AND state = 1");
 
@@ -126,6 +129,8 @@ sealed class MessageTables(Statements statements) : IMessageTables
 
     public void Report(long message, int n, RecipientState from, RecipientState to, int tries, long now) =>
         _report.With().Add(message).Add(n).Add((long)from).Add((long)to).Add(tries).Add(now).Run();
+
+    public void Discard(long message, int n, long now) => _discard.With().Add(message).Add(n).Add(now).Run();
 
     public void Touch(long message, int n, int envelope, int tries, long now) =>
         _touch.With().Add(message).Add(n).Add(envelope).Add(tries).Add(now).Run();

@@ -1,6 +1,8 @@
+using System.Data.Common;
 using Postrider.Events;
 using Postrider.Messages;
 using Postrider.Storage.Rules;
+using Postrider.Storage.Tables;
 
 namespace Postrider.Storage.Sqlite;
 
@@ -18,4 +20,8 @@ public sealed partial class SqliteStore : IEventFeed
         return _writer.RunAsync(
             session => Done(() => session.Events.Append(0, tenant.Value, type, session.Now, null, [], data)), isBulk: true);
     }
+
+    // A write of a room runs on the writer's thread, in the transaction of its session.
+    void ITableStore.Tell(DbConnection connection, TenantId tenant, MailEventType type, string data) =>
+        _session.Events.Append(0, tenant.Value, type, _session.Now, null, [], data);
 }

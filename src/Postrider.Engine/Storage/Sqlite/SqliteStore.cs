@@ -212,8 +212,9 @@ public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableSto
         _writer.RunAsync(session => Commanding.Cancel(session, tenant.Value, message.Value, now.Ms));
 
     public Task<int?> RetryAsync(
-        TenantId tenant, MessageId message, bool bounced, DateTimeOffset now, DateTimeOffset expiresAt, CancellationToken ct) =>
-        _writer.RunAsync(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, now.Ms, expiresAt.Ms));
+        TenantId tenant, MessageId message, bool bounced, bool discarded, DateTimeOffset now, DateTimeOffset expiresAt,
+        CancellationToken ct) =>
+        _writer.RunAsync(session => Commanding.Retry(session, tenant.Value, message.Value, bounced, discarded, now.Ms, expiresAt.Ms));
 
     public Task<int?> RedriveAsync(
         TenantId tenant, MessageId message, IReadOnlyList<int> recipients, string? remark, DateTimeOffset now, DateTimeOffset expiresAt) =>

@@ -9,10 +9,17 @@ namespace Postrider.Storage.Tables;
 
 /// <summary>The list of dead letters, and the jobs on it, in the store's database. What puts letters there is in
 /// <see cref="Rules.DeadLettering"/>.</summary>
-public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
+/// <param name="lookAtOnce">Letters that one read of a job looks at, whatever they are: far less than what is cut after 5 s.</param>
+public sealed class DeadLetterTables(ITableStore store, int lookAtOnce = DeadLetterTables.LookAtOnce) : IDeadLetterStore
 {
+    const int LookAtOnce = 5_000;
+
+    /// <summary>Reads of one turn of a job.</summary>
+    const int MostReads = 20;
+
     const string JobColumns =
-        "id, tenant, action, filter, per_second AS PerSecond, created, created_by AS CreatedBy, state, done, ended, revision";
+        "id, tenant, action, filter, per_second AS PerSecond, created, created_by AS CreatedBy, state, done, ended, revision, "
+        + "after_message AS AfterMessage, after_n AS AfterN";
 
     // Uses dead_letters_tenant.
     const string OfTenant = "d.tenant = @tenant AND d.state <> 0";
@@ -57,20 +64,61 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
             ];
         }, ct);
 
-    public Task<IReadOnlyList<DeadLetterPlace>> PlacesAsync(TenantId tenant, DeadLetterFilter filter, int limit, CancellationToken ct) =>
-        store.ReadAsync<IReadOnlyList<DeadLetterPlace>>(connection =>
+    public async Task<RedrivePiece> NextAsync(RedriveJob job, CancellationToken ct)
+    {
+        // Letters of policies have an index of their own, and those that are named have their keys: nothing else is looked at.
+        if (job.Filter is { Transient: true, FirstFrom: not null } or { Ids: not null })
         {
-            var (where, values) = Where(tenant, filter);
-            values.Add("limit", limit);
-            var order = filter is { Transient: true, FirstFrom: not null } ? "d.at, d.message, d.n" : "d.message, d.n";
-            return
-            [
-                .. connection.Query<(long Message, int N, string Route, int Stream)>($"""
-                    SELECT d.message, d.n, d.route, d.stream FROM dead_letters d WHERE {where} ORDER BY {order} LIMIT @limit
-                    """, values).Select(row => new DeadLetterPlace(
-                    new RecipientId(new MessageId(row.Message), row.N), new QueueKey(row.Route, (MailStream)row.Stream, tenant))),
-            ];
-        }, ct);
+            var places = await store.ReadAsync(connection => Places(connection, job, null, null, job.PerSecond), ct);
+            return new RedrivePiece(places, null, HasMore: places.Count == job.PerSecond);
+        }
+        var (found, at) = (new List<DeadLetterPlace>(), job.LookedAt);
+        for (var reads = 0; reads < MostReads && found.Count < job.PerSecond; reads++)
+        {
+            var (some, end) = await store.ReadAsync(connection =>
+            {
+                var end = Behind(connection, job.Tenant, at);
+                return (Places(connection, job, at, end, job.PerSecond - found.Count), end);
+            }, ct);
+            found.AddRange(some);
+            var isFull = found.Count == job.PerSecond;
+            if (end is null && !isFull)
+                return new RedrivePiece(found, at, HasMore: false);
+            at = isFull ? found[^1].Id : end;
+        }
+        return new RedrivePiece(found, at, HasMore: true);
+    }
+
+    /// <summary>The last of the letters that are looked at in one read; null: there are not so many. Uses dead_letters_tenant.</summary>
+    RecipientId? Behind(DbConnection connection, TenantId tenant, RecipientId? after) =>
+        connection.QueryFirstOrDefault<(long Message, int N)?>($"""
+            SELECT d.message, d.n FROM dead_letters d WHERE {OfTenant} AND (d.message, d.n) > (@message, @n)
+            ORDER BY d.message, d.n LIMIT 1 OFFSET @before
+            """, new { tenant = tenant.Value, message = after?.Message.Value ?? 0, n = after?.N ?? -1, before = lookAtOnce - 1 })
+            is { } last
+            ? new RecipientId(new MessageId(last.Message), last.N) : null;
+
+    static List<DeadLetterPlace> Places(DbConnection connection, RedriveJob job, RecipientId? after, RecipientId? upTo, int limit)
+    {
+        var (where, values) = Where(job.Tenant, job.Scope);
+        values.Add("limit", limit);
+        foreach (var (place, name, test) in new[] { (after, "after", ">"), (upTo, "upto", "<=") })
+        {
+            if (place is not { } bound)
+                continue;
+            where += $" AND (d.message, d.n) {test} (@{name}message, @{name}n)";
+            values.Add($"{name}message", bound.Message.Value);
+            values.Add($"{name}n", bound.N);
+        }
+        var order = job.Filter is { Transient: true, FirstFrom: not null } ? "d.at, d.message, d.n" : "d.message, d.n";
+        return
+        [
+            .. connection.Query<(long Message, int N, string Route, int Stream)>($"""
+                SELECT d.message, d.n, d.route, d.stream FROM dead_letters d WHERE {where} ORDER BY {order} LIMIT @limit
+                """, values).Select(row => new DeadLetterPlace(
+                new RecipientId(new MessageId(row.Message), row.N), new QueueKey(row.Route, (MailStream)row.Stream, job.Tenant))),
+        ];
+    }
 
     public Task<RedriveJob> AddJobAsync(RedriveJob job) => store.WriteAsync(connection => Insert(connection, job));
 
@@ -124,13 +172,17 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
         connection.QuerySingleOrDefault<JobRow>(
             TakeJob, new { now = now.ToUnixTimeMilliseconds(), until = until.ToUnixTimeMilliseconds() })?.ToJob());
 
-    public Task EndTurnAsync(RedriveJob job, long done, DateTimeOffset now, DateTimeOffset? next) => store.WriteAsync(connection =>
+    public Task EndTurnAsync(RedriveJob job, long done, RecipientId? lookedAt, DateTimeOffset now, DateTimeOffset? next) =>
+        store.WriteAsync(connection =>
         connection.Execute("""
-            UPDATE dead_letter_jobs SET done = done + @done, state = @state, ended = @ended, not_before = @next, revision = revision + 1
+            UPDATE dead_letter_jobs SET done = done + @done, state = @state, ended = @ended, not_before = @next, revision = revision + 1,
+                after_message = @message, after_n = @n
             WHERE id = @Id AND revision = @Revision
             """, new
         {
             done,
+            message = lookedAt?.Message.Value ?? 0,
+            n = lookedAt?.N ?? -1,
             state = (int)(next is null ? RedriveState.Done : RedriveState.Running),
             ended = next is null ? now.ToUnixTimeMilliseconds() : (long?)null,
             next = (next ?? now).ToUnixTimeMilliseconds(),
@@ -264,6 +316,8 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
         public long Done { get; init; }
         public long? Ended { get; init; }
         public long Revision { get; init; }
+        public long AfterMessage { get; init; }
+        public int AfterN { get; init; }
 
         public RedriveJob ToJob() => new()
         {
@@ -275,6 +329,7 @@ public sealed class DeadLetterTables(ITableStore store) : IDeadLetterStore
             CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(Created),
             CreatedBy = CreatedBy,
             State = (RedriveState)State,
+            LookedAt = AfterN < 0 ? null : new RecipientId(new MessageId(AfterMessage), AfterN),
             Done = Done,
             EndedAt = At(Ended),
             Revision = Revision,

@@ -154,10 +154,13 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             connection.Execute("""
                 UPDATE webhooks SET failing_since = @at WHERE tenant = @tenant AND id = @id AND failing_since IS NULL
                 """, at);
-        return result.Disable is not null && connection.Execute("""
+        var disabled = result.Disable is not null && connection.Execute("""
             UPDATE webhooks SET enabled = 0, disabled = @at, disabled_reason = @reason, revision = revision + 1
             WHERE tenant = @tenant AND id = @id AND enabled = 1
             """, at) > 0;
+        if (disabled)
+            store.Tell(connection, webhook.Tenant, MailEventType.WebhookDisabled, WebhookEvents.Disabled(webhook, result.Disable!));
+        return disabled;
     });
 
     public Task<IReadOnlyList<WebhookDelivery>> DeliveriesAsync(
@@ -193,7 +196,8 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
     public async Task<int> AgainAsync(TenantId tenant, string id, string? delivery, DateTimeOffset from, DateTimeOffset until,
         DeliveryState? state, DateTimeOffset now, int limit)
     {
-        var isAsked = state is null ? "state <> 0" : string.Create(CultureInfo.InvariantCulture, $"state = {(int)state}");
+        var isAsked = delivery is not null ? "1 = 1" : state is null ? "state <> 0"
+            : string.Create(CultureInfo.InvariantCulture, $"state = {(int)state}");
         var events = await store.ReadAsync(connection => connection.Query<string>($"""
             SELECT event FROM webhook_deliveries WHERE tenant = @tenant AND webhook = @id AND created BETWEEN @from AND @until
                 AND {isAsked} {(delivery is null ? "" : "AND event = @delivery")}
@@ -210,7 +214,8 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         var count = 0;
         foreach (var some in events.Chunk(AgainAtOnce))
             count += await store.WriteAsync(connection => connection.Execute($"""
-                UPDATE webhook_deliveries SET state = 0, due = @now, tries = 0, claim = claim + 1
+                UPDATE webhook_deliveries SET state = 0, due = @now, tries = CASE WHEN state = 0 THEN tries ELSE 0 END,
+                    claim = CASE WHEN state = 0 THEN claim ELSE claim + 1 END
                 WHERE tenant = @tenant AND webhook = @id AND event = @one AND {isAsked}
                 """, some.Select(one => new { tenant = tenant.Value, id, one, now = now.ToUnixTimeMilliseconds() })), isBulk: true);
         return count;
