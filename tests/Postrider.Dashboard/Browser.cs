@@ -46,10 +46,7 @@ public sealed class Browser : IAsyncLifetime
     {
         var page = await (await NewAsync(server, options)).NewPageAsync();
         await page.GotoAsync("/ui");
-        await page.FillAsync("#name", name);
-        await page.FillAsync("#password", Visitor.Password);
-        await page.ClickAsync("button.main");
-        await page.WaitUntilLiveAsync();
+        await page.SignInAsync(name);
         return page;
     }
 
@@ -79,6 +76,15 @@ static class PageWords
     public static async Task OpenAsync(this IPage page, string path)
     {
         await page.GotoAsync(path);
+        await page.WaitUntilLiveAsync();
+    }
+
+    /// <summary>By the form that is shown; until the page behind it is live.</summary>
+    public static async Task SignInAsync(this IPage page, string name)
+    {
+        await page.FillAsync("#name", name);
+        await page.FillAsync("#password", Visitor.Password);
+        await page.ClickAsync("button.main");
         await page.WaitUntilLiveAsync();
     }
 

@@ -98,8 +98,10 @@ public sealed class Users(
         name = Trimmed(name);
         if (RefuseName(name) is { } problem)
             return problem;
-        return await store.AddAsync(by.Tenant, name, role, clock.GetUtcNow()) is { } user
-            ? new UserResult(user, links.For(user), null) : UserProblems.NameTaken(name);
+        if (await store.AddAsync(by.Tenant, name, role, clock.GetUtcNow()) is { } user)
+            return new UserResult(user, links.For(user), null);
+        var isOwn = (await store.FindAsync(name, CancellationToken.None))?.User.Tenant == by.Tenant;
+        return isOwn ? UserProblems.NameTaken(name) : UserProblems.NameUnusable(name);
     }
 
     /// <summary>Takes a user's password away and ends the sessions; a link gives another one.</summary>
@@ -163,6 +165,10 @@ public static class UserProblems
         + "postrider users reset NAME makes a new one; for the first administrator a restart prints one.");
 
     public static Problem NameTaken(string name) => new("user-exists", 409, "User exists", $"There is a user '{name}' already.");
+
+    /// <summary>It does not say whose it is, nor that it is anybody's: a tenant learns nothing of the others' people.</summary>
+    public static Problem NameUnusable(string name) => new(
+        "name-unusable", 409, "Name cannot be used", $"'{name}' cannot be used here as a name to sign in with. Choose another.");
 
     public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is no such user.");
 }

@@ -24,7 +24,7 @@ static class UserEndpoints
         app.MapPost("/users", AddAsync).For(Access.Admin)
             .Takes<UserShape>().Answers<UserAnswer>(201)
             .Says("addUser", "Lets somebody sign in to the dashboard. The answer has a link, good for a day, by which the password is chosen.",
-                """{"name":"ann@example.com","role":"operator"}""", [.. BodyRefusals, "user-exists"]);
+                """{"name":"ann@example.com","role":"operator"}""", [.. BodyRefusals, "user-exists", "name-unusable"]);
         app.MapPatch("/users/{id}", ChangeAsync).For(Access.Admin)
             .Takes<UserChangeShape>().Answers<UserAnswer>(200)
             .Says("changeUser", "Another role, or disabled, which ends the user's sessions within 20 seconds.",

@@ -15,6 +15,7 @@ static class UserRegistration
         services.AddSingleton<UserLinks>();
         services.AddSingleton<SignInThrottle>();
         services.AddSingleton<Users>();
+        services.AddSingleton<SignInLog>();
         services.AddSingleton<Sessions>();
     }
 }

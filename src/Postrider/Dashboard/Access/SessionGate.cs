@@ -13,12 +13,16 @@ sealed class SessionGate(RequestDelegate next, Sessions sessions, LiveSessions l
     public const string WelcomePath = "/welcome";
     const string HubPath = "/_blazor";
 
-    /// <summary>Asked by a page whose connection was cut: 204 while somebody is signed in, else 401.</summary>
+    /// <summary>Asked by a page whose connection was cut: 204 while somebody is signed in, 503 while the process stops, else 401.</summary>
     const string StatePath = "/session";
     static readonly object WantedKey = new();
+    static readonly object EndedKey = new();
 
     /// <summary>What was asked for when the sign-in form was shown instead.</summary>
     public static string WantedOf(HttpContext context) => context.Items[WantedKey] as string ?? $"{context.Request.PathBase}/";
+
+    /// <summary>Whether the browser brought a session that is over, rather than none.</summary>
+    public static bool HasEnded(HttpContext context) => context.Items.ContainsKey(EndedKey);
 
     public async Task InvokeAsync(HttpContext context, Viewer viewer)
     {
@@ -29,9 +33,17 @@ sealed class SessionGate(RequestDelegate next, Sessions sessions, LiveSessions l
             await RefuseAsync(context, StatusCodes.Status403Forbidden, "This connection was asked for by another site.");
             return;
         }
-        var found = SessionCookie.Read(context) is { } secret ? await sessions.FindAsync(secret, context.RequestAborted) : null;
+        if (path == StatePath && live.IsClosed)
+        {
+            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, "Postrider is stopping.");
+            return;
+        }
+        var secret = SessionCookie.Read(context);
+        var found = secret is null ? null : await sessions.FindAsync(secret, context.RequestAborted);
         if (found is null)
         {
+            if (secret is not null)
+                context.Items[EndedKey] = true;
             await StrangerAsync(context, isHub);
             return;
         }

@@ -66,6 +66,33 @@
     event.preventDefault();
   });
 
+  // What was typed on a page whose connection ended is kept in this tab, for the same person at the same address, until it is put back or
+  // they sign out. Never what is secret.
+  const draftKey = 'postrider-draft';
+  const whoIs = () => document.querySelector('.who summary')?.textContent.trim();
+  const addressOf = () => location.pathname + location.search;
+  const touched = new Map();
+  document.addEventListener('input', ({ target }) => { if (target.id) touched.set(target.id, addressOf()); }, true);
+  const isKept = field => field && !['password', 'file', 'hidden'].includes(field.type) && !field.closest('[data-secret]') && field.closest('main');
+  const keepDraft = () => {
+    const fields = [...touched].filter(([, address]) => address === addressOf()).map(([id]) => document.getElementById(id)).filter(isKept)
+      .map(({ id, type, value, checked }) => ({ id, type, value, checked }));
+    if (fields.length === 0 || !whoIs()) return;
+    try {
+      sessionStorage.setItem(draftKey, JSON.stringify({ who: whoIs(), address: addressOf(), fields }));
+    } catch { /* More than the browser keeps. */ }
+  };
+  const takeDraft = () => {
+    const draft = JSON.parse(sessionStorage.getItem(draftKey) ?? 'null');
+    // Nobody is signed in yet, or the page is another: it waits.
+    if (!draft || !whoIs() || (draft.who === whoIs() && draft.address !== addressOf())) return new Map();
+    sessionStorage.removeItem(draftKey);
+    return new Map(draft.who === whoIs() ? draft.fields.map(field => [field.id, field]) : []);
+  };
+  document.addEventListener('submit', ({ target }) => {
+    if (target.getAttribute('action') === 'sign-out') sessionStorage.removeItem(draftKey);
+  });
+
   // A page is drawn anew when it becomes live. What somebody has typed or unfolded by then is put back, and who was in a field stays there.
   const keepUntilLive = () => {
     const typed = new Map();
@@ -82,6 +109,7 @@
       if (part) unfolded.set(part, { title: titleOf(part), place: twins(titleOf(part)).indexOf(part), isOpen: !part.open });
     });
     const putBack = () => {
+      for (const [id, field] of takeDraft()) if (!typed.has(id)) typed.set(id, field);
       for (const { title, place, isOpen } of unfolded.values()) {
         const part = twins(title)[place];
         if (part) part.open = isOpen;
@@ -132,18 +160,48 @@
     },
   };
 
-  // A connection that was cut because the session is over comes never again: the sign-in form does.
+  // A page whose connection was cut tells why, and keeps what was typed: a session that is over shows the sign-in form, a server that
+  // starts again the page anew. Whatever else goes wrong on a page whose server is going away is no fault of the page.
   document.addEventListener('DOMContentLoaded', () => {
     const bar = document.getElementById('components-reconnect-modal');
-    if (!bar) return;
-    const look = async () => {
-      try {
-        const answer = await fetch(`${root}session`, { cache: 'no-store' });
-        if (answer.status === 401 || bar.className.includes('components-reconnect-rejected')) location.reload();
-      } catch { /* The server is away; the bar says so. */ }
+    const fault = document.getElementById('blazor-error-ui');
+    if (!bar || !fault) return;
+    const isCut = () => /components-reconnect-(show|retrying|paused|failed|rejected)/.test(bar.className);
+    const isGivenUp = () => /components-reconnect-(failed|rejected)/.test(bar.className);
+    const isFaulty = () => fault.style.display === 'block';
+    const tell = text => { bar.querySelector('[data-reason]').textContent = text; };
+    const away = () => {
+      tell('Postrider is stopping or restarting. Trying again … What you typed here is kept.');
+      fault.style.display = 'none';
+      bar.classList.add('is-away');
     };
-    new MutationObserver(() => {
-      if (/components-reconnect-(show|retrying|failed|rejected)/.test(bar.className)) look();
-    }).observe(bar, { attributes: true, attributeFilter: ['class'] });
+    const isAway = () => bar.classList.contains('is-away');
+    let isLooking = false;
+    let hasReturned = false;
+    const look = async () => {
+      if (isLooking) return;
+      isLooking = true;
+      try {
+        for (let back = 0; isCut() || isFaulty() || isAway();) {
+          const status = await fetch(`${root}session`, { cache: 'no-store' }).then(answer => answer.status, () => 0);
+          // Where only the network was away, the page goes on by itself within seconds.
+          if (isAway() && status === 204 && !isCut() && hasReturned) return bar.classList.remove('is-away');
+          if (status === 401 || (status === 204 && (isGivenUp() || (isAway() && ++back > 5)))) return location.reload();
+          if (status === 0 || status === 503) away();
+          else if (isFaulty()) return;
+          await new Promise(later => setTimeout(later, 1000));
+        }
+      } finally {
+        isLooking = false;
+      }
+    };
+    const watch = new MutationObserver(() => {
+      hasReturned = bar.className.includes('components-reconnect-hide');
+      if (isCut() || isFaulty()) look();
+    });
+    watch.observe(bar, { attributes: true, attributeFilter: ['class'] });
+    watch.observe(fault, { attributes: true, attributeFilter: ['style'] });
+    window.addEventListener('pagehide', () => { if (isCut() || isFaulty() || isAway()) keepDraft(); });
+    fault.querySelector('.reload').addEventListener('click', keepDraft);
   });
 })();

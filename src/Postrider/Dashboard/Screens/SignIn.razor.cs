@@ -17,6 +17,9 @@ sealed partial class SignIn
     [Inject]
     Sessions Sessions { get; set; } = null!;
 
+    [Inject]
+    SignInLog Log { get; set; } = null!;
+
     [CascadingParameter]
     HttpContext Context { get; set; } = null!;
 
@@ -29,6 +32,7 @@ sealed partial class SignIn
     {
         var source = Context.Connection.RemoteIpAddress?.ToString();
         var result = await Users.SignInAsync(Form?.Name ?? "", Form?.Password ?? "", source ?? "", Context.RequestAborted);
+        await Log.NoteAsync(SignInLog.SignIn, Form?.Name ?? "", result, source, Context.RequestAborted);
         _problem = await SignInBrowser.AnswerAsync(Context, Sessions, result);
     }
 
@@ -52,7 +56,8 @@ static class SignInBrowser
             return result.Problem;
         }
         var secret = await sessions.BeginAsync(user, context.Connection.RemoteIpAddress?.ToString(), context.Request.Headers.UserAgent);
-        SessionCookie.Write(context, secret, Sessions.Longest);
+        // A day longer than the session: whoever comes back with it is told that it has ended.
+        SessionCookie.Write(context, secret, Sessions.Longest + TimeSpan.FromDays(1));
         Continue(context);
         return null;
     }

@@ -16,6 +16,9 @@ sealed partial class Welcome
     [Inject]
     Sessions Sessions { get; set; } = null!;
 
+    [Inject]
+    SignInLog Log { get; set; } = null!;
+
     [CascadingParameter]
     HttpContext Context { get; set; } = null!;
 
@@ -30,6 +33,7 @@ sealed partial class Welcome
     async Task ChooseAsync()
     {
         var result = await Users.ChoosePasswordAsync(Link ?? "", Form?.Name ?? "", Form?.Password ?? "", Context.RequestAborted);
+        await Log.NoteAsync(SignInLog.Welcome, "", result, Context.Connection.RemoteIpAddress?.ToString(), Context.RequestAborted);
         _problem = await SignInBrowser.AnswerAsync(Context, Sessions, result);
     }
 
