@@ -8,8 +8,8 @@ using Postrider.Routing;
 namespace Postrider.Delivery;
 
 /// <summary>Delivery's life in the process: sweep, deliver, drain. What it throws stops the host, which is started again.</summary>
-sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher dispatcher, Keeper keeper, SteadyTime time,
-    DeliveryOptions options, TimeProvider clock, ILogger<DeliveryHost> logger)
+sealed partial class DeliveryHost(IQueueStore store, Router router, TransportPauses paused, Dispatcher dispatcher, Keeper keeper,
+    SteadyTime time, DeliveryOptions options, TimeProvider clock, ILogger<DeliveryHost> logger)
     : BackgroundService, IHostedLifecycleService
 {
     static readonly TimeSpan BetweenStarts = TimeSpan.FromSeconds(1);
@@ -54,6 +54,7 @@ sealed partial class DeliveryHost(IQueueStore store, Router router, Dispatcher d
         try
         {
             await router.Pauses.LoadAsync(ct);
+            await paused.LoadAsync(ct);
             var now = time.Now;
             var swept = await store.SweepAsync(dispatcher.Owner, now, now + options.SettleTransactional, ct);
             if (swept > 0)

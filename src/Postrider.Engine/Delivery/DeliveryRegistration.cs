@@ -26,7 +26,7 @@ public static class DeliveryRegistration
         services.TryAddSingleton<DueBook>();
         services.TryAddSingleton(sp => new Recorder(sp.GetRequiredService<IQueueStore>(), sp.GetRequiredService<DueBook>(),
             sp.GetRequiredService<SteadyTime>(), sp.GetRequiredService<TimeProvider>(), sp.GetRequiredService<DeliveryMetrics>(),
-            sp.GetRequiredService<ILogger<Recorder>>())
+            sp.GetRequiredService<ILogger<Recorder>>(), sp.GetService<FlowBook>())
         { LogsSent = sp.GetRequiredService<DeliveryOptions>().LogSent });
         // One process per SQLite file: any number that an earlier start did not have will do. A membership of several nodes registers its
         // own.
@@ -50,6 +50,7 @@ public static class DeliveryRegistration
             router.TransportChanged += new TransportLog(router, sp.GetRequiredService<ILogger<TransportLog>>()).Note;
             return router;
         });
+        services.TryAddSingleton(sp => new TransportPauses(sp.GetRequiredService<Router>(), sp.GetService<ITransportPauseStore>()));
         services.TryAddSingleton(sp => new RunningRoutes(sp.GetRequiredService<Router>(), sp.GetRequiredService<Lanes>(),
             sp.GetServices<IProviderFactory>(), sp.GetRequiredService<IOptions<RoutingOptions>>().Value,
             sp.GetRequiredService<ILogger<RunningRoutes>>()));

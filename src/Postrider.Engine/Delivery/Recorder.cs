@@ -7,7 +7,7 @@ namespace Postrider.Delivery;
 /// <summary>Writes what attempts came to. An outcome that is lost is a duplicate, so it is kept in memory and tried again until the node
 /// stops.</summary>
 sealed partial class Recorder(IQueueStore store, DueBook due, SteadyTime time, TimeProvider clock, DeliveryMetrics metrics,
-    ILogger<Recorder> logger, FlowBook? flow = null)
+    ILogger<Recorder> logger, FlowBook? flow)
 {
     static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);

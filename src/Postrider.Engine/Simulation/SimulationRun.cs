@@ -79,7 +79,7 @@ public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactor
         var node = new ThisNode(new Incarnation(0, 1));
         var time = new SteadyTime(clock);
         var due = new DueBook();
-        var recorder = new Recorder(store, due, time, clock, metrics, NullLogger<Recorder>.Instance);
+        var recorder = new Recorder(store, due, time, clock, metrics, NullLogger<Recorder>.Instance, flow: null);
         var lanes = new Lanes(new LaneParts(
             store, recorder, scenario.Delivery, clock, time, entropy, node, new AttemptsInHand(), NullLogger<Lane>.Instance));
         var router = new Router(TransportSetup.Open(scenario.Routing, factories, lanes));

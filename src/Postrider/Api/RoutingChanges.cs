@@ -12,7 +12,7 @@ readonly record struct AddedTransport(string? Note, Problem? Problem);
 
 /// <summary>Changes transports and routes for whoever asks and may: the installation's are for its administrators, and what is in the
 /// configuration is nobody's. Null is no problem.</summary>
-sealed class RoutingChanges(TransportBook book, Router router)
+sealed class RoutingChanges(TransportBook book, Router router, TransportPauses pauses)
 {
     /// <summary>Why the caller may not change what is everybody's; null: it may.</summary>
     public static Problem? MayNotRun(Principal caller) =>
@@ -31,9 +31,13 @@ sealed class RoutingChanges(TransportBook book, Router router)
         if (request.IsShared && MayNotRun(caller) is { } denied)
             return new AddedTransport(null, denied);
         var before = router.Of(caller.Tenant).Default;
-        var problem = await book.AddAsync(request.IsShared ? null : caller.Tenant, caller.Tenant, request.Name!, request.Dsn!);
-        return problem is null
-            ? new AddedTransport(WhatChanged(before, router.Of(caller.Tenant).Default, request), null) : new AddedTransport(null, problem);
+        if (await book.AddAsync(request.IsShared ? null : caller.Tenant, caller.Tenant, request.Name!, request.Dsn!) is { } problem)
+            return new AddedTransport(null, problem);
+        var now = router.Of(caller.Tenant);
+        // An earlier one with its name may have been removed while it was paused.
+        if (now.FindTransport(request.Name!) is { } added)
+            await pauses.SetAsync(added, isPaused: false);
+        return new AddedTransport(WhatChanged(before, now.Default, request), null);
     }
 
     public async Task<Problem?> ChangeTransportAsync(Principal caller, string name, TransportRequest request) =>
@@ -43,17 +47,12 @@ sealed class RoutingChanges(TransportBook book, Router router)
         MayNotChange(caller, name, out var owner) ?? await book.RemoveAsync(owner, name);
 
     /// <summary>Starts no more attempts at it, or ends that.</summary>
-    public Problem? PauseTransport(Principal caller, string name, bool isPaused)
+    public async Task<Problem?> PauseTransportAsync(Principal caller, string name, bool isPaused)
     {
         if (MayNotUse(caller, router, name) is { } problem)
             return problem;
         if (router.Of(caller.Tenant).FindTransport(name) is { } transport)
-        {
-            if (isPaused)
-                transport.Pause();
-            else
-                transport.Resume();
-        }
+            await pauses.SetAsync(transport, isPaused);
         return null;
     }
 

@@ -76,7 +76,7 @@ static class TransportEndpoints
 
     static async Task<Results<JsonHttpResult<TransportAnswer>, ProblemResult>> PauseAsync(
         string name, HttpContext context, RoutingChanges changes, Router router, TransportShapes shapes, bool isPaused) =>
-        changes.PauseTransport(context.Caller, name, isPaused) is { } problem
+        await changes.PauseTransportAsync(context.Caller, name, isPaused) is { } problem
             ? new ProblemResult(problem) : await AnswerAsync(context.Caller, name, router, shapes);
 
     static async Task<Results<JsonHttpResult<TransportAnswer>, ProblemResult>> AnswerAsync(

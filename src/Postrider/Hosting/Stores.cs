@@ -108,6 +108,7 @@ static class Stores
         services.AddSingleton(sp => new MessageIds(sp.GetRequiredService<TimeProvider>()));
         services.AddSingleton<INodeList, OnlyNode>();
         services.AddSingleton<ITransportReports, NoReports>();
+        services.AddSingleton<ITransportPauseStore, TransportPauseTable>();
         services.AddSingleton(sp =>
             MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
         services.AddSingleton(sp =>
@@ -129,7 +130,9 @@ static class Stores
         services.AddSingleton(sp => sp.GetRequiredService<PostgresOpening>().MasterKey);
         services.AddSingleton(sp => sp.GetRequiredService<PostgresStore>().Member.Node);
         services.AddSingleton<INodeList>(sp => sp.GetRequiredService<PostgresStore>());
-        services.AddSingleton<ISharedLimits, PostgresLimits>();
+        services.AddSingleton<PostgresLimits>();
+        services.AddSingleton<ISharedLimits>(sp => sp.GetRequiredService<PostgresLimits>());
+        services.AddSingleton<ITransportPauseStore>(sp => sp.GetRequiredService<PostgresLimits>());
         services.AddSingleton<ITransportReports>(sp => new PostgresReports(
             sp.GetRequiredService<PostgresStore>(), sp.GetRequiredService<StorageOptions>().NodeName,
             sp.GetRequiredService<TimeProvider>()));

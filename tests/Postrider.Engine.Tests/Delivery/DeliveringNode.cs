@@ -61,7 +61,8 @@ sealed class DeliveringNode : IAsyncDisposable
             new DispatcherParts(Queue, Router, Waits, _lanes, recorder, _due, time, Clock, Options, Metrics, Entropy.System, Node,
                 NullLogger<Dispatcher>.Instance));
         _keeper = new Keeper(Queue, Dispatcher, time, Clock, Options, NullLogger<Keeper>.Instance);
-        Host = new DeliveryHost(Queue, Router, Dispatcher, _keeper, time, Options, Clock, NullLogger<DeliveryHost>.Instance);
+        Host = new DeliveryHost(
+            Queue, Router, new TransportPauses(Router), Dispatcher, _keeper, time, Options, Clock, NullLogger<DeliveryHost>.Instance);
         Ids = new MessageIds(Clock);
         Submitter = new Submitter(Queue, Store, Dispatcher, Ids, Clock,
             new SubmissionOptions { AllowSingleLabelDomains = true })

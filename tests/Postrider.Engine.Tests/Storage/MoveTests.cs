@@ -125,7 +125,7 @@ public sealed class MoveTests : IAsyncLifetime
         ("events", "at", _) => $"{row * 86_400_000L}",
         (_, _, "TEXT") when isRequired || row == 1 => $"'Grüße ' || char(0) || '{row}'",
         (_, _, "BLOB") when isRequired || row == 1 => $"x'00ff0{row}'",
-        (_, _, "INTEGER") when isRequired || row == 1 => $"{(column is "phase" or "cancelled" ? row % 2 : row)}",
+        (_, _, "INTEGER") when isRequired || row == 1 => $"{(column is "phase" or "cancelled" or "paused" ? row % 2 : row)}",
         _ => "NULL",
     };
 

@@ -36,6 +36,15 @@ static class LimitTables
             scope text COLLATE "C" NOT NULL, start bigint NOT NULL, used bigint NOT NULL, PRIMARY KEY (scope, start)) WITH (fillfactor = 50);
         """;
 
+    // The same columns, so that a move takes the rows along; one process needs what is paused alone.
+    public const string SqliteStates = """
+        CREATE TABLE transport_states (
+            name TEXT PRIMARY KEY, version INTEGER NOT NULL DEFAULT 1, position INTEGER NOT NULL DEFAULT 0,
+            until INTEGER NOT NULL DEFAULT 0, openings INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', prober INTEGER,
+            prober_incarnation INTEGER, probe_until INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0,
+            paused INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID, STRICT;
+        """;
+
     public const string SqliteQuotas = """
         CREATE TABLE quota_use (
             scope TEXT NOT NULL, start INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (scope, start)) WITHOUT ROWID, STRICT;

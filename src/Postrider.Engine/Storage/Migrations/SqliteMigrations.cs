@@ -35,6 +35,7 @@ static class SqliteMigrations
         new(28, "indexes of transient dead letters and of failed deliveries", DeadLetterSchema.Rare),
         new(29, "what calls that fill batches brought", BatchCounts.Parts),
         new(30, "places of jobs on dead letters", DeadLetterSchema.SqlitePlaces),
+        new(31, "paused transports", LimitTables.SqliteStates),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

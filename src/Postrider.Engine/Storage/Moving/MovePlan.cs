@@ -21,7 +21,7 @@ static class MovePlan
     public static readonly IReadOnlyList<string> Tables =
     [
         "installation", "tenants", "tenant_changes", "api_keys", "sender_domains", "dkim_keys", "templates", "template_versions",
-        "suppressions", "pauses", "quota_use", "transports", "routes", "webhooks", "lists", "batches", "expansions", "expansion_parts",
+        "suppressions", "pauses", "transport_states", "quota_use", "transports", "routes", "webhooks", "lists", "batches", "expansions", "expansion_parts",
         "expansion_faults", "destinations", "schedules", "schedule_runs", "messages", "recipients", "queue", "events", "counters", "idempotency",
         "dead_letters", "dead_letter_jobs", "audit", "inbox", "feedback_seen", "feedback_waiting", "feedback_quarantine",
         "webhook_deliveries", "erasures", "users", "sessions", "protection_keys",
@@ -42,7 +42,7 @@ static class MovePlan
     /// <summary>What nodes of the target tell each other, and the books of the move.</summary>
     public static readonly IReadOnlyList<string> OnlyTarget =
     [
-        "schema_version", "nodes", "changes", "rate_budgets", "transport_states", "refused_senders", "moves", "move_progress", "retention",
+        "schema_version", "nodes", "changes", "rate_budgets", "refused_senders", "moves", "move_progress", "retention",
         "retention_waits", "transport_reports", "drills", "alerts", "alert_marks", "refused_calls", "store_sizes", "flow",
     ];
 

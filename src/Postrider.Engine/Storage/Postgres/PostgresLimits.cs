@@ -6,7 +6,7 @@ namespace Postrider.Storage.Postgres;
 
 /// <summary>What nodes share of transports. Their rates are one row each, on the database's clock: GCRA as in <see cref="Gcra"/>, taken
 /// many at a time.</summary>
-public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
+public sealed class PostgresLimits(PostgresStore store) : ISharedLimits, ITransportPauseStore
 {
     /// <summary>No instants are handed out further ahead, in microseconds: who asks then waits until some are nearer.</summary>
     const long FurthestAhead = 2_000_000;
@@ -58,6 +58,12 @@ public sealed class PostgresLimits(PostgresStore store) : ISharedLimits
     public Task<IReadOnlyList<SharedState>> LoadAsync(CancellationToken ct) => _circuits.LoadAsync(ct);
 
     public Task<bool> TellAsync(SharedChange change) => _circuits.TellAsync(change);
+
+    public async Task<IReadOnlyList<string>> PausedAsync(CancellationToken ct) =>
+        [.. (await LoadAsync(ct)).Where(state => state.IsPaused).Select(state => state.Name)];
+
+    public Task KeepAsync(string transport, bool isPaused) =>
+        TellAsync(new SharedChange(transport, isPaused ? SharedChangeKind.Pause : SharedChangeKind.Resume));
 
     public async Task<IReadOnlyList<RateGrant>> TakeAsync(IReadOnlyList<RateAsk> asks, CancellationToken ct)
     {

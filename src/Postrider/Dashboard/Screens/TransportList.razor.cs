@@ -26,7 +26,7 @@ sealed partial class TransportList
         var (name, isPaused) = (transport.Name, !transport.Paused);
         var verb = isPaused ? "pause" : "resume";
         return DoAsync(Scopes.Manage, $"POST /transports/{{name}}/{verb}", $"/transports/{name}/{verb}",
-            by => Task.FromResult(Changes.PauseTransport(by, name, isPaused)),
+            by => Changes.PauseTransportAsync(by, name, isPaused),
             isPaused ? $"{name} is paused: what is under way ends, nothing new begins." : $"{name} takes mail again.");
     }
 

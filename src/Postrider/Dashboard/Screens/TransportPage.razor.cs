@@ -47,7 +47,7 @@ sealed partial class TransportPage
         var isPaused = _transport?.Paused != true;
         var verb = isPaused ? "pause" : "resume";
         return DoAsync(Scopes.Manage, $"POST /transports/{{name}}/{verb}", $"/transports/{Name}/{verb}",
-            by => Task.FromResult(Changes.PauseTransport(by, Name, isPaused)),
+            by => Changes.PauseTransportAsync(by, Name, isPaused),
             isPaused ? "Paused: what is under way ends, nothing new begins." : "It takes mail again.");
     }
 
