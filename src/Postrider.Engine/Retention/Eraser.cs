@@ -4,14 +4,17 @@ using Postrider.Queue;
 
 namespace Postrider.Retention;
 
-/// <summary>Works orders to erase off. Mail to the person alone is cancelled first; mail to others too goes on, and is waited for. A hand
-/// that died is waited for <see cref="Patience"/>; whatever it did may be done again.</summary>
+/// <summary>Works orders to erase off. Mail to the person alone is cancelled first; mail to others too, and what the person sent, goes on,
+/// and is waited for. A hand that died is waited for <see cref="Patience"/>; whatever it did may be done again.</summary>
 public sealed partial class Eraser(
     IErasureStore store, IMessageReader messages, IQueueStore queue, TimeProvider clock, ILogger<Eraser> log) : IDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+
+    /// <summary>For what the person sent all mail is looked through: at first after this long, then ever more seldom.</summary>
+    static readonly TimeSpan LookThroughAgain = TimeSpan.FromHours(1);
 
     /// <summary>Then another order, perhaps on another node.</summary>
     static readonly TimeSpan Turn = TimeSpan.FromSeconds(10);
@@ -63,12 +66,13 @@ public sealed partial class Eraser(
         var started = clock.GetTimestamp();
         var (erased, open, hasMore) = await EraseMessagesAsync(erasure, ct);
         // Mail that was waited for has ended: what was told of it meanwhile may be anywhere.
-        var at = erasure.Waiting > 0 && open == 0 ? ErasureCursor.Start : erasure.Cursor;
+        var at = erasure.Waiting > erasure.Cursor.Open && open == 0 ? ErasureCursor.Start : erasure.Cursor;
         var (rows, isThrough) = (0L, false);
         while (!hasMore && !isThrough && clock.GetElapsedTime(started) < Turn)
         {
             var piece = await store.EraseRestAsync(erasure, at, ct);
-            (rows, at, isThrough) = (rows + piece.Rows, piece.Next ?? at, piece.Next is null);
+            (rows, erased) = (rows + piece.Rows, erased + piece.Messages);
+            (at, isThrough) = (piece.Next ?? at, piece.Next is null);
         }
         if (isThrough)
         {
@@ -77,15 +81,24 @@ public sealed partial class Eraser(
             (erased, open) = (erased + late.Erased, late.Open);
             if (late.HasMore || late.Erased > 0)
                 (isThrough, at) = (false, ErasureCursor.Start);
+            else if (open == 0 && at.Open > 0 && at == erasure.Cursor)
+                (isThrough, at) = (false, ErasureCursor.Start); // that look is over, and what was open then may have ended
         }
+        var waiting = open + at.Open;
         if (isThrough)
-            rows += await store.EraseKeptAsync(erasure, isLast: open == 0, ct);
+            rows += await store.EraseKeptAsync(erasure, isLast: waiting == 0, ct);
         now = clock.GetUtcNow();
-        DateTimeOffset? next = !isThrough ? now : open > 0 ? now + LookAgain : null;
-        await store.EndTurnAsync(erasure, new ErasureTurn(erased, rows, open, at), now, next);
-        if (isThrough && open == 0)
+        await store.EndTurnAsync(erasure, new ErasureTurn(erased, rows, waiting, at), now, isThrough ? Next(erasure, open, at, now) : now);
+        if (isThrough && waiting == 0)
             LogDone(erasure.Id, erasure.Tenant, erasure.Messages + erased);
         return true;
+    }
+
+    /// <summary>Null: it is done.</summary>
+    static DateTimeOffset? Next(Erasure erasure, long open, ErasureCursor at, DateTimeOffset now)
+    {
+        var quarter = (now - erasure.CreatedAt) / 4;
+        return open > 0 ? now + LookAgain : at.Open > 0 ? now + (quarter > LookThroughAgain ? quarter : LookThroughAgain) : null;
     }
 
     /// <summary>What is erased is not found any more; what is open is passed over.</summary>

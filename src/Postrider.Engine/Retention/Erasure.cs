@@ -29,7 +29,7 @@ public sealed record Erasure
     /// <summary>Other rows that were changed or deleted: of lists, webhooks, the inbox, the audit and so on.</summary>
     public long Rows { get; init; }
 
-    /// <summary>Messages to others too that are still open; they are erased when they have ended.</summary>
+    /// <summary>Messages to others too, and of the person's own, that are still open; they are erased when they have ended.</summary>
     public long Waiting { get; init; }
     public DateTimeOffset? EndedAt { get; init; }
 
@@ -43,14 +43,16 @@ public sealed record Erasure
 /// <summary>How far the tables outside messages were looked through for a person.</summary>
 /// <param name="Place">The number of the table.</param>
 /// <param name="After">The row in it; empty: its beginning.</param>
-public readonly record struct ErasureCursor(int Place, string After)
+/// <param name="Open">Mail of the person's own that was passed on this look because it had not ended.</param>
+public readonly record struct ErasureCursor(int Place, string After, long Open = 0)
 {
     public static readonly ErasureCursor Start = new(0, "");
 }
 
 /// <summary>What a piece came to.</summary>
+/// <param name="Messages">That the person sent, and that lost their body.</param>
 /// <param name="Next">Where to go on; null: all tables were looked through.</param>
-public readonly record struct ErasedPiece(long Rows, ErasureCursor? Next);
+public readonly record struct ErasedPiece(long Rows, long Messages, ErasureCursor? Next);
 
 /// <summary>What a turn came to.</summary>
 public readonly record struct ErasureTurn(long Messages, long Rows, long Waiting, ErasureCursor Cursor);

@@ -25,7 +25,7 @@ public sealed class SqliteErasureTests() : ErasureContract(StoreEngine.Sqlite);
 public sealed class PostgresErasureTests() : ErasureContract(StoreEngine.Postgres);
 
 /// <summary>A person is forgotten everywhere, on every store, and nobody else is.</summary>
-public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
+public abstract partial class ErasureContract(StoreEngine engine) : IAsyncLifetime
 {
     const string Ann = "Ann.Smith@Example.org";
     const string Normal = "ann.smith@example.org";
@@ -291,14 +291,14 @@ public abstract class ErasureContract(StoreEngine engine) : IAsyncLifetime
     /// address.</summary>
     static readonly (string Column, string Why)[] NotChanged =
     [
-        ("messages.route", Words), ("messages.sender", Own), ("messages.content", "goes with the message's body; of others' mail it stays"),
-        ("batches.sender", Own), ("batches.content", "everybody's"), ("queue.route", Words), ("queue.ordering_key", "until the mail has ended"),
+        ("messages.route", Words), ("messages.content", "goes with the message's body; of mail by and to others it stays"),
+        ("batches.content", "goes with who sent it; of others' mail it is everybody's"), ("queue.route", Words), ("queue.ordering_key", "until the mail has ended"),
         ("queue.history", "until the mail has ended"), ("events.details", "by message"), ("recipients.address", "by message"),
         ("recipients.name", "by message"), ("idempotency.key", "goes after a day"), ("idempotency.request_hash", Hash),
         ("suppressions.address", "at the end"), ("suppressions.address_hash", "keyed"), ("suppressions.reason", "at the end"),
         ("progress.name", Words), ("installation.name", Words), ("installation.value", Words), ("changes.topic", Words),
         ("api_keys.id", Own), ("api_keys.name", Own), ("api_keys.secret_hash", Own), ("api_keys.sealed_secret", Own),
-        ("inbox.transport", Words), ("inbox.reverse_path", "goes with the row's recipients"), ("inbox.sender", Own), ("inbox.subject", Own),
+        ("inbox.transport", Words),
         ("pauses.route", Words), ("pauses.reason", Own), ("sender_domains.name", Own), ("sender_domains.checks", Own),
         ("dkim_keys.domain", Own), ("dkim_keys.selector", Own), ("dkim_keys.public_key", Own), ("dkim_keys.sealed_key", Own),
         ("templates.id", Words), ("templates.name", Own), ("tenants.name", Own), ("tenants.settings", Own),

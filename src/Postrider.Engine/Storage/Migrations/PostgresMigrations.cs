@@ -43,6 +43,7 @@ static class PostgresMigrations
         new(34, "indexes of transient dead letters and of failed deliveries", DeadLetterSchema.Rare),
         new(35, "what calls that fill batches brought", BatchCounts.Parts),
         new(36, "places of jobs on dead letters", DeadLetterSchema.PostgresPlaces),
+        new(37, "mail of a person's own that erasures wait for", ErasureSchema.Passed),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.

@@ -61,6 +61,9 @@ static class ErasureSchema
         CREATE INDEX erasures_running ON erasures (not_before) WHERE state = 0;
         """;
 
+    // passed: mail of the person's own that was open when it was come by, since the tables are looked through.
+    public const string Passed = "ALTER TABLE erasures ADD COLUMN passed integer NOT NULL DEFAULT 0;";
+
     // place, cursor: how far the tables outside messages were looked through.
     public const string Cursor = """
         ALTER TABLE erasures ADD COLUMN place integer NOT NULL DEFAULT 0;

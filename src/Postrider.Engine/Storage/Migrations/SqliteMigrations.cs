@@ -36,6 +36,7 @@ static class SqliteMigrations
         new(29, "what calls that fill batches brought", BatchCounts.Parts),
         new(30, "places of jobs on dead letters", DeadLetterSchema.SqlitePlaces),
         new(31, "paused transports", LimitTables.SqliteStates),
+        new(32, "mail of a person's own that erasures wait for", ErasureSchema.Passed),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.

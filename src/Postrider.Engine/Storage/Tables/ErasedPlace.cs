@@ -5,8 +5,19 @@ using Dapper;
 using Npgsql;
 using Postrider.Feedback;
 using Postrider.Messages;
+using Postrider.Retention;
 
 namespace Postrider.Storage.Tables;
+
+/// <summary>What came of rows.</summary>
+/// <param name="Rows">That were changed or deleted.</param>
+/// <param name="Messages">That the person sent, and that lost their body.</param>
+/// <param name="Open">That the person sent, and that have not ended.</param>
+readonly record struct ErasedRows(long Rows, long Messages, long Open)
+{
+    public static ErasedRows operator +(ErasedRows one, ErasedRows other) =>
+        new(one.Rows + other.Rows, one.Messages + other.Messages, one.Open + other.Open);
+}
 
 /// <summary>A table outside messages in which an address may be written.</summary>
 /// <param name="Keys">The columns that tell its rows apart within the tenant, in the order of the primary key.</param>
@@ -36,15 +47,15 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
             IsOfTenant = "EXISTS (SELECT 1 FROM batches WHERE id = @source AND tenant = @tenant)",
         },
         new("webhook_deliveries", ["webhook", "event"], ["payload", "attempts"]),
-        new("inbox", ["id"], ["recipients", "mime"]) { Deletes = true, AtOnce = 2 },
+        new("inbox", ["id"], ["recipients", "reverse_path", "sender", "subject", "mime"]) { Deletes = true, AtOnce = 2 },
         new("audit", ["id"], ["target"]),
         new("idempotency", ["key"], ["answer"]),
         new("dead_letter_jobs", ["id"], ["filter"]),
         new("feedback_quarantine", ["id"], ["report"]) { Deletes = true, HoldsReports = true, AtOnce = 20 },
         // Orders that run know their place by its number: what is new comes last.
         new("feedback_waiting", ["id"], ["report"]) { Deletes = true, HoldsReports = true, AtOnce = 20 },
-        new(Messages, ["id"], ["subject", "tags", "metadata", OrderingKey]) { IsScanned = true, AtOnce = 1_000 },
-        new("batches", ["id"], ["subject"]),
+        new(Messages, ["id"], [Sender, "subject", "tags", "metadata", OrderingKey]) { IsScanned = true, AtOnce = 1_000 },
+        new(Batches, ["id"], [Sender, "subject"]) { AtOnce = 20 },
         new("expansions", ["batch"], ["terms", "key"]) { IsScanned = true },
         new("lists", ["id"], ["name"]) { IsScanned = true, AtOnce = 1_000 },
         new("schedules", ["id"], ["name", "email", "key"]) { Raises = "change" },
@@ -54,6 +65,12 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     ];
 
     const string Messages = "messages";
+    const string Batches = "batches";
+    const string Sender = "sender";
+    const string HasContent = "CASE WHEN length(content) > 1 THEN 1 ELSE 0 END AS whole";
+
+    /// <summary>Of contents that one read looks into for who sent them; it ends with the row that reaches it.</summary>
+    const long MostContentBytes = 16_000_000;
     const string OrderingKey = "ordering_key";
 
     /// <summary>Where the rows are known by a source, the first of the keys: whether <c>@source</c> is the tenant's. Null: the rows have a
@@ -75,6 +92,11 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     /// <summary>A number that tells writers who have read the row that it was changed; null: there is none.</summary>
     public string? Raises { get; init; }
     public int AtOnce { get; init; } = Page;
+
+    bool HasSender => Table is Messages or Batches;
+
+    /// <summary>Where the address alone is replaced: who sent a mail goes with its body.</summary>
+    IEnumerable<string> Replaced => HasSender ? Texts.Where(column => column != Sender) : Texts;
 
     string Key => string.Join(" AND ", Keys.Select(key => $"{key} = @{key}")) + (HasTenant ? " AND tenant = @tenant" : "");
     bool HasTenant => IsOfTenant is null && !HoldsReports;
@@ -100,19 +122,37 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         else if (place is not null)
             conditions.Add($"({string.Join(", ", Keys)}) > ({string.Join(", ", Keys.Select((_, i) => $"@k{i}"))})");
         var rows = connection.Query($"""
-            SELECT {string.Join(", ", Keys.Concat(Texts).Concat(IsScanned ? ["tenant"] : []))} FROM {Table}
+            SELECT {string.Join(", ", Keys.Concat(Texts).Concat(IsScanned ? ["tenant"] : []).Concat(HasSender ? [HasContent] : []))}
+            FROM {Table}
             {(conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", conditions))} ORDER BY {string.Join(", ", Keys)} LIMIT @most
             """, values).Cast<IDictionary<string, object?>>().ToList();
-        var found = rows.Where(row => (!IsScanned || Convert.ToInt64(row["tenant"], null) == tenant.Value) && Has(row, text)
-                && (!HoldsReports || IsAbout(connection, row, tenant)))
-            .Select(row => KeyOf(row, tenant)).ToList();
+        var found = new List<Dictionary<string, object>>();
+        var read = 0L;
+        foreach (var row in rows)
+        {
+            if (IsScanned && Convert.ToInt64(row["tenant"], null) != tenant.Value)
+                continue;
+            if ((Has(row, Texts, text) || IsSent(connection, row, text, ref read)) && (!HoldsReports || IsAbout(connection, row, tenant)))
+                found.Add(KeyOf(row, tenant));
+            if (read >= MostContentBytes)
+                return new Look(found, Write([.. Keys.Select(key => row[key]!)]));
+        }
         if (rows.Count == AtOnce)
             return new Look(found, Write([.. Keys.Select(key => rows[^1][key]!)]));
         return new Look(found, IsOfTenant is null ? null : Write([Convert.ToInt64(place![0], null) + 1, -1L]));
     }
 
-    bool Has(IDictionary<string, object?> row, ErasedAddress text) =>
-        Texts.Any(column => HoldsReports && row[column] is byte[] report ? TextsOf(report).Any(text.IsIn) : text.IsIn(TextOf(row[column])));
+    bool Has(IDictionary<string, object?> row, IEnumerable<string> columns, ErasedAddress text) =>
+        columns.Any(column => HoldsReports && row[column] is byte[] report ? TextsOf(report).Any(text.IsIn) : text.IsIn(TextOf(row[column])));
+
+    bool IsSent(DbConnection connection, IDictionary<string, object?> row, ErasedAddress text, ref long read)
+    {
+        if (!HasSender || Convert.ToInt64(row["whole"], null) == 0)
+            return false;
+        var isSent = ErasedSender.IsOf(connection, Table, Convert.ToInt64(row["id"], null), (string?)row[Sender], text, out var bytes);
+        read += bytes;
+        return isSent;
+    }
 
     /// <summary>One by one: what stands beside them among the bytes is no part of them.</summary>
     static IEnumerable<string?> TextsOf(byte[] stored) => Report(stored) is not { Event: var e } ? [Encoding.UTF8.GetString(stored)]
@@ -172,10 +212,32 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     }
 
     /// <summary>Returns how many of them there were still.</summary>
-    public int Erase(DbConnection connection, ErasedAddress text, List<Dictionary<string, object>> keys) =>
-        keys.Sum(key => Erase(connection, text, key));
+    public ErasedRows Erase(DbConnection connection, ErasedAddress text, List<Dictionary<string, object>> keys)
+    {
+        var done = new ErasedRows();
+        foreach (var key in keys)
+        {
+            done += HasSender ? Empty(connection, text, key) : default;
+            done += new ErasedRows(EraseTexts(connection, text, key), 0, 0);
+        }
+        return done;
+    }
 
-    int Erase(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
+    /// <summary>What the person sent loses its body and who sent it, when it has ended.</summary>
+    ErasedRows Empty(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
+    {
+        var (id, tenant) = (Convert.ToInt64(key["id"], null), new TenantId((int)key["tenant"]));
+        var sender = connection.ExecuteScalar<string?>($"SELECT {Sender} FROM {Table} WHERE {Key}", new DynamicParameters(key));
+        if (!ErasedSender.IsOf(connection, Table, id, sender, text, out _))
+            return default;
+        var hasEnded = Table == Batches ? ErasedSender.EmptyBatch(connection, tenant, id, sender, text)
+            : new MessageErasing(connection, text, tenant).Run(id, isSender: true) == ErasedMessage.Erased;
+        if (!hasEnded)
+            return new ErasedRows(0, 0, 1);
+        return new ErasedRows(Table == Batches ? 1 : 0, Table == Batches ? 0 : 1, 0);
+    }
+
+    int EraseTexts(DbConnection connection, ErasedAddress text, Dictionary<string, object> key)
     {
         // In the order of all who change a list: the list, then who is on it.
         if (Table == "destinations")
@@ -184,7 +246,7 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
         var row = connection.QueryFirstOrDefault($"""
             SELECT {string.Join(", ", Texts)} FROM {Table} WHERE {Key} {(connection is NpgsqlConnection ? "FOR UPDATE" : "")}
             """, new DynamicParameters(key)) as IDictionary<string, object?>;
-        if (row is null || !Has(row, text))
+        if (row is null || !Has(row, Replaced, text))
             return 0;
         var bytes = BytesOf(connection, key);
         var rows = Deletes || (Owner is { } owner && TextOf(row[owner]) is { } of && text.Is(of))
@@ -221,7 +283,7 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     int Replace(DbConnection connection, ErasedAddress text, Dictionary<string, object> key, IDictionary<string, object?> row)
     {
         var values = new DynamicParameters(key);
-        foreach (var column in Texts)
+        foreach (var column in Replaced)
             values.Add($"new_{column}", row[column] is byte[] bytes ? text.Replace(bytes) : text.Replace((string?)row[column]));
         if (Table == Messages)
         {
@@ -230,7 +292,7 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
             if (connection.ExecuteScalar<long?>("SELECT 1 FROM queue WHERE message = @id LIMIT 1", new DynamicParameters(key)) is not null)
                 values.Add($"new_{OrderingKey}", row[OrderingKey]);
         }
-        var set = Texts.Select(column => $"{column} = @new_{column}").Concat(Raises is { } number ? [$"{number} = {number} + 1"] : []);
+        var set = Replaced.Select(column => $"{column} = @new_{column}").Concat(Raises is { } number ? [$"{number} = {number} + 1"] : []);
         return connection.Execute($"UPDATE {Table} SET {string.Join(", ", set)} WHERE {Key}", values);
     }
 

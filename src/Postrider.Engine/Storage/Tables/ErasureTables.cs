@@ -18,7 +18,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
 
     const string Columns = """
         id, tenant, address, pseudonym, created, created_by AS CreatedBy, state, messages,
-        other_rows AS Rows, waiting, ended, revision, place, cursor
+        other_rows AS Rows, waiting, ended, revision, place, cursor, passed
         """;
 
     public async Task<Erasure?> AddAsync(TenantId tenant, string address, string createdBy, DateTimeOffset now)
@@ -65,7 +65,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
     public Task EndTurnAsync(Erasure erasure, ErasureTurn done, DateTimeOffset now, DateTimeOffset? next) =>
         store.WriteAsync(connection => connection.Execute("""
             UPDATE erasures SET messages = messages + @Messages, other_rows = other_rows + @Rows, waiting = @Waiting, not_before = @next,
-                place = @place, cursor = @after, state = @state, ended = @ended, address = CASE WHEN @state = 0 THEN address END
+                place = @place, cursor = @after, passed = @passed, state = @state, ended = @ended, address = CASE WHEN @state = 0 THEN address END
             WHERE id = @Id AND revision = @Revision
             """, new
         {
@@ -74,6 +74,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             done.Waiting,
             place = done.Cursor.Place,
             after = done.Cursor.After,
+            passed = done.Cursor.Open,
             next = (next ?? now).Ms,
             state = (int)(next is null ? ErasureState.Done : ErasureState.Running),
             ended = next is null ? now.Ms : (long?)null,
@@ -87,15 +88,15 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
     public async Task<ErasedPiece> EraseRestAsync(Erasure erasure, ErasureCursor at, CancellationToken ct)
     {
         if (at.Place >= ErasedPlace.All.Count)
-            return new ErasedPiece(0, null);
+            return new ErasedPiece(0, 0, null);
         var place = ErasedPlace.All[at.Place];
-        var next = new ErasureCursor(at.Place + 1, "");
         var text = TextOf(erasure);
         var look = await store.ReadAsync(connection => place.Find(connection, text, erasure.Tenant, at.After), ct);
-        var rows = 0L;
+        var done = new ErasedRows();
         foreach (var some in look.Found.Chunk(AtOnce))
-            rows += await store.WriteAsync(connection => place.Erase(connection, text, [.. some]), isBulk: true);
-        return new ErasedPiece(rows, look.Next is { } after ? at with { After = after } : next);
+            done += await store.WriteAsync(connection => place.Erase(connection, text, [.. some]), isBulk: true);
+        var next = look.Next is { } after ? at with { After = after } : at with { Place = at.Place + 1, After = "" };
+        return new ErasedPiece(done.Rows, done.Messages, next with { Open = at.Open + done.Open });
     }
 
     public async Task<long> EraseKeptAsync(Erasure erasure, bool isLast, CancellationToken ct)
@@ -154,6 +155,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
         public long Revision { get; init; }
         public int Place { get; init; }
         public string Cursor { get; init; } = "";
+        public long Passed { get; init; }
 
         public Erasure ToErasure() => new()
         {
@@ -169,7 +171,7 @@ public sealed class ErasureTables(ITableStore store) : IErasureStore
             Waiting = Waiting,
             EndedAt = Ended is { } ended ? Instant.From(ended) : null,
             Revision = Revision,
-            Cursor = new ErasureCursor(Place, Cursor),
+            Cursor = new ErasureCursor(Place, Cursor, Passed),
         };
     }
 }

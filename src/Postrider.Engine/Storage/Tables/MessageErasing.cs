@@ -12,10 +12,11 @@ sealed class MessageErasing(DbConnection connection, ErasedAddress text, TenantI
 {
     readonly bool _isPostgres = connection is NpgsqlConnection;
 
-    public ErasedMessage Run(long id)
+    /// <param name="isSender">The person sent it: it is erased though none of its recipients is the person.</param>
+    public ErasedMessage Run(long id, bool isSender = false)
     {
         var message = connection.QueryFirstOrDefault<MessageRow>($"""
-            SELECT subject, tags, metadata, CAST(CASE WHEN length(content) > 1 THEN length(content) ELSE 0 END AS bigint) AS Bytes
+            SELECT sender, subject, tags, metadata, CAST(CASE WHEN length(content) > 1 THEN length(content) ELSE 0 END AS bigint) AS Bytes
             FROM messages WHERE id = @id AND tenant = @tenant {(_isPostgres ? "FOR UPDATE" : "")}
             """, new { id, tenant = tenant.Value });
         if (message is null)
@@ -27,13 +28,13 @@ sealed class MessageErasing(DbConnection connection, ErasedAddress text, TenantI
             || connection.ExecuteScalar<long?>("SELECT 1 FROM queue WHERE message = @id LIMIT 1", new { id }) is not null)
             return ErasedMessage.Open;
         var theirs = recipients.FindAll(r => text.Is(r.Address));
-        if (theirs.Count == 0)
+        if (theirs.Count == 0 && !isSender)
             return ErasedMessage.Absent;
         foreach (var (n, _, _) in theirs)
             connection.Execute($"""
                 UPDATE recipients SET address = @Pseudonym, name = NULL {(_isPostgres ? ", hash = @hash" : "")} WHERE message = @id AND n = @n
                 """, new { text.Pseudonym, hash = StoredAddress.SearchHash(tenant, StoredAddress.Parse(text.Pseudonym)), id, n });
-        Empty(id, message, isAlone: theirs.Count == recipients.Count);
+        Empty(id, message, isAlone: theirs.Count > 0 && theirs.Count == recipients.Count);
         EraseEvents(id);
         return ErasedMessage.Erased;
     }
@@ -44,8 +45,15 @@ sealed class MessageErasing(DbConnection connection, ErasedAddress text, TenantI
         // The subject of a batch is everybody's.
         var subject = isAlone && message.Subject is not null ? "" : text.Replace(message.Subject);
         connection.Execute("""
-            UPDATE messages SET content = @gone, subject = @subject, metadata = @metadata WHERE id = @id
-            """, new { gone = ContentCodec.Gone, subject, metadata = text.Replace(message.Metadata), id });
+            UPDATE messages SET content = @gone, sender = @sender, subject = @subject, metadata = @metadata WHERE id = @id
+            """, new
+        {
+            gone = ContentCodec.Gone,
+            sender = ErasedSender.Replace(message.Sender, text),
+            subject,
+            metadata = text.Replace(message.Metadata),
+            id,
+        });
         connection.Execute("DELETE FROM dead_letters WHERE message = @id", new { id });
         connection.Execute("DELETE FROM inbox WHERE message = @id AND tenant = @tenant", new { id, tenant = tenant.Value });
         OldMessages.Uncount(connection, [(tenant.Value, message.Bytes)]);
@@ -70,6 +78,7 @@ sealed class MessageErasing(DbConnection connection, ErasedAddress text, TenantI
 
     sealed class MessageRow
     {
+        public string? Sender { get; init; }
         public string? Subject { get; init; }
         public string? Tags { get; init; }
         public string? Metadata { get; init; }
