@@ -39,6 +39,9 @@ public interface IBatchStore
     /// with.</summary>
     Task<bool> CancelAsync(TenantId tenant, MessageId batch, DateTimeOffset at);
 
+    /// <summary>Recipients of its messages that ended as cancelled.</summary>
+    Task<int> CountCancelledAsync(MessageId batch, CancellationToken ct);
+
     /// <summary>Batches with something to do now, each tenant's first before anybody's second, and those that waited longest first. Those
     /// of archived tenants wait.</summary>
     Task<IReadOnlyList<LargeBatch>> WithWorkAsync(DateTimeOffset now, int skip, int limit, CancellationToken ct);

@@ -129,18 +129,22 @@ public sealed class LargeBatches(IBatchStore batches, IBatchExpansion expansion,
     /// completes, but what was under way.</summary>
     public async Task<int?> CancelAsync(TenantId tenant, MessageId id, CancellationToken ct)
     {
+        var before = await batches.CountCancelledAsync(id, ct);
         if (!await batches.CancelAsync(tenant, id, clock.GetUtcNow()) || await batches.FindAsync(tenant, id, ct) is not { } batch)
             return null;
-        var cancelled = batch.Total - batch.Taken;
-        BatchTurn turn;
-        do
+        var patience = Looks;
+        // The expander ends them as well, here or on another node: what it has in its hands is waited for, for a second.
+        for (var turn = await EndQueuedAsync(batch); turn.HasMore && patience > 0; turn = await EndQueuedAsync(batch))
         {
-            turn = await expansion.EndQueuedAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
-            cancelled += turn.Rows;
+            if (turn.Rows == ChangeAtOnce)
+                continue;
+            patience--;
+            await Task.Delay(BetweenLooks, clock, ct);
         }
-        while (turn.Rows == ChangeAtOnce); // what is in others' hands at this moment is ended by the expander
-        return cancelled;
+        return batch.Total - batch.Taken + await batches.CountCancelledAsync(id, ct) - before;
     }
+
+    Task<BatchTurn> EndQueuedAsync(LargeBatch batch) => expansion.EndQueuedAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
 
     Task<BatchTurn> WakeAsync(LargeBatch batch) => expansion.WakeAsync(batch, clock.GetUtcNow(), ChangeAtOnce);
 

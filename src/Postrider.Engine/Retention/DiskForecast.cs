@@ -10,6 +10,9 @@ public interface IStoreSizes
     /// <summary>Notes how large it is now, unless that was noted within the hour.</summary>
     Task NoteAsync(DateTimeOffset now);
 
+    /// <summary>How large it is now. On PostgreSQL it asks for the size of every file: only for somebody who looks.</summary>
+    Task<long> SizeAsync(CancellationToken ct);
+
     /// <summary>Oldest first.</summary>
     Task<IReadOnlyList<StoreSize>> ListAsync(CancellationToken ct);
 

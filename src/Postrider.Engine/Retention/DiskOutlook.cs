@@ -40,6 +40,10 @@ public sealed partial class DiskOutlook(
         }
     }
 
+    /// <summary>The same with the size of this moment, for somebody who looks.</summary>
+    public async Task<DiskForecast> ForecastNowAsync(CancellationToken ct) =>
+        await ForecastAsync(ct) with { Bytes = await sizes.SizeAsync(ct) };
+
     public async Task<DiskForecast> ForecastAsync(CancellationToken ct)
     {
         var noted = await sizes.ListAsync(ct);

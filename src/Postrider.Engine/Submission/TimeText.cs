@@ -7,24 +7,27 @@ namespace Postrider.Submission;
 public static class TimeText
 {
     /// <summary>Reads an instant (RFC 3339 §5.6): date, time to the second or finer, and a zone (<c>Z</c> or an offset), as
-    /// <c>2026-03-01T09:30:00+01:00</c>. Finer than 100 ns is cut. False also for dates that no calendar has, and for a time without zone:
-    /// it would mean another instant to everybody.</summary>
+    /// <c>2026-03-01T09:30:00+01:00</c>; also to the minute, as ISO 8601 and people have it. Finer than 100 ns is cut. False
+    /// also for dates that no calendar has, and for a time without zone: it would mean another instant to everybody.</summary>
     public static bool TryParseInstant(ReadOnlySpan<char> text, out DateTimeOffset instant)
     {
         instant = default;
-        // yyyy-MM-ddTHH:mm:ss is 19 characters; §5.6 lets applications write t, or a space, for T.
-        if (text.Length < 20 || text[4] != '-' || text[7] != '-' || text[10] is not ('T' or 't' or ' ') || text[13] != ':'
-            || text[16] != ':')
+        // yyyy-MM-ddTHH:mm is 16 characters, with seconds 19; §5.6 lets applications write t, or a space, for T.
+        if (text.Length < 17 || text[4] != '-' || text[7] != '-' || text[10] is not ('T' or 't' or ' ') || text[13] != ':')
+            return false;
+        var hasSeconds = text[16] == ':';
+        if (hasSeconds && text.Length < 20)
             return false;
         if (!TryDigits(text[..4], out var year) || !TryDigits(text[5..7], out var month) || !TryDigits(text[8..10], out var day)
             || !TryDigits(text[11..13], out var hour) || !TryDigits(text[14..16], out var minute)
-            || !TryDigits(text[17..19], out var second))
+            || !TryDigits(hasSeconds ? text[17..19] : "0", out var second))
             return false;
         if (year is 0 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59
             || second > 60)
             return false;
-        var rest = text[19..];
-        if (!TryFraction(ref rest, out var ticks) || !TryZone(rest, out var offset))
+        var rest = text[(hasSeconds ? 19 : 16)..];
+        var ticks = 0L;
+        if ((hasSeconds && !TryFraction(ref rest, out ticks)) || !TryZone(rest, out var offset))
             return false;
         // A leap second (§5.7) is the first moment of the next minute here: our clock has none.
         var local = new DateTime(year, month, day, hour, minute, 0, DateTimeKind.Unspecified).Ticks + second * TimeSpan.TicksPerSecond

@@ -97,10 +97,21 @@ public sealed class TemplateLibrary(ITemplateStore store, TimeProvider clock, En
 
     /// <summary>The template of a message, one version of it with all that it calls; a problem when there is none to be sent
     /// with.</summary>
-    public async Task<(TemplateContent? Content, Problem? Problem)> PinAsync(TenantId tenant, TemplateUse use, CancellationToken ct) =>
-        await store.FindAsync(tenant, use.Name, use.Version, ct) is { ArchivedAt: null } template
-            ? await ComposeAsync(tenant, template.Version.Content, template.Number, ct)
-            : (null, TemplateProblems.NoSuch(use.Name));
+    public async Task<(TemplateContent? Content, Problem? Problem)> PinAsync(TenantId tenant, TemplateUse use, CancellationToken ct)
+    {
+        if (await store.FindAsync(tenant, use.Name, use.Version, ct) is { ArchivedAt: null } template)
+            return await ComposeAsync(tenant, template.Version.Content, template.Number, ct);
+        return (null, use.Version is { } version && await store.FindAsync(tenant, use.Name, null, ct) is { ArchivedAt: null } newest
+            ? TemplateProblems.NoSuchVersion(newest, version) : TemplateProblems.NoSuch(use.Name));
+    }
+
+    /// <summary>Why there is no such template, or no such version of it.</summary>
+    public async Task<Problem> WhyAbsentAsync(TenantId tenant, string key, int? version, CancellationToken ct)
+    {
+        if (version is not { } number || await store.FindAsync(tenant, key, null, ct) is not { } newest)
+            return TemplateProblems.Absent;
+        return TemplateProblems.Absent with { Detail = TemplateProblems.NoSuchVersion(newest, number).Detail };
+    }
 
     Task<(TemplateContent? Content, Problem? Problem)> ComposeAsync(
         TenantId tenant, TemplateContent content, int? number, CancellationToken ct) =>

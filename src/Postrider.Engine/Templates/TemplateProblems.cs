@@ -5,12 +5,18 @@ namespace Postrider.Templates;
 /// <summary>The refusals of this room.</summary>
 public static class TemplateProblems
 {
-    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is nothing here.");
+    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is no template with this id, name or number, or it is another tenant's.");
 
     public static Problem NoSuch(string name) => new("no-such-template", 404, "No such template", $"There is no template '{name}'.")
     {
         Errors = [new("/template", "no-such-template", $"There is no template '{name}'.")],
     };
+
+    public static Problem NoSuchVersion(StoredTemplate template, int version)
+    {
+        var detail = $"The template '{template.Name}' has no version {version}; its newest is {template.NewestVersion}.";
+        return new("no-such-template", 404, "No such template", detail) { Errors = [new("/template/version", "no-such-template", detail)] };
+    }
 
     public static Problem Exists(string name) => new("template-exists", 409, "Template exists", $"There is a template '{name}' already.");
 

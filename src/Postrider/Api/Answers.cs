@@ -322,7 +322,12 @@ sealed record KeyAnswer(
 
 /// <summary>Answer to <c>GET /healthz</c> and <c>GET /readyz</c>.</summary>
 /// <param name="Reason">Null when all is well.</param>
-sealed record HealthAnswer(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason);
+sealed record HealthAnswer(string Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason)
+{
+    /// <summary><c>no-transport</c>: no transport is set up, so all mail is refused until one is. Left out: there is one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Notice { get; init; }
+}
 
 /// <summary>Answer to <c>GET /</c>: addresses to read on.</summary>
 sealed record StartAnswer(string Name, string Openapi, string Ready, string Problems);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Hosting;
+using Postrider.Routing;
 
 namespace Postrider.Api;
 
@@ -31,13 +32,16 @@ static class HealthEndpoints
     static readonly ProblemListAnswer Problems = new(
         [.. ProblemCatalog.All.Select(kind => new ProblemKindAnswer($"/problems/{kind.Slug}", kind.Status, kind.Title, kind.Explanation))]);
 
-    static JsonHttpResult<HealthAnswer> Ready(Readiness readiness)
+    // Without a transport mail is refused (no-transport), and transports are added by this same process: it is ready, and says so.
+    static JsonHttpResult<HealthAnswer> Ready(Readiness readiness, Router router)
     {
         var reason = readiness.WhyNot;
         return ApiJson.Answer(
-            new HealthAnswer(reason is null ? "ready" : "not ready", reason),
+            new HealthAnswer(reason is null ? "ready" : "not ready", reason) { Notice = router.Transports.Count == 0 ? NoTransport : null },
             reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
+
+    const string NoTransport = "no-transport";
 
     static string Describe(ProblemKind kind) =>
         string.Create(CultureInfo.InvariantCulture, $"{kind.Title} ({kind.Slug}, HTTP {kind.Status})\n\n{kind.Explanation}\n");

@@ -25,7 +25,7 @@ static class RetentionEndpoints
             kinds.Add(new RetentionAnswer(
                 kind, (long?)age?.TotalSeconds, status.Due, status.DueBytes, status.Removed, status.RemovedBytes, status.LastAt));
         }
-        var disk = await outlook.ForecastAsync(ct);
+        var disk = await outlook.ForecastNowAsync(ct);
         return ApiJson.Answer(new RetentionListAnswer(
             kinds, new DiskAnswer(disk.Bytes, (long?)disk.BytesPerDay, disk.RoomBytes, (long?)disk.FullIn?.TotalSeconds)));
     }
@@ -35,7 +35,7 @@ static class RetentionEndpoints
 sealed record RetentionListAnswer(IReadOnlyList<RetentionAnswer> Data, DiskAnswer Disk);
 
 /// <summary>How long the disk lasts if the database grows on as it has in the last days.</summary>
-/// <param name="Bytes">The data in the database, within the hour; null: it was not noted yet.</param>
+/// <param name="Bytes">The data in the database now.</param>
 /// <param name="BytesPerDay">By which it grows, or shrinks below zero; null: known after twelve hours.</param>
 /// <param name="RoomBytes">What it may still grow by until no mail is accepted; null: not known, as on PostgreSQL, whose disk is
 /// elsewhere, where <c>Storage:DatabaseMaxBytes</c> does not say it.</param>

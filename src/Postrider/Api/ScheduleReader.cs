@@ -99,7 +99,9 @@ static class ScheduleReader
     {
         if (value.ValueKind == JsonValueKind.String)
             return [value.GetString()!];
-        if (!faults.IsArray(value, pointer))
+        if (value.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null))
+            faults.Invalid(pointer, "Must be a time as a text, such as \"2027-01-31T09:30\", or a list of them.");
+        if (value.ValueKind != JsonValueKind.Array)
             return null;
         var times = new List<string>(value.GetArrayLength());
         foreach (var item in value.EnumerateArray())

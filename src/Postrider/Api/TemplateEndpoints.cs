@@ -90,7 +90,8 @@ static class TemplateEndpoints
         if (query.Problem is { } problem)
             return new ProblemResult(problem);
         return await templates.FindAsync(context.Caller.Tenant, template, version, context.RequestAborted) is { } found
-            ? ApiJson.Answer(Answer(found)) : ProblemResult.Absent;
+            ? ApiJson.Answer(Answer(found))
+            : new ProblemResult(await templates.WhyAbsentAsync(context.Caller.Tenant, template, version, context.RequestAborted));
     }
 
     static async Task<Results<NoContent, ProblemResult>> ArchiveAsync(string template, HttpContext context, TemplateLibrary templates)
@@ -109,7 +110,8 @@ static class TemplateEndpoints
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
         if (await templates.FindAsync(context.Caller.Tenant, template, request.Version, context.RequestAborted) is not { } found)
-            return ProblemResult.Absent;
+            return new ProblemResult(
+                await templates.WhyAbsentAsync(context.Caller.Tenant, template, request.Version, context.RequestAborted));
         var (filled, problem) = await templates.PreviewAsync(
             context.Caller.Tenant, found.Version.Content, request.Data, found.Number, context.RequestAborted);
         return filled is null

@@ -181,7 +181,7 @@ static class TenantReader
                 var bytes = Number(value, pointer, faults);
                 return now => now with { MaxStorageBytes = bytes };
             case "weight":
-                var weight = (int?)Number(value, pointer, faults, TenantSettings.MaxWeight);
+                var weight = (int?)Number(value, pointer, faults, TenantSettings.MaxWeight, least: 1);
                 return now => now with { Weight = weight };
             case "require_verified_senders":
                 var verified = Flag(value, pointer, faults);
@@ -239,14 +239,14 @@ static class TenantReader
         return null;
     }
 
-    static long? Number(JsonElement value, string pointer, ShapeFaults faults, long most = long.MaxValue)
+    static long? Number(JsonElement value, string pointer, ShapeFaults faults, long most = long.MaxValue, long least = 0)
     {
         if (value.ValueKind == JsonValueKind.Null)
             return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= 0 && number <= most)
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= least && number <= most)
             return number;
         faults.Invalid(pointer, most == long.MaxValue ? "Must be a whole number, 0 for no limit, or null for the installation's default."
-            : $"Must be a whole number up to {most}, or null for the default.");
+            : $"Must be a whole number from {least} to {most:N0}, or null for the default.");
         return null;
     }
 

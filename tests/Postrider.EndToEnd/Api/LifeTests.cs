@@ -22,7 +22,9 @@ public sealed class LifeTests
     public async Task In_production_without_a_transport_it_starts_and_says_what_to_set()
     {
         await using var server = await TestServer.StartAsync(("ENVIRONMENT", "Production"));
-        Assert.Equal(HttpStatusCode.OK, (await server.Stranger.GetAsync("/readyz")).StatusCode);
+        using var ready = await server.Stranger.GetAsync("/readyz");
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        Assert.Equal("""{"status":"ready","notice":"no-transport"}""", await ready.Content.ReadAsStringAsync());
         var problem = await RefusedAsync(server, "no-transport");
         Assert.Contains("POSTRIDER_TRANSPORTS", (string?)problem["detail"]);
     }

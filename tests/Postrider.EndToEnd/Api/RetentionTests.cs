@@ -61,6 +61,12 @@ public sealed class RetentionTests : IAsyncLifetime
         var list = await _server.GetAsync("/retention", answer => answer["disk"]!["bytes"] is not null);
         Assert.True((long)list["disk"]!["bytes"]! > 100_000);
         Assert.True((long)list["disk"]!["room_bytes"]! > 0);
+        // Of this moment, not of the last hour's note.
+        using var sent = await _server.Client.PostAsync("/emails", TestServer.Json(
+            $$"""{"from":"a@example.com","to":"b@example.com","subject":"S","text":"{{new string('x', 1_000_000)}}"}"""));
+        Assert.Equal(System.Net.HttpStatusCode.Accepted, sent.StatusCode);
+        var now = await _server.GetAsync("/retention", _ => true);
+        Assert.True((long)now["disk"]!["bytes"]! > (long)list["disk"]!["bytes"]! + 900_000);
         Assert.Null(list["disk"]!["full_in_seconds"]);
         Assert.Contains("The database holds", (await RunAsync("retention")).Output, StringComparison.Ordinal);
     }

@@ -170,6 +170,7 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
     }
 
     [Theory]
+    [InlineData("""{"name":"x","at":5,"recipients":["a@example.com"],"email":{"from":"a@example.com","text":"x"}}""", "invalid-field", "/at", "2027-01-31T09:30")]
     [InlineData("""{"cron":"@daily","recipients":["a@example.com"],"email":{"from":"a@example.com","text":"x"}}""", "invalid-field", "/name", "name")]
     [InlineData("""{"name":"x","cron":"@daily","recipients":["a@example.com"]}""", "invalid-field", "/email", "what is to be sent")]
     [InlineData("""{"name":"x","cron":"@daily","email":{"from":"a@example.com","text":"x"}}""", "no-recipients", "/recipients", "whom")]

@@ -225,6 +225,33 @@ public abstract partial class LargeBatchContract(StoreEngine engine) : IAsyncLif
     }
 
     [Fact]
+    public async Task Who_cancels_hears_of_all_that_is_not_sent_also_of_what_the_expander_ends()
+    {
+        var batch = await _house.StartedAsync(400);
+        await BatchHouse.RunAsync(_house.NewExpander(maxAhead: 250));
+        Assert.Single(await _house.LeaseAsync(1)); // under way: it ends with its attempt
+        var first = Assert.IsType<MessageId>((await _house.FindAsync(batch.Id)).First);
+        await _house.Store.CancelAsync(TenantId.First, first.Plus(100), _house.Clock.GetUtcNow(), default); // not by this call
+        var large = new LargeBatches(_house.Batches, new RivalExpansion(_house.Expansion), _house.Submitter, _house.HandOver, _house.Ids,
+            _house.Clock);
+        Assert.Equal(398, await large.CancelAsync(TenantId.First, batch.Id, default));
+    }
+
+    /// <summary>Beside an expander that is faster with the first rows.</summary>
+    sealed class RivalExpansion(IBatchExpansion store) : IBatchExpansion
+    {
+        public Task<PieceResult> ExpandAsync(BatchPiece piece) => store.ExpandAsync(piece);
+
+        public async Task<BatchTurn> EndQueuedAsync(LargeBatch batch, DateTimeOffset now, int limit)
+        {
+            await store.EndQueuedAsync(batch, now, 50);
+            return await store.EndQueuedAsync(batch, now, limit);
+        }
+
+        public Task<BatchTurn> WakeAsync(LargeBatch batch, DateTimeOffset now, int limit) => store.WakeAsync(batch, now, limit);
+    }
+
+    [Fact]
     public async Task Long_data_is_read_and_written_some_at_a_time()
     {
         await _house.TemplateAsync("hi", "Hi");

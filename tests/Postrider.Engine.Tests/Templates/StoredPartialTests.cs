@@ -94,6 +94,18 @@ public sealed class StoredPartialTests() : TableContract(StoreEngine.Sqlite)
     }
 
     [Fact]
+    public async Task A_version_that_there_is_not_is_told_with_the_newest()
+    {
+        await KeepAsync("order", "one");
+        Assert.Null((await ChangeAsync("order", "two")).Problem);
+        var (_, problem) = await Library.PinAsync(TenantId.First, new TemplateUse("order") { Version = 9 }, default);
+        Assert.Equal(("no-such-template", "/template/version"), (problem!.Slug, problem.Errors[0].Pointer));
+        Assert.Equal("The template 'order' has no version 9; its newest is 2.", problem.Detail);
+        Assert.Equal(problem.Detail, (await Library.WhyAbsentAsync(TenantId.First, "order", 9, default)).Detail);
+        Assert.Contains("no template", (await Library.WhyAbsentAsync(TenantId.First, "other", 9, default)).Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_circle_is_refused_when_it_is_kept_with_its_place()
     {
         await KeepAsync("a", "a");

@@ -198,6 +198,10 @@ public sealed class BatchTables(ITableStore store) : IBatchStore
             WHERE batch = @batch AND tenant = @tenant AND state IN (0, 1, 2)
             """, new { batch = batch.Value, tenant = tenant.Value, at = at.Ms }) == 1);
 
+    public Task<int> CountCancelledAsync(MessageId batch, CancellationToken ct) => store.ReadAsync(connection =>
+        connection.ExecuteScalar<int?>("SELECT CAST(sum(delta) AS integer) FROM counters WHERE scope = @batch AND state = @cancelled",
+            new { batch = batch.Value, cancelled = (int)RecipientState.Cancelled }) ?? 0, ct);
+
     // Uses expansions_open.
     // Each tenant's first before anybody's second: batches that wait for their tenant's quota must not keep those of the others.
     internal const string SelectWithWork = $"""

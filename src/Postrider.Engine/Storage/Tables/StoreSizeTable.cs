@@ -34,6 +34,8 @@ public sealed class StoreSizeTable(ITableStore store, bool isSqlite) : IStoreSiz
                 new { old = (now - Kept).ToUnixTimeMilliseconds(), at = now.ToUnixTimeMilliseconds() }), isBulk: true);
     }
 
+    public Task<long> SizeAsync(CancellationToken ct) => store.ReadAsync(SizeOf, ct);
+
     public Task<IReadOnlyList<StoreSize>> ListAsync(CancellationToken ct) => store.ReadAsync<IReadOnlyList<StoreSize>>(connection =>
     [
         .. connection.Query<(long At, long Bytes)>("SELECT at, bytes FROM store_sizes ORDER BY at")
