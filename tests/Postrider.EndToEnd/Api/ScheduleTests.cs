@@ -59,8 +59,8 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
     [Fact]
     public async Task A_one_off_that_is_over_is_still_what_its_key_made()
     {
-        var soon = TimeProvider.System.GetUtcNow().AddSeconds(2).ToString("yyyy-MM-dd'T'HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
-        var once = $$"""{"name":"over","at":["{{soon}}"],{{Email}},"recipients":["over@example.com"]}""";
+        var soon = TimeProvider.System.GetUtcNow().AddSeconds(8);
+        var once = $$"""{"name":"over","at":["{{soon:yyyy-MM-ddTHH:mm:ss}}"],{{Email}},"recipients":["over@example.com"]}""";
         var (first, _) = await KeyedAsync("/schedules", once, "over-key");
         var ended = await _server.GetAsync($"/schedules/{first["id"]}", s => (string?)s["state"] == "archived");
         var (again, isReplayed) = await KeyedAsync("/schedules", once, "over-key");

@@ -143,7 +143,8 @@ sealed record ErasedPlace(string Table, string[] Keys, string[] Texts)
     }
 
     bool Has(IDictionary<string, object?> row, IEnumerable<string> columns, ErasedAddress text) =>
-        columns.Any(column => HoldsReports && row[column] is byte[] report ? TextsOf(report).Any(text.IsIn) : text.IsIn(TextOf(row[column])));
+        columns.Any(column =>
+            HoldsReports && row[column] is byte[] report ? TextsOf(report).Any(text.IsIn) : text.IsIn(TextOf(row[column])));
 
     bool IsSent(DbConnection connection, IDictionary<string, object?> row, ErasedAddress text, ref long read)
     {

@@ -44,7 +44,8 @@ static class ErasedSender
         && (text.Is(content.From.Address.ToString())
             || content.ReplyTo.Any(mailbox => text.Is(mailbox.Address.ToString()))
             || content.ReversePath?.Address is { } path && text.Is(path.ToString())
-            || content.Headers.Any(header => Fields.Contains(header.Name + ":", StringComparer.OrdinalIgnoreCase) && text.IsIn(header.Value))
+            || content.Headers.Any(header =>
+                Fields.Contains(header.Name + ":", StringComparer.OrdinalIgnoreCase) && text.IsIn(header.Value))
             || content.Mime is { } mime && HeaderOf(mime.Span).Any(line =>
                 Fields.Any(field => line.StartsWith(field, StringComparison.OrdinalIgnoreCase)) && text.IsIn(line)));
 
