@@ -106,7 +106,7 @@ public sealed class TemplateTests(SharedServer shared) : IClassFixture<SharedSer
     [InlineData(""" "template":{"id":"bad","version":"1"} """, 422, "invalid-field", "/template/version")]
     [InlineData(""" "template":5 """, 422, "invalid-field", "/template")]
     [InlineData(""" "template":"bad","data":[] """, 422, "invalid-field", "/data")]
-    [InlineData(""" "template":{"id":"bad","version":9} """, 404, "no-such-template", "/template")]
+    [InlineData(""" "template":{"id":"bad","version":9} """, 404, "no-such-template", "/template/version")]
     [InlineData(""" "template":"nowhere" """, 404, "no-such-template", "/template")]
     public async Task A_message_that_cannot_be_filled_in_is_refused(string fields, int status, string slug, string pointer)
     {
