@@ -107,6 +107,7 @@ public sealed partial class EveryScreenTests(SharedServer shared) : IClassFixtur
             ("/templates", $$"""{"name":"{{mark}}","subject":"Hi","text":"x"}"""),
             ("/webhooks", $$"""{"url":"https://{{mark}}.example.com/hooks"}"""),
             ("/keys", $$"""{"name":"{{mark}}","scopes":["send"]}"""),
+            ("/domains", $$"""{"name":"{{mark}}.example.com"}"""),
             ("/schedules", $$"""{"name":"{{mark}}","cron":"0 9 * * *","email":{"from":"a@example.com","subject":"x","text":"x"},"recipients":["b@example.com"]}"""),
             ("/batches", $$"""{"from":"a@example.com","subject":"{{mark}}","text":"x"}"""),
             // One that dies, one that waits.

@@ -92,6 +92,7 @@ public sealed class LivelyServer : IAsyncLifetime
             {"name":"weekday report","cron":"0 9 * * 1-5","time_zone":"Europe/Berlin",
              "email":{"from":"Reports <reports@example.com>","subject":"Report","text":"Good morning."},"recipients":["ann@example.com"]}
             """);
+        await PostAsync("/domains", """{"name":"shop.example.com"}""");
         _webhook = (string)(await PostAsync(
             "/webhooks", """{"url":"https://shop.example.com/hooks","events":["email.bounced","email.failed"]}"""))["id"]!;
         using var refused = await Server.Client.PostAsync("/emails", TestServer.Json("""{"from":"shop@example.com","to":["ann@example.com","nobody"]}"""));

@@ -23,6 +23,7 @@ public sealed class MessagesTests(Browser browser)
         await Assertions.Expect(rows).ToHaveCountAsync(6);
         await page.GetByLabel("Pick Offer 3").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel picked" }).ClickAsync();
+        await page.Button("Cancel them").ClickAsync();
         await Assertions.Expect(page.Locator("[role=status]", new() { HasTextString = "1 recipient of 1 message cancelled" }))
             .ToBeVisibleAsync();
 

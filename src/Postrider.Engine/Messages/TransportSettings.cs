@@ -35,8 +35,10 @@ public sealed record TransportSettings
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The same account at the same service, whatever else is set.</summary>
-    public bool LeadsWhere(TransportSettings other) =>
-        (Scheme, User, Password, Host, Port) == (other.Scheme, other.User, other.Password, other.Host, other.Port)
+    public bool LeadsWhere(TransportSettings other) => (User, Password) == (other.User, other.Password) && IsServedBy(other);
+
+    /// <summary>The same service, by whatever account.</summary>
+    public bool IsServedBy(TransportSettings other) => (Scheme, Host, Port) == (other.Scheme, other.Host, other.Port)
         && Options.GetValueOrDefault("endpoint") == other.Options.GetValueOrDefault("endpoint")
         && Options.GetValueOrDefault("region") == other.Options.GetValueOrDefault("region");
 }

@@ -150,6 +150,22 @@ public static class TransportDsn
     /// <summary>The DSN as people may see it: secrets are <c>***</c>, everything else reads back as it was.</summary>
     public static string Show(TransportSettings settings) => Write(settings, hideSecrets: true);
 
+    /// <summary>Whether it says <c>***</c> for a secret, as <see cref="Show"/> does: the one that there is shall stay.</summary>
+    internal static bool HasHidden(TransportSettings settings) => settings.Password == Hidden
+        || (settings.User == Hidden && settings.Password is null) || settings.Options.Any(option => IsHidden(option.Key, option.Value));
+
+    /// <summary>With the secrets of another in the place of <c>***</c>.</summary>
+    internal static TransportSettings WithHidden(TransportSettings settings, TransportSettings stored) => settings with
+    {
+        User = settings.User == Hidden && settings.Password is null ? stored.User : settings.User,
+        Password = settings.Password == Hidden ? stored.Password : settings.Password,
+        Options = settings.Options.Where(option => !IsHidden(option.Key, option.Value) || stored.Options.ContainsKey(option.Key))
+            .ToDictionary(option => option.Key, option => IsHidden(option.Key, option.Value) ? stored.Options[option.Key] : option.Value,
+                StringComparer.Ordinal),
+    };
+
+    static bool IsHidden(string option, string value) => value == Hidden && IsSecret(option);
+
     /// <summary>The whole DSN, secrets included: <see cref="ParseAll"/> reads it back to the same.</summary>
     internal static string Write(TransportSettings settings) => Write(settings, hideSecrets: false);
 

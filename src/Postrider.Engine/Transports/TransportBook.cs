@@ -108,6 +108,13 @@ public sealed partial class TransportBook(
                     changed[option] = value;
             dsn = WithoutName(TransportDsn.Write(settings with { Options = changed }));
         }
+        if (TransportDsn.ParseAll($"{name}={dsn}", []) is [var typed] && TransportDsn.HasHidden(typed))
+        {
+            // A secret that stays goes nowhere else: whoever may change a transport does not come to know it.
+            if (settings?.IsServedBy(typed) != true)
+                return TransportProblems.Invalid("/dsn", "It leads elsewhere: give the secrets too. Those that are stored stay where they are.");
+            dsn = WithoutName(TransportDsn.Write(TransportDsn.WithHidden(typed, settings)));
+        }
         if (Read(owner, name, dsn, out var next) is { } problem)
             return problem;
         var isMoved = settings?.LeadsWhere(next!) != true;

@@ -25,6 +25,7 @@ static class DashboardRegistration
         services.AddSingleton<MailPreview>();
         services.AddScoped<Viewer>();
         services.AddScoped<ScreenActions>();
+        services.AddScoped<ListPlaces>();
         services.AddScoped<CircuitHandler, ViewerCircuits>();
         services.AddRadzenComponents();
         services.AddRazorComponents().AddInteractiveServerComponents(circuits =>

@@ -50,6 +50,9 @@ sealed class NeedsAttribute(Scopes scopes) : Attribute
 {
     public Scopes Scopes { get; } = scopes;
 
+    /// <summary>What its address that ends in <c>/new</c> takes beyond that: whoever looks may not make one.</summary>
+    public Scopes New { get; init; }
+
     /// <summary>Concerns all tenants: only for administrators of the first.</summary>
     public bool Installation { get; init; }
 }

@@ -39,6 +39,27 @@
     }
   });
 
+  // What came of a click may stand far from it: it is brought to where it is seen and read, once.
+  let actedAt = -Infinity;
+  const act = ({ target }) => { if (target.closest?.('main') && !target.closest('form.filter')) actedAt = performance.now(); };
+  document.addEventListener('submit', act, true);
+  document.addEventListener('click', event => { if (event.target.closest?.('button')) act(event); }, true);
+  const isSeen = part => {
+    const { top, bottom } = part.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  };
+  new MutationObserver(changes => {
+    if (performance.now() - actedAt > 15000) return;
+    const answer = changes.flatMap(change => [...change.addedNodes, change.target.parentElement]).map(node =>
+      node?.matches?.('.fault, p.done') ? node : node?.querySelector?.(':scope > .fault, :scope > p.done')).find(node => node?.closest('main'));
+    if (!answer) return;
+    actedAt = -Infinity;
+    if (isSeen(answer)) return;
+    answer.tabIndex = -1;
+    answer.scrollIntoView({ block: 'center' });
+    answer.focus({ preventScroll: true });
+  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+
   const rows = () => [...document.querySelectorAll('[data-rows] .row-link')];
   const move = step => {
     const links = rows();
@@ -48,6 +69,25 @@
     links[next].focus();
     links[next].scrollIntoView({ block: 'nearest' });
   };
+  // Who comes back to a list is at the row that they went from.
+  const leftAt = new Map();
+  document.addEventListener('click', event => {
+    const link = event.target.closest?.('[data-rows] .row-link');
+    if (link) leftAt.set(location.href, link.getAttribute('href'));
+  }, true);
+  window.addEventListener('popstate', () => {
+    const href = leftAt.get(location.href);
+    if (!href) return;
+    const find = () => document.querySelector(`[data-rows] .row-link[href="${CSS.escape(href)}"]`);
+    const until = performance.now() + 10000;
+    const go = () => {
+      const link = find();
+      if (!link) { if (performance.now() < until) setTimeout(go, 50); return; }
+      link.scrollIntoView({ block: 'center' });
+      link.focus({ preventScroll: true });
+    };
+    setTimeout(go, 50);
+  });
   const places = { o: '', m: 'messages', i: 'inbox', c: 'compose', q: 'queue' };
   let wentAt = 0;
 

@@ -25,6 +25,7 @@ static class Navigation
         new("Suppressions", "suppressions", typeof(SuppressionList)),
         new("Transports", "transports", typeof(TransportList)),
         new("Routes", "routes", typeof(RouteList)),
+        new("Sender domains", "domains", typeof(DomainList)),
         new("Webhooks", "webhooks", typeof(WebhookList)),
         new("Refused calls", "requests", typeof(RequestList)),
         new("Keys", "keys", typeof(KeyList)),

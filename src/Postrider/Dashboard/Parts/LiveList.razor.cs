@@ -19,6 +19,9 @@ sealed partial class LiveList<TRow>
     object? _shown;
     bool _isFilled;
 
+    [Inject]
+    ListPlaces Places { get; set; } = null!;
+
     /// <summary>What is listed, for who does not see it.</summary>
     [Parameter, EditorRequired]
     public string Caption { get; set; } = "";
@@ -63,6 +66,9 @@ sealed partial class LiveList<TRow>
             (_isFilled, _next) = (true, page.Next);
             _rows.Clear();
             _rows.AddRange(page.Rows);
+            var before = Places.RowsOf(Place);
+            while (_next is not null && _rows.Count < before)
+                await AddPageAsync(ct);
             return;
         }
         var places = _rows.Index().ToDictionary(row => Key(row.Item), row => row.Index);
@@ -95,10 +101,19 @@ sealed partial class LiveList<TRow>
         await LookAsync();
     }
 
+    /// <summary>What the list is remembered by.</summary>
+    string Place => $"{Caption} {Pages.Uri}";
+
     Task MoreAsync() => LookAsync(async ct =>
+    {
+        await AddPageAsync(ct);
+        Places.Note(Place, _rows.Count);
+    });
+
+    async Task AddPageAsync(CancellationToken ct)
     {
         var page = await Load(_next, ct);
         _rows.AddRange(page.Rows);
         _next = _rows.Count >= MaxRows ? null : page.Next;
-    });
+    }
 }

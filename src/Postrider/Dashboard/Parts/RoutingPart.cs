@@ -1,6 +1,8 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Routing;
+using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Parts;
 
@@ -21,4 +23,27 @@ public abstract class RoutingPart : ActingPart
 
     private protected Task<IReadOnlyList<TransportAnswer>> ShapesAsync(IReadOnlyList<Transport> transports, CancellationToken ct) =>
         Shapes.OfAsync(Viewer.Principal, transports, ct);
+
+    /// <summary>Stores a route as it is as the tenant's own, which can be changed.</summary>
+    private protected Task<bool> CopyRouteAsync(RouteAnswer route, string? told)
+    {
+        var body = new JsonObject
+        {
+            ["name"] = route.Name,
+            ["transports"] = Array(route.Transports),
+            ["strategy"] = ApiJson.Word(route.Strategy),
+            ["rules"] = Rules(route),
+        };
+        return DoAsync(Scopes.Manage, "POST /routes", "/routes", async by =>
+            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request
+                ? await Changes.AddRouteAsync(by, request) : unread, told);
+    }
+
+    private protected static JsonArray Rules(RouteAnswer route) =>
+    [
+        .. route.Rules.Select(rule => (JsonNode)new JsonObject().With("stream", rule.Stream).With("tag", rule.Tag)
+            .With("sender_domain", rule.SenderDomain).With("recipient_domain", rule.RecipientDomain)),
+    ];
+
+    private protected static JsonArray Array(IEnumerable<string> names) => [.. names.Select(name => (JsonNode)name)];
 }

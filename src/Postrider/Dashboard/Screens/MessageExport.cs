@@ -27,7 +27,7 @@ static class MessageExport
             response.StatusCode = StatusCodes.Status403Forbidden;
             return;
         }
-        var search = MessageSearch.Read(context.Request.Query);
+        var search = MessageSearch.Read(context.Request.Query, viewer.Zone);
         var filter = search.Filter with { Before = null, After = null, Limit = PageSize };
         if (search.Problem is { } problem)
         {

@@ -2,8 +2,10 @@ using Microsoft.AspNetCore.Components;
 using Postrider.Api;
 using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
+using Postrider.Messages;
 using Postrider.Queue;
 using Postrider.Routing;
+using Postrider.Schedules;
 
 namespace Postrider.Dashboard.Screens;
 
@@ -13,9 +15,13 @@ sealed partial class MessageList
     readonly HashSet<string> _picked = new(StringComparer.Ordinal);
     IReadOnlyList<string> _transports = [];
     MessageFilter _filter = new();
+    MessageId? _typedId;
 
     [Inject]
     IMessageReader Messages { get; set; } = null!;
+
+    [Inject]
+    ScheduleBook Schedules { get; set; } = null!;
 
     [Inject]
     Router Router { get; set; } = null!;
@@ -25,9 +31,8 @@ sealed partial class MessageList
 
     private protected override void Ask(IQueryCollection query)
     {
-        var search = MessageSearch.Read(query);
-        if (search.Message is { } message)
-            Pages.NavigateTo($"messages/{message}");
+        var search = MessageSearch.Read(query, Viewer.Zone);
+        _typedId = search.Id;
         var filter = search.Filter;
         if (filter != _filter)
             _picked.Clear();
@@ -37,7 +42,15 @@ sealed partial class MessageList
             [.. Router.Of(Viewer.Tenant).Transports.Select(transport => transport.Name).Union(filter.Transport is { } old ? [old] : [])];
     }
 
-    static string? Written(DateTimeOffset? at) => at is { } instant ? Times.Iso(instant) : null;
+    /// <summary>An id in the box at the top leads to what has it.</summary>
+    protected override async Task ReadAsync(CancellationToken ct)
+    {
+        if (_typedId is not { } id)
+            return;
+        var screen = await Messages.GetBatchAsync(Viewer.Tenant, id, ct) is not null ? "batches"
+            : await Schedules.FindAsync(Viewer.Tenant, id, ct) is not null ? "schedules" : "messages";
+        Pages.NavigateTo($"{screen}/{id}", replace: true);
+    }
 
     void Pick(string id, ChangeEventArgs change)
     {

@@ -58,6 +58,10 @@ static class PauseWords
         $"{(stream is { } some ? $"{(some == MailStream.Bulk ? "Bulk" : "Transactional")} mail" : "All mail")}"
         + $"{(route is null ? "" : $" on the route {route}")} is stopped";
 
+    /// <summary>What a form asks to stop; empty: any.</summary>
+    public static string Asked(string stream, string route) =>
+        $"{(stream.Length == 0 ? "all of this tenant's mail" : $"{stream} mail")}{(route.Length == 0 ? "" : $" on the route {route}")}";
+
     public static string Why(QueueGroupAnswer group) => group switch
     {
         { WaitingText: { } text } => text,

@@ -31,6 +31,19 @@ sealed partial class RouteList
         return Task.CompletedTask;
     }
 
+    /// <summary>Nobody has written it down: it is the tenant's own transports in the order in which they were added.</summary>
+    bool IsMadeOfOwn(RouteAnswer route) => route.Source != "database" && route.Transports.Count > 0
+        && route.Transports.All(name => Table.FindTransport(name)?.Options.Owner == Viewer.Tenant);
+
+    string Whose(RouteAnswer route) => IsMadeOfOwn(route) ? "made of your own transports, as they were added"
+        : $"{(route.Shared ? "everybody's" : "own")}{(route.Source == "database" ? "" : ", fixed")}";
+
+    async Task TakeOverAsync(RouteAnswer route)
+    {
+        if (await CopyRouteAsync(route, null))
+            Pages.NavigateTo($"routes/{route.Name}");
+    }
+
     async Task AddAsync()
     {
         var body = new JsonObject().With("name", _name).With("strategy", _strategy);

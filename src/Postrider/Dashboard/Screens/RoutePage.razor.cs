@@ -82,28 +82,13 @@ sealed partial class RoutePage
     Task<bool> RemoveAsync() => DoAsync(Scopes.Manage, "DELETE /routes/{name}", $"/routes/{Name}",
         by => Changes.RemoveRouteAsync(by, Name, mayMove: true, Viewer.Ended), $"The route {Name} is removed.");
 
-    Task<bool> CopyAsync()
-    {
-        var body = new JsonObject
-        {
-            ["name"] = Name,
-            ["transports"] = Array(_route!.Transports),
-            ["strategy"] = ApiJson.Word(_route.Strategy),
-            ["rules"] = RulesNow(),
-        };
-        return DoAsync(Scopes.Manage, "POST /routes", "/routes", async by =>
-            TransportReader.ReadNewRoute(body.ToBody(), out var unread) is { } request ? await Changes.AddRouteAsync(by, request) : unread,
-            "It is this tenant's own now, and can be changed.");
-    }
+    Task<bool> CopyAsync() => CopyRouteAsync(_route!, "It is this tenant's own now, and can be changed.");
 
     Task<bool> ChangeAsync(JsonObject body, string told) => DoAsync(Scopes.Manage, "PATCH /routes/{name}", $"/routes/{Name}", async by =>
         TransportReader.ReadRouteChange(body.ToBody(), out var unread) is { } request
             ? await Changes.ChangeRouteAsync(by, Name, request) : unread, told);
 
-    JsonArray RulesNow() => [.. _route!.Rules.Select(rule => (JsonNode)new JsonObject().With("stream", rule.Stream).With("tag", rule.Tag)
-        .With("sender_domain", rule.SenderDomain).With("recipient_domain", rule.RecipientDomain))];
-
-    static JsonArray Array(IEnumerable<string> names) => [.. names.Select(name => (JsonNode)name)];
+    JsonArray RulesNow() => Rules(_route!);
 
     static string? Text(string typed) => typed.Trim() is { Length: > 0 } text ? text : null;
 

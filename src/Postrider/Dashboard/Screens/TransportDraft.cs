@@ -37,6 +37,44 @@ public sealed class TransportDraft
     public TransportOptionsDraft Options { get; set; } = new();
     public bool IsShared { get; set; }
 
+    /// <summary>Of a DSN as it is shown. <see cref="Secret"/> is empty: the one that there is stays.</summary>
+    public static TransportDraft Of(string dsn)
+    {
+        var end = dsn.IndexOf("://", StringComparison.Ordinal);
+        var draft = new TransportDraft { Scheme = dsn[(dsn.AsSpan(0, end).LastIndexOf('=') + 1)..end] };
+        var place = dsn[(end + 3)..].Split('?', 2)[0];
+        var at = place.IndexOf('@', StringComparison.Ordinal);
+        var (who, where) = at < 0 ? ("", place) : (place[..at], place[(at + 1)..]);
+        if (draft.Kind.User is not null)
+            draft.User = Uri.UnescapeDataString(who.Split(':', 2)[0]) is var user && user == Hidden ? "" : user;
+        draft.HasSecret = who.Length > 0;
+        var colon = draft.Kind.HasPort ? where.LastIndexOf(':') : -1;
+        if (colon > where.LastIndexOf(']') && int.TryParse(where.AsSpan(colon + 1), CultureInfo.InvariantCulture, out var port))
+            (where, draft.Port) = (where[..colon], port);
+        draft.Host = Uri.UnescapeDataString(where);
+        return draft;
+    }
+
+    /// <summary>With other access, everything else as it is in the DSN as it is shown.</summary>
+    public string ToDsn(string shown)
+    {
+        var options = shown.IndexOf('?', StringComparison.Ordinal);
+        var typed = new TransportDraft
+        {
+            Scheme = Scheme,
+            Host = Host,
+            Port = Port,
+            User = User,
+            Secret = Secret.Length > 0 ? Secret : HasSecret ? Hidden : "",
+        };
+        return typed.ToDsn() + (options < 0 ? "" : shown[options..]);
+    }
+
+    const string Hidden = "***";
+
+    /// <summary>There is one, which is not shown.</summary>
+    public bool HasSecret { get; private set; }
+
     public TransportKind Kind => TransportKind.All.First(kind => kind.Scheme == Scheme);
 
     public string ToDsn()

@@ -16,7 +16,7 @@ sealed partial class TransportPage
     string? _shownDsn;                       // that _options were made of
     bool _mayUse;
     bool _mayChange;
-    string _dsn = "";
+    TransportDraft _place = new();           // where it leads, and by which access
     string _to = "";
     string _from = "";
     TransportTestAnswer? _test;
@@ -39,7 +39,7 @@ sealed partial class TransportPage
         _mayChange = mayManage && Changes.MayNotChange(Viewer.Principal, Name, out _) is null;
         // What is being typed stays, unless the transport became another meanwhile.
         if (_transport?.Dsn is { } dsn && dsn != _shownDsn)
-            (_shownDsn, _options) = (dsn, TransportOptionsDraft.Of(dsn));
+            (_shownDsn, _options, _place) = (dsn, TransportOptionsDraft.Of(dsn), TransportDraft.Of(dsn));
     }
 
     Task<bool> SwitchAsync()
@@ -67,8 +67,8 @@ sealed partial class TransportPage
 
     async Task MoveAsync()
     {
-        if (await ChangeAsync(new JsonObject().With("dsn", _dsn), "Stored, and in force on all nodes. Send a test."))
-            _dsn = "";
+        if (await ChangeAsync(new JsonObject().With("dsn", _place.ToDsn(_shownDsn!)), "Stored, and in force on all nodes. Send a test."))
+            _place.Secret = "";
     }
 
     Task<bool> ChangeAsync(JsonObject body, string told) =>
