@@ -46,6 +46,7 @@ public static class EventNames
         [MailEventType.Discarded] = "email.discarded",
         [MailEventType.TrackingSkipped] = "tracking.skipped",
         [MailEventType.WebhookDisabled] = WebhookDisabled,
+        [MailEventType.WebhookMissedEvents] = "webhook.missed_events",
         [MailEventType.ScheduleMissed] = "schedule.missed",
         [MailEventType.ScheduleSkipped] = "schedule.skipped",
         [MailEventType.ScheduleFailed] = "schedule.failed",

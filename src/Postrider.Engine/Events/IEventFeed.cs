@@ -47,4 +47,8 @@ public sealed record EventFilter
 }
 
 /// <param name="Next">Where to go on, whether or not anything was found.</param>
-public sealed record EventPage(IReadOnlyList<PublicEvent> Events, EventCursor Next, bool HasMore);
+public sealed record EventPage(IReadOnlyList<PublicEvent> Events, EventCursor Next, bool HasMore)
+{
+    /// <summary>When the last that was looked at happened; null: nothing was.</summary>
+    public DateTimeOffset? LookedUntil { get; init; }
+}

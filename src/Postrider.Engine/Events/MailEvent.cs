@@ -55,6 +55,8 @@ public enum MailEventType : byte
     Discarded = 28,
     /// <summary>It left without the tracking that was asked for, or without a part of it.</summary>
     TrackingSkipped = 29,
+    /// <summary>An endpoint's place in the log was older than what is kept of it.</summary>
+    WebhookMissedEvents = 30,
 }
 
 /// <summary>A fact that was recorded, in the transaction that made it true.</summary>

@@ -58,6 +58,7 @@ sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, Tenan
         after = dialect.Place(connection, after);
         var found = new List<PublicEvent>();
         var (looked, lookedAt, started) = (0, after, clock.GetTimestamp());
+        DateTimeOffset? until = null;
         while (true)
         {
             var rows = dialect.ReadFeed(connection, tenant, lookedAt, filter.Message?.Value, Math.Min(limit + 1, 500));
@@ -69,14 +70,16 @@ sealed class EventFeedReader(DbConnection connection, ReadDialect dialect, Tenan
                 foreach (var part in some.Where(Fits))
                 {
                     if (found.Count == limit)
-                        return new EventPage(found, found[^1].Cursor, HasMore: true);
+                        return new EventPage(found, found[^1].Cursor, HasMore: true) { LookedUntil = until };
                     found.Add(Tell(part));
+                    until = DateTimeOffset.FromUnixTimeMilliseconds(part.Row.At);
                 }
             }
             looked += rows.Looked;
+            until = rows.Rows is [.., var last] ? DateTimeOffset.FromUnixTimeMilliseconds(last.At) : until;
             lookedAt = rows.LookedAt;
             if (!rows.HasMore || looked >= MostLookedAt || clock.GetElapsedTime(started) >= MostTime)
-                return new EventPage(found, lookedAt, rows.HasMore);
+                return new EventPage(found, lookedAt, rows.HasMore) { LookedUntil = until };
         }
     }
 

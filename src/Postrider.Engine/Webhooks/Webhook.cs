@@ -28,6 +28,15 @@ public sealed record Webhook
     /// <summary>Up to where the log of events was looked at.</summary>
     public required EventCursor Cursor { get; init; }
 
+    /// <summary>When all that had happened before it was looked at; null: not known.</summary>
+    public DateTimeOffset? ReadAt { get; init; }
+
+    /// <summary>The newest event that retention has removed happened then.</summary>
+    public DateTimeOffset ForgottenUntil { get; init; }
+
+    /// <summary>Events of this time were no longer kept when their turn came; null: that never happened.</summary>
+    public MissedEvents? Missed { get; init; }
+
     /// <summary>+1 at each change by people, tested by it.</summary>
     public long Revision { get; init; }
 
@@ -43,6 +52,14 @@ public sealed record Webhook
 
     public EventFilter Filter => Events.Count == 0 ? EventFilter.All : new EventFilter { Types = Events };
 }
+
+/// <summary>A time whose events were removed before an endpoint was told of them.</summary>
+public sealed record MissedEvents(DateTimeOffset From, DateTimeOffset Until);
+
+/// <summary>Up to where an endpoint's events were looked at.</summary>
+/// <param name="At">When all that had happened before it was; null: as before.</param>
+/// <param name="Missed">What was found to be missing on the way; it is told.</param>
+public sealed record PlaceRead(EventCursor Next, DateTimeOffset? At, MissedEvents? Missed = null);
 
 /// <summary>Where a delivery is. The numbers are stored.</summary>
 public enum DeliveryState : byte { Waiting = 0, Delivered = 1, Failed = 2 }
@@ -95,6 +112,14 @@ static class WebhookEvents
 {
     public static string Disabled(Webhook webhook, string reason) =>
         new JsonObject { ["webhook_id"] = webhook.Id, ["url"] = webhook.Url, ["reason"] = reason }.ToJsonString();
+
+    public static string Missed(Webhook webhook, MissedEvents missed) => new JsonObject
+    {
+        ["webhook_id"] = webhook.Id,
+        ["url"] = webhook.Url,
+        ["from"] = PublicEvent.Instant(missed.From),
+        ["until"] = PublicEvent.Instant(missed.Until),
+    }.ToJsonString();
 }
 
 /// <summary>Keeps endpoints and deliveries. Every change of what runs by itself is guarded: any number of nodes may do it.</summary>
@@ -120,7 +145,7 @@ public interface IWebhookStore
 
     /// <summary>Moves an endpoint's place in the log and makes the deliveries of what lies between, in one transaction. False: another node
     /// moved it first, or it was changed.</summary>
-    Task<bool> SpoolAsync(Webhook webhook, EventCursor next, IReadOnlyList<WebhookDelivery> deliveries);
+    Task<bool> SpoolAsync(Webhook webhook, PlaceRead read, IReadOnlyList<WebhookDelivery> deliveries);
 
     /// <summary>How many wait, counted to a limit.</summary>
     Task<int> CountWaitingAsync(Webhook webhook, int limit, CancellationToken ct);

@@ -72,6 +72,7 @@ public sealed class WebhookBook(
             IsEnabled = request.Enabled ?? true,
             CreatedAt = clock.GetUtcNow(),
             Cursor = await feed.LatestAsync(ct),
+            ReadAt = clock.GetUtcNow(),
             Secret = sealer.Seal(secret, tenant, SecretColumn, id),
             Headers = Seal(tenant, id, request.Headers),
         };
@@ -107,6 +108,7 @@ public sealed class WebhookBook(
             },
             FailingSince = request.Enabled == true ? null : webhook.FailingSince,
             Cursor = latest ?? webhook.Cursor,
+            ReadAt = latest is null ? webhook.ReadAt : clock.GetUtcNow(),
         }, null, ct);
     }
 

@@ -41,7 +41,7 @@ public sealed partial class WebhookSender(
     const int MostWaiting = 10_000;
 
     /// <summary>How far the log was looked at for an endpoint, which may be further than its place on disk.</summary>
-    sealed record Looked(EventCursor Stored, EventCursor Place, EventCursor Latest, long WrittenAt);
+    sealed record Looked(EventCursor Stored, EventCursor Place, EventCursor Latest, DateTimeOffset? ReadAt, long WrittenAt);
 
     readonly Dictionary<(TenantId, string), Looked> _looked = []; // loop only
     readonly Dictionary<(TenantId, string), (TimeSpan For, long Since)> _resting = []; // loop only
@@ -119,32 +119,55 @@ public sealed partial class WebhookSender(
         var key = (webhook.Tenant, webhook.Id);
         // Another place on disk than ours: another node moved it, or people did.
         if (!_looked.TryGetValue(key, out var looked) || looked.Stored != webhook.Cursor)
-            looked = new Looked(webhook.Cursor, webhook.Cursor, default, clock.GetTimestamp());
+            looked = new Looked(webhook.Cursor, webhook.Cursor, default, webhook.ReadAt, clock.GetTimestamp());
+        var missed = MissedOf(webhook);
         var (any, started) = (false, clock.GetTimestamp());
         for (var i = 0; i < PagesAtOnce && looked.Latest != latest && clock.GetElapsedTime(started) < TurnTime; i++)
         {
+            var asked = clock.GetUtcNow();
             var page = await feed.ReadEventsAsync(webhook.Tenant, looked.Place, webhook.Filter, EventsAtOnce, ct);
             if (page.Events.Count > 0 && await store.CountWaitingAsync(webhook, MostWaiting, ct) >= MostWaiting)
                 break;
-            var writes = page.Events.Count > 0
-                || (page.Next != looked.Stored && clock.GetElapsedTime(looked.WrittenAt) >= WritePlaceEvery);
-            if (writes)
+            looked = looked with { Place = page.Next, ReadAt = page.HasMore ? page.LookedUntil ?? looked.ReadAt : asked };
+            if (page.Events.Count > 0 || missed is not null || IsToBeWritten(looked))
             {
-                if (!await store.SpoolAsync(webhook with { Cursor = looked.Stored }, page.Next, [.. page.Events.Select(Delivery)]))
-                {
-                    _looked.Remove(key);
+                if (!await WriteAsync(webhook, looked, missed, [.. page.Events.Select(Delivery)]))
                     return any;
-                }
-                looked = looked with { Stored = page.Next, WrittenAt = clock.GetTimestamp() };
+                (looked, missed) = (_looked[key], null);
             }
             any |= page.Events.Count > 0;
-            looked = looked with { Place = page.Next, Latest = page.HasMore ? default : latest };
+            looked = looked with { Latest = page.HasMore ? default : latest };
             if (!page.HasMore)
                 break;
         }
         _looked[key] = looked;
+        // What was passed over is on disk within a minute, though nothing comes behind it.
+        if (IsToBeWritten(looked))
+            await WriteAsync(webhook, looked, null, []);
         return any;
     }
+
+    bool IsToBeWritten(Looked looked) => looked.Place != looked.Stored && clock.GetElapsedTime(looked.WrittenAt) >= WritePlaceEvery;
+
+    /// <summary>False: another node was there first, or people have changed it.</summary>
+    async Task<bool> WriteAsync(Webhook webhook, Looked looked, MissedEvents? missed, IReadOnlyList<WebhookDelivery> deliveries)
+    {
+        var key = (webhook.Tenant, webhook.Id);
+        var readAt = missed is not null && !(looked.ReadAt > missed.Until) ? missed.Until : looked.ReadAt;
+        if (!await store.SpoolAsync(webhook with { Cursor = looked.Stored }, new PlaceRead(looked.Place, readAt, missed), deliveries))
+        {
+            _looked.Remove(key);
+            return false;
+        }
+        if (missed is not null)
+            LogMissed(webhook.Id, webhook.Tenant, missed.From, missed.Until);
+        _looked[key] = looked with { Stored = looked.Place, WrittenAt = clock.GetTimestamp() };
+        return true;
+    }
+
+    /// <summary>What retention removed before it was looked at for this endpoint; null: nothing.</summary>
+    static MissedEvents? MissedOf(Webhook webhook) =>
+        webhook.ReadAt is { } read && read < webhook.ForgottenUntil ? new MissedEvents(read, webhook.ForgottenUntil) : null;
 
     WebhookDelivery Delivery(PublicEvent happened)
     {
@@ -238,6 +261,10 @@ public sealed partial class WebhookSender(
 
     [LoggerMessage(LogLevel.Error, "Events for webhook {Id} of tenant {Tenant} cannot be read or kept; it rests for {Rest}, others go on")]
     partial void LogRests(Exception fault, string id, TenantId tenant, TimeSpan rest);
+
+    [LoggerMessage(LogLevel.Warning,
+        "Webhook {Id} of tenant {Tenant} was not told of what happened from {From} to {Until}: it is no longer kept (Retention:Events)")]
+    partial void LogMissed(string id, TenantId tenant, DateTimeOffset from, DateTimeOffset until);
 
     [LoggerMessage(LogLevel.Warning, "Webhook {Id} of tenant {Tenant} is disabled: {Reason}")]
     partial void LogDisabled(string id, TenantId tenant, string reason);

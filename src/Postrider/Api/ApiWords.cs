@@ -201,6 +201,7 @@ static class ApiWords
         ["bulk"] = "For bulk mail.",
         // Transports, routes, nodes.
         ["scheme"] = "The kind of provider.",
+        ["missed_events"] = "The time whose events were no longer kept when their turn came; null: that never happened.",
         ["circuit_open_until"] = "When it is asked again; null: its circuit is closed.",
         ["throttled_until"] = "Until when its provider asked us to wait; null: it did not.",
         ["rate"] = "Recipients in a time; null: no limit of ours.",

@@ -170,6 +170,7 @@ static class WebhookEndpoints
         DisabledAt = webhook.DisabledAt,
         DisabledReason = webhook.DisabledReason,
         FailingSince = webhook.FailingSince,
+        MissedEvents = webhook.Missed is { } missed ? new MissedEventsAnswer(missed.From, missed.Until) : null,
         PreviousSecretUntil = webhook.PreviousUntil,
     };
 
@@ -217,6 +218,9 @@ sealed record WebhookAnswer
     /// <summary>Since when nothing succeeds; null while it works.</summary>
     public required DateTimeOffset? FailingSince { get; init; }
 
+    /// <summary>Events that were no longer kept when their turn came, the last time that this happened; null where it never did.</summary>
+    public required MissedEventsAnswer? MissedEvents { get; init; }
+
     /// <summary>Until when the secret before the last rotation signs as well.</summary>
     public required DateTimeOffset? PreviousSecretUntil { get; init; }
 
@@ -224,6 +228,11 @@ sealed record WebhookAnswer
     [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
     public string? Secret { get; init; }
 }
+
+/// <summary>A time whose events were not sent.</summary>
+/// <param name="From">What had happened before was looked at.</param>
+/// <param name="Until">When the newest of those that are gone happened.</param>
+sealed record MissedEventsAnswer(DateTimeOffset From, DateTimeOffset Until);
 
 /// <summary>Answer to <c>POST /webhooks/{id}/test</c>.</summary>
 /// <param name="Error">Null where it was taken.</param>

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Postrider.Engine.Tests.Storage;
 using Postrider.Events;
 using Postrider.Messages;
+using Postrider.Retention;
 using Postrider.Storage.Tables;
 using Postrider.Tenants;
 using Postrider.Testing;
@@ -467,7 +468,7 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         await _under.SettleAsync();
         var page = await Feed.ReadEventsAsync(Tenant, webhook.Cursor, EventFilter.All, 10, default);
         var seen = await FindAsync(webhook);
-        Assert.True(await _node.Store.SpoolAsync(seen, page.Next, []));
+        Assert.True(await _node.Store.SpoolAsync(seen, new PlaceRead(page.Next, null), []));
 
         Assert.True(await _node.Store.ReplaceAsync(seen, seen with { Description = "changed" }));
 
@@ -483,7 +484,7 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         var (kept, _) = await AddAsync(new Uri("http://127.0.0.1:9/kept"));
         var (gone, _) = await AddAsync(new Uri("http://127.0.0.1:9/gone"));
         foreach (var webhook in (Webhook[])[kept, gone])
-            Assert.True(await store.SpoolAsync(webhook, webhook.Cursor,
+            Assert.True(await store.SpoolAsync(webhook, new PlaceRead(webhook.Cursor, null),
                 [.. Enumerable.Range(0, 7).Select(n => new WebhookDelivery
                 {
                     Event = $"evt_{n}",
@@ -516,7 +517,7 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
     {
         var (webhook, _) = await AddAsync(new Uri("https://example.com/"));
         var (place, now) = (await Feed.LatestAsync(default), _clock.GetUtcNow());
-        Assert.True(await _node.Store.SpoolAsync(webhook, webhook.Cursor, [Waiting("evt_1_1")]));
+        Assert.True(await _node.Store.SpoolAsync(webhook, new PlaceRead(webhook.Cursor, null), [Waiting("evt_1_1")]));
         var leased = Assert.Single(await _node.Store.LeaseAsync(webhook, 1, now, now.AddMinutes(1)));
         var attempt = new WebhookAttempt(now, 410, 1, "gone", null);
         Assert.True(await _node.Store.RecordAsync(
@@ -555,6 +556,43 @@ public abstract class WebhookSenderContract(StoreEngine engine) : IAsyncLifetime
         var once = await _node.Book.AgainAsync(Tenant, webhook.Id, waits.Event, default);
         Assert.Equal((1, false), (once!.Value.Count, once.Value.WasWaiting));
         Assert.Equal(0, (await _node.Book.AgainAsync(Tenant, webhook.Id, "evt_none_1", default))!.Value.Count);
+    }
+
+    [Fact]
+    public async Task Events_that_retention_removed_before_their_turn_are_told_of()
+    {
+        await using var receiver = HttpStub.Start(_ => new HttpReply(200));
+        var (webhook, _) = await AddAsync(receiver.Url);
+        var (quiet, _) = await AddAsync(new Uri(receiver.Url, "/quiet"), "email.complained");
+        var sender = Start();
+        await HappenAsync(1);
+        await UntilAsync(async () => (await DeliveriesAsync(webhook)).Count == 1 && (await FindAsync(quiet)).Cursor != quiet.Cursor,
+            TimeSpan.FromMinutes(3));
+        await _node.Book.ChangeAsync(Tenant, webhook.Id, new WebhookRequest { Enabled = false }, default);
+        await StopAsync(sender);
+        _senders.Remove(sender);
+        var stopped = _clock.GetUtcNow();
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        await HappenAsync(2);
+        var happened = _clock.GetUtcNow();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await _node.Book.ChangeAsync(Tenant, quiet.Id, new WebhookRequest { SkipMissed = true }, default);
+        _clock.Advance(TimeSpan.FromDays(40));
+        await HappenAsync(3);
+        var tables = new RetentionTables((ITableStore)_under.Store, _clock);
+        while ((await tables.PurgeAsync(RetentionKind.Events, 0, _clock.GetUtcNow() - TimeSpan.FromDays(30), default)).HasMore) { }
+        await _node.Book.ChangeAsync(Tenant, webhook.Id, new WebhookRequest { Enabled = true }, default);
+
+        Start();
+        await UntilAsync(async () => (await DeliveriesAsync(webhook)).Count == 3);
+
+        var missed = (await FindAsync(webhook)).Missed!;
+        Assert.InRange(missed.From, stopped - TimeSpan.FromMinutes(3), stopped);
+        Assert.InRange(missed.Until, happened - TimeSpan.FromSeconds(1), happened + TimeSpan.FromSeconds(1));
+        var told = Assert.Single(await DeliveriesAsync(webhook), d => d.Type == "webhook.missed_events");
+        Assert.Contains($"\"webhook_id\":\"{webhook.Id}\"", Encoding.UTF8.GetString(told.Payload.Span));
+        Assert.Contains(await DeliveriesAsync(webhook), d => Encoding.UTF8.GetString(d.Payload.Span).Contains("\"number\":3"));
+        Assert.Null((await FindAsync(quiet)).Missed); // it had gone on behind them
     }
 
     [Fact]

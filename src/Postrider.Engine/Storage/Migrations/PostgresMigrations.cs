@@ -44,6 +44,7 @@ static class PostgresMigrations
         new(35, "what calls that fill batches brought", BatchCounts.Parts),
         new(36, "places of jobs on dead letters", DeadLetterSchema.PostgresPlaces),
         new(37, "mail of a person's own that erasures wait for", ErasureSchema.Passed),
+        new(38, "what webhooks missed", MissedEvents),
     ];
 
     // Since when, Unix milliseconds of the node's clock; 0: it does not.
@@ -280,6 +281,13 @@ static class PostgresMigrations
 
     // email_format: what email is written in.
     const string ScheduleForm = "ALTER TABLE schedules ADD COLUMN email_format smallint NOT NULL DEFAULT 1;";
+
+    // read_at: when all before it had been looked at. missed_from, missed_until: events of that time were forgotten before their turn came.
+    const string MissedEvents = """
+        ALTER TABLE webhooks ADD COLUMN read_at bigint;
+        ALTER TABLE webhooks ADD COLUMN missed_from bigint;
+        ALTER TABLE webhooks ADD COLUMN missed_until bigint;
+        """;
 
     // address: NULL where it was erased, or was never stored. until: NULL for good.
     const string Suppressions = """

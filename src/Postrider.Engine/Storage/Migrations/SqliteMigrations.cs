@@ -37,6 +37,7 @@ static class SqliteMigrations
         new(30, "places of jobs on dead letters", DeadLetterSchema.SqlitePlaces),
         new(31, "paused transports", LimitTables.SqliteStates),
         new(32, "mail of a person's own that erasures wait for", ErasureSchema.Passed),
+        new(33, "what webhooks missed", MissedEvents),
     ];
 
     // Instants are Unix milliseconds, ids are 63-bit time-ordered integers: rows arrive at the right edge of every table and index.
@@ -277,6 +278,13 @@ static class SqliteMigrations
         CREATE INDEX webhook_deliveries_due ON webhook_deliveries (tenant, webhook, due) WHERE state = 0;
         CREATE INDEX webhook_deliveries_created ON webhook_deliveries (tenant, webhook, created, event);
         CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created) WHERE state <> 0;
+        """;
+
+    // read_at: when all before it had been looked at. missed_from, missed_until: events of that time were forgotten before their turn came.
+    const string MissedEvents = """
+        ALTER TABLE webhooks ADD COLUMN read_at INTEGER;
+        ALTER TABLE webhooks ADD COLUMN missed_from INTEGER;
+        ALTER TABLE webhooks ADD COLUMN missed_until INTEGER;
         """;
 
     // address: NULL where it was erased, or was never stored. until: NULL for good.

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Postrider.Messages;
+using Postrider.Retention;
 
 namespace Postrider.Storage.Postgres;
 
@@ -116,6 +117,11 @@ static class EventPartitions
             {
                 await using var transaction = await connection.BeginTransactionAsync(ct);
                 await ScalarAsync(connection, $"SET LOCAL lock_timeout = '{DropPatience}ms'", ct);
+                await ScalarAsync(connection, $"""
+                    UPDATE retention SET cursor = greatest(cursor,
+                        coalesce((SELECT max(id) FROM {name}) / {MessageId.Create(1, 0, 0).Value}, 0))
+                    WHERE kind = {(int)RetentionKind.Events}
+                    """, ct);
                 await ScalarAsync(connection, $"DROP TABLE IF EXISTS {name}", ct);
                 await transaction.CommitAsync(ct);
                 return true;

@@ -45,7 +45,7 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
     {
         RetentionKind.Bodies or RetentionKind.Messages => MessagesAsync(kind, cursor, before, ct),
         RetentionKind.BatchBodies or RetentionKind.Batches => BatchesAsync(kind, cursor, before, ct),
-        RetentionKind.Events => EventsAsync(before, ct),
+        RetentionKind.Events => EventsAsync(cursor, before, ct),
         RetentionKind.Audit => OldestAsync(kind, "audit", before),
         RetentionKind.Inbox => OldestAsync(kind, "inbox", before),
         RetentionKind.Quarantine => OldestAsync(kind, "feedback_quarantine", before),
@@ -131,15 +131,33 @@ public sealed class RetentionTables(ITableStore store, TimeProvider clock) : IRe
         return new RetentionPiece(next, 0, 0, HasMore: true);
     }
 
-    async Task<RetentionPiece> EventsAsync(DateTimeOffset before, CancellationToken ct)
+    /// <summary>The cursor is the instant of the newest event that is gone, noted with the removal: whoever was not told yet of all before
+    /// it has missed something.</summary>
+    async Task<RetentionPiece> EventsAsync(long cursor, DateTimeOffset before, CancellationToken ct)
     {
+        var kind = (int)RetentionKind.Events;
         if (_postgres is not null)
-            return new RetentionPiece(0, await _postgres.DropEventsBeforeAsync(before, ct), 0, HasMore: false);
-        // Numbers go on from the newest: it stays, or cursors of the feed would meet theirs again.
-        return await DeleteAsync(RetentionKind.Events, (connection, most) => connection.Execute("""
-            DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT @most) AND at < @before
-                AND id < (SELECT max(id) FROM events)
-            """, new { before = before.Ms, most }));
+        {
+            var days = await _postgres.DropEventsBeforeAsync(before, ct);
+            var newest = await store.ReadAsync(connection => connection.ExecuteScalar<long>(
+                "SELECT cursor FROM retention WHERE kind = @kind", new { kind }), ct);
+            return new RetentionPiece(newest, days, 0, HasMore: false);
+        }
+        var most = _pieces[kind];
+        var gone = await WriteAsync(RetentionKind.Events, connection =>
+        {
+            // Numbers go on from the newest: it stays, or cursors of the feed would meet theirs again.
+            var times = connection.Query<long>("""
+                DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT @most) AND at < @before
+                    AND id < (SELECT max(id) FROM events)
+                RETURNING at
+                """, new { before = before.Ms, most }).AsList();
+            if (times.Count > 0)
+                connection.Execute(
+                    "UPDATE retention SET cursor = max(cursor, @newest) WHERE kind = @kind", new { newest = times.Max(), kind });
+            return times;
+        });
+        return new RetentionPiece(Math.Max(cursor, gone.Count == 0 ? 0 : gone.Max()), gone.Count, 0, HasMore: gone.Count == most);
     }
 
     /// <summary>Of a table whose ids are given in the order of time.</summary>

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Dapper;
 using Postrider.Events;
 using Postrider.Messages;
+using Postrider.Retention;
 using Postrider.Webhooks;
 
 namespace Postrider.Storage.Tables;
@@ -12,10 +13,11 @@ namespace Postrider.Storage.Tables;
 /// <summary>Endpoints of customers and what is on its way to them, in the store's database.</summary>
 public sealed class WebhookTables(ITableStore store) : IWebhookStore
 {
-    const string Columns = """
+    static readonly string Columns = $"""
         w.tenant, w.id, w.url, w.description, w.events, w.enabled, w.created, w.disabled, w.disabled_reason AS DisabledReason,
         w.failing_since AS FailingSince, w.place, w.revision, w.secret, w.previous_secret AS PreviousSecret,
-        w.previous_until AS PreviousUntil, w.headers
+        w.previous_until AS PreviousUntil, w.headers, w.read_at AS ReadAt, w.missed_from AS MissedFrom, w.missed_until AS MissedUntil,
+        coalesce((SELECT cursor FROM retention WHERE kind = {(int)RetentionKind.Events}), 0) AS Forgotten
         """;
 
     /// <summary>Deliveries that one short transaction lets begin again.</summary>
@@ -27,8 +29,8 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
     {
         var row = Row.Of(webhook);
         return connection.Execute("""
-            INSERT INTO webhooks (tenant, id, url, description, events, enabled, created, place, revision, secret, headers)
-            SELECT @Tenant, @Id, @Url, @Description, @Events, @Enabled, @Created, @Place, 0, @Secret, @Headers
+            INSERT INTO webhooks (tenant, id, url, description, events, enabled, created, place, revision, secret, headers, read_at)
+            SELECT @Tenant, @Id, @Url, @Description, @Events, @Enabled, @Created, @Place, 0, @Secret, @Headers, @ReadAt
             WHERE (SELECT count(*) FROM webhooks WHERE tenant = @Tenant) < @most
             """, row.With(("most", most))) > 0;
     });
@@ -49,7 +51,7 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             disabled_reason = @DisabledReason, revision = revision + 1, secret = @Secret, previous_secret = @PreviousSecret,
             previous_until = @PreviousUntil, headers = @Headers,
             failing_since = CASE WHEN @worksAgain = 1 THEN NULL ELSE failing_since END,
-            place = CASE WHEN @moves = 1 THEN @Place ELSE place END
+            place = CASE WHEN @moves = 1 THEN @Place ELSE place END, read_at = CASE WHEN @moves = 1 THEN @ReadAt ELSE read_at END
         WHERE tenant = @Tenant AND id = @Id AND revision = @Revision
         """, Row.Of(to).With(
             ("worksAgain", from.FailingSince is not null && to.FailingSince is null ? 1 : 0),
@@ -70,14 +72,27 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         ], ct);
 
     public Task<bool> SpoolAsync(
-        Webhook webhook, EventCursor next, IReadOnlyList<WebhookDelivery> deliveries) => store.WriteAsync(connection =>
+        Webhook webhook, PlaceRead read, IReadOnlyList<WebhookDelivery> deliveries) => store.WriteAsync(connection =>
     {
         // The compare-and-set first: of two nodes one waits for the row, and then finds it moved.
-        var moved = connection.Execute(
-            "UPDATE webhooks SET place = @next WHERE tenant = @tenant AND id = @id AND place = @place AND enabled = 1",
-            new { tenant = webhook.Tenant.Value, id = webhook.Id, place = webhook.Cursor.ToString(), next = next.ToString() }) > 0;
+        var moved = connection.Execute("""
+            UPDATE webhooks SET place = @next, read_at = coalesce(@at, read_at), missed_from = coalesce(@from, missed_from),
+                missed_until = coalesce(@until, missed_until)
+            WHERE tenant = @tenant AND id = @id AND place = @place AND enabled = 1
+            """, new
+        {
+            tenant = webhook.Tenant.Value,
+            id = webhook.Id,
+            place = webhook.Cursor.ToString(),
+            next = read.Next.ToString(),
+            at = read.At?.ToUnixTimeMilliseconds(),
+            from = read.Missed?.From.ToUnixTimeMilliseconds(),
+            until = read.Missed?.Until.ToUnixTimeMilliseconds(),
+        }) > 0;
         if (!moved)
             return false;
+        if (read.Missed is { } missed)
+            store.Tell(connection, webhook.Tenant, MailEventType.WebhookMissedEvents, WebhookEvents.Missed(webhook, missed));
         foreach (var delivery in deliveries)
             connection.Execute("""
                 INSERT INTO webhook_deliveries (tenant, webhook, event, type, created, state, due, tries, claim, payload, attempts)
@@ -272,6 +287,10 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
         public byte[]? PreviousSecret { get; init; }
         public long? PreviousUntil { get; init; }
         public byte[]? Headers { get; init; }
+        public long? ReadAt { get; init; }
+        public long? MissedFrom { get; init; }
+        public long? MissedUntil { get; init; }
+        public long Forgotten { get; init; }
         public int IsDue { get; init; }
 
         public static Row Of(Webhook webhook) => new()
@@ -292,6 +311,7 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             PreviousSecret = webhook.PreviousSecret?.ToArray(),
             PreviousUntil = webhook.PreviousUntil?.ToUnixTimeMilliseconds(),
             Headers = webhook.Headers?.ToArray(),
+            ReadAt = webhook.ReadAt?.ToUnixTimeMilliseconds(),
         };
 
         public DynamicParameters With(params ReadOnlySpan<(string Name, object Value)> more)
@@ -321,6 +341,9 @@ public sealed class WebhookTables(ITableStore store) : IWebhookStore
             PreviousSecret = PreviousSecret is { } previous ? previous : (ReadOnlyMemory<byte>?)null,
             PreviousUntil = At(PreviousUntil),
             Headers = Headers is { } headers ? headers : (ReadOnlyMemory<byte>?)null,
+            ReadAt = At(ReadAt),
+            ForgottenUntil = DateTimeOffset.FromUnixTimeMilliseconds(Forgotten),
+            Missed = At(MissedFrom) is { } from && At(MissedUntil) is { } until ? new MissedEvents(from, until) : null,
         };
 
         static DateTimeOffset? At(long? ms) => ms is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null;
