@@ -26,7 +26,7 @@ public sealed class ReadDestinations(Submitter submitter)
     /// <summary>In UTF-16 units.</summary>
     const int MaxLineLength = 1_000_000;
 
-    static readonly string[] EmailNames = ["email", "e-mail", "email address", "email_address"];
+    static readonly string[] EmailNames = ["email", "e-mail", "mail", "email address", "e-mail address", "mail address", "email_address"];
     static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -6,7 +6,7 @@ namespace Postrider.Submission;
 public sealed class Faults
 {
     /// <summary>More are counted, not listed: a list of 10,000 bad addresses must not make an answer of megabytes.</summary>
-    const int MaxListed = 100;
+    public const int MaxListed = 100;
 
     List<ProblemError>? _errors;
     int _count;

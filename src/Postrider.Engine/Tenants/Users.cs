@@ -151,10 +151,13 @@ public static class UserProblems
         "not-signed-in", 401, "Not signed in", "Name or password is not right. After a reset, use the link that came of it.");
 
     public static Problem TooManyTries(TimeSpan wait) => new("too-many-tries", 429, "Too many tries", string.Create(
-        CultureInfo.InvariantCulture, $"Too many tries that failed. Wait {Math.Ceiling(wait.TotalSeconds):0} seconds and try again."))
+        CultureInfo.InvariantCulture, $"Too many tries that failed. Wait {Seconds(wait)} and try again."))
     {
         RetryAfter = wait,
     };
+
+    static string Seconds(TimeSpan wait) => Math.Ceiling(wait.TotalSeconds) is > 1 and var seconds
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0} seconds") : "a second";
 
     public static Problem Busy { get; } = new(
         "busy", 503, "Busy", "Many people sign in at the moment. Try again in a few seconds.")

@@ -1,11 +1,15 @@
 using System.Text.Json;
 using Postrider.Messages;
+using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Parts;
 
 /// <summary>A mail while it is written.</summary>
 public sealed class MailDraft
 {
+    /// <summary>The field has no seconds: who picks the minute that runs means now.</summary>
+    static readonly TimeSpan MinutePicked = TimeSpan.FromMinutes(1);
+
     public string From { get; set; } = "";
     public string To { get; set; } = "";
     public string Cc { get; set; } = "";
@@ -32,9 +36,13 @@ public sealed class MailDraft
     public List<AttachmentText> Files { get; } = [];
 
     /// <summary>As an entrance reads it; null: <paramref name="problem"/> says why.</summary>
-    public SubmissionRequest? ToRequest(TimeZoneInfo zone, out Problem? problem)
+    public SubmissionRequest? ToRequest(TimeZoneInfo zone, DateTimeOffset now, out Problem? problem)
     {
         var data = DataObject(out problem);
+        // An entrance takes what is past for now; who chose it by hand meant another time.
+        if (SendAt is { } chosen && Times.At(chosen, zone) < now - MinutePicked)
+            problem ??= TenantProblems.InvalidField(
+                "/send_at", "This time is past. Choose one that is to come, or empty the field to send at once.");
         return problem is not null ? null : new SubmissionRequest
         {
             From = From.Trim().Length > 0 ? new AddressText(From.Trim()) : null,

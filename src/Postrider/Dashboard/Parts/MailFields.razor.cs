@@ -31,6 +31,12 @@ sealed partial class MailFields
     [Parameter]
     public bool HasTime { get; set; }
 
+    /// <summary>Of the last try; what it says of a field is shown there. Null: there was none, or it went well.</summary>
+    [Parameter]
+    public Problem? Problem { get; set; }
+
+    string? TimeFault => Problem?.Errors.FirstOrDefault(error => error.Pointer == "/send_at")?.Detail;
+
     [CascadingParameter]
     LongTexts? Form { get; set; }
 

@@ -12,11 +12,16 @@ public sealed record PreviewedMail(string Subject, ShownMail Mail);
 sealed class MailPreview(Submitter submitter, TimeProvider clock)
 {
     /// <summary>Exactly one of the two is null.</summary>
+    /// <param name="request">With recipients it is checked as it is when it is sent; without, they may still be to come.</param>
     /// <param name="destination">Of a batch; null: with what all share.</param>
     public async Task<(PreviewedMail? Mail, Problem? Problem)> MakeAsync(
         TenantId tenant, SubmissionRequest request, StoredDestination? destination)
     {
-        var (shared, problem) = await submitter.CheckSharedAsync(request, new SubmissionContext(tenant, null, default));
+        var context = new SubmissionContext(tenant, null, default);
+        if (request.To.Count + request.Cc.Count + request.Bcc.Count > 0
+            && (await submitter.CheckAsync([new SubmissionEntry(request)], context))[0] is { } fault)
+            return (null, fault);
+        var (shared, problem) = await submitter.CheckSharedAsync(request with { To = [], Cc = [], Bcc = [] }, context);
         if (shared is null)
             return (null, problem);
         var content = shared.Content;

@@ -12,6 +12,9 @@ namespace Postrider.Dashboard.Parts;
 sealed partial class RecipientSource
 {
     const long MaxFileBytes = 200_000_000;
+
+    /// <summary>Lines looked at for addresses that come twice: they are kept in memory.</summary>
+    const int MaxCompared = 100_000;
     const string File = "file";
     const string Pasted = "pasted";
     const string Stored = "list";
@@ -42,6 +45,9 @@ sealed partial class RecipientSource
     [Inject]
     Viewer Viewer { get; set; } = null!;
 
+    /// <summary>What is allowed and perhaps not meant: addresses that come twice; null: nothing.</summary>
+    public string? Remark { get; private set; }
+
     /// <summary>What is wrong; null: nothing that is known.</summary>
     public Problem? Problem { get; private set; }
 
@@ -65,6 +71,8 @@ sealed partial class RecipientSource
             { Sheet.Email: "" } => Missing("Choose the column that has the addresses."),
             _ => null,
         };
+        // It is told here, and whoever asks draws himself anew.
+        StateHasChanged();
         return Problem is null;
     }
 
@@ -92,23 +100,39 @@ sealed partial class RecipientSource
     public async Task<(StoredDestination? Destination, Problem? Problem)> FirstAsync(CancellationToken ct)
     {
         if (List is { } list)
-            return await Lists.ReadAsync(Viewer.Tenant, list, 0, 1, ct) is [var first, ..]
-                ? (first, null) : (null, Missing("The list is empty."));
+            return await Lists.ReadAsync(Viewer.Tenant, list, 0, 1, ct) is [var stored, ..]
+                ? (stored, null) : (null, Missing("The list is empty."));
         using var text = Open();
         Problem? problem = null;
+        StoredDestination? first = null;
+        var times = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
         await foreach (var line in Destinations.CsvAsync(text, Sheet!.Map(), null, Sheet.Header, unreadable => problem = unreadable, ct))
         {
             if (line.Destination is { } destination)
-                return (destination, null);
-            if (line.Fault is { } fault)
+            {
+                first ??= destination;
+                times[destination.Email] = times.GetValueOrDefault(destination.Email) + 1;
+                if (times.Count == MaxCompared)
+                    break;
+            }
+            else if (line.Fault is { } fault)
                 problem ??= ProblemCatalog.Make("invalid-address", $"Line {fault.N}: {fault.Detail}");
         }
-        return (null, problem ?? Missing("No line names a recipient."));
+        Remark = Repeated([.. times.Where(one => one.Value > 1).Select(one => one.Key)]);
+        StateHasChanged();
+        return first is null ? (null, problem ?? Missing("No line names a recipient.")) : (first, null);
     }
+
+    static string? Repeated(IReadOnlyList<string> addresses) => addresses switch
+    {
+        [] => null,
+        [var only] => $"1 address comes more than once: {only}. Each of its lines gets a mail.",
+        [var one, ..] => $"{Numbers.Count(addresses.Count)} addresses come more than once, {one} for one. Each of their lines gets a mail.",
+    };
 
     async Task ChooseAsync(string way)
     {
-        (_way, Problem) = (way, null);
+        (_way, Problem, Remark) = (way, null, null);
         if (way == Stored)
             _lists = await Lists.ListAsync(Viewer.Tenant, null, 100, Viewer.Ended);
         else
@@ -132,7 +156,7 @@ sealed partial class RecipientSource
 
     async Task LookAsync(bool isThere)
     {
-        (Sheet, Problem) = (null, null);
+        (Sheet, Problem, Remark) = (null, null, null);
         if (!isThere)
             return;
         if (_way == File && _file!.Size > MaxFileBytes)

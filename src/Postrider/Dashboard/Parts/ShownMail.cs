@@ -1,5 +1,7 @@
 using Postrider.Mail.Mime;
 using Postrider.Messages;
+using Postrider.Providers;
+using Postrider.Queue;
 
 namespace Postrider.Dashboard.Parts;
 
@@ -13,8 +15,37 @@ public sealed record ShownMail
     public IReadOnlyList<ShownField> Headers { get; init; } = [];
     public IReadOnlyList<MimeAttachment> Attachments { get; init; } = [];
 
-    /// <summary>Null: it is made at each attempt.</summary>
+    /// <summary>Null: there is no message yet.</summary>
     public ReadOnlyMemory<byte>? Source { get; init; }
+
+    /// <summary>The source was made now, as each attempt makes it; else it is every byte that is kept.</summary>
+    public bool IsSourceMade { get; init; }
+
+    /// <summary>As it is handed to a transport that carries whole messages: by the same hand.</summary>
+    public static ShownMail Of(MessageView view, MessageContent content)
+    {
+        if (content.Mime is { } mime)
+            return Of(mime);
+        List<MessageRecipient> recipients = [.. view.Recipients.Select(one => new MessageRecipient(one.N, one.Kind, one.Mailbox))];
+        using var made = RenderedMessage.Of(new OutgoingEnvelope
+        {
+            Message = view.Id,
+            Tenant = view.Tenant,
+            ReversePath = content.MailFrom,
+            Content = content,
+            Recipients = recipients,
+            AllRecipients = recipients,
+            Stream = view.Stream,
+            Generation = 0,
+        });
+        return Of(made.Bytes.ToArray()) with
+        {
+            Text = content.Text,
+            Html = content.Html,
+            Attachments = content.Attachments,
+            IsSourceMade = true,
+        };
+    }
 
     public static ShownMail Of(MessageContent content) => content.Mime is { } mime ? Of(mime) : new ShownMail
     {

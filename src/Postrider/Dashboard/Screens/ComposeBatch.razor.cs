@@ -40,7 +40,7 @@ sealed partial class ComposeBatch
         (_preview, Refused) = (null, null);
         if (!_recipients.IsReady())
             return null;
-        var request = _draft.ToRequest(Viewer.Zone, out var problem);
+        var request = _draft.ToRequest(Viewer.Zone, Clock.GetUtcNow(), out var problem);
         Refused = problem;
         return request;
     }

@@ -1,20 +1,15 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Postrider.Api;
-using Postrider.Dashboard.Access;
 using Postrider.Dashboard.Parts;
 using Postrider.Messages;
 using Postrider.Queue;
-using Postrider.Submission;
-using Postrider.Tenants;
 
 namespace Postrider.Dashboard.Screens;
 
 /// <summary>The whole story of one message.</summary>
 sealed partial class MessagePage
 {
-    static readonly Problem Gone = new("not-found", StatusCodes.Status404NotFound, "Not found", "The message is not there any more.");
-
     EmailAnswer? _email;
     ShownMail? _content;
 
@@ -27,9 +22,6 @@ sealed partial class MessagePage
     [Inject]
     EmailShapes Emails { get; set; } = null!;
 
-    [Inject]
-    MessageChanges Changes { get; set; } = null!;
-
     protected override TimeSpan Every => TimeSpan.FromSeconds(2);
 
     protected override async Task ReadAsync(CancellationToken ct)
@@ -41,38 +33,18 @@ sealed partial class MessagePage
         }
         // It never changes, but retention removes it.
         if (_email?.Id != view.Id.ToString())
-            _content = await Messages.GetContentAsync(Viewer.Tenant, id, ct) is { } content ? ShownMail.Of(content) : null;
+            _content = await Messages.GetContentAsync(Viewer.Tenant, id, ct) is { } content
+                ? ShownMail.Of(view, content) : null;
         _email = Emails.Whole(view, null);
     }
 
-    static bool CanRetry(EmailAnswer email) => email.Recipients.Any(
-        r => r.Status is RecipientState.Failed or RecipientState.Expired or RecipientState.Bounced or RecipientState.Held);
+    // The API has one word for all that was not sent; who cancelled it wants to see that.
+    static string Status(EmailAnswer email) =>
+        email.Recipients.All(recipient => recipient.Status == RecipientState.Cancelled) ? "cancelled" : email.Status;
 
-    Task<bool> CancelAsync() => ChangeAsync(Scopes.Send, "cancel", async (tenant, id) =>
-        await Changes.CancelAsync(tenant, id, CancellationToken.None) switch
-        {
-            null => null,
-            { IsTooLate: true } => "It has ended, so nothing of it can be cancelled.",
-            { Count: var count } => Count(count, "cancelled; an attempt under way ends by itself"),
-        });
+    static string? Reason(EmailAnswer email) => email.StatusReason == Status(email) ? null : email.StatusReason;
 
-    Task<bool> RetryAsync() => ChangeAsync(Scopes.Manage, "retry", async (tenant, id) =>
-        await Changes.RetryAsync(tenant, id, CancellationToken.None) switch
-        {
-            null => null,
-            0 => "Nothing is sent again: no recipient failed, expired, bounced or is held, or retention has removed the body.",
-            { } count => Count(count, "queued again"),
-        });
-
-    /// <param name="change">What to tell; null: the message is gone.</param>
-    Task<bool> ChangeAsync(Scopes needs, string verb, Func<TenantId, MessageId, Task<string?>> change) =>
-        DoAsync(needs, $"POST /emails/{{id}}/{verb}", $"/emails/{Id}/{verb}", async by =>
-        {
-            Told = MessageId.TryParse(Id, out var id) ? await change(by.Tenant, id) : null;
-            return Told is null ? Gone : null;
-        });
-
-    static string Count(int count, string what) => $"{Numbers.Count(count, "recipient")} {what}.";
+    bool IsDue(RecipientAnswer recipient) => recipient.Status == RecipientState.Queued && recipient.NextAttemptAt <= Clock.GetUtcNow();
 }
 
 /// <summary>A line of a message's timeline.</summary>

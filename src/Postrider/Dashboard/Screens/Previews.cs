@@ -44,7 +44,9 @@ static class Previews
     /// <summary>Null: absent, or another tenant's.</summary>
     static async Task<ShownMail?> OfMessageAsync(HttpContext context, string id, Viewer viewer, IMessageReader messages) =>
         MessageId.TryParse(id, out var message)
-            && await messages.GetContentAsync(viewer.Tenant, message, context.RequestAborted) is { } content ? ShownMail.Of(content) : null;
+            && await messages.GetAsync(viewer.Tenant, message, context.RequestAborted) is { } view
+            && await messages.GetContentAsync(viewer.Tenant, message, context.RequestAborted) is { } content
+            ? ShownMail.Of(view, content) : null;
 
     static async Task<ShownMail?> OfInboxAsync(HttpContext context, long id, Viewer viewer, IInbox inbox) =>
         await inbox.GetAsync(viewer.Tenant, id, context.RequestAborted) is { } mail ? ShownMail.Of(mail.Mime) : null;
