@@ -40,6 +40,13 @@ public sealed class FirstMinutesTests(Browser browser)
         await page.ClickAsync("text=What became of it");
         await Assertions.Expect(page.Locator(".timeline")).ToContainTextAsync("capture");
         await Assertions.Expect(page.Locator("table .chip").First).ToHaveTextAsync("sent");
+
+        // As it went, not only what was typed.
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Source" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Tabpanel)).ToContainTextAsync("Subject: Hello from the browser");
+        await Assertions.Expect(page.GetByRole(AriaRole.Tabpanel)).ToContainTextAsync("To: Ann <ann@example.com>");
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Headers" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Tabpanel)).ToContainTextAsync("Message-ID");
         faults.AssertNone();
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Postrider.Messages;
 using Postrider.Tenants;
@@ -66,6 +65,6 @@ public sealed class TenantDraft
             ("a day", settings.DailyQuota), ("a month", settings.MonthlyQuota),
         ];
         return string.Join(", ", all.Where(one => one.Value is not null)
-            .Select(one => one.Value == 0 ? $"any number {one.Word}" : string.Create(CultureInfo.InvariantCulture, $"{one.Value:N0} {one.Word}")));
+            .Select(one => one.Value!.Value == 0 ? $"any number {one.Word}" : $"{Numbers.Count(one.Value.Value)} {one.Word}"));
     }
 }

@@ -23,9 +23,6 @@ static class Times
     public static string Offset(DateTime local, TimeZoneInfo zone) =>
         At(local, zone).ToString("yyyy-MM-dd'T'HH:mm:sszzz", CultureInfo.InvariantCulture);
 
-    /// <summary>How long ago.</summary>
-    public static string Since(DateTimeOffset at, DateTimeOffset now) => $"{Length(now - at)} ago";
-
     /// <summary>Of today the time, of this year day and time, else the date.</summary>
     public static string Short(DateTimeOffset at, TimeZoneInfo zone, DateTimeOffset now)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Postrider.Api;
+using Postrider.Dashboard.Parts;
 using Postrider.Routing;
 
 namespace Postrider.Dashboard.Screens;
@@ -32,8 +33,8 @@ static class TransportWords
     public static string Latency(LatencyAnswer? latency) => latency is null ? "–"
         : $"{Length(latency.P50Ms)} / {Length(latency.P95Ms)}";
 
-    public static string Quota(QuotaAnswer quota) => string.Create(
-        Invariant, $"{quota.Used:N0} of {quota.Recipients:N0} this {(quota.Span == QuotaSpan.Day ? "day" : "month")}");
+    public static string Quota(QuotaAnswer quota) =>
+        $"{Numbers.Count(quota.Used)} of {Numbers.Count(quota.Recipients)} this {(quota.Span == QuotaSpan.Day ? "day" : "month")}";
 
     /// <summary>What it is doing, in a sentence.</summary>
     public static string? Why(TransportAnswer transport) => transport switch
@@ -42,8 +43,8 @@ static class TransportWords
         { Paused: true, InFlight: > 0 } => string.Create(
             Invariant, $"Paused: {transport.InFlight} attempts that were under way are ending; nothing new begins."),
         { Paused: true } => "Paused, and empty: nothing is under way, nothing new begins.",
-        { State: "open", LastErrors: [var error, ..] } => $"{Parts.Words.Meaning("open")} The last error: {error.Text}",
-        _ => Parts.Words.Meaning(transport.State),
+        { State: "open", LastErrors: [var error, ..] } => $"{Words.Meaning("open")} The last error: {error.Text}",
+        _ => Words.Meaning(transport.State),
     };
 
     static string Span(double seconds) => seconds switch
@@ -55,5 +56,5 @@ static class TransportWords
         _ => string.Create(Invariant, $"{seconds:0.###} s"),
     };
 
-    static string Length(double milliseconds) => Parts.Times.Length(TimeSpan.FromMilliseconds(milliseconds));
+    static string Length(double milliseconds) => Times.Length(TimeSpan.FromMilliseconds(milliseconds));
 }
