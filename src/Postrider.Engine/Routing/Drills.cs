@@ -10,6 +10,9 @@ public sealed record Drill(string Transport, double Fail, DateTimeOffset Since, 
     /// <summary>Longer is an outage of one's own making.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
+    /// <summary>As shares are of tries, less would show nothing.</summary>
+    public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
+
     public bool IsOn(DateTimeOffset now) => now < Until;
 }
 
@@ -18,8 +21,9 @@ public interface IDrillStore
 {
     Task<IReadOnlyList<Drill>> LoadAsync(CancellationToken ct);
 
-    /// <summary>In place of an earlier one of the same transport; those that have ended are forgotten.</summary>
-    Task PutAsync(Drill drill, CancellationToken ct);
+    /// <summary>Keeps it, unless another one of the same transport is on: then that one is the answer, and stays as it is. Those that
+    /// have ended are forgotten.</summary>
+    Task<Drill?> PutAsync(Drill drill, CancellationToken ct);
     Task RemoveAsync(string transport, CancellationToken ct);
 }
 
@@ -46,13 +50,19 @@ public sealed class Drills(IDrillStore? store = null)
             _all = await store.LoadAsync(ct);
     }
 
-    /// <summary>On this node at once, on all others within a second.</summary>
-    public async Task BeginAsync(Drill drill, CancellationToken ct)
+    /// <summary>On this node at once, on all others within a second. Null: it has begun; else the one that breaks the transport already,
+    /// on whichever node it was begun.</summary>
+    public async Task<Drill?> BeginAsync(Drill drill, CancellationToken ct)
     {
-        if (store is not null)
-            await store.PutAsync(drill, ct);
+        if (store is not null && await store.PutAsync(drill, ct) is { } stored)
+            return stored;
         lock (_lock)
+        {
+            if (store is null && Of(drill.Transport, drill.Since) is { } running)
+                return running;
             _all = [.. _all.Where(other => other.Transport != drill.Transport && other.IsOn(drill.Since)), drill];
+        }
+        return null;
     }
 
     public async Task EndAsync(string transport, CancellationToken ct)

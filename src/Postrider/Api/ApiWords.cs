@@ -204,6 +204,7 @@ static class ApiWords
         ["missed_events"] = "The time whose events were no longer kept when their turn came; null: that never happened.",
         ["circuit_open_until"] = "When it is asked again; null: its circuit is closed.",
         ["throttled_until"] = "Until when its provider asked us to wait; null: it did not.",
+        ["drill"] = "The fire drill that breaks it now; null: none.",
         ["rate"] = "Recipients in a time; null: no limit of ours.",
         ["per_seconds"] = "The time.",
         ["burst"] = "How many may go at once after a quiet time.",

@@ -9,8 +9,6 @@ namespace Postrider.Api;
 /// time.</summary>
 static class DrillEndpoints
 {
-    static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
-
     public static void MapDrills(this IEndpointRouteBuilder app)
     {
         app.MapGet("/transports/{name}/drill", Results<JsonHttpResult<DrillAnswer>, ProblemResult> (
@@ -23,12 +21,17 @@ static class DrillEndpoints
             .Takes<DrillShape>().Answers<DrillAnswer>(200)
             .Says("beginDrill", "Breaks a transport on purpose: so many of its tries fail without reaching the provider, on all nodes within a "
                 + "second. It ends by itself.", """{"fail":1,"for":"1m"}""",
-                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found", "installation-only");
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "not-found", "drill-running",
+                "installation-only");
         app.MapDelete("/transports/{name}/drill", EndAsync).For(Access.Admin)
             .Says("endDrill", "Ends a drill before its time.", null, "not-found", "installation-only");
     }
 
     static Problem Absent => ProblemCatalog.Make("not-found", "No drill breaks a transport of this name.");
+
+    static Problem Running(string name, Drill drill) => ProblemCatalog.Make("drill-running",
+        $"A drill breaks {name} already, since {drill.Since:u} and until {drill.Until:u}. Wait for its end, or end it: "
+        + $"DELETE /transports/{name}/drill, or postrider drill --transport {name} --end.");
 
     static async Task<Results<JsonHttpResult<DrillAnswer>, ProblemResult>> BeginAsync(
         string name, HttpContext context, JsonBody bodies, Router router, Drills drills, TimeProvider clock)
@@ -38,10 +41,10 @@ static class DrillEndpoints
             return new ProblemResult(body.Problem!);
         if (Find(name, context, router, out var problem) is not { } transport)
             return new ProblemResult(problem!);
-        var now = clock.GetUtcNow();
+        var now = DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds()); // as it is stored
         var drill = new Drill(transport.Key, request.Fail, now, now + request.For);
-        await drills.BeginAsync(drill, context.RequestAborted);
-        return ApiJson.Answer(DrillAnswer.Of(name, drill));
+        return await drills.BeginAsync(drill, context.RequestAborted) is { } running
+            ? new ProblemResult(Running(name, running)) : ApiJson.Answer(DrillAnswer.Of(name, drill));
     }
 
     static async Task<Results<NoContent, ProblemResult>> EndAsync(
@@ -73,7 +76,7 @@ static class DrillEndpoints
                     case "for": request = request with { For = Span(faults.Text(member.Value, "/for")) }; break;
                     default: faults.Unknown(ShapeFaults.Below("", member.Name)); break;
                 }
-        if (!faults.Any && (request.For < Shortest || request.For > Drill.Longest))
+        if (!faults.Any && (request.For < Drill.Shortest || request.For > Drill.Longest))
             faults.Invalid("/for", "Say for how long, from 1s to 1h, such as 10m.");
         problem = faults.Any ? faults.ToProblem() : null;
         return problem is null ? request : null;

@@ -36,6 +36,9 @@ sealed record TransportAnswer
     public required DateTimeOffset? CircuitOpenUntil { get; init; }
     public required DateTimeOffset? ThrottledUntil { get; init; }
 
+    /// <summary>The fire drill that breaks it now; null: none.</summary>
+    public DrillAnswer? Drill { get; init; }
+
     /// <summary>Attempts under way, on all nodes.</summary>
     public required int InFlight { get; init; }
 

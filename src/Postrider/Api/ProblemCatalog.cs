@@ -57,6 +57,8 @@ static class ProblemCatalog
             "There is a route of this name already. PATCH /routes/{name} changes one of your own."),
         new("backup-unavailable", 409, "No backup now", "validation_error",
             "The server makes no backup, or not now: the detail says why, and what to use instead."),
+        new("drill-running", 409, "A drill is on", "validation_error",
+            "A fire drill breaks the transport already; two would end each other. DELETE /transports/{name}/drill ends it."),
         new("transport-in-use", 409, "Transport in use", "validation_error",
             "Routes name the transport. Take it out of them, or remove them, first."),
         new("route-in-use", 409, "Route in use", "validation_error",

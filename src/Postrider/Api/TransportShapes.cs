@@ -8,7 +8,8 @@ namespace Postrider.Api;
 
 /// <summary>Transports as people see them: how they are doing on every node, with what all nodes have used of their quotas.</summary>
 sealed class TransportShapes(
-    CallbackAddresses callbacks, TransportBook book, IQuotaStore quotas, ITransportReports reports, Router router, TimeProvider clock)
+    CallbackAddresses callbacks, TransportBook book, IQuotaStore quotas, ITransportReports reports, Router router, Drills drills,
+    TimeProvider clock)
 {
     const int ShownErrors = 10;
 
@@ -82,6 +83,7 @@ sealed class TransportShapes(
             Circuit = status.Circuit,
             CircuitOpenUntil = status.CircuitOpenUntil,
             ThrottledUntil = status.ThrottledUntil,
+            Drill = drills.Of(transport.Key, clock.GetUtcNow()) is { } drill ? DrillAnswer.Of(status.Name, drill) : null,
             InFlight = nodes.Sum(InFlight),
             Concurrency = status.Concurrency,
             Rate = status.Rate is { } rate ? new RateAnswer(rate.Count, rate.Per.TotalSeconds, rate.Burst) : null,

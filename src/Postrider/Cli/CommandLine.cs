@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Postrider.Hosting;
 
 namespace Postrider.Cli;
@@ -8,7 +9,9 @@ static class CommandLine
 {
     /// <summary>Runs what the arguments ask for and returns the exit code; see <see cref="ExitCodes"/> and
     /// <see cref="CommandFailure"/>.</summary>
-    public static async Task<int> RunAsync(string[] args, CommandInput input, TextWriter output, TextWriter error)
+    /// <param name="ct">Interrupts a command as SIGINT does; <c>serve</c> listens to signals alone.</param>
+    public static async Task<int> RunAsync(
+        string[] args, CommandInput input, TextWriter output, TextWriter error, CancellationToken ct = default)
     {
         // Settings of the server follow freely (--urls …), so this one is not parsed here.
         if (IsServe(args, out var settings))
@@ -26,8 +29,14 @@ static class CommandLine
         }
         try
         {
-            var invocation = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
-            return await parsed.InvokeAsync(invocation);
+            var invocation = new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TimeToEnd,
+            };
+            return await parsed.InvokeAsync(invocation, ct);
         }
         catch (CommandFailure failure)
         {
@@ -42,9 +51,17 @@ static class CommandLine
         {
             return ExitCodes.Ok; // who read our output has seen enough
         }
+        catch (IOException e)
+        {
+            await error.WriteLineAsync($"postrider: reading or writing failed: {Screen.Printable(e.Message)}");
+            return ExitCodes.Storage;
+        }
     }
 
     const int BrokenPipe = 32; // EPIPE
+
+    /// <summary>From an interrupt on, for what must not stay as it is (a drill), and for the figures so far.</summary>
+    static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(10);
 
     // Options of the commands may stand before them: postrider --json list.
     static readonly string[] NotServe = ["-h", "--help", "-?", "--version", "--url", "--key", "--insecure", "-k", "--json"];
@@ -61,7 +78,7 @@ static class CommandLine
     {
         var connection = new ConnectionOptions(input);
         var screen = new Screen(output);
-        return new RootCommand(
+        var root = new RootCommand(
             "Postrider takes an email once, keeps it durably, delivers it through whichever provider works, and says what became of it.")
         {
             new Command("serve", "Runs the server here (the default). Settings: --name value, a file (--config), or the environment."),
@@ -100,6 +117,13 @@ static class CommandLine
             CompletionCommand.Make(screen),
             connection.Url, connection.Key, connection.Insecure, connection.Json,
         };
+        // Of another system's shells: here they are paths, and completion would offer them for options.
+        foreach (var help in root.Options.OfType<HelpOption>())
+        {
+            help.Aliases.Remove("/h");
+            help.Aliases.Remove("/?");
+        }
+        return root;
     }
 }
 

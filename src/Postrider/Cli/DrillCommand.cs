@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Postrider.Hosting;
 using Postrider.Messages;
+using Postrider.Routing;
 
 namespace Postrider.Cli;
 
@@ -26,39 +26,65 @@ static class DrillCommand
             Description = "How long the drill's mail is waited for afterwards.",
             DefaultValueFactory = _ => "2m",
         };
+        var end = new Option<bool>("--end") { Description = "Ends the drill that is on, whoever began it, and does nothing else." };
         var command = new Command("drill", "A fire drill: breaks a transport inside Postrider only, for a while, and tells what became of your tenant's mail.")
         {
-            transport, fail, length, before, settle,
+            transport, fail, length, before, settle, end,
         };
         command.SetAction(async (parsed, ct) =>
         {
-            var share = Share(parsed.GetValue(fail)!);
-            var (during, earlier, later) = (Span("--for", parsed.GetValue(length)!), Span("--before", parsed.GetValue(before)!),
-                Span("--settle", parsed.GetValue(settle)!));
+            var name = parsed.GetRequiredValue(transport);
+            var plan = new DrillPlan(Share(parsed.GetValue(fail)!), During(parsed.GetValue(length)!),
+                Span("--before", parsed.GetValue(before)!), Span("--settle", parsed.GetValue(settle)!));
             using var server = connection.Open(parsed);
             var isQuiet = connection.WantsJson(parsed);
-            var run = new DrillRun(server, parsed.GetRequiredValue(transport), text =>
-            {
-                if (!isQuiet)
-                    screen.Line(text);
-            });
-            var report = await run.RunAsync(share, during, earlier, later, ct);
+            if (parsed.GetValue(end))
+                return await EndAsync(server, name, screen, isQuiet, ct);
+            var error = parsed.InvocationConfiguration.Error;
+            var run = new DrillRun(server, name, plan, isQuiet ? static _ => { } : screen.Line, warning => Warn(error, warning));
+            var outcome = await run.RunAsync(ct);
             if (isQuiet)
-                screen.Line(Json(run.Transport, report));
+                screen.Line(Json(name, outcome));
             else
-                Show(screen, report);
-            return report.Lost + report.Open + report.Duplicated == 0 ? ExitCodes.Ok : CommandFailure.Failed;
+                Show(screen, outcome.Report);
+            foreach (var reserve in Reserves(name, outcome))
+                Warn(error, reserve);
+            return outcome.ExitCode;
         });
         return command;
+    }
+
+    static async Task<int> EndAsync(ServerClient server, string transport, Screen screen, bool isQuiet, CancellationToken ct)
+    {
+        var answer = await server.DeleteAsync(DrillRun.PathOf(transport), ct);
+        if (isQuiet)
+            screen.Json(answer);
+        else
+            screen.Line($"The drill is ended: {transport} is restored.");
+        return ExitCodes.Ok;
+    }
+
+    static void Warn(TextWriter error, string text) => error.WriteLine($"postrider: {Screen.Printable(text)}");
+
+    /// <summary>Why the figures are not what was asked for.</summary>
+    static IEnumerable<string> Reserves(string transport, DrillOutcome outcome)
+    {
+        var lasted = SimulationScreen.Span((long)outcome.Lasted.TotalMilliseconds);
+        if (outcome.End == DrillEnd.Early)
+            yield return $"the drill was ended early, not by this command, when it was {lasted} old: the figures are of that time alone";
+        if (outcome.End == DrillEnd.Interrupted)
+            yield return $"interrupted: the figures are partial; {transport} was broken for {lasted}";
+        if (outcome is { ShowsNothing: true, Report.Mails: 0 })
+            yield return "no mail came during the drill: it shows nothing; repeat it while there is traffic";
+        else if (outcome.ShowsNothing)
+            yield return $"no try at {transport} failed for the drill: it shows nothing. Does mail go by {transport} at all? "
+                + "postrider transports list";
     }
 
     static void Show(Screen screen, DrillReport report)
     {
         if (report.Mails == 0)
-        {
-            screen.Line("No mail came during the drill: it shows nothing. Repeat it while there is traffic.");
             return;
-        }
         screen.Line($"{Number(report.Mails)} mails, {Number(report.Hit)} of them hit: {Number(report.Lost)} lost, "
             + $"{Number(report.Duplicated)} duplicated, {Number(report.Open)} open");
         if (report.FirstFailover is { } first)
@@ -75,8 +101,9 @@ static class DrillCommand
             screen.Line($"p99 of the delay: {(added < 0 ? "-" : "+")}{SimulationScreen.Span(Math.Abs(added))}");
     }
 
-    static string Json(string transport, DrillReport report)
+    static string Json(string transport, DrillOutcome outcome)
     {
+        var report = outcome.Report;
         static JsonNode? Times(Spread? spread) => spread is not { } times ? null
             : new JsonObject { ["p50_ms"] = times.P50, ["p99_ms"] = times.P99, ["max_ms"] = times.Longest };
         return new JsonObject
@@ -93,6 +120,8 @@ static class DrillCommand
             ["before"] = Times(report.Before),
             ["during"] = Times(report.During),
             ["added_p99_ms"] = report.AddedP99,
+            ["end"] = outcome.End.ToString().ToLowerInvariant(),
+            ["lasted_ms"] = (long)outcome.Lasted.TotalMilliseconds,
         }.ToJsonString();
     }
 
@@ -104,105 +133,12 @@ static class DrillCommand
             : throw CommandFailure.Usage($"--fail: \"{Screen.Printable(text)}\": write a share above 0%, at most 100%");
     }
 
+    static TimeSpan During(string text) =>
+        Span("--for", text) is var span && span >= Drill.Shortest && span <= Drill.Longest ? span
+            : throw CommandFailure.Usage($"--for: \"{Screen.Printable(text)}\": write a span from 1s to 1h");
+
     static TimeSpan Span(string option, string text) => Durations.TryParse(text, out var span) ? span
         : throw CommandFailure.Usage($"{option}: \"{Screen.Printable(text)}\": write {Durations.Form}");
 
     static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
-}
-
-/// <summary>One drill: the mail is watched by the event feed before, during and after it.</summary>
-sealed class DrillRun(ServerClient server, string transport, Action<string> say)
-{
-    static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
-
-    readonly DrillBook _book = new(transport);
-    string _place = "latest";
-    long _began;
-
-    public string Transport => transport;
-
-    string Path => $"/transports/{Uri.EscapeDataString(transport)}/drill";
-
-    public async Task<DrillReport> RunAsync(double share, TimeSpan during, TimeSpan before, TimeSpan settle, CancellationToken ct)
-    {
-        await LookAsync(ct);
-        say($"Watching the mail for {Durations.Format(before)} first.");
-        await WatchAsync(before, () => false, ct);
-        var begun = JsonNode.Parse((await server.PostAsync(Path,
-            new JsonObject { ["fail"] = share, ["for"] = Durations.Format(during) }.ToJsonString(), ct)).Json)!;
-        _book.Began = (DateTimeOffset)begun["since"]!;
-        _began = TimeProvider.System.GetTimestamp();
-        say($"{transport} is broken inside Postrider until {Screen.Time((DateTimeOffset)begun["until"]!)}; interrupt to end it sooner.");
-        try
-        {
-            await WatchAsync(during, () => false, ct);
-        }
-        finally
-        {
-            await EndAsync();
-        }
-        say($"{transport} is restored.");
-        await WatchAsync(settle, () => _book.Open == 0, ct);
-        return _book.Close();
-    }
-
-    /// <summary>It may have ended by itself.</summary>
-    async Task EndAsync()
-    {
-        _book.Ended = _book.Began + TimeProvider.System.GetElapsedTime(_began); // by the server's clock, which may be another
-        try
-        {
-            await server.DeleteAsync(Path, CancellationToken.None);
-        }
-        catch (CommandFailure over) when (over.ExitCode == CommandFailure.Failed)
-        {
-            // There is none any more.
-        }
-    }
-
-    async Task WatchAsync(TimeSpan span, Func<bool> isEnough, CancellationToken ct)
-    {
-        var began = TimeProvider.System.GetTimestamp();
-        do
-        {
-            await LookAsync(ct);
-            if (isEnough())
-                return;
-            await Task.Delay(LookAgain, TimeProvider.System, ct);
-        }
-        while (TimeProvider.System.GetElapsedTime(began) < span);
-        await LookAsync(ct);
-    }
-
-    /// <summary>A server that is started again meanwhile is waited for: the drill goes on, and so does its mail.</summary>
-    async Task<Answer> AskAsync(string path, CancellationToken ct)
-    {
-        for (var began = TimeProvider.System.GetTimestamp(); ;)
-        {
-            try
-            {
-                return await server.GetAsync(path, ct);
-            }
-            catch (CommandFailure away) when (away.ExitCode == ExitCodes.Unavailable
-                && TimeProvider.System.GetElapsedTime(began) < Patience)
-            {
-                await Task.Delay(LookAgain, TimeProvider.System, ct);
-            }
-        }
-    }
-
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
-    async Task LookAsync(CancellationToken ct)
-    {
-        for (var hasMore = true; hasMore;)
-        {
-            using var page = JsonDocument.Parse(
-                (await AskAsync($"/events?limit=500&after={Uri.EscapeDataString(_place)}", ct)).Json);
-            foreach (var happened in page.RootElement.GetProperty("data").EnumerateArray())
-                _book.Take(happened);
-            _place = page.RootElement.GetProperty("next").GetString()!;
-            hasMore = page.RootElement.GetProperty("has_more").GetBoolean();
-        }
-    }
 }

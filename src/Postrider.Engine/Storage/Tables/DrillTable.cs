@@ -10,13 +10,14 @@ public sealed class DrillTable(ITableStore store) : IDrillStore
     public Task<IReadOnlyList<Drill>> LoadAsync(CancellationToken ct) => store.ReadAsync<IReadOnlyList<Drill>>(connection =>
         [.. connection.Query<Row>("SELECT transport, fail, since, until FROM drills").Select(row => row.ToDrill())], ct);
 
-    public Task PutAsync(Drill drill, CancellationToken ct) => store.ChangeAsync(Topic.Drills, connection =>
+    // Of two at once, on whichever nodes, the key lets one in; the other waits for its commit, and then sees it.
+    public Task<Drill?> PutAsync(Drill drill, CancellationToken ct) => store.ChangeAsync(Topic.Drills, connection =>
     {
         connection.Execute("DELETE FROM drills WHERE until <= @Since", Row.Of(drill));
         return connection.Execute("""
-            INSERT INTO drills (transport, fail, since, until) VALUES (@Transport, @Fail, @Since, @Until)
-            ON CONFLICT (transport) DO UPDATE SET fail = excluded.fail, since = excluded.since, until = excluded.until
-            """, Row.Of(drill));
+            INSERT INTO drills (transport, fail, since, until) VALUES (@Transport, @Fail, @Since, @Until) ON CONFLICT (transport) DO NOTHING
+            """, Row.Of(drill)) > 0 ? null : connection.QuerySingleOrDefault<Row>(
+                "SELECT transport, fail, since, until FROM drills WHERE transport = @Transport", Row.Of(drill))?.ToDrill();
     });
 
     public Task RemoveAsync(string transport, CancellationToken ct) => store.ChangeAsync(Topic.Drills, connection =>
