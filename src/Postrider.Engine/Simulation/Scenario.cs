@@ -22,6 +22,9 @@ public sealed record Scenario
     /// <summary>Mails that come; each has one recipient of its own.</summary>
     public int Mails { get; init; } = 30;
 
+    /// <summary>From the start to the first mail.</summary>
+    public TimeSpan FirstAfter { get; init; }
+
     /// <summary>From one mail to the next; zero: they come all at once.</summary>
     public TimeSpan Between { get; init; }
 

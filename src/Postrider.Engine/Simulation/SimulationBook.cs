@@ -20,7 +20,7 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
     readonly List<QueuePoint> _depth = [];
     readonly List<CircuitEvent> _circuit = [];
     int _attempts;
-    int _perhapsTwice;
+    int _perhapsTwice;                              // mails, whatever became of them
 
     /// <summary>Every mail of the scenario came and ended.</summary>
     public async Task AllEndedAsync(CancellationToken ct)
@@ -46,7 +46,8 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
                 return;
             _attempts++;
             mail.Last = transport;
-            mail.WasInDoubt |= record.Attempt.Outcomes.Any(o => o.Outcome.Kind == OutcomeKind.Unknown);
+            if (record.Attempt.Outcomes.Any(o => o.Outcome.Kind is OutcomeKind.Unknown or OutcomeKind.Accepted) && ++mail.PerhapsTaken == 2)
+                _perhapsTwice++;
         }
     }
 
@@ -64,7 +65,6 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
                 _delays.Add(Now - mail.At);
                 _deliveries.Add(new Delivery(Now, by));
                 _deliveredBy[by] = _deliveredBy.GetValueOrDefault(by) + 1;
-                _perhapsTwice += mail.WasInDoubt ? 1 : 0;
             }
             _depth.Add(new QueuePoint(Now, _open.Count));
             isLast = _ends.Values.Sum() == scenario.Mails;
@@ -101,7 +101,8 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
         }
     }
 
-    public SimulationResult Close(IReadOnlyList<Transport> transports)
+    /// <param name="outages">That were planned.</param>
+    public SimulationResult Close(IReadOnlyList<Transport> transports, IReadOnlyList<VendorOutage> outages)
     {
         lock (_lock)
         {
@@ -120,6 +121,7 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
                 Deliveries = [.. _deliveries],
                 Vendors = [.. transports.Select(t => VendorOf(t.GetStatus(), delivered))],
                 Circuit = [.. _circuit],
+                Outages = outages,
                 Depth = [.. _depth],
                 Took = TimeSpan.FromMilliseconds(Now),
                 Seed = scenario.Seed,
@@ -144,6 +146,8 @@ sealed class SimulationBook(Scenario scenario, TimeProvider clock)
     {
         public long At { get; } = at;
         public string? Last { get; set; }
-        public bool WasInDoubt { get; set; }
+
+        /// <summary>Attempts that a provider took, or may have taken.</summary>
+        public int PerhapsTaken { get; set; }
     }
 }

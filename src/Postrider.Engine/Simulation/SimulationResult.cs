@@ -1,4 +1,5 @@
 using Postrider.Messages;
+using Postrider.Providers.Simulated;
 
 namespace Postrider.Simulation;
 
@@ -16,7 +17,7 @@ public sealed record SimulationResult
     /// <summary>Calls of providers.</summary>
     public required long Tries { get; init; }
 
-    /// <summary>Delivered after an attempt that may have been accepted too.</summary>
+    /// <summary>Mails of which two attempts or more were accepted, or may have been: whatever became of them in the end.</summary>
     public required int PossibleDuplicates { get; init; }
 
     /// <summary>From accepted to taken by a provider, of what was delivered; ascending.</summary>
@@ -28,6 +29,12 @@ public sealed record SimulationResult
     /// <summary>In the order of their configuration.</summary>
     public required IReadOnlyList<VendorResult> Vendors { get; init; }
     public required IReadOnlyList<CircuitEvent> Circuit { get; init; }
+
+    /// <summary>That were planned, whether or not any mail met them.</summary>
+    public required IReadOnlyList<VendorOutage> Outages { get; init; }
+
+    /// <summary>It was interrupted: of the rest of the mails nothing is known.</summary>
+    public bool IsPartial => Delivered + Failed + Expired < Mails;
 
     /// <summary>Whenever it changed.</summary>
     public required IReadOnlyList<QueuePoint> Depth { get; init; }
@@ -62,6 +69,9 @@ public sealed record VendorResult(
 {
     public long Failures => Outcomes.Where(o => o.Key != OutcomeKind.Accepted).Sum(o => o.Value);
 }
+
+/// <summary>A vendor that cannot be reached for a time.</summary>
+public readonly record struct VendorOutage(string Vendor, Outage Outage);
 
 /// <summary>A circuit that moved, or a transport that stalled.</summary>
 /// <param name="State"><c>open</c>, <c>half_open</c>, <c>closed</c>, <c>stalled</c> or <c>recovered</c>.</param>

@@ -15,13 +15,31 @@ namespace Postrider.Simulation;
 public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactory> providers, OpenStores open)
 {
     SimulationBook? _book;
+    IReadOnlyList<Transport>? _transports;
 
     /// <summary>Null: it has not begun. From any thread.</summary>
     public SimulationProgress? Progress => Volatile.Read(ref _book)?.Progress;
 
+    /// <summary>What an interrupted run came to so far; null: to nothing.</summary>
+    public SimulationResult? SoFar => Volatile.Read(ref _transports) is { } transports ? _book!.Close(transports, Outages) : null;
+
     /// <summary>All faults of the scenario's transports and routes in words; empty: it can be run.</summary>
-    public IReadOnlyList<SettingFault> Check() =>
-        TransportSetup.Check(scenario.Routing, Factories(TimeProvider.System), TimeProvider.System);
+    public IReadOnlyList<SettingFault> Check()
+    {
+        var faults = TransportSetup.Check(scenario.Routing, Factories(TimeProvider.System), TimeProvider.System);
+        return faults.Count > 0 || scenario.Route is not { } route || Routes.Contains(route)
+            ? faults : [new SettingFault("Routes", $"there is no route '{route}'; there are {string.Join(", ", Routes)}")];
+    }
+
+    IEnumerable<string> Routes => scenario.Routing.Routes.Keys.Append(RouteSettings.DefaultName).Distinct().Order(StringComparer.Ordinal);
+
+    /// <summary>In the order of their configuration.</summary>
+    IReadOnlyList<VendorOutage> Outages =>
+    [
+        .. TransportDsn.ParseAll(scenario.Routing.Transports, new List<TransportFault>()).SelectMany(transport =>
+            SimulatedOptions.Read(TrialProviderFactory.Simulated(transport, scenario), []).Outages
+                .Select(outage => new VendorOutage(transport.Name, outage))),
+    ];
 
     /// <summary>Runs until every mail has ended.</summary>
     public Task<SimulationResult> RunAsync(CancellationToken ct)
@@ -43,6 +61,7 @@ public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactor
         using var metrics = new DeliveryMetrics();
         var (router, parts) = Assemble(clock, scheduler, stores.Queue, factories, metrics);
         router.TransportChanged += book.Note;
+        Volatile.Write(ref _transports, router.Table.Transports);
         await using var lanes = parts.Lanes;
         using var dispatcher = new Dispatcher(parts);
         var keeper = new Keeper(stores.Queue, dispatcher, parts.Time, clock, scenario.Delivery, NullLogger<Keeper>.Instance);
@@ -57,7 +76,7 @@ public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactor
         await ArriveAsync(new Acceptor(stores.Queue, NothingIsLost, dispatcher, clock, new SubmissionOptions()), router, clock, book, ct);
         // None of the loops ends before it is told to, unless by a fault.
         await await Task.WhenAny([book.AllEndedAsync(ct), .. running]);
-        var result = book.Close(router.Table.Transports);
+        var result = book.Close(router.Table.Transports, Outages);
 
         end();
         await dispatcher.DrainAsync(new CancellationToken(canceled: true));
@@ -96,7 +115,7 @@ public sealed class SimulationRun(Scenario scenario, IEnumerable<IProviderFactor
         var start = clock.GetUtcNow();
         for (var number = 1; number <= scenario.Mails; number++)
         {
-            var wait = start + scenario.Between * (number - 1) - clock.GetUtcNow();
+            var wait = start + scenario.FirstAfter + scenario.Between * (number - 1) - clock.GetUtcNow();
             if (wait > TimeSpan.Zero)
                 await Task.Delay(wait, clock, ct);
             var message = Mail(number, ids.Next(), router, clock.GetUtcNow());

@@ -17,7 +17,7 @@ sealed class TrialProviderFactory(IProviderFactory real, Scenario scenario, Time
     {
         var faults = new List<string>(real.Check(settings));
         if (faults.Count == 0)
-            SimulatedOptions.Read(Simulated(settings), faults);
+            SimulatedOptions.Read(Simulated(settings, scenario), faults);
         return faults;
     }
 
@@ -25,14 +25,15 @@ sealed class TrialProviderFactory(IProviderFactory real, Scenario scenario, Time
     {
         var provider = real.Create(settings); // for what it can carry; it is never asked to
         _real.Add(provider);
-        var options = SimulatedOptions.Read(Simulated(settings), []);
+        var options = SimulatedOptions.Read(Simulated(settings, scenario), []);
         return new SimulatedProvider(options, clock, new SeededEntropy(options.Seed ?? SeedOf(settings.Name)))
         {
             Capabilities = provider.Capabilities,
         };
     }
 
-    TransportSettings Simulated(TransportSettings settings)
+    /// <summary>With the options of <c>sim://</c> that it has on trial.</summary>
+    public static TransportSettings Simulated(TransportSettings settings, Scenario scenario)
     {
         var options = new Dictionary<string, string>(StringComparer.Ordinal);
         if (settings.Scheme == "sim")

@@ -4,8 +4,10 @@ using Postrider.Delivery;
 using Postrider.Hosting;
 using Postrider.Mail.Addresses;
 using Postrider.Messages;
+using Postrider.Providers.Simulated;
 using Postrider.Routing;
 using Postrider.Simulation;
+using Postrider.Submission;
 
 namespace Postrider.Cli;
 
@@ -16,7 +18,11 @@ sealed class SimulateOptions(CommandInput input)
     const int MostVendors = 100;
 
     readonly Option<int> _mails = New<int>("--email-count", "Mails that come, 1 to 1,000,000.", 30).Within(1, MostMails);
-    readonly Option<string?> _arrivals = new("--rate") { Description = "How fast they come: 10/s, 600/h. Default: all at once." };
+    readonly Option<string?> _arrivals = new("--rate")
+    {
+        Description = "How fast they come: 10/s, 600/h. Default: all at once; with --outage evenly, from half its length "
+            + "before it to half its length after it.",
+    };
     readonly Option<int> _vendorCount = New<int>("--vendor-count", "Vendors, named vendor1, vendor2, …; 1 to 100.", 3).Within(1, MostVendors);
     readonly Option<string?> _vendors = new("--vendors")
     {
@@ -69,6 +75,20 @@ sealed class SimulateOptions(CommandInput input)
         })),
     ];
 
+    public SimulateOptions WithCompletions()
+    {
+        _strategy.CompletionSources.Add(Strategies);
+        _backoff.CompletionSources.Add("immediate", "constant", "exponential");
+        _stream.CompletionSources.Add("transactional", "bulk");
+        _middlewares.CompletionSources.Add("retry", "rl", "cb", "none");
+        return this;
+    }
+
+    static readonly string[] Strategies = ["priority", "sticky", "round_robin", "weighted"];
+
+    /// <summary>Mails come as the outages do: nobody said how fast.</summary>
+    public bool IsSpread(ParseResult parsed) => parsed.GetValue(_arrivals) is null && parsed.GetValue(_outages) is { Length: > 0 };
+
     public IEnumerable<Option> All =>
     [
         _mails, _arrivals, _vendorCount, _vendors, _middlewares, _retries, _backoff, _limiters, _strategy, _weights, _outages, _latency,
@@ -78,15 +98,20 @@ sealed class SimulateOptions(CommandInput input)
     /// <summary>Throws <see cref="CommandFailure"/>.</summary>
     public Scenario Read(ParseResult parsed)
     {
-        var (routing, delivery) = parsed.GetValue(_file) is { } file ? Configured(parsed, file) : (Made(parsed), new DeliveryOptions());
+        var (routing, delivery, longest) = parsed.GetValue(_file) is { } file ? Configured(parsed, file)
+            : (Made(parsed), new DeliveryOptions(), new SubmissionOptions().MaxExpiresIn);
         var settings = TransportDsn.ParseAll(routing.Transports, new List<TransportFault>());
+        var behaviour = Behaviour(parsed, settings);
+        var (first, between) = IsSpread(parsed) ? OutageMeeting.Spread(Outages(behaviour), parsed.GetValue(_mails))
+            : (TimeSpan.Zero, Between(parsed));
         return new Scenario
         {
             Routing = routing,
             Delivery = delivery,
-            Behaviour = Behaviour(parsed, settings),
+            Behaviour = behaviour,
             Mails = parsed.GetValue(_mails),
-            Between = Between(parsed),
+            FirstAfter = first,
+            Between = between,
             Stream = parsed.GetValue(_stream) switch
             {
                 "transactional" => MailStream.Transactional,
@@ -96,14 +121,16 @@ sealed class SimulateOptions(CommandInput input)
             Route = parsed.GetValue(_route),
             From = EmailAddress.TryParse(parsed.GetValue(_from), out var from, out _) ? from
                 : throw Wrong(_from, parsed.GetValue(_from), "write an address, such as shop@example.com"),
-            ExpiresIn = Span(_expires, parsed.GetValue(_expires)!),
+            ExpiresIn = Span(_expires, parsed.GetValue(_expires)!) is var expiresIn && expiresIn <= longest ? expiresIn
+                : throw Wrong(_expires, parsed.GetValue(_expires),
+                    $"the server takes at most {Durations.Format(longest)} (Submission:MaxExpiresIn)"),
             Seed = ulong.TryParse(parsed.GetValue(_seed), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed
                 : throw Wrong(_seed, parsed.GetValue(_seed), "write a whole number from 0 on"),
             RealTime = parsed.GetValue(_realTime),
         };
     }
 
-    (RoutingOptions, DeliveryOptions) Configured(ParseResult parsed, FileInfo file)
+    (RoutingOptions, DeliveryOptions, TimeSpan LongestExpiresIn) Configured(ParseResult parsed, FileInfo file)
     {
         Option[] made = [_vendorCount, _vendors, _middlewares, _retries, _backoff, _limiters, _strategy, _weights];
         if (made.FirstOrDefault(option => IsGiven(parsed, option)) is { } own)
@@ -114,7 +141,7 @@ sealed class SimulateOptions(CommandInput input)
         var routing = configuration.Routing;
         if (string.IsNullOrWhiteSpace(routing.Transports))
             throw new CommandFailure(ExitCodes.Configuration, $"{file.FullName} names no transports; set Transports in it");
-        return (routing, configuration.Get<DeliveryOptions>());
+        return (routing, configuration.Get<DeliveryOptions>(), configuration.Submission.MaxExpiresIn);
     }
 
     RoutingOptions Made(ParseResult parsed)
@@ -126,7 +153,7 @@ sealed class SimulateOptions(CommandInput input)
         var weights = Weights(parsed, vendors);
         var common = Middlewares(parsed);
         var strategy = parsed.GetValue(_strategy);
-        if (strategy is not ("priority" or "sticky" or "round_robin" or "weighted"))
+        if (!Strategies.Contains(strategy))
             throw Wrong(_strategy, strategy, "write priority, sticky, round_robin or weighted");
         return new RoutingOptions
         {
@@ -218,7 +245,7 @@ sealed class SimulateOptions(CommandInput input)
             if (transport.Scheme != "sim" || parsed.GetValue(_file) is null)
                 all[transport.Name]["latency"] = "50ms";
         foreach (var text in parsed.GetValue(_latency) ?? [])
-            Set(_latency, "latency", text, value => value);
+            Set(_latency, "latency", text, value => Readable(_latency, "latency", value, value));
         foreach (var (name, option) in _shares)
             foreach (var text in parsed.GetValue(option) ?? [])
                 Set(option, name, text, value => Share(option, value));
@@ -239,12 +266,23 @@ sealed class SimulateOptions(CommandInput input)
                 throw Wrong(_outages, text, "write VENDOR@START+LENGTH, such as vendor1@10s+60s");
             var behaviour = Of(_outages, text[..at]);
             var outage = $"{OutageTime.Read(text[(at + 1)..plus], parsed.GetValue(_realTime))}{text[plus..]}";
+            Readable(_outages, "outage", outage, text);
             behaviour["outage"] = behaviour.TryGetValue("outage", out var earlier) ? $"{earlier},{outage}" : outage;
         }
 
         Dictionary<string, string> Of(Option option, string vendor) => all.TryGetValue(vendor, out var behaviour) ? behaviour
             : throw Wrong(option, vendor, $"there is no such vendor; there are {string.Join(", ", all.Keys)}");
     }
+
+    /// <summary>As an option of <c>sim://</c>. Said once here, by the name of ours, and not for each vendor.</summary>
+    /// <param name="text">As it was given.</param>
+    static string Readable(Option option, string name, string value, string text) =>
+        SimulatedProviderFactory.Expects(name, value) is { } expected ? throw Wrong(option, text, $"write {expected}") : value;
+
+    static List<Outage> Outages(Dictionary<string, IReadOnlyDictionary<string, string>> behaviour) =>
+    [
+        .. behaviour.Values.SelectMany(one => one.GetValueOrDefault("outage")?.Split(',') ?? []).Select(Outage.Read).OfType<Outage>(),
+    ];
 
     static string Share(Option option, string text)
     {
@@ -268,24 +306,4 @@ sealed class SimulateOptions(CommandInput input)
 
     static Option<T> New<T>(string name, string description, T otherwise) =>
         new(name) { Description = description, DefaultValueFactory = _ => otherwise };
-}
-
-/// <summary>When an outage begins: a span after the start, or a day and time of the simulated week.</summary>
-static class OutageTime
-{
-    static readonly string[] Days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-    /// <summary>As a span after <see cref="Scenario.DefaultStart"/>, a Monday at 00:00 UTC. Throws <see cref="CommandFailure"/>.</summary>
-    public static string Read(string text, bool isRealTime)
-    {
-        if (Durations.TryParse(text, out _))
-            return text;
-        var day = text.Length > 3 ? Array.IndexOf(Days, text[..3].ToLowerInvariant()) : -1;
-        if (day < 0 || !TimeSpan.TryParseExact(text[3..].Trim(), @"hh\:mm", CultureInfo.InvariantCulture, out var time))
-            throw CommandFailure.Usage(
-                $"--outage: \"{Screen.Printable(text)}\" is no start: write a span such as 10s, or a day and time of UTC such as mon09:00");
-        if (isRealTime)
-            throw CommandFailure.Usage("--outage: days and times are those of virtual time: leave out --real-time, or write a span such as 10s");
-        return Durations.Format(TimeSpan.FromDays(day) + time);
-    }
 }

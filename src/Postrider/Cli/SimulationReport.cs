@@ -35,6 +35,7 @@ static class SimulationReport
         .axis{stroke:var(--line)}.area{fill:var(--a);fill-opacity:.25;stroke:var(--a)}.curve{fill:none;stroke:var(--a);stroke-width:2}
         .v0{fill:#4c83e0}.v1{fill:#e0913c}.v2{fill:#3fa37c}.v3{fill:#a56cc9}.v4{fill:#c95f6e}.v5{fill:#7d8a9a}
         .good{fill:var(--good)}.bad{fill:var(--bad)}.half{fill:var(--half)}.rest{fill:var(--line)}
+        .out{fill:var(--bad);fill-opacity:.12}.outage{fill:var(--ink)}p.loud{color:var(--bad);font-weight:600}
         """;
 
     public static string Write(Scenario scenario, SimulationResult result)
@@ -55,6 +56,7 @@ static class SimulationReport
             <body>
             <h1>Postrider simulation</h1>
             <p>{Describe(scenario, result)}</p>
+            {Reserves(result)}
             <div class="sums">{Sums(result)}</div>
             <h2>Delivered, by vendor</h2>
             {Deliveries(result)}
@@ -74,9 +76,18 @@ static class SimulationReport
 
     static string Describe(Scenario scenario, SimulationResult result)
     {
-        var arrivals = scenario.Between == TimeSpan.Zero ? "all at once" : $"one every {SimulationScreen.Span((long)scenario.Between.TotalMilliseconds)}";
-        return Text($"{SimulationScreen.Number(result.Mails)} mails, {arrivals}; {SimulationScreen.Span((long)result.Took.TotalMilliseconds)} "
+        return Text($"{SimulationScreen.Number(result.Mails)} mails, {SimulationScreen.Arrivals(scenario)}; "
+            + $"{SimulationScreen.Span((long)result.Took.TotalMilliseconds)} "
             + $"{(scenario.RealTime ? "of real" : "of simulated")} time; seed {result.Seed}.");
+    }
+
+    /// <summary>What the figures do not show.</summary>
+    static string Reserves(SimulationResult result)
+    {
+        var open = result.Mails - result.Delivered - result.Failed - result.Expired;
+        var partial = $"Interrupted: the figures are partial, {SimulationScreen.Number(open)} mails had not ended.";
+        return string.Concat(OutageMeeting.Missed(result).Concat(result.IsPartial ? [partial] : [])
+            .Select(words => $"<p class=\"loud\">{Text(words)}</p>"));
     }
 
     static string Sums(SimulationResult result) => string.Concat(new (string Name, string Value)[]
@@ -119,7 +130,8 @@ static class SimulationReport
         }
         var each = SimulationScreen.Span((long)(whole / Columns));
         return Plot($"Mails delivered, by vendor, in each {each}", Height, $"""
-            {Frame($"{SimulationScreen.Number(most)} in {each}", SimulationScreen.Span((long)whole))}
+            {Frame($"{SimulationScreen.Number(most)} in {each}", (long)whole)}
+            {Outages(result)}
             {columns}
             {(result.Vendors.Count <= MostInLegend ? legend : "")}
             """);
@@ -134,7 +146,8 @@ static class SimulationReport
             path.Append(Point('L', X((double)i / (Parts - 1)), Y((double)point.Open / most)));
         path.Append(Point('L', Width, Height - Bottom)).Append('Z');
         return Plot("Mails that had not ended, over time", Height, $"""
-            {Frame(SimulationScreen.Number(most), SimulationScreen.Span((long)result.Took.TotalMilliseconds))}
+            {Frame(SimulationScreen.Number(most), (long)result.Took.TotalMilliseconds)}
+            {Outages(result)}
             <path class="area" d="{path}"/>
             """);
     }
@@ -149,7 +162,7 @@ static class SimulationReport
         for (var percent = 0; percent <= 100; percent++)
             path.Append(Point(percent == 0 ? 'M' : 'L', X((double)result.Percentile(percent)!.Value / longest), Y(percent / 100.0)));
         return Plot("Share of mails delivered, over their delay", Height, $"""
-            {Frame("100 %", SimulationScreen.Span(longest))}
+            {Frame("100 %", longest)}
             <path class="curve" d="{path}"/>
             """);
     }
@@ -192,11 +205,13 @@ static class SimulationReport
                 if (ClassOf(change.State) is { } shown)
                     rows.Append(Bar(shown, row, change.At / whole, (to - change.At) / whole));
             }
+            var outages = result.Outages.Where(one => one.Vendor == vendor.Name);
+            foreach (var (from, until) in outages.SelectMany(one => OutageMeeting.Times(one.Outage, whole)))
+                rows.Append(Band("outage", from / whole, until / whole, row * RowHeight + 21, 4)).Append("</rect>");
         }
-        rows.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left}\" y=\"{result.Vendors.Count * RowHeight + 14}\">0</text>")
-            .Append(CultureInfo.InvariantCulture, $"<text x=\"{Width}\" y=\"{result.Vendors.Count * RowHeight + 14}\" text-anchor=\"end\">")
-            .Append(SimulationScreen.Span((long)whole)).Append("</text>");
-        return Plot("Circuits: open, half open", result.Vendors.Count * RowHeight + Bottom, rows.ToString());
+        rows.Append(Times((long)whole, result.Vendors.Count * RowHeight + 14));
+        return Plot("Circuits: open, half open; below each the outages of its vendor",
+            result.Vendors.Count * RowHeight + Bottom, rows.ToString());
     }
 
     static string? ClassOf(string state) => state switch
@@ -209,10 +224,39 @@ static class SimulationReport
     static string Plot(string label, int height, string content) =>
         $"<svg viewBox=\"0 0 {Width + 10} {height}\" role=\"img\" aria-label=\"{Text(label)}\">{content}</svg>";
 
-    static string Frame(string most, string last) => string.Create(CultureInfo.InvariantCulture, $"""
+    /// <summary>Over the whole height, each told apart by its title.</summary>
+    static string Outages(SimulationResult result)
+    {
+        var whole = Math.Max(1, result.Took.TotalMilliseconds);
+        var bands = new StringBuilder();
+        foreach (var (vendor, outage) in result.Outages)
+            foreach (var (from, until) in OutageMeeting.Times(outage, whole))
+                bands.Append(Band("out", from / whole, until / whole, Top, Height - Bottom - Top)).Append("<title>")
+                    .Append(Text($"outage of {vendor}, {SimulationScreen.Span((long)from)} to {SimulationScreen.Span((long)until)}"))
+                    .Append("</title></rect>");
+        return bands.ToString();
+    }
+
+    /// <summary>Not closed: it may have a title.</summary>
+    /// <param name="from">As <paramref name="until"/> a share of the width.</param>
+    static string Band(string look, double from, double until, int top, int height) => string.Create(CultureInfo.InvariantCulture,
+        $"<rect class=\"{look}\" x=\"{X(from):0.##}\" y=\"{top}\" width=\"{(Width - Left) * (until - from):0.##}\" height=\"{height}\">");
+
+    /// <summary>Below an axis: its ends, and what is between them in quarters.</summary>
+    static string Times(long whole, int y)
+    {
+        var texts = new StringBuilder();
+        for (var quarter = 0; quarter <= 4; quarter++)
+            texts.Append(CultureInfo.InvariantCulture, $"<text x=\"{X(quarter / 4.0):0.##}\" y=\"{y}\"")
+                .Append(quarter switch { 0 => ">", 4 => " text-anchor=\"end\">", _ => " text-anchor=\"middle\">" })
+                .Append(quarter == 0 ? "0" : Text(SimulationScreen.Span(whole * quarter / 4))).Append("</text>");
+        return texts.ToString();
+    }
+
+    static string Frame(string most, long last) => string.Create(CultureInfo.InvariantCulture, $"""
         <path class="axis" d="M{Left} {Top}V{Height - Bottom}H{Width}" fill="none"/>
         <text x="{Left - 6}" y="{Top + 9}" text-anchor="end">{Text(most)}</text><text x="{Left - 6}" y="{Height - Bottom}" text-anchor="end">0</text>
-        <text x="{Width}" y="{Height - 6}" text-anchor="end">{Text(last)}</text>
+        {Times(last, Height - 6)}
         """);
 
     static string Name(int row, string name) => string.Create(CultureInfo.InvariantCulture,

@@ -29,6 +29,9 @@ static class SimulationScreen
 
     public static void Show(Screen screen, SimulationResult result)
     {
+        if (result.IsPartial)
+            screen.Line("Interrupted, partial: "
+                + $"{Number(result.Mails - result.Delivered - result.Failed - result.Expired)} mails had not ended.");
         screen.Line($"{Number(result.Delivered)} of {Number(result.Mails)} mails delivered, {Number(result.Failed)} failed, "
             + $"{Number(result.Expired)} expired, in {Span((long)result.Took.TotalMilliseconds)} and {Number(result.Tries)} tries (seed {result.Seed})");
         if (result.Failed > 0)
@@ -46,7 +49,19 @@ static class SimulationScreen
         var depth = result.DepthIn(DepthWidth);
         var most = depth.Max(point => point.Open);
         screen.Line($"queue depth, at most {Number(most)}:");
-        screen.Line(string.Concat(depth.Select(point => Levels[most == 0 ? 0 : (point.Open * 8 + most - 1) / most])));
+        var full = Math.Max(most, Levels.Length - 1);   // a full block is eight mails or more
+        screen.Line(string.Concat(depth.Select(point => Levels[(point.Open * (Levels.Length - 1) + full - 1) / full])));
+    }
+
+    /// <summary>Behind "mails come".</summary>
+    public static string Arrivals(Scenario scenario)
+    {
+        if (scenario.Between == TimeSpan.Zero)
+            return "all at once";
+        var every = $"one every {Span((long)scenario.Between.TotalMilliseconds)}";
+        var last = scenario.FirstAfter + scenario.Between * (scenario.Mails - 1);
+        return scenario.FirstAfter == TimeSpan.Zero ? every
+            : $"{every} from {Span((long)scenario.FirstAfter.TotalMilliseconds)} to {Span((long)last.TotalMilliseconds)} after the start";
     }
 
     static void ShowCircuit(Screen screen, SimulationResult result)

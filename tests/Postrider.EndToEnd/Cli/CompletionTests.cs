@@ -16,6 +16,9 @@ public sealed class CompletionTests
     [InlineData("postrider transports ", "add callbacks list pause remove resume test")]
     [InlineData("postrider list --ta", "--tag")]
     [InlineData("postrider keys create shop --kind s", "sigv4")]
+    [InlineData("postrider simulate --strategy ", "priority round_robin sticky weighted")]
+    [InlineData("postrider simulate --backoff e", "exponential")]
+    [InlineData("postrider simulate /", "")]
     [InlineData("postrider nothing-of-this-name", "")]
     public async Task Bash_completes_commands_options_and_words(string line, string wanted)
     {

@@ -75,8 +75,12 @@ public sealed class SimulateTests
     [InlineData("--outage: \"vendor9\": there is no such vendor; there are vendor1, vendor2, vendor3", "--outage", "vendor9@1s+1s")]
     [InlineData("\"yesterday\" is no start: write a span such as 10s, or a day and time of UTC such as mon09:00", "--outage", "vendor1@yesterday+1h")]
     [InlineData("days and times are those of virtual time: leave out --real-time", "--outage", "vendor1@mon09:00+1h", "--real-time")]
-    [InlineData("vendor1: option 'outage' is start+length, such as 10s+60s", "--outage", "vendor1@10s+soon")]
-    [InlineData("vendor1: option 'latency' is a span such as 20ms, or a range 20ms-80ms", "--latency", "vendor1=fast")]
+    [InlineData("--outage: \"vendor1@10s+soon\": write start+length, such as 10s+60s", "--outage", "vendor1@10s+soon")]
+    [InlineData("--outage: \"vendor1@10s+0s\": write start+length", "--outage", "vendor1@10s+0s")]
+    [InlineData("It lasts longer than 0s, and no longer than its period", "--outage", "vendor1@10s+60s/10s")]
+    [InlineData("--latency: \"fast\": write a span such as 20ms, or a range 20ms-80ms", "--latency", "vendor1=fast")]
+    [InlineData("--expires-in: \"8d\": the server takes at most 7d", "--expires-in", "8d")]
+    [InlineData(" is a folder; name a file in it", "--report", ".")]
     [InlineData("--fail: \"150%\": write a share of all calls from 0 to 1, or from 0% to 100%", "--fail", "150%")]
     [InlineData("--fail: \"ses\": there is no such vendor; there are vendor1, vendor2, vendor3", "--fail", "ses=5%")]
     [InlineData("vendor1: options 'fail', 'refuse', 'throttle' and 'unknown' are shares of all calls: together at most 1",
@@ -95,6 +99,113 @@ public sealed class SimulateTests
         Assert.Equal(2, run.ExitCode);
         Assert.Contains(words, run.Error, StringComparison.Ordinal);
         Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task What_is_wrong_for_every_vendor_is_said_once()
+    {
+        var run = await RunAsync("simulate", "--latency", "x");
+        Assert.Equal((2, "postrider: --latency: \"x\": write a span such as 20ms, or a range 20ms-80ms\n"), (run.ExitCode, run.Error));
+    }
+
+    [Fact]
+    public async Task A_route_that_is_not_there_is_said_with_those_that_are()
+    {
+        var file = await ConfigurationAsync(Installation);
+        var run = await RunAsync("simulate", "--config", file, "--route", "nope");
+        Assert.Equal((2, "postrider: there is no route 'nope'; there are default, news\n"), (run.ExitCode, run.Error));
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task A_report_that_cannot_be_written_is_found_out_before_the_run()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "there is no /dev/full");
+        var run = await RunAsync("simulate", "--report", "/dev/full");
+        Assert.Equal((74, ""), (run.ExitCode, run.Output));
+        Assert.StartsWith("postrider: --report: /dev/full cannot be written: ", run.Error, StringComparison.Ordinal);
+
+        using var folder = new TemporaryFolder();
+        var page = Path.Combine(folder.Path, "page.html");
+        await File.WriteAllTextAsync(page, new string('x', 1 << 20));
+        Assert.Equal(2, (await RunAsync("simulate", "--report", page, "--latency", "x")).ExitCode);
+        Assert.Equal(1 << 20, new FileInfo(page).Length);
+        Assert.Equal(0, (await RunAsync("simulate", "--report", page)).ExitCode);
+        Assert.EndsWith("</html>\n", await File.ReadAllTextAsync(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Output_that_cannot_be_written_is_said_in_words()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "there is no /dev/full");
+        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", "\"$0\" simulate --json > /dev/full",
+            Path.Combine(AppContext.BaseDirectory, "postrider")])
+        { RedirectStandardError = true })!;
+        var error = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(74, shell.ExitCode);
+        Assert.StartsWith("postrider: reading or writing failed: No space left on device", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mails_that_may_have_come_twice_are_counted_though_they_expired()
+    {
+        var run = await RunAsync("simulate", "--vendor-count", "1", "--email-count", "5", "--unknown", "100%", "--expires-in", "1h");
+        Assert.Contains("0 of 5 mails delivered, 0 failed, 5 expired", run.Output, StringComparison.Ordinal);
+        Assert.Contains("possible duplicates: 5 (", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mails_come_when_the_outage_is_unless_a_rate_is_given()
+    {
+        string[] args = ["simulate", "--outage", "vendor1@tue09:00+2h", "--email-count", "10"];
+        var run = await RunAsync(args);
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.StartsWith("Mails come one every 24 min 0 s from 1 d 8 h to 1 d 11 h after the start, to meet the outage; "
+            + "--rate says otherwise.\n", run.Output, StringComparison.Ordinal);
+        var result = JsonNode.Parse((await RunAsync([.. args, "--json"])).Output)!;
+        Assert.Equal((10, 5), ((int)result["delivered"]!, (int)result["vendors"]!["vendor2"]!["delivered"]!));
+    }
+
+    [Theory]
+    [InlineData("the outage of vendor1 began after the last mail was done, 1 d 9 h after the start and not within 9.1 s: no mail met it.",
+        "--outage", "vendor1@tue09:00+2h")]
+    [InlineData("no mail met the outage of vendor2: none was to go to it in that time", "--outage", "vendor2@1s+5s")]
+    public async Task An_outage_that_no_mail_met_is_said(string words, params string[] args)
+    {
+        using var folder = new TemporaryFolder();
+        var page = Path.Combine(folder.Path, "page.html");
+        var run = await RunAsync(["simulate", "--email-count", "10", "--rate", "1/s", "--report", page, "--json", .. args]);
+        Assert.Equal(0, run.ExitCode);
+        Assert.StartsWith($"postrider: {words}", run.Error, StringComparison.Ordinal);
+        Assert.Equal(10, (int)JsonNode.Parse(run.Output)!["delivered"]!);
+        Assert.Contains(words, await File.ReadAllTextAsync(page), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_interrupted_run_tells_what_is_known_so_far()
+    {
+        for (var wait = TimeSpan.FromMilliseconds(500); ; wait *= 2)
+        {
+            using var interrupt = new CancellationTokenSource(wait, TimeProvider.System);
+            var run = await RunAsync(interrupt.Token, "simulate", "--email-count", "1000000", "--rate", "100/s");
+            Assert.Equal(130, run.ExitCode);
+            if (run.Output.Length == 0 && wait < TimeSpan.FromMinutes(2))
+                continue;   // it had not begun
+            Assert.StartsWith("Interrupted, partial: ", run.Output, StringComparison.Ordinal);
+            Assert.Contains(" of 1,000,000 mails delivered, ", run.Output, StringComparison.Ordinal);
+            Assert.Matches("^postrider: interrupted after .* of the simulation: the figures are partial\n$", run.Error);
+            break;
+        }
+    }
+
+    [Fact]
+    public async Task A_queue_of_one_mail_is_not_drawn_as_a_full_one()
+    {
+        var run = await RunAsync("simulate", "--email-count", "60", "--rate", "1/s");
+        Assert.Contains("queue depth, at most 1:\n▁▁▁▁", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("█", run.Output, StringComparison.Ordinal);
     }
 
     const string Installation = """
@@ -173,6 +284,10 @@ public sealed class SimulateTests
         var (dom, complaints) = await OpenAsync(chromium, page, folder.Path);
         Assert.Equal(5, dom.Split("<svg").Length - 1);
         Assert.Contains("vendor2", dom, StringComparison.Ordinal);
+        // The outage stands in the plots over time, and times between the ends of all four axes.
+        Assert.Equal(2, dom.Split("<title>outage of vendor1, 1 min 0 s to 3 min 0 s</title>").Length - 1);
+        Assert.Equal(1, dom.Split("class=\"outage\"").Length - 1);
+        Assert.Equal(12, dom.Split("text-anchor=\"middle\"").Length - 1);
         Assert.DoesNotContain("<script", dom, StringComparison.Ordinal);
         Assert.DoesNotContain("CONSOLE", complaints, StringComparison.Ordinal);
 
@@ -240,10 +355,12 @@ public sealed class SimulateTests
         return JsonNode.Parse(run.Output)!.AsObject();
     }
 
-    static async Task<Run> RunAsync(params string[] args)
+    static Task<Run> RunAsync(params string[] args) => RunAsync(CancellationToken.None, args);
+
+    static async Task<Run> RunAsync(CancellationToken interrupted, params string[] args)
     {
         var (output, error) = (new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
-        var exitCode = await CommandLine.RunAsync(args, new CommandInput(new Hashtable(), null), output, error);
+        var exitCode = await CommandLine.RunAsync(args, new CommandInput(new Hashtable(), null), output, error, interrupted);
         return new Run(exitCode, output.ToString(), error.ToString());
     }
 

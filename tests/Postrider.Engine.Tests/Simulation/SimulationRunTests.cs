@@ -129,6 +129,18 @@ public sealed class SimulationRunTests
     }
 
     [Fact]
+    public async Task A_mail_that_may_have_been_taken_twice_is_counted_whatever_became_of_it()
+    {
+        var silent = Trials.Of("a=sim://a?unknown=1&circuit=off") with { Mails = 3 };
+        var expired = await Trials.RunAsync(silent with { ExpiresIn = TimeSpan.FromMinutes(30) });
+        Assert.Equal((0, 3, 3), (expired.Delivered, expired.Expired, expired.PossibleDuplicates));
+
+        // Tried once, it may have come once.
+        var once = await Trials.RunAsync(silent with { ExpiresIn = TimeSpan.FromSeconds(10) });
+        Assert.Equal((0, 3, 3L, 0), (once.Delivered, once.Expired, once.Tries, once.PossibleDuplicates));
+    }
+
+    [Fact]
     public async Task A_quota_is_kept_and_the_rest_goes_elsewhere()
     {
         var result = await Trials.RunAsync(Trials.Of("a=sim://a?quota=20/d b=sim://b") with { Mails = 50, Between = TimeSpan.FromSeconds(1) });

@@ -15,7 +15,8 @@ sealed record SimulatedOptions
         ["unknown"] = Fraction,
         ["defer"] = Fraction,
         ["bounce"] = Fraction,
-        ["outage"] = "is start+length, such as 10s+60s, or to come again start+length/period, such as 2s+2s/4s; several with commas",
+        ["outage"] = "is start+length, such as 10s+60s, or to come again start+length/period, such as 2s+2s/4s; several with commas. "
+            + "It lasts longer than 0s, and no longer than its period",
         ["seed"] = "is a number",
     };
 
@@ -74,6 +75,10 @@ sealed record SimulatedOptions
         return options;
     }
 
+    /// <summary>What one option's value has to be, behind "is"; null: it is that.</summary>
+    public static string? Expects(string name, string text) =>
+        new SimulatedOptions().With(name, text) is null ? Expected[name]["is ".Length..] : null;
+
     SimulatedOptions? With(string name, string text) => name switch
     {
         "latency" => ReadLatency(text),
@@ -124,19 +129,20 @@ sealed record SimulatedOptions
 /// <summary>A time in which a simulated provider cannot be reached.</summary>
 /// <param name="Start">After it was made.</param>
 /// <param name="Period">It comes again so long after each start; null: once.</param>
-readonly record struct Outage(TimeSpan Start, TimeSpan Length, TimeSpan? Period)
+public readonly record struct Outage(TimeSpan Start, TimeSpan Length, TimeSpan? Period)
 {
     public bool Covers(TimeSpan age) =>
         age >= Start && (Period is { } period ? new TimeSpan((age - Start).Ticks % period.Ticks) : age - Start) < Length;
 
-    /// <summary>Null: it is none.</summary>
+    /// <summary>Null: it is none. One of no length would never be met, one longer than its period never end.</summary>
     public static Outage? Read(string text)
     {
         if (text.Split('/') is not [var once, .. var rest] || rest.Length > 1 || once.Split('+') is not [var start, var length]
-            || !Durations.TryParse(start, out var from) || !Durations.TryParse(length, out var span))
+            || !Durations.TryParse(start, out var from) || !Durations.TryParse(length, out var span)
+            || span == TimeSpan.Zero)
             return null;
         if (rest is not [var period])
             return new Outage(from, span, null);
-        return Durations.TryParse(period, out var each) && each > TimeSpan.Zero ? new Outage(from, span, each) : null;
+        return Durations.TryParse(period, out var each) && each >= span ? new Outage(from, span, each) : null;
     }
 }

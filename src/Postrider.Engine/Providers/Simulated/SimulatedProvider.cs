@@ -106,6 +106,10 @@ public sealed class SimulatedProviderFactory(TimeProvider clock, Entropy entropy
     public string Scheme => "sim";
     public IReadOnlyCollection<string> OptionNames => SimulatedOptions.Names;
 
+    /// <summary>What the value of one option has to be, behind "is"; null: it is that.</summary>
+    /// <param name="name">One of <see cref="OptionNames"/>.</param>
+    public static string? Expects(string name, string value) => SimulatedOptions.Expects(name, value);
+
     public IReadOnlyList<string> Check(TransportSettings settings)
     {
         var faults = new List<string>();
