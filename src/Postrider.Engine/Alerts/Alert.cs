@@ -21,6 +21,8 @@ public enum AlertKind : byte
     CallbacksSilent = 6,
     /// <summary>A provider takes mail and tells of nothing delivered. Its transport.</summary>
     SentWithoutDelivered = 7,
+    /// <summary>No transport of a route, its subject, takes mail: nothing of it goes out.</summary>
+    RouteDown = 8,
 }
 
 /// <summary>How far an alert is. The numbers are stored.</summary>
@@ -36,7 +38,11 @@ public enum AlertState : byte
 /// <summary>Something that is wrong at this moment.</summary>
 /// <param name="Subject">Of what: a transport, a stream, a node; empty: of all.</param>
 /// <param name="Words">For people, a sentence without its full stop.</param>
-public readonly record struct Finding(AlertKind Kind, string Subject, string Words);
+public readonly record struct Finding(AlertKind Kind, string Subject, string Words)
+{
+    /// <summary>It is raised when it is first seen: its transports have each failed for a while already.</summary>
+    public bool IsUrgent => Kind == AlertKind.RouteDown;
+}
 
 /// <summary>A finding over time.</summary>
 public sealed record Alert
@@ -67,12 +73,14 @@ public sealed record Alert
     /// <summary>What an operator does about it.</summary>
     public string Remedy => Kind switch
     {
-        AlertKind.TransportDown => "Its mail goes to the next transport of its route; GET /transports has its last errors.",
+        AlertKind.TransportDown => "GET /transports has its last errors. It is tried by itself, and goes on when it answers.",
         AlertKind.StandbyCarriesTraffic => "See why the transport before it does not take its mail, and mind the standby's quota.",
         AlertKind.OldestDueTooOld => "waiting_for in GET /emails/{id} says what it waits for: a rate, free slots, a transport.",
         AlertKind.DeadLettersGrowing => "postrider dead-letters groups shows what they died of; redrive sends them again.",
         AlertKind.DiskLow => "Free space: below Storage:MinFreeBytes nothing is accepted or sent.",
         AlertKind.CallbacksSilent => "Look at the webhook's settings at the provider: bounces are not heard of meanwhile.",
+        AlertKind.RouteDown =>
+            "Nothing is lost before it expires. GET /transports has the last errors; postrider transports add adds another way.",
         AlertKind.SentWithoutDelivered => "Look at the provider's own log, at blocklists, and at the DNS records of the sender (GET /domains).",
     };
 }
@@ -96,7 +104,8 @@ public interface IAlertStore
     /// <summary>True on one node in each span: it looks at what all nodes share.</summary>
     Task<bool> TakeTurnAsync(DateTimeOffset now, TimeSpan every);
 
-    /// <summary>Writes down what is wrong. What has been seen for <paramref name="raiseAfter"/> is raised, what has not been seen for
+    /// <summary>Writes down what is wrong. What has been seen for <paramref name="raiseAfter"/>, or is urgent, is raised, what has not been
+    /// seen for
     /// <paramref name="resolveAfter"/> resolved.</summary>
     Task ReportAsync(IReadOnlyList<Finding> findings, DateTimeOffset now, TimeSpan raiseAfter, TimeSpan resolveAfter);
 

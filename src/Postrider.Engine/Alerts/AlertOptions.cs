@@ -18,7 +18,8 @@ public sealed class AlertOptions
     /// <summary>A program that is run with the same JSON on its standard input; without arguments. Empty: none.</summary>
     public string Command { get; set; } = "";
 
-    /// <summary>How long something must be wrong before anybody hears of it. Default 1 minute.</summary>
+    /// <summary>How long something must be wrong before anybody hears of it; that nothing of a route can go out is told at once. Default 1
+    /// minute.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan RaiseAfter { get; set; } = TimeSpan.FromMinutes(1);
 

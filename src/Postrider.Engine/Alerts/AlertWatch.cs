@@ -29,6 +29,9 @@ public sealed partial class AlertWatch(
     /// <summary>With fewer recipients silence means nothing.</summary>
     const int EnoughSent = 100;
 
+    /// <summary>Of the routes of one transport, in one sentence.</summary>
+    const int RoutesNamed = 3;
+
     // Loop only.
     readonly Dictionary<string, long> _accepted = [];
     bool _isAway;
@@ -88,6 +91,7 @@ public sealed partial class AlertWatch(
     {
         if (place.FreeBytes() is { } free && free < options.DiskFreeBytes)
             findings.Add(new(AlertKind.DiskLow, place.Node, Invariant($"{free >> 20} MB of disk are free on {place.Node}")));
+        FindRoutes(findings);
         var heard = feedback.TakeHeard();
         var news = new List<TransportNews>();
         foreach (var transport in router.Transports.Where(transport => transport.Options.Owner is null))
@@ -97,7 +101,7 @@ public sealed partial class AlertWatch(
             var sent = _accepted.TryGetValue(transport.Key, out var before) ? Math.Max(0, accepted - before) : accepted;
             _accepted[transport.Key] = accepted;
             if (status.Trouble is { } why)
-                findings.Add(new(AlertKind.TransportDown, transport.Key, $"Transport {transport.Key} {why}"));
+                findings.Add(new(AlertKind.TransportDown, transport.Key, $"Transport {transport.Key} {why}{WhereMailGoes(transport)}"));
             if (sent > 0 && router.Table.IsStandby(transport))
                 findings.Add(new(AlertKind.StandbyCarriesTraffic, transport.Key, $"The standby {transport.Key} carries mail"));
             var (told, delivered) = heard.GetValueOrDefault(transport.Key);
@@ -106,6 +110,19 @@ public sealed partial class AlertWatch(
         }
         return news;
     }
+
+    void FindRoutes(List<Finding> findings)
+    {
+        foreach (var route in router.Table.Routes.Where(route => route.IsDown))
+            findings.Add(new(AlertKind.RouteDown, route.Name, $"Nothing can go out by route {route.Name}: none of its transports "
+                + $"({string.Join(", ", route.Transports.Select(transport => transport.Name))}) takes mail, and its mail waits"));
+    }
+
+    /// <summary>What becomes of mail that a transport which is down would take, route by route.</summary>
+    string WhereMailGoes(Transport transport) => string.Concat(router.Table.Routes.Where(route => route.Transports.Contains(transport))
+        .Take(RoutesNamed).Select(route => route.Transports.FirstOrDefault(other => other.GetStatus().TakesMail) is { } other
+            ? $"; mail of route {route.Name} goes by {other.Name}"
+            : $"; mail of route {route.Name} waits, as none of its transports takes any"));
 
     async Task FindSharedAsync(List<Finding> findings, DateTimeOffset now, CancellationToken ct)
     {

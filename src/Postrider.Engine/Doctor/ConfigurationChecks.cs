@@ -20,6 +20,10 @@ static class ConfigurationChecks
                 ? [found.Warning($"The world reaches us at {url}, in the clear: secrets of callbacks and links can be read on the way.",
                     "Put TLS in front and write POSTRIDER_PUBLIC_URL=https://…")]
                 : []),
+        Check.Of("telemetry.unreachable", "Does the collector take traces and metrics?", static (facts, found) =>
+            facts.DeafCollectors.Select(collector => found.Warning(
+                $"{collector.Endpoint}, where traces and metrics are to be sent, does not answer: {collector.Why}.",
+                "Look at OTEL_EXPORTER_OTLP_ENDPOINT, and at the collector; mail goes on without it."))),
         Check.Of("certificate.ends", "Does our own certificate last?", static (facts, found) =>
             facts.Certificate is { } certificate && certificate.Ends - facts.Now < Soon
                 ? [certificate.Ends <= facts.Now

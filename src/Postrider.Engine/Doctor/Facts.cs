@@ -16,6 +16,15 @@ public sealed record Facts
     public IReadOnlyList<string> ConfigurationFaults { get; init; } = [];
     public IReadOnlyList<string> ConfigurationWarnings { get; init; } = [];
 
+    /// <summary>Pairs of transports that lead to the same account at the same place.</summary>
+    public IReadOnlyList<(string First, string Second)> Twins { get; init; } = [];
+
+    /// <summary>Transports that keep mail in the inbox although this is no place to try things out.</summary>
+    public IReadOnlyList<string> Captures { get; init; } = [];
+
+    /// <summary>Where traces and metrics are to be sent, and why nobody takes them there.</summary>
+    public IReadOnlyList<(string Endpoint, string Why)> DeafCollectors { get; init; } = [];
+
     /// <summary>How the world reaches us; null: it is not said.</summary>
     public Uri? PublicUrl { get; init; }
 

@@ -20,7 +20,7 @@ static class FileChecks
         Check.Of("files.open", "May nobody else read mail and keys?", static (facts, found) =>
             facts.Paths.Where(path => path.Mode is { } mode && (mode & Others) != 0).Select(path => found.Fault(
                 $"Other users of this machine may open {path.Path} ({Octal(path.Mode!.Value)}): addresses, mail or keys are in it.",
-                $"chmod {((path.Mode.Value & UnixFileMode.UserExecute) != 0 ? "700" : "600")} {path.Path}"))),
+                Remedy(path, path.Mode.Value)))),
         Check.Of("disk.full", "Is there room for mail?", static (facts, found) =>
             facts.Disk is { } disk && disk.FreeBytes < disk.NeededBytes
                 ? [found.Fault($"The disk of {disk.Folder} has {Megabytes(disk.FreeBytes)} free, less than {Megabytes(disk.NeededBytes)}: no mail "
@@ -29,7 +29,7 @@ static class FileChecks
         Check.Of("disk.filling", "Will there be room tomorrow?", static (facts, found) =>
             facts.Disk is { } disk && disk.FreeBytes >= disk.NeededBytes && disk.FreeBytes < Ample * disk.NeededBytes
                 ? [found.Warning($"The disk of {disk.Folder} has {Megabytes(disk.FreeBytes)} free; below {Megabytes(disk.NeededBytes)} no mail is "
-                    + "accepted.", "Free some space, or shorten what is kept: postrider retention shows what takes it.")]
+                    + "accepted or sent.", "Free some space, or shorten what is kept: postrider retention shows what takes it.")]
                 : []),
         Check.Of("disk.forecast", "Will there be room in a fortnight?", static (facts, found) =>
             facts.Growth is { FullIn: { } full } growth && full < Fortnight
@@ -46,7 +46,23 @@ static class FileChecks
             : []),
     ];
 
-    static string Octal(UnixFileMode mode) => Convert.ToString((int)mode & 0b111_111_111, 8).PadLeft(3, '0');
+    // What others use too must stay as it is: /tmp with 700 stops half a machine.
+    static string Remedy(PathFact path, UnixFileMode mode) => (mode & UnixFileMode.UserExecute) == 0 ? $"chmod 600 {path.Path}"
+        : IsShared(path.Path, mode) ? $"{path.Path} is not Postrider's alone, leave it as it is: put the data in a folder of its own, such as "
+            + "POSTRIDER_DATA=/var/lib/postrider or POSTRIDER_STORE=sqlite:/var/lib/postrider/postrider.db."
+        : $"chmod 700 {path.Path}";
+
+    static bool IsShared(string folder, UnixFileMode mode) => (mode & (UnixFileMode.StickyBit | UnixFileMode.OtherWrite)) != 0
+        || Systems.Contains(folder.Length > 1 ? folder.TrimEnd('/') : folder);
+
+    // Folders of the Filesystem Hierarchy Standard 3.0 that hold what others put there.
+    static readonly string[] Systems =
+    [
+        "/", "/bin", "/boot", "/dev", "/dev/shm", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/run", "/sbin", "/srv", "/tmp", "/usr",
+        "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/mail", "/var/opt", "/var/spool", "/var/tmp",
+    ];
+
+    static string Octal(UnixFileMode mode) => Convert.ToString((int)mode & 0b111_111_111_111, 8).PadLeft(3, '0');
 
     static string Megabytes(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes >> 20} MB");
 }

@@ -29,7 +29,8 @@ static class TransportChecks
                     "Tell who runs that server: a transport with tls=starttls or tls=implicit stops then.")
                 : null),
         Each("transports.state", "Does every transport work?", static (transport, _, found) => transport.Trouble is { } trouble
-            ? found.Fault($"{transport.Key} {trouble}.", "postrider transports list shows its last errors; its mail takes another of its route.")
+            ? found.Fault($"{transport.Key} {trouble}.", "postrider transports list shows its last errors; it is tried by itself, and goes on when "
+                + "it answers.")
             : null),
         Each("transports.paused", "Is any transport paused?", static (transport, _, found) => transport.IsPaused
             ? found.Warning($"{transport.Key} is paused.", $"postrider transports resume {transport.Key}")
@@ -39,6 +40,12 @@ static class TransportChecks
                 ? found.Fault($"{transport.Key} refuses mail as an account on trial does: {said}",
                     "Ask the provider to take the account out of its sandbox, or verify the recipients there.")
                 : null),
+        Check.Of("transports.twice", "Is each transport another way out?", static (facts, found) => facts.Twins.Select(twins =>
+            found.Warning($"{twins.First} and {twins.Second} are the same account at the same server: when one fails, both do.",
+                $"Lead {twins.Second} elsewhere, or take it out: rates and quotas, too, are counted for each name alone."))),
+        Check.Of("transports.capture", "Does mail leave?", static (facts, found) => facts.Captures.Select(name =>
+            found.Warning($"{name} keeps mail in the inbox: what goes by it is called sent, and reaches nobody.",
+                "Take it out of POSTRIDER_TRANSPORTS; or say with POSTRIDER_ENVIRONMENT=Development that this is to try things out."))),
         Check.Of("callbacks.unreachable", "Can providers report to us?", static (facts, found) =>
             facts.Transports.Where(transport => transport.Reports).Select(transport => transport.Key).ToList() is { Count: > 0 } reporting
                 && ConfigurationChecks.IsOfThisMachine(facts)
@@ -52,9 +59,23 @@ static class TransportChecks
             .Select(transport => found.Warning(string.Create(CultureInfo.InvariantCulture,
                     $"{transport.Key} took mail for {facts.Store!.Taken[transport.Key]} recipients and has reported nothing: bounces stay unknown."),
                 "Paste the address that postrider transports callbacks shows at the provider's, with the events delivered, bounced and complained."))),
+        Check.Of("routes.down", "Has every route a way out?", static (facts, found) =>
+            facts.Routes.Where(route => IsDown(facts, route)).Select(route => found.Fault(
+                $"No transport of the route {route.Name} takes mail ({string.Join(", ", route.Transports)}): what goes by it waits.",
+                "Mend one of them, or add another: postrider transports add NAME DSN, and name it in the route."))),
         Check.Of("routes.standby", "Does the mail go the way that was meant?", static (facts, found) =>
             facts.Routes.Where(route => route.Standbys.Count > 0).SelectMany(route => Standby(facts, route, found))),
     ];
+
+    // Where an operator paused them all nothing is wrong but the pauses, which are told.
+    static bool IsDown(Facts facts, RouteFact route)
+    {
+        var transports = route.Transports.Select(key => facts.Transports.FirstOrDefault(transport => transport.Key == key)).ToList();
+        return transports.Count > 0 && transports.All(one => one is { IsPaused: true } || IsBroken(one)) && transports.Any(IsBroken);
+    }
+
+    static bool IsBroken(TransportFact? transport) =>
+        transport is not null && (transport.Trouble ?? transport.Unreachable ?? transport.Refused) is not null;
 
     static IEnumerable<Finding> Standby(Facts facts, RouteFact route, Findings found)
     {

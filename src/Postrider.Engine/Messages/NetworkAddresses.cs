@@ -43,6 +43,32 @@ public static class NetworkAddresses
         return Global6.Contains(address) && !Array.Exists(NotGlobal6, network => network.Contains(address));
     }
 
+    /// <summary>Whether any address of a network belongs to the world.</summary>
+    public static bool HasGlobal(IPNetwork network)
+    {
+        if (network.BaseAddress.IsIPv4MappedToIPv6)
+            return network.PrefixLength < 96 || HasGlobal(new IPNetwork(network.BaseAddress.MapToIPv4(), network.PrefixLength - 96));
+        return network.BaseAddress.AddressFamily == AddressFamily.InterNetwork
+            ? !Array.Exists(NotGlobal4, special => Holds(special, network))
+            : Holds(network, Global6) || HoldsMapped(network)
+                || (Global6.Contains(network.BaseAddress) && !Array.Exists(NotGlobal6, special => Holds(special, network)));
+    }
+
+    /// <summary>Whether a network is so large that no one has it: with addresses of the world, and more of them than any
+    /// registry ever gave to one holder (IPv4 a /8, IPv6 a /16).</summary>
+    public static bool IsMostOfTheWorld(IPNetwork network)
+    {
+        var isMapped = network.BaseAddress.IsIPv4MappedToIPv6 && network.PrefixLength >= 96;
+        var (length, least) = isMapped ? (network.PrefixLength - 96, 8)
+            : network.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? (network.PrefixLength, 8) : (network.PrefixLength, 16);
+        return length < least && HasGlobal(network);
+    }
+
+    // RFC 4291 §2.5.5.2: behind 80 bits that are 0.
+    static bool HoldsMapped(IPNetwork network) => network.PrefixLength <= 80 && network.BaseAddress.Equals(IPAddress.IPv6Any);
+
+    static bool Holds(IPNetwork outer, IPNetwork inner) => outer.PrefixLength <= inner.PrefixLength && outer.Contains(inner.BaseAddress);
+
     /// <summary>An IPv4 address that is written as IPv6 (RFC 4291 §2.5.5.2), as what it is.</summary>
     public static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 }

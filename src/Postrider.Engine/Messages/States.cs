@@ -65,6 +65,8 @@ public enum WaitReason : byte
     SentAgain = 11,
     /// <summary>The transport has as much under way as it may.</summary>
     TransportBusy = 12,
+    /// <summary>The disk of the database is nearly full: nothing is leased. Never stored, as it is so for all mail at once.</summary>
+    StorageLow = 13,
 }
 
 /// <summary>Why a recipient is <see cref="RecipientState.Held"/>.</summary>

@@ -70,6 +70,17 @@ public sealed class Route
     /// <summary>In order of preference.</summary>
     public IReadOnlyList<Transport> Transports { get; }
 
+    /// <summary>Nothing can go out by it, and not because an operator wants it so: none of its transports takes mail, and one of them is
+    /// down.</summary>
+    public bool IsDown
+    {
+        get
+        {
+            var statuses = Transports.Select(transport => transport.GetStatus()).ToList();
+            return !statuses.Exists(status => status.TakesMail) && statuses.Exists(status => status.Trouble is not null);
+        }
+    }
+
     /// <summary>As many permits as can be had now, at most <paramref name="want"/>; the caller disposes each. Empty:
     /// see <see cref="WhyNot(MailStream)"/>.</summary>
     public IReadOnlyList<Permit> Take(MailStream stream, int want)

@@ -5,7 +5,7 @@ namespace Postrider.Senders;
 /// <summary>The refusals of this room.</summary>
 static class SenderProblems
 {
-    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is nothing here.");
+    public static Problem Absent { get; } = new("not-found", 404, "Not found", "There is no such sender domain, or no such key of it.");
 
     public static Problem Exists(string name) => new("domain-exists", 409, "Domain exists", $"The domain {name} is there already.");
 

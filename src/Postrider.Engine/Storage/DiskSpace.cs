@@ -132,7 +132,7 @@ sealed partial class DiskSpace
     }
 
     [LoggerMessage(Level = LogLevel.Error,
-        Message = "The disk is full. {Megabytes} MB of reserve were freed for outcomes; no mail is accepted until there is room.")]
+        Message = "The disk is full. {Megabytes} MB of reserve were freed for outcomes; no mail is accepted or sent until there is room.")]
     static partial void LogBallastReleased(ILogger log, long megabytes);
 
     [LoggerMessage(Level = LogLevel.Error,

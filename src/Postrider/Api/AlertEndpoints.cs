@@ -20,8 +20,8 @@ sealed record AlertListAnswer(IReadOnlyList<AlertAnswer> Data);
 /// <summary>Something that was wrong for a while.</summary>
 /// <param name="Id">The same in all that is told of it, by mail, webhook or program.</param>
 /// <param name="Kind">transport_down, standby_carries_traffic, oldest_due_too_old, dead_letters_growing, disk_low, callbacks_silent,
-/// sent_without_delivered.</param>
-/// <param name="Subject">The transport, stream or node that it is about; empty: the installation.</param>
+/// sent_without_delivered, route_down.</param>
+/// <param name="Subject">The transport, route, stream or node that it is about; empty: the installation.</param>
 /// <param name="State">raised or resolved.</param>
 /// <param name="Remedy">What to do about it.</param>
 sealed record AlertAnswer(

@@ -42,3 +42,24 @@ sealed record QueueAnswer(IReadOnlyList<QueueGroupAnswer> Data);
 sealed record QueueGroupAnswer(
     MailStream Stream, string Route, RecipientState Status, string? WaitingFor, string? WaitingText, long Recipients,
     DateTimeOffset? OldestDueAt, DateTimeOffset? NextDueAt);
+
+/// <summary>Why mail waits, in words.</summary>
+static class QueueWords
+{
+    public static string Why(QueueGroupAnswer group) => group switch
+    {
+        { WaitingText: { } text } => text,
+        { Status: RecipientState.Leased } => "an attempt is under way",
+        { Status: RecipientState.Unknown } => "it may have left: that is being found out",
+        { WaitingFor: "scheduled" } => "for its time",
+        { WaitingFor: "deferred" } => "the recipients' side asked for later",
+        { WaitingFor: "transports_unavailable" } => "every transport of its route failed on it; tried again after a pause",
+        { WaitingFor: "transport_throttled" } => "a limit of its transports",
+        { WaitingFor: "transport_busy" } => "a free slot of its transports",
+        { WaitingFor: "storage_low" } => "room on the disk of the database",
+        { WaitingFor: "ordering" } => "an earlier message with the same ordering key",
+        { WaitingFor: "suspect" } => "it was in hand when a process died: it is tried alone",
+        { WaitingFor: null } => "for its turn",
+        { WaitingFor: { } word } => word.Replace('_', ' '),
+    };
+}

@@ -20,7 +20,11 @@ sealed class ConnectionOptions(CommandInput input)
         new("--key") { Recursive = true, Description = "API key or token (or POSTRIDER_API_KEY).", HelpName = "KEY" };
     public Option<bool> Insecure { get; } =
         new("--insecure", "-k") { Recursive = true, Description = "Accept a certificate that cannot be verified (the self-signed one)." };
-    public Option<bool> Json { get; } = new("--json") { Recursive = true, Description = "Print the server's JSON instead of tables." };
+    public Option<bool> Json { get; } = new("--json")
+    {
+        Recursive = true,
+        Description = "Print the server's JSON instead of tables. What is refused is told on standard error.",
+    };
 
     /// <summary>Throws <see cref="CommandFailure"/> when the address or the key is missing or makes no sense.</summary>
     public ServerClient Open(ParseResult parsed)
@@ -61,8 +65,9 @@ sealed class ConnectionOptions(CommandInput input)
 
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
-    /// <summary>Of the server that has this environment, wherever commands usually go.</summary>
-    public Uri OwnAddress(ParseResult parsed) => AddressOf(parsed.GetValue(Url) ?? WhereAServerHereListens() ?? DefaultUrl);
+    /// <summary>Of the server that has this environment, wherever commands usually go; where it is no server's, where they go.</summary>
+    public Uri OwnAddress(ParseResult parsed) =>
+        AddressOf(parsed.GetValue(Url) ?? WhereAServerHereListens() ?? input.Variable("POSTRIDER_URL") ?? DefaultUrl);
 
     static Uri AddressOf(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url

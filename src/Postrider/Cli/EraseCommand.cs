@@ -40,9 +40,11 @@ static class EraseCommand
     static void Tell(Screen screen, ErasureAnswer erasure)
     {
         screen.Line(string.Create(CultureInfo.InvariantCulture,
-            $"{erasure.Messages} messages and {erasure.OtherRows} other rows are erased. In place of the address: {erasure.Pseudonym}"));
+            $"{Screen.Count(erasure.Messages, "message")} and {Screen.Count(erasure.OtherRows, "other row")} erased. "
+                + $"In place of the address: {erasure.Pseudonym}"));
         if (erasure.Waiting > 0)
             screen.Line(string.Create(CultureInfo.InvariantCulture,
-                $"{erasure.Waiting} messages go to others too and are still open: erasure {erasure.Id} goes on when they have ended."));
+                $"Still open, as it goes to others too: {Screen.Count(erasure.Waiting, "message")}. "
+                + $"Erasure {erasure.Id} goes on when that has ended."));
     }
 }

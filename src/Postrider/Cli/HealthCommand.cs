@@ -13,7 +13,7 @@ static class HealthCommand
     public static Command Make(ConnectionOptions connection, Screen screen)
     {
         var command = new Command("health",
-            "Asks the server here (--url, or the first of POSTRIDER_URLS) whether it is ready: exit code 0, else 1. Needs no key.");
+            "Asks the server here (--url, the first of POSTRIDER_URLS, or POSTRIDER_URL) whether it is ready: exit code 0, else 1. Needs no key.");
         command.SetAction(async (parsed, ct) =>
         {
             // Its own certificate is one that it has made, or one for the name that the world knows it by.

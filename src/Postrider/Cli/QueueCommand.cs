@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
+using Postrider.Api;
 
 namespace Postrider.Cli;
 
@@ -12,15 +12,15 @@ static class QueueCommand
         var command = new Command("queue", "Shows what waits of your mail and what is under way, and why it does not go.");
         connection.Asks(command, screen, (server, _, ct) => server.GetAsync("/queue", ct), (answer, _) =>
         {
-            var groups = JsonNode.Parse(answer.Json)!["data"]!.AsArray();
+            var groups = answer.As(ApiJson.Default.QueueAnswer).Data;
             if (groups.Count == 0)
                 screen.Line("Nothing waits.");
             else
                 screen.Table(["recipients", "stream", "route", "state", "waits for", "due since", "due from"], groups.Select(group => new[]
                 {
-                    ((long)group!["recipients"]!).ToString("N0", CultureInfo.InvariantCulture), (string?)group["stream"], (string?)group["route"],
-                    (string?)group["status"], (string?)group["waiting_text"] ?? (string?)group["waiting_for"],
-                    Screen.Time((DateTimeOffset?)group["oldest_due_at"]), Screen.Time((DateTimeOffset?)group["next_due_at"]),
+                    group.Recipients.ToString("N0", CultureInfo.InvariantCulture), ApiJson.Word(group.Stream), group.Route,
+                    ApiJson.Word(group.Status),
+                    QueueWords.Why(group), Screen.Time(group.OldestDueAt), Screen.Time(group.NextDueAt),
                 }));
         });
         return command;

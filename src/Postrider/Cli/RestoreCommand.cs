@@ -76,9 +76,9 @@ static class RestoreCommand
         if (keyAside is not null)
             yield return $"The master key that was there before is {keyAside}: what was there before needs it.";
         if (again > 0)
-            yield return $"{Number(again)} messages waited then and are sent again: possible duplicates, and marked so.";
+            yield return $"Sent again, as it waited then: {Screen.Count(again, "message")}, possible duplicates, and marked so.";
         if (held > 0)
-            yield return $"{Number(held)} messages whose policy is hold are held: postrider dead-letters list --status held";
+            yield return $"Held, as its policy is: {Screen.Count(held, "message")}: postrider dead-letters list --status held";
         if (batches > 0)
             yield return $"{Number(batches)} large batches that were under way are paused: postrider batches list, then resume or cancel each.";
         if (schedules > 0)

@@ -116,6 +116,10 @@ sealed class Screen
     public static string Reply(int? code, string? enhanced, string? text) =>
         string.Join(' ', new[] { code?.ToString(CultureInfo.InvariantCulture), enhanced, text }.Where(part => !string.IsNullOrEmpty(part)));
 
+    /// <summary>So many of something: <c>1 message</c>, <c>2,000 messages</c>.</summary>
+    public static string Count(long count, string one) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {one}{(count == 1 ? "" : "s")}");
+
     /// <summary>How a message stands. What somebody cancelled did not fail, though the API has one word for both.</summary>
     public static string State(string status, string? reason) =>
         reason is null ? status
@@ -132,6 +136,7 @@ sealed class Screen
             recipient.WaitingFor is { } reason ? $"{ApiJson.Word(recipient.Status)} ({reason})" : ApiJson.Word(recipient.Status),
             Reply(recipient.StatusCode, recipient.EnhancedCode, recipient.StatusReason),
             recipient.UnderWay is { } attempt ? $"{attempt.Transport} (since {Time(attempt.Since)})" : recipient.Transport,
-            recipient.Tries.ToString(CultureInfo.InvariantCulture), Time(recipient.NextAttemptAt),
+            recipient.Tries.ToString(CultureInfo.InvariantCulture),
+            recipient.NextAttemptAt is { } next && next <= TimeProvider.System.GetUtcNow() ? "due" : Time(recipient.NextAttemptAt),
         }));
 }

@@ -190,6 +190,8 @@ sealed class ServerClient : IDisposable
             if (problem.RootElement.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array)
                 faults.AddRange(errors.EnumerateArray().Select(error =>
                     (Text(error, "pointer") is { Length: > 0 } pointer ? pointer + ": " : "") + Text(error, "detail")));
+            if (status == HttpStatusCode.Unauthorized)
+                detail = "the server does not take this API key (--key, else POSTRIDER_API_KEY): it may be another server's, revoked or expired";
             // A single fault is the detail itself, with its place.
             return new CommandFailure(CommandFailure.Failed,
                 Screen.Printable(faults is [var only] ? only : string.Join("\n  ", faults.Prepend(detail))));

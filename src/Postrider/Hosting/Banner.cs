@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Postrider.Dashboard;
@@ -12,6 +13,8 @@ static class Banner
     {
         var options = configuration.Get<PostriderOptions>();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        if (options.Log == LogForm.Json)
+            return JsonOf(app, options, [.. addresses.Select(ForClients)]) + "\n";
         return Write(
             [.. addresses.Select(ForClients)], Stores.Place(options),
             app.Services.GetRequiredService<FirstKey>().Text, app.Services.GetService<SmtpListener>()?.Addresses ?? [],
@@ -20,6 +23,38 @@ static class Banner
             Roles.Of(options.Roles).HasFlag(Role.Dashboard), app.Services.GetRequiredService<FirstLink>().Text, options.PublicUrl,
             takesMail: Roles.Of(options.Roles).HasFlag(Role.Api));
     }
+
+    /// <summary>The same as one line of the log, where the log is read by machines: the key and the link that are shown only once are
+    /// fields of it.</summary>
+    static string JsonOf(WebApplication app, PostriderOptions options, IReadOnlyList<string> addresses)
+    {
+        var fields = new JsonObject
+        {
+            ["addresses"] = ListOf(addresses),
+            ["smtp"] = ListOf(app.Services.GetService<SmtpListener>()?.Addresses ?? []),
+            ["database"] = Stores.Place(options),
+            ["transports"] = ListOf(app.Services.GetRequiredService<Router>().Table.Transports.Select(transport => transport.Name)),
+        };
+        if (Roles.Of(options.Roles).HasFlag(Role.Dashboard))
+        {
+            var dashboard = (options.PublicUrl.Length > 0 ? options.PublicUrl.TrimEnd('/') : addresses is [var first, ..] ? first : "")
+                + DashboardPipeline.Root;
+            fields["dashboard"] = dashboard;
+            if (app.Services.GetRequiredService<FirstLink>().Text is { } link)
+                fields["first_administrator"] = $"{dashboard}/welcome?link={link}";
+        }
+        if (app.Services.GetRequiredService<FirstKey>().Text is { } key)
+            fields["api_key"] = key;
+        return JsonLog.Line(LogLevel.Information, "Ready", $"Postrider listens on {string.Join(" and ", addresses)}", fields);
+    }
+
+    static JsonArray ListOf(IEnumerable<string> texts) => [.. texts.Select(text => JsonValue.Create(text))];
+
+    /// <summary>Of a start that failed behind it.</summary>
+    public static string KeyAlone(string key, LoadedConfiguration configuration) =>
+        configuration.Get<PostriderOptions>().Log == LogForm.Json
+            ? JsonLog.Line(LogLevel.Information, "KeyMade", "An API key was made, and the start failed", new JsonObject { ["api_key"] = key })
+            : KeyLine(key).TrimStart();
 
     /// <param name="firstKey">The key that was made just now; null when there were keys.</param>
     /// <param name="firstLink">What makes the first administrator of the dashboard; null when there is one.</param>
@@ -70,7 +105,7 @@ static class Banner
         return string.Join('\n', lines) + "\n";
     }
 
-    public static string KeyLine(string key) => $"  API key     {key}   (made now and shown only this once: keep it)";
+    static string KeyLine(string key) => $"  API key     {key}   (made now and shown only this once: keep it)";
 
     static string DashboardLine(string address, string? firstLink) => firstLink is null
         ? $"  dashboard   {address}{DashboardPipeline.Root}"

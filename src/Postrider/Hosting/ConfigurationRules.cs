@@ -101,11 +101,25 @@ static class ConfigurationRules
                     : $"has \"{part}\": write host:port, smtp://host:port or smtps://host:port, where host is an IP address, localhost or *");
             else if (!address.IsLoopback && !address.IsTls && limits.AllowPlaintextAuth)
                 configuration.Warn("SmtpServer:AllowPlaintextAuth", $"{part} takes keys over the network in the clear");
-        SmtpListenerOptions.Networks(limits.TrustedNetworks, out var faults);
-        foreach (var fault in faults)
-            configuration.Fault("SmtpServer:TrustedNetworks", fault);
+        JudgeTrusted(configuration, limits.TrustedNetworks);
         if (limits.HostName.Length > 0 && !SmtpEndpoint.IsClientName(limits.HostName))
             configuration.Fault("SmtpServer:HostName", "must be a host name, such as mail.example.com");
+    }
+
+    /// <summary>Whoever is trusted sends anything to anybody: too much of the world makes an open relay.</summary>
+    static void JudgeTrusted(LoadedConfiguration configuration, string trusted)
+    {
+        const string key = "SmtpServer:TrustedNetworks";
+        var networks = SmtpListenerOptions.Networks(trusted, out var faults);
+        foreach (var fault in faults)
+            configuration.Fault(key, fault);
+        foreach (var network in networks)
+            if (NetworkAddresses.IsMostOfTheWorld(network))
+                configuration.Fault(key, $"has \"{network}\", which is everybody: an open relay, by which whoever connects sends to anybody "
+                    + "without a password");
+            else if (NetworkAddresses.HasGlobal(network))
+                configuration.Warn(key, $"{network} has addresses of the world: whoever connects from there sends to anybody without a password; "
+                    + "name your own machines alone, or give them an API key");
     }
 
     static bool IsPort(string text) => text.All(char.IsAsciiDigit);
@@ -114,7 +128,7 @@ static class ConfigurationRules
     {
         const string key = nameof(PostriderOptions.TrustedProxies);
         var networks = SmtpListenerOptions.Networks(proxies, out var faults);
-        foreach (var network in networks.Where(network => network.PrefixLength == 0))
+        foreach (var network in networks.Where(NetworkAddresses.IsMostOfTheWorld))
             configuration.Fault(key, $"has \"{network}\", which is everybody: whoever calls could write any address into X-Forwarded-For");
         foreach (var fault in faults)
             configuration.Fault(key, fault);

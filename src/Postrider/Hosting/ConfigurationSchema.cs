@@ -124,10 +124,11 @@ sealed record Setting(string Key, ConfigurationSection Section, PropertyInfo Pro
         return good;
     }
 
-    // The binder reads .NET's own form only.
+    // The binder reads .NET's own form only. Nothing needs no unit; whether it is allowed is said by the range.
     static bool IsDuration(string text, out string? normal)
     {
-        var good = Durations.TryParse(text.AsSpan().Trim(), out var span);
+        var plain = text.AsSpan().Trim();
+        var good = Durations.TryParse(plain is "0" ? "0s" : plain, out var span);
         normal = good ? span.ToString("c", CultureInfo.InvariantCulture) : null;
         return good;
     }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using Postrider.Messages;
@@ -52,6 +53,25 @@ sealed class JsonLog(TimeProvider clock) : ConsoleFormatter(FormatterName)
         }
         textWriter.WriteLine(Encoding.UTF8.GetString(bytes.WrittenSpan));
     }
+
+    /// <summary>A line of what is said beside the log: before it begins, or once when the process is ready.</summary>
+    /// <param name="fields">Shown as they are: nothing in them is masked.</param>
+    public static string Line(LogLevel level, string name, string message, JsonObject? fields = null)
+    {
+        var line = new JsonObject
+        {
+            ["time"] = TimeProvider.System.GetUtcNow().UtcDateTime,
+            ["level"] = level.ToString().ToLowerInvariant(),
+            ["logger"] = "Postrider",
+            ["event"] = name,
+            ["message"] = message,
+        };
+        if (fields is not null)
+            line["fields"] = fields;
+        return line.ToJsonString(Plain);
+    }
+
+    static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     static void WriteFields(Utf8JsonWriter json, IReadOnlyList<KeyValuePair<string, object?>> fields)
     {

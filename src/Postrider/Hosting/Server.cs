@@ -15,10 +15,11 @@ public static class Server
     public static async Task<int> RunAsync(IReadOnlyList<string> args, IDictionary variables, TextWriter output, TextWriter errors)
     {
         var configuration = LoadedConfiguration.Load(args, variables);
+        var isJson = configuration.Get<PostriderOptions>().Log == LogForm.Json;
         foreach (var warning in configuration.Warnings)
-            await errors.WriteLineAsync($"warning: {warning}");
+            await errors.WriteLineAsync(isJson ? JsonLog.Line(LogLevel.Warning, "Setting", warning) : $"warning: {warning}");
         foreach (var fault in configuration.Faults)
-            await errors.WriteLineAsync(fault);
+            await errors.WriteLineAsync(isJson ? JsonLog.Line(LogLevel.Critical, "Setting", fault) : fault);
         if (configuration.Faults.Count > 0)
             return ExitCodes.Configuration;
         try
@@ -27,7 +28,7 @@ public static class Server
         }
         catch (Exception e) when (Explain(e) is { } explained)
         {
-            await errors.WriteLineAsync(explained.Text);
+            await errors.WriteLineAsync(isJson ? JsonLog.Line(LogLevel.Critical, "Stopped", explained.Text) : explained.Text);
             return explained.ExitCode;
         }
     }
@@ -44,7 +45,7 @@ public static class Server
         {
             // The key is stored already and is shown only once: now or never.
             if (app.Services.GetRequiredService<FirstKey>().Text is { } key)
-                await output.WriteLineAsync(Banner.KeyLine(key).TrimStart());
+                await output.WriteLineAsync(Banner.KeyAlone(key, configuration));
             await app.StopAsync(); // what has begun ends in order, or it would complain of storage that is gone
             throw;
         }

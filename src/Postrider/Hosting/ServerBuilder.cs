@@ -71,7 +71,11 @@ static class ServerBuilder
         services.AddApi();
         services.AddMetricReading();
         if (TelemetryExport.IsOn)
+        {
+            // Method and route of calls, by which their spans are named and those of watchers left out, are not told by ASP.NET without it.
+            AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
             services.AddHostedService(sp => new TelemetryExport(sp.GetRequiredService<StorageOptions>().NodeName));
+        }
         services.AddUsers();
         services.AddAlerts(options);
         if (roles.HasFlag(Role.Smtp) && SmtpListener.IsOn(options))
@@ -106,6 +110,8 @@ static class ServerBuilder
             throw;
         }
         app.UseTrustedProxies(options);
+        if (TelemetryExport.IsOn)
+            app.Use(TelemetryExport.TellRouteAsync);
         if (roles.HasFlag(Role.Dashboard))
             app.UseDashboard(services);
         app.MapApi(roles);

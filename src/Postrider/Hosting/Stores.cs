@@ -111,6 +111,7 @@ static class Stores
         services.AddSingleton<ITransportPauseStore, TransportPauseTable>();
         services.AddSingleton(sp =>
             MasterKey.Load(options.MasterKey, options.MasterKeyFile, options.Data, sp.GetRequiredService<Entropy>()));
+        services.AddSingleton(sp => new StorageRoom(() => sp.GetRequiredService<SqliteStore>().IsLow));
         services.AddSingleton(sp =>
         {
             var store = sp.GetRequiredService<SqliteStore>();
@@ -140,6 +141,7 @@ static class Stores
         if (!TestSwitches.KeepsLimitsApart)
             services.AddHostedService<SharedLimitsHost>();
         services.AddHostedService<NodeHost>();
+        services.AddSingleton(sp => new StorageRoom(() => sp.GetRequiredService<PostgresStore>().IsLow));
         services.AddSingleton(sp =>
         {
             var store = sp.GetRequiredService<PostgresStore>();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -14,11 +15,32 @@ sealed class TelemetryExport(string nodeName) : IHostedService, IDisposable
 {
     static readonly string[] Watching = ["/healthz", "/readyz", "/metrics"];
 
+    static readonly string[] Signals = ["TRACES", "METRICS"];
+
     TracerProvider? _traces;
     MeterProvider? _metrics;
 
     /// <summary>Whether anything is to be sent anywhere.</summary>
     public static bool IsOn => Wants("TRACES") || Wants("METRICS");
+
+    /// <summary>Where it is sent, as far as that is an address.</summary>
+    public static IEnumerable<Uri> Endpoints => Signals.Where(Wants)
+        .Select(signal => Variable($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") ?? Variable("OTEL_EXPORTER_OTLP_ENDPOINT"))
+        .Select(text => Uri.TryCreate(text, UriKind.Absolute, out var endpoint) && endpoint.Port > 0 ? endpoint : null).OfType<Uri>();
+
+    /// <summary>Notes in the span of a call which route it went, for its name.</summary>
+    public static async Task TellRouteAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route })
+                context.Features.Get<IHttpActivityFeature>()?.Activity.SetTag("http.route", route.Length > 1 ? route.TrimEnd('/') : route);
+        }
+    }
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -53,6 +75,15 @@ sealed class TelemetryExport(string nodeName) : IHostedService, IDisposable
 
     static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
+    const string CallName = "Microsoft.AspNetCore.Hosting.HttpRequestIn";
+
+    // OpenTelemetry's semantic conventions for HTTP spans, 1.23: {method} {route}, and HTTP for a method that is none.
+    static string NameOf(Activity call)
+    {
+        var method = call.GetTagItem("http.request.method") as string is { } name && name != "_OTHER" ? name : "HTTP";
+        return call.GetTagItem("http.route") is string { Length: > 0 } route ? $"{method} {route}" : method;
+    }
+
     /// <summary>Paths may name addresses, and queries secrets: routes say which call it was. Who only watches us leaves no trace.</summary>
     sealed class Redaction : BaseProcessor<Activity>
     {
@@ -60,6 +91,8 @@ sealed class TelemetryExport(string nodeName) : IHostedService, IDisposable
         {
             if (data.Kind == ActivityKind.Server && data.GetTagItem("url.path") is string path && Watching.Contains(path))
                 data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            if (data.OperationName == CallName)
+                data.DisplayName = NameOf(data);
             foreach (var tag in (ReadOnlySpan<string>)["url.path", "url.query", "url.full", "user_agent.original", "client.address"])
                 data.SetTag(tag, null);
         }

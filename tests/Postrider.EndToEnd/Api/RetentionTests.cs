@@ -108,7 +108,7 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal(2, (await RunAsync("erase", "carl@example.com")).ExitCode);
         var (exitCode, output, error) = await RunAsync("erase", "carl@example.com", "--yes");
         Assert.True(exitCode == 0, error);
-        Assert.StartsWith("1 messages", output, StringComparison.Ordinal);
+        Assert.StartsWith("1 message and ", output, StringComparison.Ordinal);
         Assert.Equal(1, (await RunAsync("erase", "nobody", "--yes")).ExitCode);
     }
 

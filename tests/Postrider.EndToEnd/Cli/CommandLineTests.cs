@@ -111,7 +111,10 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
         Assert.Equal(0, (await RunAsync("list", "--key", secret)).ExitCode);
         Assert.Contains("shop", (await RunAsync("keys", "list")).Output, StringComparison.Ordinal);
         Assert.Equal(0, (await RunAsync("keys", "revoke", (string)key["id"]!)).ExitCode);
-        Assert.Equal(1, (await RunAsync("list", "--key", secret)).ExitCode);
+        var refused = await RunAsync("list", "--key", secret);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("API key (--key, else POSTRIDER_API_KEY)", refused.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Bearer", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -132,6 +135,7 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
         Assert.Equal(0, (await RunAsync("dkim", "remove", "cli.example", "s1")).ExitCode);
         Assert.Equal(0, (await RunAsync("dkim", "remove", "cli.example")).ExitCode);
         Assert.Equal((1, "postrider: There is nothing here.\n"), Failure(await RunAsync("dkim", "remove", "cli.example")));
+        Assert.Equal((1, "postrider: There is no such sender domain, or no such key of it.\n"), Failure(await RunAsync("dkim", "check", "cli.example")));
     }
 
     [Fact]
@@ -155,6 +159,7 @@ public sealed class CommandLineTests(SharedServer shared) : IClassFixture<Shared
         Assert.True((bool)(await JsonAsync(null, "nodes"))["data"]![0]!["alive"]!);
         var run = await RunAsync("health", "--url", shared.Server.Address.ToString());
         Assert.Equal((0, "ready\n", ""), (run.ExitCode, run.Output, run.Error));
+        Assert.Equal("ready\n", (await RunAsync("health")).Output); // POSTRIDER_URL, where no server has this environment
         var away = await RunAsync("health", "--url", $"http://127.0.0.1:{Postrider.Testing.Ports.Free()}");
         Assert.Equal(1, away.ExitCode);
         Assert.Contains("does not answer", away.Error, StringComparison.Ordinal);

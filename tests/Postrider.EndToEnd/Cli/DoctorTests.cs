@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Postrider.EndToEnd.Api;
+using Postrider.Hosting.Examining;
 using Postrider.Messages;
 using Postrider.Testing;
 using Xunit;
@@ -71,6 +72,8 @@ public sealed class DoctorTests(Installation.Template template) : IClassFixture<
             var old = i.Beside(SmtpSink.Start(new SmtpSinkOptions { Tls = SmtpSinkTls.StartTls, Certificate = certificate }));
             i.Variables["POSTRIDER_TRANSPORTS"] += $" old=smtp://127.0.0.1:{old.Port}?tls=auto";
         },
+        ["transports.twice"] = i => i.Variables["POSTRIDER_TRANSPORTS"] += $" third={i.RelayDsn("right")}",
+        ["transports.capture"] = i => i.Variables["POSTRIDER_TRANSPORTS"] += " capture://",
         ["callbacks.unreachable"] = i =>
         {
             i.Variables.Remove("POSTRIDER_PUBLIC_URL");
@@ -140,6 +143,16 @@ public sealed class DoctorTests(Installation.Template template) : IClassFixture<
         }
         using var other = await server.NewClientAsync(TenantId.First, Tenants.Scopes.Manage);
         Assert.Equal(HttpStatusCode.Forbidden, (await other.GetAsync("/doctor")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_collector_that_nobody_listens_for_is_told()
+    {
+        await using var listener = new Listener();
+        var deaf = new Uri($"http://127.0.0.1:{Ports.Free()}");
+        var found = await NetworkLooks.DeafAsync(
+            [new Uri($"http://{listener.Address}"), deaf, new Uri(deaf, "/v1/traces")], TestContext.Current.CancellationToken);
+        Assert.Equal(($"{deaf.GetLeftPart(UriPartial.Authority)}", true), (Assert.Single(found).Endpoint, found[0].Why.Length > 0));
     }
 
     [Fact]

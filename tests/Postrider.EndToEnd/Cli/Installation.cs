@@ -29,6 +29,7 @@ public sealed class Installation : IAsyncDisposable
     {
         (Folder, Key) = (folder, key);
         Relay = Beside(SmtpSink.Start(new SmtpSinkOptions { Tls = SmtpSinkTls.StartTls, Account = ("ann", "right") }));
+        var spare = Beside(SmtpSink.Start(new SmtpSinkOptions { Tls = SmtpSinkTls.StartTls, Account = ("ann", "right") }));
         Dns = Beside(ScriptedDns.Start());
         Dns.Text((string)key["name"]!, string.Concat(key["strings"]!.AsArray().Select(part => (string)part!)));
         Dns.Text(Domain, "v=spf1 ip4:192.0.2.1 -all");
@@ -42,7 +43,7 @@ public sealed class Installation : IAsyncDisposable
         Variables["POSTRIDER_PUBLIC_URL"] = "https://mail.example.com";
         Variables["POSTRIDER_DNS"] = Dns.Address.ToString();
         Variables["POSTRIDER_STORAGE__MIN_FREE_BYTES"] = "1000000";
-        Variables["POSTRIDER_TRANSPORTS"] = $"main={RelayDsn("right")} spare={RelayDsn("right")}";
+        Variables["POSTRIDER_TRANSPORTS"] = $"main={RelayDsn("right")} spare={DsnOf(spare, "right")}";
     }
 
     /// <summary>Its data; <c>postrider.db</c> and <c>master.key</c> among them.</summary>
@@ -56,8 +57,10 @@ public sealed class Installation : IAsyncDisposable
 
     public string Database => Path.Combine(Folder, "postrider.db");
 
-    public string RelayDsn(string password) => string.Create(CultureInfo.InvariantCulture,
-        $"smtp://ann:{password}@localhost:{Relay.Port}?tls=starttls&ca={Uri.EscapeDataString(Path.Combine(Folder, "authority.pem"))}");
+    public string RelayDsn(string password) => DsnOf(Relay, password);
+
+    string DsnOf(SmtpSink relay, string password) => string.Create(CultureInfo.InvariantCulture,
+        $"smtp://ann:{password}@localhost:{relay.Port}?tls=starttls&ca={Uri.EscapeDataString(Path.Combine(Folder, "authority.pem"))}");
 
     /// <summary>Something that lives as long as the installation.</summary>
     public T Beside<T>(T thing) where T : IAsyncDisposable

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Postrider.Alerts;
 using Postrider.Cli;
 using Postrider.EndToEnd.Api;
+using Postrider.Storage;
 using Postrider.Testing;
 using Xunit;
 
@@ -48,6 +49,24 @@ public sealed partial class OperatingCommandTests : IAsyncLifetime
         await OutputAsync("transports", "resume", "capture");
         await Eventually.HoldsAsync(async () => (await JsonAsync("queue"))["data"]!.AsArray() is [var left]
             && (string?)left!["status"] == "scheduled");
+    }
+
+    [Fact]
+    public async Task A_disk_without_room_is_named_as_what_mail_waits_for()
+    {
+        await OutputAsync("transports", "pause", "capture");
+        await SendAsync("""{"from":"a@b.example","to":"c@d.example","subject":"s","text":"x"}""");
+        Server.Services.GetRequiredService<StorageOptions>().MinFreeBytes = long.MaxValue / 2;
+        // It is asked for four times a second: only then may the transport go on.
+        var queue = await Eventually.GetAsync(() => JsonAsync("queue"), queue => (string?)queue["data"]![0]!["waiting_for"] == "storage_low");
+        await OutputAsync("transports", "resume", "capture");
+        Assert.Equal("queued", (string?)queue["data"]![0]!["status"]);
+        Assert.Contains("room on the disk of the database: it is nearly full", await OutputAsync("queue"), StringComparison.Ordinal);
+        var mail = (await JsonAsync("list"))["data"]![0]!["id"]!;
+        Assert.Equal("storage_low", (string?)(await JsonAsync("status", (string)mail!))["recipients"]![0]!["waiting_for"]);
+
+        Server.Services.GetRequiredService<StorageOptions>().MinFreeBytes = 1;
+        await Eventually.HoldsAsync(async () => (await JsonAsync("queue"))["data"]!.AsArray().Count == 0);
     }
 
     [Fact]

@@ -55,7 +55,8 @@ public abstract class BuiltServerTests : IDisposable
         var text = new StringBuilder();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         // The mail to send, or, of a node that takes none, who does.
-        while (!text.ToString().Contains("-d '{", StringComparison.Ordinal) && !text.ToString().Contains("\n  calls ", StringComparison.Ordinal))
+        while (!text.ToString().Contains("-d '{", StringComparison.Ordinal) && !text.ToString().Contains("\n  calls ", StringComparison.Ordinal)
+            && !text.ToString().StartsWith('{'))
         {
             if (await server.StandardOutput.ReadLineAsync(patience.Token) is not { } line)
                 throw new InvalidOperationException($"It ended: {await server.StandardError.ReadToEndAsync(patience.Token)}");

@@ -115,6 +115,52 @@ public sealed class ConfigurationTests : IDisposable
             Load(null, [], ("POSTRIDER_DELIVERY__DRAIN_TIMEOUT", "90s")).Get<DeliveryOptions>().DrainTimeout);
     }
 
+    [Theory]
+    [InlineData("BODIES", "0")]
+    [InlineData("MESSAGES", " 0 ")]
+    [InlineData("EVENTS", "0s")]
+    public void Nothing_needs_no_unit(string name, string text)
+    {
+        var configuration = Load(null, [], ($"POSTRIDER_RETENTION__{name}", text));
+        Assert.Empty(configuration.Faults);
+        var options = configuration.Get<Postrider.Retention.RetentionOptions>();
+        Assert.Contains(TimeSpan.Zero, new[] { options.Bodies, options.Messages, options.Events });
+    }
+
+    [Fact]
+    public void Nothing_is_refused_where_there_must_be_some() =>
+        Assert.Equal(["environment POSTRIDER_DELIVERY__SAFETY_POLL: Delivery:SafetyPoll: must be between 100ms and 5m"],
+            Load(null, [], ("POSTRIDER_DELIVERY__SAFETY_POLL", "0")).Faults);
+
+    [Theory]
+    [InlineData("0.0.0.0/0")]
+    [InlineData("10.0.0.0/8 128.0.0.0/1")]
+    [InlineData("64.0.0.0/7")]
+    [InlineData("::/0")]
+    [InlineData("2000::/3")]
+    [InlineData("::ffff:0:0/96")]
+    public void An_open_relay_is_refused(string trusted)
+    {
+        var configuration = Load(null, [], ("POSTRIDER_TRANSPORTS", "smtp://mail.example"), ("POSTRIDER_SMTPSERVER__TRUSTED_NETWORKS", trusted));
+        var fault = Assert.Single(configuration.Faults);
+        Assert.StartsWith("environment POSTRIDER_SMTPSERVER__TRUSTED_NETWORKS: SmtpServer:TrustedNetworks: has \"", fault);
+        Assert.Contains("which is everybody", fault, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("8.0.0.0/8", true)]
+    [InlineData("8.8.4.4", true)]
+    [InlineData("2600::/16", true)]
+    [InlineData("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.1 fc00::/7 fe80::/10 ::1 100.64.0.0/10", false)]
+    [InlineData("::ffff:10.0.0.0/104", false)]
+    public void Networks_of_the_world_that_need_no_key_are_warned_of(string trusted, bool isWarned)
+    {
+        var configuration = Load(null, [], ("POSTRIDER_TRANSPORTS", "smtp://mail.example"), ("POSTRIDER_SMTPSERVER__TRUSTED_NETWORKS", trusted));
+        Assert.Empty(configuration.Faults);
+        Assert.Equal(isWarned ? 1 : 0, configuration.Warnings.Count);
+        Assert.All(configuration.Warnings, warning => Assert.Contains("without a password", warning, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Every_address_without_TLS_is_warned_of()
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.Versioning;
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Postrider.Hosting;
 using Xunit;
@@ -30,6 +31,24 @@ public sealed class ProcessTests : BuiltServerTests
         var again = Start(("ASPNETCORE_ENVIRONMENT", "Development"));
         Assert.DoesNotContain("pr_", await BannerAsync(again));
         Assert.Equal(ExitCodes.Ok, await StopAsync(again));
+    }
+
+    [Fact]
+    public async Task With_a_log_of_JSON_all_it_says_is_JSON_and_has_the_key_and_the_link_once()
+    {
+        var server = Start(("POSTRIDER_LOG", "json"), ("POSTRIDER_URLS", "http://0.0.0.0:0"));
+        var log = server.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var ready = await BannerAsync(server);
+        Assert.Equal(ExitCodes.Ok, await StopAsync(server));
+        var lines = (ready + await server.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken) + await log)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
+        Assert.All(lines, line => Assert.NotNull(line["time"]!.ToString() + line["level"] + line["message"]!));
+        Assert.Contains(lines, line => (string?)line["event"] == "Setting" && (string?)line["level"] == "warning"); // in the clear, to all
+        var fields = Assert.Single(lines, line => (string?)line["event"] == "Ready")["fields"]!;
+        Assert.Matches("^pr_[a-z0-9]{12}_[a-z0-9]{32}$", (string)fields["api_key"]!);
+        Assert.Matches(@"^http://127\.0\.0\.1:\d+/ui/welcome\?link=.", (string)fields["first_administrator"]!);
+        Assert.Equal("capture", (string?)fields["transports"]![0]);
+        Assert.Single(lines, line => line.ToJsonString().Contains("pr_", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -126,7 +126,7 @@ public sealed partial class LogRedactionTests : BuiltServerTests
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex HttpAddress();
 
-    [GeneratedRegex(@"SMTP +\S*127\.0\.0\.1:(?<port>\d+)")]
+    [GeneratedRegex(@"(SMTP +|""smtp"":\["")\S*?127\.0\.0\.1:(?<port>\d+)")]
     private static partial Regex SmtpPort();
 
     [GeneratedRegex("""<input type="hidden" name="(?<name>[^"]+)" value="(?<value>[^"]*)" ?/?>""")]

@@ -37,6 +37,7 @@ public sealed partial class TraceTests : BuiltServerTests
         var call = spans.Single(span => span.Parent == "00f067aa0ba902b7");
         Assert.All(spans.Where(span => Steps.Contains(span.Name)), span =>
             Assert.Contains(span.Parent, spans.Select(other => other.Id)));
+        Assert.Equal("POST /emails", call.Name);
         var attempt = spans.Single(span => span.Name == "postrider.attempt");
         Assert.Equal(call.Id, attempt.Parent);
         Assert.Equal("accepted", attempt.Tags["postrider.outcome"]);

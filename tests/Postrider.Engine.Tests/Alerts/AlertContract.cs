@@ -101,6 +101,36 @@ public abstract class AlertContract(StoreEngine engine) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task That_nothing_can_go_out_by_a_route_is_told_at_once()
+    {
+        _first.OpenCircuit();
+        await WatchAsync(2);
+        Assert.Equal(["Raised TransportDown first"], _told);
+        Assert.EndsWith("; mail of route default goes by second", Assert.Single(await _store.ListAsync(default)).Words, StringComparison.Ordinal);
+        _second.Attempt(OutcomeKind.Accepted);
+        _second.Pause();
+        await WatchAsync(Tick);
+        Assert.Equal("Raised RouteDown default", _told[^1]);
+        var alerts = (await _store.ListAsync(default)).ToDictionary(alert => alert.Kind);
+        Assert.Contains("(first, second)", alerts[AlertKind.RouteDown].Words, StringComparison.Ordinal);
+        Assert.EndsWith("; mail of route default waits, as none of its transports takes any", alerts[AlertKind.TransportDown].Words,
+            StringComparison.Ordinal);
+
+        _second.Resume();
+        await WatchAsync(7);
+        Assert.Equal("Resolved RouteDown default", _told[^1]);
+    }
+
+    [Fact]
+    public async Task A_route_whose_transports_an_operator_paused_is_no_alert()
+    {
+        _first.Pause();
+        _second.Pause();
+        await WatchAsync(3);
+        Assert.Empty(_told);
+    }
+
+    [Fact]
     public async Task What_comes_and_goes_is_one_alert()
     {
         for (var i = 0; i < 5; i++)

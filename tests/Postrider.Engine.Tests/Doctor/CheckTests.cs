@@ -49,6 +49,9 @@ public sealed class CheckTests
     {
         ["configuration.faults"] = f => f with { ConfigurationFaults = ["postrider.json:3: Urls: has \"x\""] },
         ["configuration.warnings"] = f => f with { ConfigurationWarnings = ["Urls: in the clear"] },
+        ["telemetry.unreachable"] = f => f with { DeafCollectors = [("http://127.0.0.1:4317", "connection refused")] },
+        ["transports.twice"] = f => f with { Twins = [("main", "spare")] },
+        ["transports.capture"] = f => f with { Captures = ["capture"] },
         ["public-url.missing"] = f => f with { PublicUrl = new Uri("http://127.0.0.1:8025"), Transports = [] },
         ["public-url.clear"] = f => f with { PublicUrl = new Uri("http://mail.example.com") },
         ["certificate.ends"] = f => f with { Certificate = new CertificateFact("server.pem", Now.AddDays(13)) },
@@ -88,6 +91,11 @@ public sealed class CheckTests
         },
         ["callbacks.unreachable"] = f => f with { PublicUrl = null, Tracks = false },
         ["callbacks.silent"] = f => f with { Store = HealthyStore with { Heard = ["dsn"] } },
+        ["routes.down"] = f => f with
+        {
+            Routes = [new RouteFact("bulk", ["paused", "spent"], [])],
+            Transports = [new TransportFact("paused", "smtp") { IsPaused = true }, new TransportFact("spent", "smtp") { Trouble = "failed" }],
+        },
         ["routes.standby"] = f => f with { Store = HealthyStore with { Taken = new Dictionary<string, long> { ["ses"] = 70, ["relay"] = 30 } } },
         ["dns.silent"] = f => f with { Dns = [new DnsFact(DnsLook.Spf, "example.com", "no answer", IsSilent: true)] },
         ["dns.dkim"] = f => f with { Dns = [new DnsFact(DnsLook.Dkim, "s1._domainkey.example.com", "publish it", IsSigning: true)] },
@@ -113,7 +121,9 @@ public sealed class CheckTests
     [MemberData(nameof(Names))]
     public void Each_fault_is_found_by_its_own_check_and_by_no_other(string name)
     {
-        var finding = Assert.Single(Check.Examine(Ill[name](Healthy)));
+        // What ails the transports of a route that is down is found too.
+        var findings = Check.Examine(Ill[name](Healthy)).Where(finding => name != "routes.down" || finding.Check == name);
+        var finding = Assert.Single(findings);
         Assert.Equal(name, finding.Check);
         Assert.NotEmpty(finding.Found);
         Assert.NotEmpty(finding.Remedy);
@@ -123,6 +133,37 @@ public sealed class CheckTests
     public void Faults_come_before_warnings() => Assert.Equal(
         [Severity.Fault, Severity.Warning],
         Check.Examine(Ill["disk.full"](Ill["public-url.clear"](Healthy))).Select(finding => finding.Severity));
+
+    [Theory]
+    [InlineData("/tmp", 0b1_111_111_111, "(1777)")]
+    [InlineData("/var/lib", 0b111_101_101, "(755)")]
+    [InlineData("/srv/exchange", 0b111_111_111, "(777)")]
+    public void What_others_use_too_keeps_its_rights(string folder, int mode, string shown)
+    {
+        var finding = Assert.Single(Check.Examine(Healthy with { Paths = [new PathFact(folder, (UnixFileMode)mode)] }));
+        Assert.Contains(shown, finding.Found, StringComparison.Ordinal);
+        Assert.DoesNotContain("chmod", finding.Remedy, StringComparison.Ordinal);
+        Assert.Contains("a folder of its own", finding.Remedy, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/var/lib/postrider", 0b111_101_101, "chmod 700 /var/lib/postrider")]
+    [InlineData("/data/master.key", 0b110_110_110, "chmod 600 /data/master.key")]
+    public void What_is_ours_alone_is_closed(string path, int mode, string remedy) =>
+        Assert.Equal(remedy, Assert.Single(Check.Examine(Healthy with { Paths = [new PathFact(path, (UnixFileMode)mode)] })).Remedy);
+
+    [Fact]
+    public void A_route_is_down_only_when_each_of_its_transports_is_and_one_of_them_is_broken()
+    {
+        Assert.DoesNotContain("routes.down", Found("paused", new TransportFact("paused", "smtp") { IsPaused = true }));
+        Assert.DoesNotContain("routes.down", Found("a b", new TransportFact("a", "smtp") { Unreachable = "gone" }, new TransportFact("b", "smtp")));
+        Assert.Contains("routes.down",
+            Found("a b", new TransportFact("a", "smtp") { Unreachable = "gone" }, new TransportFact("b", "smtp") { Refused = "535" }));
+
+        static IEnumerable<string> Found(string route, params TransportFact[] transports) =>
+            Check.Examine(Healthy with { Routes = [new RouteFact("default", route.Split(' '), [])], Transports = transports })
+                .Select(finding => finding.Check);
+    }
 
     [Fact]
     public void Every_check_is_explained_on_the_page()

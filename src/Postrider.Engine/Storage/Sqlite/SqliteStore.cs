@@ -21,7 +21,7 @@ namespace Postrider.Storage.Sqlite;
 /// </remarks>
 public sealed partial class SqliteStore : IQueueStore, IMessageReader, ITableStore, IBatchExpansion, IDeadLetterCommands, IAsyncDisposable
 {
-    const string NearlyFull = "The disk is nearly full: no mail is accepted until there is room (Storage:MinFreeBytes).";
+    const string NearlyFull = "The disk is nearly full: no mail is accepted or sent until there is room (Storage:MinFreeBytes).";
 
     readonly DatabaseLock _lock;
     readonly SqliteWriter _writer;

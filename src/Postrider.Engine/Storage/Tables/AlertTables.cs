@@ -23,7 +23,9 @@ public sealed class AlertTables(ITableStore store) : IAlertStore
         store.WriteAsync(connection =>
         {
             var times = new { now = Ms(now), seen = Ms(now - raiseAfter), gone = Ms(now - resolveAfter), old = Ms(now - KeepResolved) };
+            const string Raise = "UPDATE alerts SET state = 1, raised = @now, resolved = NULL, tell = 1, tell_after = @now";
             foreach (var finding in findings.OrderBy(one => one.Kind).ThenBy(one => one.Subject, StringComparer.Ordinal))
+            {
                 connection.Execute("""
                     INSERT INTO alerts AS a (kind, subject, state, words, first_seen, last_seen, tell, tell_after)
                     VALUES (@kind, @Subject, 0, @words, @now, @now, 0, 0)
@@ -39,10 +41,11 @@ public sealed class AlertTables(ITableStore store) : IAlertStore
                     times.now,
                     times.gone,
                 });
-            connection.Execute("""
-                UPDATE alerts SET state = 1, raised = @now, resolved = NULL, tell = 1, tell_after = @now
-                WHERE state = 0 AND last_seen = @now AND first_seen <= @seen
-                """, times);
+                if (finding.IsUrgent)
+                    connection.Execute($"{Raise} WHERE state = 0 AND kind = @kind AND subject = @Subject",
+                        new { times.now, kind = (int)finding.Kind, finding.Subject });
+            }
+            connection.Execute($"{Raise} WHERE state = 0 AND last_seen = @now AND first_seen <= @seen", times);
             connection.Execute(
                 "UPDATE alerts SET state = 2, resolved = @now, tell = 2, tell_after = @now WHERE state = 1 AND last_seen < @gone", times);
             return connection.Execute(

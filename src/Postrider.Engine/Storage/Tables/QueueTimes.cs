@@ -43,6 +43,6 @@ static class QueueTimes
         WaitReason.None or WaitReason.NextTransport or WaitReason.Released or WaitReason.Suspect or WaitReason.SentAgain
             => Math.Min(due, now),
         WaitReason.Deferred or WaitReason.TransportThrottled or WaitReason.TransportsUnavailable or WaitReason.Paused
-            or WaitReason.Settling or WaitReason.Ordering or WaitReason.TransportBusy => Math.Min(due, latest),
+            or WaitReason.Settling or WaitReason.Ordering or WaitReason.TransportBusy or WaitReason.StorageLow => Math.Min(due, latest),
     };
 }

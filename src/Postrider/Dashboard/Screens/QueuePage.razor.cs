@@ -51,7 +51,7 @@ sealed partial class QueuePage
             ? null : PauseEndpoints.NotPaused, "Mail flows again.");
 }
 
-/// <summary>What is stopped and why mail waits, in words.</summary>
+/// <summary>What is stopped, in words.</summary>
 static class PauseWords
 {
     public static string What(MailStream? stream, string? route) =>
@@ -61,19 +61,4 @@ static class PauseWords
     /// <summary>What a form asks to stop; empty: any.</summary>
     public static string Asked(string stream, string route) =>
         $"{(stream.Length == 0 ? "all of this tenant's mail" : $"{stream} mail")}{(route.Length == 0 ? "" : $" on the route {route}")}";
-
-    public static string Why(QueueGroupAnswer group) => group switch
-    {
-        { WaitingText: { } text } => text,
-        { Status: RecipientState.Leased } => "an attempt is under way",
-        { Status: RecipientState.Unknown } => "it may have left: that is being found out",
-        { WaitingFor: "scheduled" } => "for its time",
-        { WaitingFor: "deferred" } => "the recipients' side asked for later",
-        { WaitingFor: "transports_unavailable" } => "every transport of its route failed on it; tried again after a pause",
-        { WaitingFor: "transport_throttled" } => "a limit of its transports",
-        { WaitingFor: "ordering" } => "an earlier message with the same ordering key",
-        { WaitingFor: "suspect" } => "it was in hand when a process died: it is tried alone",
-        { WaitingFor: null } => "for its turn",
-        { WaitingFor: { } word } => word.Replace('_', ' '),
-    };
 }

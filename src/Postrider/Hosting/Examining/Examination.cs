@@ -3,6 +3,7 @@ using Postrider.Delivery;
 using Postrider.Doctor;
 using Postrider.Mail.Dns;
 using Postrider.Messages;
+using Postrider.Metrics;
 using Postrider.Queue;
 using Postrider.Retention;
 using Postrider.Routing;
@@ -29,6 +30,7 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
         var options = configuration.Get<PostriderOptions>();
         var unseen = new List<UnseenThing>();
         var facts = MachineLooks.Of(configuration, clock.GetUtcNow());
+        facts = facts with { DeafCollectors = await NetworkLooks.DeafAsync(TelemetryExport.Endpoints, ct) };
         facts = await WithTransportsAsync(facts, configuration, clock, unseen, ct);
         if (Stores.Fault(options.Store) is not null)
         {
@@ -130,6 +132,7 @@ sealed record Examination(Facts Facts, IReadOnlyList<UnseenThing> Unseen)
             MasterKey = services.GetService<PostgresOpening>() is { IsKeyInDatabase: true } ? SecretFact.InDatabase : SecretFact.Fits,
             Tracks = Tracks(services.GetRequiredService<TenantDirectory>().All),
             Nodes = [.. nodes.Where(node => node.Alive).Select(Fact)],
+            DeafCollectors = await NetworkLooks.DeafAsync(TelemetryExport.Endpoints, ct),
             Routes = NetworkLooks.Of(router.Table),
             Transports = await NetworkLooks.ConnectAsync(shared.Values.Select(Fact),
                 (transport, cancel) => probe.LookAsync(shared[transport.Key], cancel), ct),

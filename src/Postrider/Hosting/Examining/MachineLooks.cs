@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Postrider.Doctor;
+using Postrider.Messages;
+using Postrider.Routing;
 using Postrider.Storage;
 
 namespace Postrider.Hosting.Examining;
@@ -14,6 +16,7 @@ static class MachineLooks
     public static Facts Of(LoadedConfiguration configuration, DateTimeOffset now)
     {
         var options = configuration.Get<PostriderOptions>();
+        var transports = TransportDsn.ParseAll(configuration.Routing.Transports, []);
         var publicUrl = Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url) ? url : null;
         return new Facts
         {
@@ -22,12 +25,23 @@ static class MachineLooks
             ConfigurationFaults = configuration.Faults,
             ConfigurationWarnings = configuration.Warnings,
             PublicUrl = publicUrl,
+            Twins = Twins(transports),
+            Captures = configuration.IsDevelopment ? [] : [.. transports.Where(one => one.Scheme == "capture").Select(one => one.Name)],
             Certificate = ServerCertificate.EndOf(options) is { } ends ? new CertificateFact(options.Certificate!, ends) : null,
             Paths = [.. Paths(options).Where(Path.Exists).Select(path =>
                 new PathFact(path, OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(path)))],
             Disk = Stores.FolderOf(options) is { } folder ? Disk(folder, configuration) : null,
         };
     }
+
+    // What has no network leads nowhere.
+    static List<(string, string)> Twins(IReadOnlyList<TransportSettings> transports) =>
+    [
+        .. from pair in transports.Index()
+           from other in transports.Skip(pair.Index + 1)
+           where pair.Item.Scheme is not ("capture" or "sim") && pair.Item.LeadsWhere(other)
+           select (pair.Item.Name, other.Name),
+    ];
 
     /// <summary>What only the owner may open. A file that the operator named may be a group's: containers mount secrets so.</summary>
     static IEnumerable<string> Paths(PostriderOptions options)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Postrider.Doctor;
 using Postrider.Mail.Dns;
 using Postrider.Providers;
@@ -71,6 +72,33 @@ static class NetworkLooks
             "There is no MX record: answers to mail from this domain reach nobody, and some receivers refuse such mail. Publish one."),
         DnsOutcome.Failed => new DnsFact(DnsLook.Mx, domain, $"The DNS could not be asked: {answer.Reason}", IsSilent: true),
     };
+
+    /// <summary>Collectors of traces and metrics that cannot be connected to.</summary>
+    public static async Task<IReadOnlyList<(string Endpoint, string Why)>> DeafAsync(IEnumerable<Uri> collectors, CancellationToken ct)
+    {
+        var deaf = new List<(string, string)>();
+        foreach (var collector in collectors.DistinctBy(collector => collector.Authority))
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            patience.CancelAfter(CollectorPatience);
+            try
+            {
+                using var client = new TcpClient();
+                await client.ConnectAsync(collector.Host, collector.Port, patience.Token);
+            }
+            catch (SocketException e)
+            {
+                deaf.Add((collector.GetLeftPart(UriPartial.Authority), e.Message.ToLowerInvariant()));
+            }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            {
+                deaf.Add((collector.GetLeftPart(UriPartial.Authority), "no connection within 3 s"));
+            }
+        }
+        return deaf;
+    }
+
+    static readonly TimeSpan CollectorPatience = TimeSpan.FromSeconds(3);
 
     public static IReadOnlyList<RouteFact> Of(RouteTable table) =>
     [
