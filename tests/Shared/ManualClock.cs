@@ -3,6 +3,9 @@ namespace Postrider.Testing;
 /// <summary>A virtual clock: time moves only when told, timers fire in the order they are due, ties in the order they were made.</summary>
 public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 {
+    /// <summary>As of the system's timers: what they refuse is refused here, or a test would not see it.</summary>
+    static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     readonly Lock _lock = new();
     readonly PriorityQueue<ManualTimer, (long DueTicks, long Sequence)> _timers = new();
     long _ticks;     // since start
@@ -86,6 +89,8 @@ public sealed class ManualClock(DateTimeOffset start) : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(dueTime, Longest);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(period, Longest);
             lock (clock._lock)
             {
                 Period = period == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : period;

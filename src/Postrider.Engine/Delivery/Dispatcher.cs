@@ -21,6 +21,9 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     /// <summary>After the store could not be had, or its disk was nearly full.</summary>
     static readonly TimeSpan StoreRest = TimeSpan.FromSeconds(1);
 
+    /// <summary>Mail may be due in a year, and no timer takes more than 49.7 days: the loop looks again until it is.</summary>
+    static readonly TimeSpan LongestSleep = TimeSpan.FromHours(1);
+
     readonly IQueueStore _store;
     readonly Router _router;
     readonly WaitBoard _waits;
@@ -168,7 +171,7 @@ public sealed partial class Dispatcher : IHandOver, IDisposable
     TimeSpan Until(DateTimeOffset at)
     {
         var span = at - _time.Now;
-        return span <= TimeSpan.Zero ? TimeSpan.Zero : span + TimeSpan.FromMilliseconds(1);
+        return span <= TimeSpan.Zero ? TimeSpan.Zero : span < LongestSleep ? span + TimeSpan.FromMilliseconds(1) : LongestSleep;
     }
 
     void Poll(DateTimeOffset now)

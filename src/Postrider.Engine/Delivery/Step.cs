@@ -6,6 +6,9 @@ namespace Postrider.Delivery;
 /// <summary>How a recipient goes on. Recipients with equal steps share an envelope.</summary>
 readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReason Reason, int Deferrals, int Rounds, HistoryChange Change)
 {
+    /// <summary>Of a day, in which a minute doubles to 4 hours, some dozen copies are left.</summary>
+    static readonly TimeSpan LongestSettle = TimeSpan.FromHours(4);
+
     public static Step Untouched(QueuedEnvelope e, DateTimeOffset now) =>
         new(RecipientState.Queued, now, WaitReason.Released, e.Deferrals, e.Rounds, HistoryChange.None);
 
@@ -30,13 +33,24 @@ readonly record struct Step(RecipientState State, DateTimeOffset DueAt, WaitReas
 
     /// <summary>Goes nowhere until evidence comes or the time is over; what then, the store's settling says by the envelope's policy.
     /// If it is queued again, it is first offered to those that did not fail on it: a transport that is silent for ever must not keep it
-    /// for ever.</summary>
+    /// for ever. Where none is left, each wait is twice the one before: a relay that takes every mail and never says so would else send a
+    /// copy a minute for a day.</summary>
     public static Step Settle(QueuedEnvelope e, DateTimeOffset now, RoutePatience route, string transport)
     {
         var others = route.Transports.Any(t =>
             t != transport && !e.History.RefusedBy.Contains(t) && !e.History.FailedThisRound.Contains(t));
-        return new(RecipientState.Unknown, now + route.Settle, WaitReason.Settling, e.Deferrals, e.Rounds,
-            HistoryChange.Attempted | HistoryChange.Unpinned | (others ? HistoryChange.Failed : HistoryChange.RoundOver));
+        const HistoryChange change = HistoryChange.Attempted | HistoryChange.Unpinned;
+        return others
+            ? new(RecipientState.Unknown, now + route.Settle, WaitReason.Settling, e.Deferrals, e.Rounds, change | HistoryChange.Failed)
+            : new(RecipientState.Unknown, now + Longer(route.Settle, e.Rounds), WaitReason.Settling, e.Deferrals, e.Rounds + 1,
+                change | HistoryChange.RoundOver);
+    }
+
+    /// <summary>Twice as long for each round before, up to <see cref="LongestSettle"/>, and never less than it was.</summary>
+    static TimeSpan Longer(TimeSpan settle, int rounds)
+    {
+        var doubled = settle * Math.Pow(2, Math.Min(rounds, 16));
+        return doubled < LongestSettle ? doubled : settle > LongestSettle ? settle : LongestSettle;
     }
 
     /// <param name="place">Where the transport leads.</param>

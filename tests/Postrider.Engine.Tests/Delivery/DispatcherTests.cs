@@ -142,6 +142,20 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         Assert.True(node["a"].Asked.Single().At >= at);
     }
 
+    // No timer takes more than 49.7 days.
+    [Fact]
+    public async Task A_mail_that_is_due_in_a_year_waits_for_it_and_holds_up_nobody()
+    {
+        await using var node = await DeliveringNode.StartAsync("a=script://x");
+        var at = node.Clock.GetUtcNow().AddDays(364);
+        var later = await node.SubmitAsync(DeliveringNode.Mail with { SendAt = at.ToString("O") });
+        var now = await node.SubmitAsync(DeliveringNode.Mail);
+        await node.UntilAsync(async () => (await node.StatesAsync(now))[0] == RecipientState.Sent);
+        await node.UntilAsync(() => node.Clock.GetUtcNow() >= at.AddMinutes(-1), within: TimeSpan.FromDays(365), step: TimeSpan.FromDays(1));
+        await node.UntilAsync(async () => (await node.StatesAsync(later))[0] == RecipientState.Sent);
+        Assert.True(node["a"].Asked.Max(one => one.At) >= at);
+    }
+
     [Fact]
     public async Task Mail_for_a_paused_transport_costs_no_statement_and_delays_nobody()
     {

@@ -88,7 +88,7 @@ public sealed class FailurePolicyTests
     [InlineData(OutcomeKind.Unreachable, "Queued +1 TransportsUnavailable d0 r1")]
     [InlineData(OutcomeKind.Throttled, "Queued +1 TransportThrottled d0 r1")]
     [InlineData(OutcomeKind.Deferred, "Queued +600 Deferred d1 r0")]
-    [InlineData(OutcomeKind.Unknown, "Unknown +60 Settling d0 r0")]
+    [InlineData(OutcomeKind.Unknown, "Unknown +60 Settling d0 r1")]
     public void The_other_transport_had_failed_in_this_round(OutcomeKind kind, string expected) =>
         Assert.Equal(expected, Next(Lease(history: Failed("a")), At("b"), Outcome(kind, OutcomeScope.Transport, 450)));
 
@@ -148,6 +148,20 @@ public sealed class FailurePolicyTests
         Assert.Equal(300, FailurePolicy.BackOff(int.MaxValue, 0.5).TotalSeconds);
     }
 
+    // A relay that takes each mail and never says so would else send a copy a minute for a day.
+    [Theory]
+    [InlineData(0, "Unknown +60 Settling d0 r1")]
+    [InlineData(1, "Unknown +120 Settling d0 r2")]
+    [InlineData(6, "Unknown +3840 Settling d0 r7")]
+    [InlineData(8, "Unknown +14400 Settling d0 r9")]
+    [InlineData(1_000_000, "Unknown +14400 Settling d0 r1000001")]
+    public void A_mail_that_nobody_else_can_take_waits_twice_as_long_after_each_unknown_outcome(int rounds, string expected)
+    {
+        var lease = Lease();
+        lease = lease with { Envelope = lease.Envelope with { Rounds = rounds } };
+        Assert.Equal(expected, Next(lease, At(route: ["a"]), Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0)));
+    }
+
     [Fact]
     public void An_unknown_outcome_is_asked_again_at_once_where_the_provider_knows_a_repetition_and_only_once()
     {
@@ -178,7 +192,7 @@ public sealed class FailurePolicyTests
         Assert.Equal(("a", 7), (pinned.PinnedTo, pinned.PinnedPlace));
         Assert.Null(FailurePolicy.Stop(Lease(history: pinned), Leading(7), Now, 0.5));
         var stopped = FailurePolicy.Stop(Lease(history: pinned), Leading(8), Now, 0.5)!;
-        Assert.Equal("Unknown +60 Settling d0 r0", Told(stopped));
+        Assert.Equal("Unknown +60 Settling d0 r1", Told(stopped));
         Assert.Equal(0, Assert.Single(stopped.Continues).History.PinnedPlace);
         Assert.False(pinned.Excludes("a", 7));
         Assert.True(pinned.Excludes("a", 8));
@@ -239,8 +253,8 @@ public sealed class FailurePolicyTests
     public void A_silent_transport_that_is_the_only_one_left_may_be_asked_again_after_settling()
     {
         var unknown = Outcome(OutcomeKind.Unknown, OutcomeScope.Message, 0);
-        Assert.Equal("Unknown +60 Settling d0 r0", Next(Lease(), At(route: ["a"]), unknown));
-        Assert.Equal("Unknown +60 Settling d0 r0 refused:b", Next(Lease(history: Refused("b")), At(), unknown));
+        Assert.Equal("Unknown +60 Settling d0 r1", Next(Lease(), At(route: ["a"]), unknown));
+        Assert.Equal("Unknown +60 Settling d0 r1 refused:b", Next(Lease(history: Refused("b")), At(), unknown));
     }
 
     [Fact]
