@@ -36,9 +36,11 @@ public sealed class ReadDestinations(Submitter submitter)
     /// <param name="map">The column of each field, where its header is another one: <c>name</c> → <c>Full Name</c>.</param>
     /// <param name="delimiter">Null: found out.</param>
     /// <param name="header">The columns of a text without a header; null: its first line names them.</param>
-    /// <param name="onProblem">Told when nothing can be read: there is no column of addresses.</param>
+    /// <param name="refuse">Why the fields beside address and name are refused; null: all are taken.</param>
+    /// <param name="onProblem">Told when nothing can be read: there is no column of addresses, or one is refused.</param>
     public async IAsyncEnumerable<DestinationLine> CsvAsync(TextReader text, IReadOnlyDictionary<string, string> map, char? delimiter,
-        IReadOnlyList<string>? header, Action<Problem> onProblem, [EnumeratorCancellation] CancellationToken ct)
+        IReadOnlyList<string>? header, Func<IReadOnlyList<string>, Problem?>? refuse, Action<Problem> onProblem,
+        [EnumeratorCancellation] CancellationToken ct)
     {
         var reader = new CsvReader(text, delimiter);
         var first = header is null ? await reader.ReadAsync(ct) : new CsvRecord(0, 0, header, null, IsBroken: false);
@@ -47,6 +49,11 @@ public sealed class ReadDestinations(Submitter submitter)
         if (Columns.Of(first, map, out var problem) is not { } columns)
         {
             onProblem(problem!);
+            yield break;
+        }
+        if (refuse?.Invoke([.. columns.Data.Select(column => column.Field)]) is { } refusal)
+        {
+            onProblem(refusal);
             yield break;
         }
         yield return new DestinationLine(first.LastLine, null, null) { Text = first.Fields };

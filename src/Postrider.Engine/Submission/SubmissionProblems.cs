@@ -1,4 +1,5 @@
 using Postrider.Messages;
+using Postrider.Routing;
 
 namespace Postrider.Submission;
 
@@ -47,6 +48,12 @@ public static class SubmissionProblems
     {
         RetryAfter = TimeSpan.FromSeconds(60),
     };
+
+    /// <summary>The caller has no route of this name.</summary>
+    public static Problem NoRoute(string name, RouteTable table) => table.Transports.Count == 0
+        ? NoTransport(name)
+        : Faults.One("/route", "invalid-field",
+            $"There is no route '{name}'; there are: {string.Join(", ", table.Routes.Select(route => route.Name).Order())}.");
 
     public static Problem NoMessages { get; } = new("no-recipients", 422, "No messages", "The list of messages is empty.");
 

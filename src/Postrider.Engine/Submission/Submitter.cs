@@ -267,10 +267,7 @@ public sealed partial class Submitter(IQueueStore store, IMessageReader reader, 
         if (table.Choose(request) is { } route)
             return route.Settings;
         var name = entry.Route ?? RouteSettings.DefaultName;
-        problem = table.Transports.Count == 0
-            ? SubmissionProblems.NoTransport(name)
-            : Faults.One("/route", "invalid-field",
-                $"There is no route '{name}'; there are: {string.Join(", ", table.Routes.Select(route => route.Name).Order())}.");
+        problem = SubmissionProblems.NoRoute(name, table);
         return null;
     }
 

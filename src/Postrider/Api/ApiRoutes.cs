@@ -50,6 +50,7 @@ static class ApiRoutes
         app.UseMiddleware<Gate>();
         app.UseMiddleware<ParameterGate>();
         app.UseRequestDecompression();
+        app.UseMiddleware<BodyGate>();
         app.MapHealth();
         app.MapMetrics();
         if (!roles.HasFlag(Role.Api))

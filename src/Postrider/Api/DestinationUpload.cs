@@ -15,6 +15,9 @@ interface IDestinationSink
     /// <summary>Whose storage they take; null: it is not counted.</summary>
     TenantId? Owner => null;
 
+    /// <summary>Why a file with these fields, beside address and name, is not read; null: it is.</summary>
+    Problem? FaultOfFields(IReadOnlyList<string> fields) => null;
+
     /// <summary>Why this one is not taken; null: it is.</summary>
     DestinationFault? FaultOf(StoredDestination destination) => null;
 
@@ -72,7 +75,7 @@ sealed class DestinationUpload(
         CancellationToken ct)
     {
         Problem? unreadable = null;
-        var lines = destinations.CsvAsync(text, map, null, header, p => unreadable = p, ct);
+        var lines = destinations.CsvAsync(text, map, null, header, sink.FaultOfFields, p => unreadable = p, ct);
         return await KeepAsync(lines, new UploadParts(sink, submitter), () => unreadable);
     }
 
@@ -93,7 +96,9 @@ sealed class DestinationUpload(
         IAsyncEnumerable<DestinationLine> lines;
         switch (type?.ToLowerInvariant())
         {
-            case Csv: lines = destinations.CsvAsync(text, map!, delimiter, null, p => unreadable = p, ct); break;
+            case Csv:
+                lines = destinations.CsvAsync(text, map!, delimiter, null, sink.FaultOfFields, p => unreadable = p, ct);
+                break;
             case NdjsonSubmission.MediaType: lines = destinations.LinesAsync(text, ct); break;
             case Json:
                 var body = await bodies.ReadSendAsync<IReadOnlyList<DestinationLine>>(context, ReadList, key is null ? null : "");

@@ -24,11 +24,14 @@ sealed class JsonBody(ServerOptions options)
     // Most cold calls carry some hundred bytes.
     const long MaxSmallBytes = 1_000_000;
 
+    const long MaxNothingBytes = 4_096;
+
     // Duplicates would let two readers see two different messages; depth 64 is the platform's default and more than any shape has.
     static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     static readonly Problem WrongType = ProblemCatalog.Make("unsupported-media-type", "The body must be application/json in UTF-8.");
     static readonly Problem Empty = ProblemCatalog.Make("malformed-json", "The body is empty; it must be one JSON value.");
+    static readonly Problem NoBody = ProblemCatalog.Make("bad-request", "The call takes no body: leave it out, or send {}.");
     static readonly Problem Busy = ProblemCatalog.Make(
         "busy", "Too many large requests are being read at once. Send it again in a moment.") with
     { RetryAfter = TimeSpan.FromSeconds(1) };
@@ -53,6 +56,26 @@ sealed class JsonBody(ServerOptions options)
         context.Request is { ContentLength: null or 0, ContentType: null }
             ? new(new BodyResult<T>(absent, null))
             : ReadAsync(context, shape);
+
+    /// <summary>The body of a call that takes none, of whatever type it says it is. Null: it is empty, or <c>{}</c>.</summary>
+    /// <param name="parameters">What the call reads of its address.</param>
+    public async ValueTask<Problem?> ReadNothingAsync(HttpContext context, IReadOnlyList<string> parameters)
+    {
+        var read = await ReadWholeAsync(context, MaxNothingBytes,
+            buffer => buffer.IsEmpty ? default : Parse<object>(buffer, Nothing, null), static _ => new BodyResult<object>(null, NoBody));
+        return read.Problem is { Slug: "malformed-json" } ? NoBody : read.Problem;
+
+        object? Nothing(JsonElement body, out Problem? problem)
+        {
+            var faults = new ShapeFaults();
+            if (faults.IsObject(body, ""))
+                foreach (var member in body.EnumerateObject())
+                    faults.Add(ShapeFaults.Below("", member.Name), "unknown-field", $"The call takes no body, and so no field {member.Name}"
+                        + (parameters.Contains(member.Name) ? $": it is a parameter, ?{member.Name}=." : "."));
+            problem = faults.Any ? faults.ToProblem() : null;
+            return null;
+        }
+    }
 
     /// <summary>Reads a shape from JSON that is already here. Nothing of the value refers to the memory of
     /// <paramref name="json"/>.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Batches;
 using Postrider.Messages;
+using Postrider.Schedules;
 
 namespace Postrider.Api;
 
@@ -25,6 +26,11 @@ static class ListEndpoints
     static readonly DocumentedParameters PutParameters =
         DestinationUpload.Parameters("replace", "true: who is not in the body is taken out, once all of it is there.");
 
+    static readonly DocumentedParameters ForceParameter = new([new("force", "true: also while schedules send to it.")]);
+
+    static readonly ProblemResult NoRecipients = new(ProblemCatalog.Make(
+        "no-recipients", "The body names no recipient that can be sent to, so the list keeps those it has."));
+
     public static void MapLists(this IEndpointRouteBuilder app)
     {
         app.MapPost("/lists", AddAsync).For(Access.Manage).Takes<ListShape>().Answers<ListAnswer>(201)
@@ -38,13 +44,14 @@ static class ListEndpoints
         app.MapPatch("/lists/{id}", RenameAsync).For(Access.Manage).Takes<ListShape>().Answers<ListAnswer>(200)
             .Says("renameList", "Gives a list another name.", """{"name":"news"}""",
                 "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "no-such-list", "list-exists");
-        app.MapDelete("/lists/{id}", DeleteAsync).For(Access.Manage)
-            .Says("deleteList", "Removes a list. Batches that are being sent to it go on.", null, "no-such-list");
+        app.MapDelete("/lists/{id}", DeleteAsync).For(Access.Manage).WithMetadata(ForceParameter)
+            .Says("deleteList", "Removes a list. Batches that are being sent to it go on. Refused while schedules send to it.", null,
+                "no-such-list", "list-in-use", "invalid-field");
         app.MapPost("/lists/{id}/recipients", (Delegate)PutAsync).For(Access.Manage).TakesDestinations()
             .WithMetadata(PutParameters)
             .Answers<UploadAnswer>(200)
             .Says("putRecipients", "Adds recipients, any number, as CSV with a header or one JSON value a line; who is there is replaced.",
-                null, [.. DestinationUpload.Refusals, "no-such-list"]);
+                null, [.. DestinationUpload.Refusals, "no-such-list", "no-recipients"]);
         app.MapGet("/lists/{id}/recipients", (Delegate)RecipientsAsync).For(Access.Read).WithMetadata(RecipientParameters)
             .Answers<ListRecipientsAnswer>(200).AnswersPlain(200, "text/csv", "A page; with format=csv all of them.")
             .Says("listRecipients", "Who is in a list, page by page, or all as CSV.", null,
@@ -109,8 +116,20 @@ static class ListEndpoints
         MessageId.TryParse(id, out var list) && await lists.FindAsync(context.Caller.Tenant, list, ct) is { } found
             ? ApiJson.Answer(Answer(found)) : NoList;
 
-    static async Task<Results<NoContent, ProblemResult>> DeleteAsync(string id, HttpContext context, RecipientLists lists) =>
-        MessageId.TryParse(id, out var list) && await lists.DeleteAsync(context.Caller.Tenant, list) ? TypedResults.NoContent() : NoList;
+    static async Task<Results<NoContent, ProblemResult>> DeleteAsync(
+        string id, HttpContext context, RecipientLists lists, IListStore store, IScheduleStore schedules, CancellationToken ct)
+    {
+        var tenant = context.Caller.Tenant;
+        var query = new ListQuery(context.Request.Query, ForceParameter);
+        var isForced = query.Flag("force");
+        if (query.Problem is { } unclear)
+            return new ProblemResult(unclear);
+        if (!MessageId.TryParse(id, out var list) || await store.FindAsync(tenant, list, ct) is null)
+            return NoList;
+        if (!isForced && await schedules.WhyNeededAsync(tenant, list, ct) is { } needed)
+            return new ProblemResult(needed);
+        return await lists.DeleteAsync(tenant, list) ? TypedResults.NoContent() : NoList;
+    }
 
     static async Task PutAsync(string id, HttpContext context, DestinationUpload upload, RecipientLists lists, IListStore store)
     {
@@ -129,6 +148,11 @@ static class ListEndpoints
         }
         if (await upload.RunAsync(context, new ListSink(lists, tenant, list)) is not { } done)
             return;
+        if (isReplaced && done.Part.Accepted == 0)
+        {
+            await NoRecipients.ExecuteAsync(context);
+            return;
+        }
         if (isReplaced)
             await lists.RemoveBeforeAsync(tenant, list, next);
         var count = (await store.FindAsync(tenant, list, default))?.Count ?? 0;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Postrider.Messages;
 using Postrider.Routing;
+using Postrider.Submission;
 
 namespace Postrider.Api;
 
@@ -21,7 +22,7 @@ static class PauseEndpoints
             .Takes<PauseShape>().Answers<PauseListAnswer>(200)
             .Says("pause", "Stops the delivery of your mail, or of a stream or route of it; mail goes on being accepted.",
                 """{"stream":"bulk","reason":"wrong template"}""",
-                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field");
+                "malformed-json", "unsupported-media-type", "unknown-field", "invalid-field", "no-transport");
         app.MapDelete("/pause", ResumeAsync).For(Access.Manage).WithMetadata(ResumeParameters).Answers<PauseListAnswer>(200)
             .Says("resume", "Ends exactly the pause of this stream and route; without either, that of everything.", null, "not-found",
                 "invalid-field");
@@ -34,6 +35,8 @@ static class PauseEndpoints
         var body = await bodies.ReadOptionalAsync(context, Read, new PauseRequest(null, null, null));
         if (body.Value is not { } request)
             return new ProblemResult(body.Problem!);
+        if (request.Fault(router.Of(context.Caller.Tenant)) is { } absent)
+            return new ProblemResult(absent);
         await router.Pauses.AddAsync(request.Of(context.Caller.Tenant, clock.GetUtcNow()), context.RequestAborted);
         return ApiJson.Answer(List(context.Caller.Tenant, router));
     }
@@ -95,5 +98,9 @@ static class PauseEndpoints
 /// <summary>What <c>POST /pause</c> asks for.</summary>
 sealed record PauseRequest(MailStream? Stream, string? Route, string? Reason)
 {
+    /// <summary>Nothing would go by a route that is not there, so its pause would hold up nothing.</summary>
+    public Problem? Fault(RouteTable table) =>
+        Route is null || table.Find(Route) is not null ? null : SubmissionProblems.NoRoute(Route, table);
+
     public Pause Of(TenantId tenant, DateTimeOffset now) => new(new PauseScope(tenant, Stream, Route), now, Reason);
 }

@@ -81,6 +81,8 @@ static class ProblemCatalog
         new("webhook-disabled", 409, "Webhook is disabled", "validation_error",
             "The webhook is disabled, so nothing would be sent. PATCH /webhooks/{id} with {\"enabled\":true} lets it go on."),
         new("list-exists", 409, "List exists", "validation_error", "The tenant has a list of this name already. GET /lists tells its id."),
+        new("list-in-use", 409, "List in use", "validation_error",
+            "Schedules send to the list. Change or archive them first; with ?force=true it is removed all the same."),
         new("batch-begun", 409, "Batch begun", "validation_error",
             "The batch was begun, so no destinations can be added to it any more. Make another one."),
         new("batch-ended", 409, "Batch ended", "validation_error", "The batch was cancelled, and nothing more becomes of it."),

@@ -140,6 +140,8 @@ sealed class SuppressionSink(ISuppressionStore list, TenantId tenant, MailStream
 
     public Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => Task.FromResult<AppendedPart?>(null);
 
+    public Problem? FaultOfFields(IReadOnlyList<string> fields) => SuppressionReader.OfColumns(fields);
+
     public DestinationFault? FaultOf(StoredDestination row) =>
         SuppressionReader.OfRow(row, stream, clock.GetUtcNow(), out var problem) is null
             ? new DestinationFault(row.N, row.Email, problem!.Errors[0].Slug, problem.Errors[0].Detail) : null;

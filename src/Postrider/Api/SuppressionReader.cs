@@ -13,6 +13,9 @@ static class SuppressionReader
 {
     const int MaxReasonLength = 500;
 
+    /// <summary>What a row says beside its address; when it was put on the list an export says, and nobody reads.</summary>
+    static readonly string[] Fields = ["stream", "cause", "reason", "expires_at", "created_at"];
+
     /// <summary>Null: <paramref name="problem"/> says why.</summary>
     public static SuppressedAddress? Read(JsonElement body, Submitter submitter, DateTimeOffset now, out Problem? problem)
     {
@@ -36,6 +39,16 @@ static class SuppressionReader
         return mailbox is null ? null : added with { Email = mailbox.Address.ToString() };
     }
 
+    /// <summary>A column that is misspelt would put more on the list than was meant, so all must be known. Null: they are.</summary>
+    public static Problem? OfColumns(IReadOnlyList<string> names)
+    {
+        var faults = new ShapeFaults();
+        foreach (var name in names.Except(Fields))
+            faults.Add("", "unknown-field", $"There is no column {name} here; there are email, name, {string.Join(", ", Fields)}. "
+                + "Correct its name, or take the column out.");
+        return faults.Any ? faults.ToProblem() : null;
+    }
+
     /// <summary>The same of a row: further columns are fields of its data; a name is passed over.</summary>
     public static SuppressedAddress? OfRow(StoredDestination row, MailStream? stream, DateTimeOffset now, out Problem? problem)
     {
@@ -43,8 +56,10 @@ static class SuppressionReader
         var added = Empty(now) with { Email = row.Email, Stream = stream };
         if (row.Data is { } data)
             foreach (var member in JsonElement.Parse(data).EnumerateObject())
-                if (member.Value.ValueKind == JsonValueKind.String && member.Value.GetString() is { Length: > 0 } text)
-                    Take(ref added, member.Name, text, "", faults); // a file may have columns that mean nothing to us
+                if (!Fields.Contains(member.Name))
+                    faults.Unknown(member.Name);
+                else if (faults.Text(member.Value, member.Name) is { Length: > 0 } text)
+                    Take(ref added, member.Name, text, "", faults);
         problem = faults.Any ? faults.ToProblem() : null;
         return problem is null ? added : null;
     }

@@ -74,7 +74,7 @@ public sealed class BatchTests(SharedServer shared) : IClassFixture<SharedServer
     }
 
     [Theory]
-    [InlineData("name,mail\nx,y\n", "", "bad-csv", "map=email:COLUMN")]
+    [InlineData("name,post\nx,y\n", "", "bad-csv", "map=email:COLUMN")]
     [InlineData("a,a\n", "", "bad-csv", "twice")]
     [InlineData("email\n", "?map=email:Nope", "bad-csv", "Nope")]
     [InlineData("email\n", "?map=email", "invalid-field", "FIELD:COLUMN")]
@@ -190,6 +190,21 @@ public sealed class BatchTests(SharedServer shared) : IClassFixture<SharedServer
         Assert.Equal(HttpStatusCode.Conflict, (await _server.Client.PostAsync("/lists", TestServer.Json("""{"name":"readers"}"""))).StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await _server.Client.DeleteAsync($"/lists/{id}")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await _server.Client.GetAsync($"/lists/{id}")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("email\nnobody\n")]
+    public async Task A_list_is_not_replaced_by_nobody(string csv)
+    {
+        var made = await SendAsync(HttpMethod.Post, "/lists", $$"""{"name":"kept {{csv.Length}}"}""", HttpStatusCode.Created);
+        var id = (string)made["id"]!;
+        await UploadAsync($"/lists/{id}/recipients", "email\nkept@list.example\n", "text/csv");
+        using var refused = await _server.Client.PostAsync(
+            $"/lists/{id}/recipients?replace=true", new StringContent(csv, null, "text/csv"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        Assert.Equal("/problems/no-recipients", (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["type"]);
+        Assert.Equal("kept@list.example", (string?)Assert.Single((await GetAsync($"/lists/{id}/recipients"))["data"]!.AsArray())!["email"]);
     }
 
     [Fact]

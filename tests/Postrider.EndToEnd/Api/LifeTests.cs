@@ -235,6 +235,23 @@ public sealed class LifeTests
     }
 
     [Fact]
+    public async Task A_route_that_is_not_there_cannot_be_paused()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var refused = await server.Client.PostAsync("/pause", TestServer.Json("""{"route":"defualt"}"""));
+        using var sent = await server.Client.PostAsync(
+            "/emails", TestServer.Json(Mail.Replace("}", ",\"route\":\"defualt\"}", StringComparison.Ordinal)));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+        var (problem, same) = (await refused.Content.ReadAsStringAsync(), await sent.Content.ReadAsStringAsync());
+        Assert.Equal("/route", (string?)JsonNode.Parse(problem)!["errors"]![0]!["pointer"]);
+        Assert.Equal((string?)JsonNode.Parse(same)!["detail"], (string?)JsonNode.Parse(problem)!["detail"]);
+        Assert.Empty((await server.GetAsync("/pause", _ => true))["data"]!.AsArray());
+
+        using var paused = await server.Client.PostAsync("/pause", TestServer.Json("""{"route":"default"}"""));
+        Assert.Equal(HttpStatusCode.OK, paused.StatusCode);
+    }
+
+    [Fact]
     public async Task A_paused_transport_is_passed_over()
     {
         await using var server = await TestServer.StartAsync(("TRANSPORTS", "first=capture:// second=capture://"));

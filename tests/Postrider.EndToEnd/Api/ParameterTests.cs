@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Postrider.Api;
@@ -18,6 +19,12 @@ public sealed partial class ParameterTests(SharedServer shared) : IClassFixture<
     [
         "GET /healthz", "GET /metrics", "GET /readyz", "GET /t/c/{token}", "GET /t/o/{token}", "GET /u/{token}", "HEAD /t/c/{token}",
         "HEAD /t/o/{token}", "HEAD /u/{token}", "POST /callbacks/{vendor}/{secret}", "POST /u/{token}",
+    ];
+
+    static readonly string[] Bodiless =
+    [
+        "POST /schedules/{id}/run", "POST /batches/{id}/start", "POST /batches/{id}/cancel", "POST /batches/{id}/pause",
+        "POST /batches/{id}/resume", "POST /batches/{id}/retry-failed", "POST /emails/{id}/cancel", "POST /emails/{id}/retry",
     ];
 
     readonly TestServer _server = shared.Server;
@@ -40,6 +47,44 @@ public sealed partial class ParameterTests(SharedServer shared) : IClassFixture<
             Assert.All(known, name => Assert.Contains(name, (string?)problem["errors"]![0]!["detail"]));
         }
         Assert.Equal(Lenient, endpoints.Where(e => e.Metadata.GetMetadata<AnyParameters>() is not null).Select(Name).Order());
+    }
+
+    [Fact]
+    public async Task Every_call_that_takes_no_body_refuses_one()
+    {
+        var endpoints = _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => !Lenient.Contains(Name(e)) && e.Metadata.GetMetadata<IAcceptsMetadata>() is null
+                && Name(e) != "POST /callbacks/dsn")
+            .ToList();
+        Assert.Superset(Bodiless.ToHashSet(), endpoints.Select(Name).ToHashSet());
+        foreach (var endpoint in endpoints)
+        {
+            async Task<JsonNode> RefusedAsync(string body)
+            {
+                using var request = new HttpRequestMessage(Method(endpoint), PathOf(endpoint)) { Content = TestServer.Json(body) };
+                using var response = await _server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+                return JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+            }
+            var problem = await RefusedAsync("""{"bounced":true}""");
+            Assert.True((string?)problem["type"] == "/problems/unknown-field", $"{Name(endpoint)}: {problem}");
+            Assert.Equal("/bounced", (string?)problem["errors"]![0]!["pointer"]);
+            Assert.Equal("/problems/bad-request", (string?)(await RefusedAsync("bounced=true"))["type"]);
+            Assert.Equal("/problems/bad-request", (string?)(await RefusedAsync($"{{\"a\":\"{new string('x', 5_000)}\"}}"))["type"]);
+            Assert.Equal("/problems/invalid-field", (string?)(await RefusedAsync("[1]"))["type"]);
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    public async Task A_body_that_says_nothing_is_none(string body)
+    {
+        foreach (var path in Bodiless.Select(name => Parameter().Replace(name.Split(' ')[1], "1")))
+        {
+            using var response = await _server.Client.PostAsync(path, new StringContent(body)); // of whatever type
+            Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        }
     }
 
     [Theory]

@@ -126,6 +126,29 @@ public sealed class ScheduleTests(SharedServer shared) : IClassFixture<SharedSer
     }
 
     [Fact]
+    public async Task A_list_that_is_sent_to_stays()
+    {
+        async Task<string> ListAsync(string name) =>
+            (string)(await PostAsync("/lists", $$"""{"name":"{{name}}"}""", HttpStatusCode.Created))["id"]!;
+        async Task<string> ScheduleAsync(string name, string list) => (string)(await PostAsync(
+            "/schedules", $$"""{"name":"{{name}}","cron":"@yearly","list":"{{list}}",{{Email}}}""", HttpStatusCode.Created))["id"]!;
+        async Task<HttpStatusCode> DeleteAsync(string path)
+        {
+            using var answer = await _server.Client.DeleteAsync(path);
+            return answer.StatusCode;
+        }
+        var (list, forced) = (await ListAsync("needed"), await ListAsync("forced"));
+        var schedule = await ScheduleAsync("weekly needs it", list);
+        await ScheduleAsync("other", forced);
+        await RefusedAsync(HttpMethod.Delete, $"/lists/{list}", "{}", 409, "list-in-use", null, "'weekly needs it'");
+        await PostAsync($"/schedules/{schedule}/pause", "{}", HttpStatusCode.OK);
+        await RefusedAsync(HttpMethod.Delete, $"/lists/{list}", "{}", 409, "list-in-use", null, "'weekly needs it'. Change");
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync($"/schedules/{schedule}"));
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync($"/lists/{list}"));
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync($"/lists/{forced}?force=true"));
+    }
+
+    [Fact]
     public async Task Recipients_come_as_a_file()
     {
         var id = (string)(await PostAsync("/schedules", Daily("file"), HttpStatusCode.Created))["id"]!;

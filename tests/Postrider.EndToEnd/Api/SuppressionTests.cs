@@ -96,6 +96,27 @@ public sealed partial class SuppressionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_column_that_is_not_known_is_refused_and_an_export_goes_in_again()
+    {
+        async Task<(int Status, string Text)> ImportAsync(string body, string type)
+        {
+            using var answer = await Server.Client.PostAsync("/suppressions/import", new StringContent(body, Encoding.UTF8, type));
+            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+        var (status, text) = await ImportAsync("email,straem\nann@example.org,bulk\n", "text/csv");
+        Assert.Equal((422, "/problems/unknown-field"), (status, (string?)JsonNode.Parse(text)!["type"]));
+        Assert.Contains("There is no column straem here; there are email, name, stream, cause, reason, expires_at, created_at.", text);
+        foreach (var data in (string[])["""{"straem":"bulk"}""", """{"stream":5}"""])
+            Assert.Equal(1, (int)JsonNode.Parse((await ImportAsync(
+                $$"""{"email":"ann@example.org","data":{{data}}}""", "application/x-ndjson")).Text)!["refused"]!);
+        Assert.Empty((await GetAsync("/suppressions"))["data"]!.AsArray());
+
+        Assert.Equal(1, (int)JsonNode.Parse((await ImportAsync("email,name\nbob@example.org,Bob\n", "text/csv")).Text)!["accepted"]!);
+        var export = await Server.Client.GetStringAsync("/suppressions?format=csv");
+        Assert.Equal(1, (int)JsonNode.Parse((await ImportAsync(export, "text/csv")).Text)!["accepted"]!);
+    }
+
+    [Fact]
     public async Task An_export_that_fails_leaves_the_file_that_was_there()
     {
         var file = Path.Combine(Server.Folder, "list.csv");

@@ -126,7 +126,7 @@ static class CallbackRoutes
                 + "genuine is answered 401 or 403.", null, "not-found", "too-large", "storage-unavailable");
         // Mail servers hand a message over with a key as well.
         app.MapPost("/callbacks/dsn", (CallbackEndpoints callbacks, HttpContext context) => callbacks.TakeReportAsync(context))
-            .For(Access.Manage).AnswersPlain(200, null, "It is stored.")
+            .For(Access.Manage).WithMetadata(AnyBody.Instance).AnswersPlain(200, null, "It is stored.")
             .WithMetadata(new DocumentedParameters([new("to", "RCPT TO. Default: as the header says.")]))
             .Says("takeReport", "A bounce (RFC 3464) or complaint (RFC 5965) that came by mail to a return path of ours: the raw message.",
                 null, "not-found", "too-large");

@@ -106,7 +106,8 @@ sealed partial class RecipientSource
         Problem? problem = null;
         StoredDestination? first = null;
         var times = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
-        await foreach (var line in Destinations.CsvAsync(text, Sheet!.Map(), null, Sheet.Header, unreadable => problem = unreadable, ct))
+        await foreach (var line in Destinations.CsvAsync(
+            text, Sheet!.Map(), null, Sheet.Header, null, unreadable => problem = unreadable, ct))
         {
             if (line.Destination is { } destination)
             {

@@ -12,6 +12,8 @@ sealed class WatchedSink(IDestinationSink inner, Action<AppendedPart> then) : ID
 
     public Task<AppendedPart?> FindAsync(string key, CancellationToken ct) => inner.FindAsync(key, ct);
 
+    public Problem? FaultOfFields(IReadOnlyList<string> fields) => inner.FaultOfFields(fields);
+
     public DestinationFault? FaultOf(StoredDestination destination) => inner.FaultOf(destination);
 
     public async Task<(AppendedPart Part, Problem? Problem)> AppendAsync(BatchPart part)

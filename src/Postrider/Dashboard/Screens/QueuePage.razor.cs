@@ -39,6 +39,8 @@ sealed partial class QueuePage
         {
             if (PauseEndpoints.Read(body.ToBody(), out var unread) is not { } request)
                 return unread;
+            if (request.Fault(Table) is { } absent)
+                return absent;
             await Router.Pauses.AddAsync(request.Of(by.Tenant, Clock.GetUtcNow()), Viewer.Ended);
             return null;
         });
