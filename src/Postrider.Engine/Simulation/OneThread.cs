@@ -46,8 +46,10 @@ sealed class OneThread(VirtualClock clock) : SynchronizationContext
                     next.Work(next.State);
                 else if (!clock.TryStep() && !_isEnding)
                     throw new InvalidOperationException("The simulation stands still: nothing is ready, and no timer is set.");
-                if (_strayed)
-                    throw new InvalidOperationException("Something of the simulation ran on another thread: its order is chance.");
+                if (!_strayed)
+                    continue;
+                ct.ThrowIfCancellationRequested(); // an interruption comes from another thread, and ends all order
+                throw new InvalidOperationException("Something of the simulation ran on another thread: its order is chance.");
             }
             return running.GetAwaiter().GetResult();
         }

@@ -52,7 +52,7 @@ public sealed class ProcessTests : BuiltServerTests
     }
 
     [Fact]
-    public async Task A_second_process_on_the_same_database_is_refused_within_a_second()
+    public async Task A_second_process_on_the_same_database_is_refused_and_does_not_wait_for_it()
     {
         await BannerAsync(Start());
         var second = Start();
@@ -60,7 +60,8 @@ public sealed class ProcessTests : BuiltServerTests
         await second.WaitForExitAsync();
         Assert.Equal(ExitCodes.Refused, second.ExitCode);
         Assert.Contains("in use by another process", await second.StandardError.ReadToEndAsync());
-        Assert.True(TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(3)); // most of it is the start of the runtime
+        // A second where nothing else runs, most of it the start of the runtime; a busy machine takes its time.
+        Assert.True(TimeProvider.System.GetElapsedTime(begun) < TimeSpan.FromSeconds(30));
     }
 
     [Fact]
