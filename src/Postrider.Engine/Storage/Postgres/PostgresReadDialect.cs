@@ -51,15 +51,19 @@ sealed class PostgresReadDialect(NodeNames names) : ReadDialect
     }
 
     const int MostPassed = 2_000;
+    const long DayOfMilliseconds = 86_400_000;
+    static readonly long IdsAMillisecond = MessageId.Create(1, 0, 0).Value;
 
     // Whoever numbered a row before us may commit after us. So the order is that of the transactions' numbers, and nothing is told while a
     // transaction with a lower number is still running anywhere in the cluster. Rows of other messages are left out by the reader, not by
-    // the condition: however rare the message is, a read looks at so many rows. Uses events_feed.
+    // the condition: however rare the message is, a read looks at so many rows. A place that is more than a day ahead of the server's clock
+    // was numbered by a clock that is wrong: behind it rows of any day may come. Uses events_feed.
     internal static string SelectFeed(bool ofMessage) => $"""
         SELECT xid::text::bigint AS Transaction, id, message, type, at, node,
             {(ofMessage ? "CASE WHEN message IN (0, @message) THEN details END AS details" : "details")} FROM events
         WHERE tenant = @tenant AND (xid, id) >= (@transaction::text::xid8, @row) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-            AND id >= @oldest
+            AND id >= CASE WHEN @row > ((extract(epoch FROM now()) * 1000)::bigint + {DayOfMilliseconds}) * {IdsAMillisecond}
+                THEN 0 ELSE @oldest END
         ORDER BY xid, id LIMIT @looked
         """;
 
