@@ -20,7 +20,7 @@ public sealed class ScreenMannersTests(SharedServer shared) : IClassFixture<Shar
         using var visitor = await Visitor.EnterAsync(_server, "clock@manners.example", UserRole.Viewer);
         visitor.Cookies.Add(_server.Address, new System.Net.Cookie("postrider-zone", "America%2FNew_York"));
         var page = await visitor.Http.GetStringAsync("/ui/messages?from=2026-01-31T09:30");
-        Assert.DoesNotContain("class=\"fault\"", page);
+        Assert.DoesNotContain("class=\"fault words\"", page);
         Assert.Contains("value=\"2026-01-31T09:30:00\"", page);
         Assert.Contains("America/New_York", page);
         var search = MessageSearch.Read(
@@ -28,7 +28,7 @@ public sealed class ScreenMannersTests(SharedServer shared) : IClassFixture<Shar
             TimeZoneInfo.FindSystemTimeZoneById("America/New_York"));
         Assert.Equal(new DateTimeOffset(2026, 1, 31, 14, 30, 0, TimeSpan.Zero), search.Filter.From);
         // The control: what is no time is told.
-        Assert.Contains("class=\"fault\"", await visitor.Http.GetStringAsync("/ui/messages?from=yesterday"));
+        Assert.Contains("class=\"fault words\"", await visitor.Http.GetStringAsync("/ui/messages?from=yesterday"));
     }
 
     [Theory]

@@ -191,7 +191,6 @@
   });
   window.postrider = {
     text: element => new Blob([' ', element.value]),
-    show: element => element?.scrollIntoView({ block: 'nearest' }),
     goTo: (element, line, column) => {
       const lines = element.value.split('\n');
       const at = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0) + column - 1;
