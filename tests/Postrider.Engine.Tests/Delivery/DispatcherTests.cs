@@ -151,7 +151,8 @@ public sealed class DispatcherTests(ITestOutputHelper output)
         var later = await node.SubmitAsync(DeliveringNode.Mail with { SendAt = at.ToString("O") });
         var now = await node.SubmitAsync(DeliveringNode.Mail);
         await node.UntilAsync(async () => (await node.StatesAsync(now))[0] == RecipientState.Sent);
-        await node.UntilAsync(() => node.Clock.GetUtcNow() >= at.AddMinutes(-1), within: TimeSpan.FromDays(365), step: TimeSpan.FromDays(1));
+        await node.UntilAsync(
+            () => node.Clock.GetUtcNow() >= at.AddMinutes(-1), within: TimeSpan.FromDays(365), step: TimeSpan.FromDays(1));
         await node.UntilAsync(async () => (await node.StatesAsync(later))[0] == RecipientState.Sent);
         Assert.True(node["a"].Asked.Max(one => one.At) >= at);
     }
