@@ -62,7 +62,9 @@ public sealed partial class DocumentedCommandsTests : BuiltServerTests
     {
         var curl = Requires.Program("curl");
         await using var receiver = HttpStub.Start(_ => new HttpReply(200));
-        var banner = await BannerAsync(Start(("POSTRIDER_API_KEY", Key), ("POSTRIDER_WEBHOOKS__ALLOW", "127.0.0.1/32:*")));
+        // As for whoever reads: dotnet run is Development.
+        var banner = await BannerAsync(Start(("POSTRIDER_ENVIRONMENT", "Development"), ("POSTRIDER_API_KEY", Key),
+            ("POSTRIDER_WEBHOOKS__ALLOW", "127.0.0.1/32:*")));
         var address = Regex.Match(banner, @"http://127\.0\.0\.1:[0-9]+").Value;
         var bin = Directory.CreateDirectory(Path.Combine(Folder, "bin")).FullName;
         // An answer that is a problem ends the page. What never ends, the stream, is read for a while.
