@@ -105,6 +105,11 @@ public sealed class FailurePolicyProperties
 
     [Fact]
     public void Waiting_for_providers_is_one_second_to_five_minutes() => Holds(c => c.Decision.Continues
-        .Where(k => k.Rounds > c.Lease.Envelope.Rounds)
+        .Where(k => k.State == RecipientState.Queued && k.Rounds > c.Lease.Envelope.Rounds)
         .All(k => k.DueAt - Now >= TimeSpan.FromSeconds(1) && k.DueAt - Now <= TimeSpan.FromMinutes(5)));
+
+    [Fact]
+    public void Waiting_for_evidence_is_one_minute_to_four_hours() => Holds(c => c.Decision.Continues
+        .Where(k => k.State == RecipientState.Unknown)
+        .All(k => k.DueAt - Now >= TimeSpan.FromMinutes(1) && k.DueAt - Now <= TimeSpan.FromHours(4)));
 }
