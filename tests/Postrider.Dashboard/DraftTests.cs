@@ -74,10 +74,7 @@ public sealed class RestartDraftTests(Browser browser) : BuiltServerTests
         await using var visitor = await browser.NewAsync(address);
         var page = await visitor.NewPageAsync();
         await page.GotoAsync(Regex.Match(banner, @"http://\S+link=\S+").Value);
-        await page.FillAsync("#name", "ann@example.com");
-        await page.FillAsync("#password", Visitor.Password);
-        await page.ClickAsync("button.main");
-        await page.WaitUntilLiveAsync();
+        await page.SignInAsync("ann@example.com");
         await page.OpenAsync("/ui/compose");
         await page.FillAsync("#c-subject", "Half a letter");
         Assert.Equal(0, await StopAsync(server));

@@ -19,9 +19,7 @@ public sealed class FirstMinutesTests(Browser browser)
         var faults = new PageFaults(page, server);
 
         await page.GotoAsync($"/ui/welcome?link={server.Services.GetRequiredService<FirstLink>().Text}");
-        await page.FillAsync("#name", "newcomer@example.com");
-        await page.FillAsync("#password", Visitor.Password);
-        await page.ClickAsync("button.main");
+        await page.SignInAsync("newcomer@example.com");
         await Assertions.Expect(page.GetByText("No mail yet.")).ToBeVisibleAsync();
 
         await page.ClickAsync("text=Send the first mail");

@@ -34,10 +34,7 @@ public sealed class StopTests(Browser browser) : BuiltServerTests
         await using var visitor = await browser.NewAsync(address);
         var page = await visitor.NewPageAsync();
         await page.GotoAsync(Regex.Match(banner, @"http://\S+link=\S+").Value);
-        await page.FillAsync("#name", "ann@example.com");
-        await page.FillAsync("#password", Visitor.Password);
-        await page.ClickAsync("button.main");
-        await page.WaitForSelectorAsync("nav.side");
+        await page.SignInAsync("ann@example.com");
         foreach (var open in new[] { page, await visitor.NewPageAsync() })
         {
             await open.GotoAsync("/ui/compose");
